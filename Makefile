@@ -1,0 +1,50 @@
+# Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
+.PHONY: demo dev down clean test check bench
+
+VIDEO ?= samples/big-buck-bunny.mp4
+PORTS ?= fixed
+NAME ?=
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+READY := .venv/.ready
+RUN := .venv/bin/python -m
+
+demo: $(READY)
+	@$(RUN) devstack demo $(VIDEO)
+
+dev: $(READY)
+	@$(RUN) devstack dev --ports $(PORTS)
+
+down: $(READY)
+	@$(RUN) devstack down
+
+clean: $(READY)
+	@$(RUN) devstack clean
+
+check: $(READY)
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+test: $(READY)
+	@$(RUN) pytest -n 2
+
+bench: $(READY)
+	@$(RUN) bench $(NAME)
+
+# uv stands beside the environment's packages, because `sync` removes what the lock does not name.
+UV := .venv/uv/bin/uv
+$(UV): requirements-bootstrap.lock
+	@test -n "$(PYTHON)" || { echo "python 3.11, 3.12 or 3.13 is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "making .venv with $(PYTHON)"
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--target .venv/uv -r requirements-bootstrap.lock
+	@touch $(UV)
+
+$(READY): $(UV) requirements-dev.lock
+	@echo "installing what requirements-dev.lock names into .venv"
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv/bin/python requirements-dev.lock
+	@touch $(READY)

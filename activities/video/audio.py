@@ -1,0 +1,186 @@
+"""The audio rendition: encoded once, in full, in sync with the picture and at an even loudness.
+
+Target: -16 LUFS and at most -1 dBTP, measured (EBU R 128) on what was written, not on what was meant.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ffmpeg
+
+from activities.video.ffmpeg import SOURCE, FfmpegFailed, Progress, Tools, run_ffmpeg
+from activities.video.fmp4 import BadSegment, TrackFiles, media_file, read_fragment, read_init
+from activities.video.probe import MediaError
+from contracts import errors
+from contracts.video import EncodePlan
+
+NAME = "audio"
+RATE = 48_000
+PRIMING = 1024  # samples that ffmpeg's AAC encoder puts before the sound; also the length of its frames
+SEGMENT_SECONDS = 4
+TARGET, TOLERANCE, PEAK = -16.0, 1.0, -1.0
+_CEILING = -2.0  # dBFS, of the limiter; the rest up to PEAK is for what AAC adds
+_MAX_GAIN = 30.0  # dB; more only lifts the noise of an empty room
+_SILENCE = -69.0  # LUFS; ebur128 says -70 when nothing passes its gate
+_TRIES = 3
+
+
+class Loudness(NamedTuple):
+    """Integrated loudness in LUFS and true peak in dBTP."""
+
+    integrated: float
+    true_peak: float
+
+    @property
+    def on_target(self) -> bool:
+        return abs(self.integrated - TARGET) <= TOLERANCE and self.true_peak <= PEAK
+
+
+@dataclass(frozen=True)
+class AudioOutput:
+    """The files, what was measured on them (LUFS, dBTP), and why that misses the target, if it does."""
+
+    track: TrackFiles
+    loudness: float
+    true_peak: float
+    exception: str | None
+
+
+async def encode_audio(
+    tools: Tools,
+    source: Path,
+    plan: EncodePlan,
+    out: Path,
+    *,
+    timeout: float,
+    on_progress: Callable[[int], None] | None = None,
+) -> AudioOutput:
+    """Write `out/audio/init.mp4` and `out/audio/s00000.m4s`…: AAC-LC, stereo, 48 kHz, 128 kbit/s.
+
+    `timeout` bounds each pass. `on_progress` gets a growing count of milliseconds of sound handled,
+    over all passes. Raises MediaError(DECODE_FAILED), FfmpegFailed, BadSegment.
+    """
+    (out / NAME).mkdir(parents=True, exist_ok=True)
+    passes = _Passes(tools, timeout, round(plan.duration * 1000), on_progress)
+    try:
+        source_loudness = await passes.measure(_aligned(source, plan))
+    except FfmpegFailed as error:
+        if error.code < 0:
+            raise
+        raise MediaError(errors.DECODE_FAILED, f"audio: {error}") from error
+    silent = source_loudness.integrated <= _SILENCE
+    gain = 0.0 if silent else min(TARGET - source_loudness.integrated, _MAX_GAIN)
+    ceiling = _CEILING
+    for _ in range(_TRIES):
+        limited = source_loudness.true_peak + gain > ceiling
+        await passes.encode(_levelled(_aligned(source, plan), gain, ceiling if limited else None), out)
+        written = await passes.measure(ffmpeg.input(str(out / NAME / "media.m3u8"), format="hls")["a"])
+        if silent or written.on_target:
+            break
+        gain = min(gain + TARGET - written.integrated, _MAX_GAIN)
+        ceiling -= max(0.0, written.true_peak - PEAK + 0.2)
+    track = await asyncio.to_thread(_accept, out, plan)
+    return AudioOutput(track, *written, _exception(written, silent, gain))
+
+
+def _exception(written: Loudness, silent: bool, gain: float) -> str | None:
+    if written.on_target:
+        return None
+    if silent:
+        return "silent, or too short to measure"
+    return "too quiet to lift" if gain >= _MAX_GAIN else "peaks too high for the target"
+
+
+def _aligned(source: Path, plan: EncodePlan) -> Any:
+    """The sound on the output's timeline: gaps filled, starting at 0 and as long as the picture."""
+    file = ffmpeg.input(f"file:{source}", threads=1, **SOURCE)
+    return (
+        file[str(plan.audio_stream)]
+        .filter("asetpts", f"PTS-{plan.origin:.6f}/TB")
+        .filter("aresample", RATE, ochl="stereo", **{"async": 1}, first_pts=0)
+        .filter("apad", whole_dur=f"{plan.duration:.6f}")
+        .filter("atrim", end=f"{plan.duration:.6f}")
+    )
+
+
+def _levelled(sound: Any, gain: float, ceiling: float | None) -> Any:
+    sound = sound.filter("volume", f"{gain:.2f}dB")
+    if ceiling is not None:  # at four times the rate, so that it sees peaks between samples
+        sound = sound.filter("aresample", 4 * RATE).filter(
+            "alimiter", limit=f"{10 ** (ceiling / 20):.5f}", attack=5, release=50, level=0, latency=1
+        )
+        sound = sound.filter("aresample", RATE)
+    # The encoder's priming takes the place of the first samples: everything after is in sync without
+    # an edit list, which not every player reads.
+    return sound.filter("atrim", start_sample=PRIMING)
+
+
+class _Passes:
+    """The runs over the sound, counted together."""
+
+    def __init__(
+        self, tools: Tools, timeout: float, duration: int, on_progress: Callable[[int], None] | None
+    ) -> None:
+        self._tools = tools
+        self._timeout = timeout
+        self._duration = duration
+        self._report = on_progress or (lambda _: None)
+        self._before = 0
+
+    async def measure(self, sound: Any) -> Loudness:
+        meter = sound.filter("ebur128", peak="true", framelog="quiet").output("-", format="null")
+        said = await self._run(meter, "info")
+        integrated = re.findall(r"I:\s+(\S+) LUFS", said)
+        peak = re.findall(r"Peak:\s+(\S+) dBFS", said)
+        if not integrated or not peak:
+            raise FfmpegFailed(0, said)
+        return Loudness(float(integrated[-1]), float(peak[-1]))
+
+    async def encode(self, sound: Any, out: Path) -> None:
+        options = {
+            "c:a": "aac",
+            "b:a": "128k",
+            "profile:a": "aac_low",
+            "avoid_negative_ts": "disabled",
+            "format": "hls",
+            "hls_time": SEGMENT_SECONDS,
+            "hls_playlist_type": "vod",
+            "hls_segment_type": "fmp4",
+            "hls_fmp4_init_filename": "init.mp4",
+            "hls_segment_filename": str(out / NAME / "s%05d.m4s"),
+        }
+        await self._run(sound.output(str(out / NAME / "media.m3u8"), **options), "error")
+
+    async def _run(self, output: Any, log_level: str) -> str:
+        args = ["-copyts", "-start_at_zero", *output.get_args()]
+        said = await run_ffmpeg(
+            self._tools, args, timeout=self._timeout, on_progress=self._advance, log_level=log_level
+        )
+        self._before += self._duration
+        self._report(self._before)
+        return said
+
+    def _advance(self, progress: Progress) -> None:
+        self._report(self._before + min(progress.out_time_us // 1000, self._duration))
+
+
+def _accept(out: Path, plan: EncodePlan) -> TrackFiles:
+    """What was written, believed only when it begins at 0, has no gap and lasts as long as the picture."""
+    folder = out / NAME
+    (folder / "media.m3u8").unlink()
+    init = read_init((folder / "init.mp4").read_bytes())
+    segments, end = [], 0
+    for path in sorted(folder.glob("s*.m4s")):
+        fragment = read_fragment(path.read_bytes(), init)
+        if fragment.start != end or init.timescale != RATE:
+            raise BadSegment(f"audio {path.name} starts at {fragment.start}, not {end}")
+        end += fragment.duration
+        segments.append(media_file(out, path, fragment.samples, Fraction(fragment.duration, RATE)))
+    if abs(end / RATE - plan.duration) > 3 * PRIMING / RATE:
+        raise BadSegment(f"audio lasts {end / RATE:.3f} s, the picture {plan.duration:.3f} s")
+    return TrackFiles(NAME, init.codec, media_file(out, folder / "init.mp4"), segments)

@@ -1,0 +1,137 @@
+"""Encoding one unit: a few final, globally timestamped HLS segments of every rendition, in one run."""
+
+import asyncio
+from collections.abc import Callable
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
+from activities.video.fmp4 import BadSegment, Fragment, TrackFiles, media_file, read_fragment, read_init
+from activities.video.probe import MediaError
+from contracts import errors
+from contracts.video import EncodePlan, Rung
+
+_SLACK = 2  # frames that rounding at the end of the source may take away; the last picture is held
+QUALITY: dict[str, Any] = {"preset": "veryfast", "crf": 23}
+
+
+async def encode_unit(
+    tools: Tools,
+    source: Path,
+    plan: EncodePlan,
+    unit: int,
+    out: Path,
+    *,
+    timeout: float,
+    on_frames: Callable[[int], None] | None = None,
+    quality: dict[str, Any] = QUALITY,
+) -> list[TrackFiles]:
+    """Encode unit `unit` of `plan` into `out/{rung}/init.mp4` and `out/{rung}/s00012.m4s`.
+
+    `source` is the local file (already remuxed when the plan says so). `on_frames` gets the frames
+    written so far in this unit, only when they advance. One TrackFiles for each rung, in the plan's
+    order; the same unit gives the same bytes on every worker with the plan's encoder. Raises
+    MediaError(DECODE_FAILED) when the source runs out of frames, FfmpegFailed, BadSegment.
+    """
+    for rung in plan.rungs:
+        (out / rung.name).mkdir(parents=True, exist_ok=True)
+    seen = 0
+
+    def on_progress(progress: Progress) -> None:
+        nonlocal seen
+        if progress.frames > seen:
+            seen = progress.frames
+            if on_frames:
+                on_frames(seen)
+
+    args = unit_args(source, plan, unit, out, quality)
+    await run_ffmpeg(tools, args, timeout=timeout, on_progress=on_progress)
+    first = unit * plan.unit_frames
+    expected = min(plan.unit_frames, plan.total_frames - first)
+    if seen < expected:
+        raise MediaError(errors.DECODE_FAILED, f"unit {unit}: {seen} of {expected} frames")
+    return [await asyncio.to_thread(_accept, out, plan, unit, rung) for rung in plan.rungs]
+
+
+def unit_args(source: Path, plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any]) -> list[str]:
+    """ffmpeg's arguments for one unit."""
+    first = unit * plan.unit_frames
+    frames = min(plan.unit_frames, plan.total_frames - first)
+    picture = plan.picture_frames or plan.total_frames
+    # A unit after the end of the picture starts at its last frame, holds that and drops what is before.
+    begin = min(first, picture - 1)
+    start = begin / plan.fps
+    seek = max(0.0, float(start) + plan.origin - plan.preroll)
+    file = ffmpeg.input(f"file:{source}", threads=1, **SOURCE, **({"ss": f"{seek:.6f}"} if seek else {}))
+    video = file[str(plan.video_stream)]
+    # In ticks that divide a frame, so that every unit rounds a source frame to the same output frame.
+    ticks = plan.fps_num * ceil(90_000 / plan.fps_num)
+    video = video.filter("settb", f"1/{ticks}").filter("setpts", f"PTS-{round(plan.origin * ticks)}")
+    if plan.interlaced:
+        video = video.filter("bwdif", mode="send_frame", deint="interlaced")
+    video = video.filter("fps", fps=f"{plan.fps_num}/{plan.fps_den}", start_time=f"{float(start):.9f}")
+    held = max(0, first + frames - max(picture, begin)) + _SLACK
+    video = video.filter("tpad", stop_mode="clone", stop=held)
+    if begin < first:
+        video = video.filter("trim", start_frame=first - begin)
+    copies = video.filter("format", "yuv420p").filter_multi_output("split", len(plan.rungs))
+    renditions = [
+        copies[index].filter("scale", rung.width, rung.height).filter("setsar", 1)
+        for index, rung in enumerate(plan.rungs)
+    ]
+    output = ffmpeg.output(*renditions, str(out / "%v" / "media.m3u8"), **_output(plan, unit, out, quality))
+    return ["-copyts", "-start_at_zero", *output.get_args()]
+
+
+def _output(plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any]) -> dict[str, Any]:
+    names = [rung.name for rung in plan.rungs]
+    frames = min(plan.unit_frames, plan.total_frames - unit * plan.unit_frames)
+    gop = plan.gop_frames
+    options: dict[str, Any] = {
+        "frames:v": frames,
+        "c:v": "libx264",
+        "profile:v": "high",
+        **quality,
+        "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:bframes=3"
+        ":threads=1:lookahead-threads=1",
+        "avoid_negative_ts": "disabled",
+        "format": "hls",
+        # Half a frame early: at 29.97 the sum of rounded durations must not miss the keyframe.
+        "hls_time": f"{float((plan.segment_frames - Fraction(1, 2)) / plan.fps):.6f}",
+        "hls_playlist_type": "vod",
+        "hls_segment_type": "fmp4",
+        "hls_flags": "independent_segments",
+        "hls_segment_options": "movflags=+frag_discont",
+        "start_number": unit * plan.unit_segments,
+        "hls_fmp4_init_filename": "init.mp4",
+        "hls_segment_filename": str(out / "%v" / "s%05d.m4s"),
+        "var_stream_map": " ".join(f"v:{index},name:{name}" for index, name in enumerate(names)),
+    }
+    for index, rung in enumerate(plan.rungs):
+        options[f"maxrate:v:{index}"] = options[f"bufsize:v:{index}"] = rung.max_bitrate
+    return options
+
+
+def _accept(out: Path, plan: EncodePlan, unit: int, rung: Rung) -> TrackFiles:
+    """What was written, believed only after counting: a cut file looks valid to ffprobe."""
+    folder = out / rung.name
+    (folder / "media.m3u8").unlink()
+    init_file = next(folder.glob("init*.mp4")).rename(folder / "init.mp4")  # ffmpeg adds the stream's number
+    init = read_init(init_file.read_bytes())
+    first, last = unit * plan.unit_frames, min((unit + 1) * plan.unit_frames, plan.total_frames)
+    segments = []
+    for number, frame in enumerate(range(first, last, plan.segment_frames), unit * plan.unit_segments):
+        path = folder / f"s{number:05d}.m4s"
+        frames = min(plan.segment_frames, last - frame)
+        fragment = read_fragment(path.read_bytes(), init)
+        at, span = frame / plan.fps * init.timescale, frames / plan.fps * init.timescale
+        if fragment != Fragment(round(at), round(span), frames, sync=True):
+            raise BadSegment(
+                f"{path.name} of {rung.name}: {fragment}, wanted {frames} frames at {at} for {span}"
+            )
+        segments.append(media_file(out, path, frames, frames / plan.fps))
+    return TrackFiles(rung.name, init.codec, media_file(out, init_file), segments)

@@ -1,0 +1,215 @@
+"""The activities that run ffmpeg: probe, a batch of units, the audio."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from activities.heart import Heart, beating
+from activities.threads import in_thread
+from activities.video.audio import encode_audio
+from activities.video.cache import SourceCache
+from activities.video.encode import encode_unit
+from activities.video.errors import final, reported
+from activities.video.ffmpeg import FfmpegFailed, Tools
+from activities.video.fmp4 import BadSegment, TrackFiles
+from activities.video.plan import make_plan
+from activities.video.probe import probe, remux
+from activities.video.storing import SegmentStore
+from clients.objects import Objects
+from clients.progress import ProgressBoard
+from contracts.errors import ENCODE_FAILED, SOURCE_TOO_LARGE
+from contracts.progress import video_progress
+from contracts.video import (
+    AudioInput,
+    BatchInput,
+    EncodePlan,
+    Manifest,
+    ProbeInput,
+    SegmentManifest,
+    SourceRef,
+)
+
+UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
+AUDIO_TIMEOUT = 4 * 3600.0
+TRIES = 2  # of ffmpeg on one unit in this process: what fails twice is not the machine
+
+
+class VideoEncoding:
+    """One for each worker process; `encoder` is the fingerprint of its ffmpeg."""
+
+    def __init__(
+        self,
+        temporal: Client,
+        objects: Objects,
+        board: ProgressBoard,
+        cache: SourceCache,
+        tools: Tools,
+        encoder: str,
+        scratch: Path,
+        max_source_bytes: int,
+        max_source_seconds: int,
+    ) -> None:
+        self._temporal = temporal
+        self._objects = objects
+        self._store = SegmentStore(objects)
+        self._board = board
+        self._cache = cache
+        self._tools = tools
+        self._encoder = encoder
+        self._scratch = scratch
+        self._max_bytes = max_source_bytes
+        self._max_seconds = max_source_seconds
+
+    @activity.defn(name="video.probe")
+    async def probe(self, job: ProbeInput) -> EncodePlan:
+        """Fetch the source, look at every packet's timestamp, and decide how it will be encoded."""
+        await self._board.show_video(job.tenant_id, job.video_id, job.job_id, video_progress("probe", 0))
+        async with beating(self._temporal) as heart:
+            with reported():
+                source = await in_thread(self._objects.head, job.file_key)
+                if source.size > self._max_bytes:
+                    raise final(SOURCE_TOO_LARGE)
+                return await self._plan(source, job.prefix, heart)
+
+    async def _plan(self, source: SourceRef, prefix: str, heart: Heart) -> EncodePlan:
+        async with self._source(source, False, heart) as path:
+            info = await probe(self._tools, path, max_seconds=self._max_seconds)
+        needs_remux = info.needs_remux
+        if needs_remux:
+            async with self._source(source, True, heart) as path:
+                info = await probe(self._tools, path, max_seconds=self._max_seconds)
+        return make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
+
+    @activity.defn(name="video.encode_batch")
+    async def encode_batch(self, job: BatchInput) -> Manifest:
+        """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
+        async with beating(self._temporal) as heart:
+            with reported():
+                self._require_same_encoder(job.plan)
+                async with self._source(job.plan.source, job.plan.remux, heart) as path:
+                    units = await self._units(job, path, _BatchProgress(self._board, job, heart))
+                return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
+
+    async def _units(self, job: BatchInput, path: Path, bar: "_BatchProgress") -> list[SegmentManifest]:
+        finished = await self._store.finished(job.plan)
+        units = []
+        for unit in range(job.first, job.last + 1):
+            key = self._store.unit_key(job.plan, unit)
+            if key in finished:
+                manifest = await self._store.load(key)
+            else:
+                manifest = await self._unit(job.plan, path, unit, key, bar)
+            bar.unit_done(manifest)
+            units.append(manifest)
+        return units
+
+    async def _unit(
+        self, plan: EncodePlan, path: Path, unit: int, key: str, bar: "_BatchProgress"
+    ) -> SegmentManifest:
+        activity.logger.info("unit %d started", unit)
+        for attempt in range(1, TRIES + 1):
+            with self._folder() as folder:
+                try:
+                    tracks = await encode_unit(
+                        self._tools,
+                        path,
+                        plan,
+                        unit,
+                        Path(folder),
+                        timeout=UNIT_TIMEOUT,
+                        on_frames=bar.frames_of_unit,
+                    )
+                except (FfmpegFailed, BadSegment) as error:
+                    activity.logger.warning("unit %d, try %d: %s", unit, attempt, error)
+                    if isinstance(error, FfmpegFailed) and error.code < 0:
+                        raise  # killed from outside; not the unit's fault
+                    continue
+                return await self._keep(plan, Path(folder), unit, key, tracks)
+        raise final(ENCODE_FAILED)
+
+    async def _keep(
+        self, plan: EncodePlan, folder: Path, unit: int, key: str, tracks: list[TrackFiles]
+    ) -> SegmentManifest:
+        stored = await self._store.upload(plan, folder, tracks)
+        manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored)
+        await self._store.write(key, manifest)
+        return manifest
+
+    @activity.defn(name="video.encode_audio")
+    async def encode_audio(self, job: AudioInput) -> Manifest:
+        """Encode the whole sound as one rendition."""
+        async with beating(self._temporal) as heart:
+            with reported():
+                self._require_same_encoder(job.plan)
+                async with self._source(job.plan.source, job.plan.remux, heart) as path:
+                    with self._folder() as folder:
+                        sound = await encode_audio(
+                            self._tools,
+                            path,
+                            job.plan,
+                            Path(folder),
+                            timeout=AUDIO_TIMEOUT,
+                            on_progress=heart.advance,
+                        )
+                        tracks = await self._store.upload(job.plan, Path(folder), [sound.track])
+                activity.logger.info(
+                    "audio: %.1f LUFS, peak %.1f dBTP, %s",
+                    sound.loudness,
+                    sound.true_peak,
+                    sound.exception or "on target",
+                )
+                whole = SegmentManifest(encoder=self._encoder, units=[], tracks=tracks)
+                return await self._store.accept(job.plan, "audio", [whole])
+
+    def _require_same_encoder(self, plan: EncodePlan) -> None:
+        if plan.encoder != self._encoder:
+            raise ApplicationError(
+                "this worker has another encoder build than the job began with",
+                type="EncoderChanged",
+                non_retryable=True,
+            )
+
+    @asynccontextmanager
+    async def _source(self, source: SourceRef, remuxed: bool, heart: Heart) -> AsyncIterator[Path]:
+        async def derive(original: Path, target: Path) -> None:
+            await remux(self._tools, original, target)
+
+        async with self._cache.held(source, heart.advance_from_thread, derive if remuxed else None) as path:
+            yield path
+
+    def _folder(self) -> "tempfile.TemporaryDirectory[str]":
+        return tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True)
+
+
+class _BatchProgress:
+    """Heartbeats and the progress bar of one batch; the bar sums up all batches of the job."""
+
+    def __init__(self, board: ProgressBoard, job: BatchInput, heart: Heart) -> None:
+        self._board = board
+        self._job = job
+        self._heart = heart
+        self._done = 0
+        self._started = time.monotonic()
+        self._showing: asyncio.Task[None] | None = None
+
+    def frames_of_unit(self, frames: int) -> None:
+        self._heart.advance(self._done + frames)
+        if self._showing is None or self._showing.done():
+            self._showing = asyncio.create_task(self._show(self._done + frames))
+
+    def unit_done(self, manifest: SegmentManifest) -> None:
+        self._done += sum(segment.frames for segment in manifest.tracks[0].segments)
+        self.frames_of_unit(0)
+
+    async def _show(self, frames: int) -> None:
+        job, plan = self._job, self._job.plan
+        total = await self._board.add_frames(job.job_id, job.first, frames)
+        progress = video_progress("encode", total / plan.total_frames, time.monotonic() - self._started)
+        await self._board.show_video(job.tenant_id, job.video_id, job.job_id, progress)

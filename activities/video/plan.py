@@ -1,0 +1,123 @@
+"""From what was found in the source to how it will be encoded. Pure."""
+
+from fractions import Fraction
+from math import ceil, floor, sqrt
+
+from activities.video.probe import SourceInfo
+from contracts.video import EncodePlan, Rung, SourceRef
+
+# Frame rates that players and televisions know.
+_STANDARD = [
+    Fraction(24000, 1001),
+    Fraction(24),
+    Fraction(25),
+    Fraction(30000, 1001),
+    Fraction(30),
+    Fraction(50),
+    Fraction(60000, 1001),
+    Fraction(60),
+]
+_SIZES = (360, 720, 1080)
+# Pixels → highest bit/s: the H.264 rates of Apple's "HLS Authoring Specification for Apple Devices"
+# (higher row of each size), with straight lines between. CRF sets the quality; these cap motion.
+_BITRATES = (
+    (416 * 234, 365_000),
+    (768 * 432, 1_100_000),
+    (960 * 540, 2_000_000),
+    (1280 * 720, 4_500_000),
+    (1920 * 1080, 7_800_000),
+)
+_MAX_PIXELS = 1920 * 1080  # wider pictures shrink: the same specification stops at H.264 level 4.2
+_UNIT_SEGMENTS, _MAX_UNIT_SEGMENTS = 2, 15
+_HELD_AUDIO = 0.5  # sound that outlasts the picture by more than this is kept: the last frame is held
+
+
+def make_plan(
+    info: SourceInfo, source: SourceRef, *, prefix: str, encoder: str, remux: bool = False
+) -> EncodePlan:
+    """The plan for one version. `info` describes the file that is decoded, so the remuxed one if `remux`.
+
+    The output's zero is the first picture, or the first sound if that comes clearly earlier.
+    """
+    fps = output_rate(info.frame_rate, info.constant_rate)
+    origin = info.video_start
+    if info.audio_stream is not None and info.audio_start < info.video_start - 0.1:
+        origin = info.audio_start
+    picture = max(1, round((info.video_end - origin) * fps))
+    total = picture
+    if info.audio_stream is not None and info.audio_end > info.video_end + _HELD_AUDIO:
+        total = max(picture, ceil((info.audio_end - origin) * fps))
+    gop = round(2 * fps)
+    per_keyframe = ceil(info.max_keyframe_gap * fps / (2 * gop))
+    return EncodePlan(
+        source=source,
+        remux=remux,
+        prefix=prefix,
+        encoder=encoder,
+        fps_num=fps.numerator,
+        fps_den=fps.denominator,
+        total_frames=total,
+        picture_frames=picture,
+        gop_frames=gop,
+        segment_frames=2 * gop,
+        # Every unit decodes from a keyframe before it: far apart keyframes ask for fewer, longer units.
+        unit_segments=min(max(_UNIT_SEGMENTS, per_keyframe), _MAX_UNIT_SEGMENTS),
+        preroll=max(2.0, info.max_frame_gap + 1.0),
+        rungs=ladder(info.width, info.height),
+        has_audio=info.audio_stream is not None,
+        keyframe_gap=info.max_keyframe_gap,
+        video_stream=info.video_stream,
+        audio_stream=info.audio_stream or 0,
+        origin=origin,
+        interlaced=info.interlaced,
+    )
+
+
+def output_rate(rate: float, constant: bool) -> Fraction:
+    """A standard rate within 0.5 %, else a constant rate's own, within 10 to 60.
+
+    A variable rate takes the smallest standard rate that is not below its average, at most 30.
+    """
+    if not constant:
+        return next((std for std in _STANDARD[:5] if std >= rate * 0.995), Fraction(30))
+    if rate > 60.5:
+        rate /= ceil(rate / 60.5)
+    if rate < 10:
+        rate *= ceil(10 / rate)
+    nearest = min(_STANDARD, key=lambda std: abs(std - rate))
+    if abs(nearest - rate) <= rate * 0.005:
+        return nearest
+    return Fraction(round(rate, 2)).limit_denominator(100)
+
+
+def ladder(width: int, height: int) -> list[Rung]:
+    """Renditions by the short side, smallest first; never larger than the source.
+
+    360, 720 and 1080, and the source's own size where it is well above the last of them; 240 joins
+    when there would be one only. A source below 360 keeps its size.
+    """
+    short = min(width, height)
+    sizes = [size for size in _SIZES if size <= short] or [short]
+    if sizes[-1] < _SIZES[-1] and short >= sizes[-1] * 1.25:
+        sizes.append(short)
+    if short >= _SIZES[0] and len(sizes) == 1:
+        sizes.insert(0, 240)
+    rungs = [_rung(width, height, size / short) for size in sizes]
+    return list({rung.name: rung for rung in rungs}.values())
+
+
+def _rung(width: int, height: int, scale: float) -> Rung:
+    scale = min(scale, sqrt(_MAX_PIXELS / (width * height)))
+    wide, high = (max(2, min(2 * round(side * scale / 2), side - side % 2)) for side in (width, height))
+    return Rung(name=f"{min(wide, high)}p", width=wide, height=high, max_bitrate=_max_bitrate(wide * high))
+
+
+def _max_bitrate(pixels: int) -> int:
+    low = _BITRATES[0]
+    for high in _BITRATES:
+        if pixels <= high[0]:
+            break
+        low = high
+    span = max(1, high[0] - low[0])
+    share = min(1.0, max(0.0, (pixels - low[0]) / span))
+    return floor(low[1] + (high[1] - low[1]) * share)

@@ -1,0 +1,98 @@
+"""A version of a video, read back from the manifests that the workers wrote. Blocking."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+from temporalio.exceptions import ApplicationError
+
+from activities.video import playlists
+from clients.database.videos import Version
+from clients.objects import Objects, sha256
+from contracts.video import Manifest, PublishInput, Segment, SegmentManifest, Track
+
+PLAYLIST = "application/vnd.apple.mpegurl"
+READERS = 16
+
+
+class Publication:
+    """All tracks of one version, complete and checked, or an error."""
+
+    def __init__(self, objects: Objects, what: PublishInput, video: list[Track], audio: Track | None) -> None:
+        self._objects = objects
+        self._plan = what.plan
+        self._video = video
+        self._audio = audio
+
+    @classmethod
+    def read(cls, objects: Objects, what: PublishInput) -> "Publication":
+        """Load the manifests that the workflow accepted. Raises a final error if they do not fit."""
+        with ThreadPoolExecutor(READERS) as pool:
+            batches = list(pool.map(lambda manifest: _load(objects, manifest), what.batches))
+        units = [unit for batch in batches for unit in batch.units]
+        _require(units == list(range(what.plan.unit_count)), "units are missing or repeated")
+        _require({batch.encoder for batch in batches} == {what.plan.encoder}, "encoders are mixed")
+        video = [_joined([batch.tracks[index] for batch in batches]) for index in range(len(what.plan.rungs))]
+        for track, rung in zip(video, what.plan.rungs, strict=True):
+            frames = sum(segment.frames for segment in track.segments)
+            _require(track.name == rung.name, "renditions are in another order")
+            _require(frames == what.plan.total_frames, f"{track.name} has {frames} frames")
+        audio = _load(objects, what.audio).tracks[0] if what.audio else None
+        return cls(objects, what, video, audio)
+
+    def check_and_write_playlists(self) -> None:
+        """Every object must be in the store with its size before a playlist names it."""
+        stored = dict(self._objects.list(self._plan.prefix))
+        for track in self._tracks():
+            for segment in (track.init, *track.segments):
+                _require(stored.get(segment.key) == segment.size, f"{segment.key} is not as it was written")
+        for track in self._tracks():
+            text = playlists.media_playlist(track)
+            self._objects.put(f"{self._plan.prefix}{track.name}/media.m3u8", text.encode(), PLAYLIST)
+        self._objects.put(f"{self._plan.prefix}master.m3u8", self.master(), PLAYLIST)
+
+    def master(self, base: str = "") -> bytes:
+        return playlists.master_playlist(self._plan, self._video, self._audio, base).encode()
+
+    def version(self, hls_path: str) -> Version:
+        """The database's view of this version."""
+        rates = playlists.rates(self._video, self._audio)
+        return Version(
+            hls_path=hls_path,
+            hls_prefix=self._plan.prefix,
+            duration=self._plan.duration,
+            renditions=[
+                {
+                    "name": rung.name,
+                    "width": rung.width,
+                    "height": rung.height,
+                    "codecs": track.codec,
+                    "bandwidth": rate.peak,
+                    "average_bandwidth": rate.average,
+                    "segments": len(track.segments),
+                    "size": sum(segment.size for segment in (track.init, *track.segments)),
+                }
+                for rung, track, rate in zip(self._plan.rungs, self._video, rates, strict=True)
+            ],
+        )
+
+    def _tracks(self) -> list[Track]:
+        return [*self._video, self._audio] if self._audio else self._video
+
+
+def _load(objects: Objects, manifest: Manifest) -> SegmentManifest:
+    data = objects.get(manifest.key)
+    _require(sha256(data) == manifest.sha256, f"{manifest.key} was altered")
+    return SegmentManifest.model_validate_json(data)
+
+
+def _joined(parts: list[Track]) -> Track:
+    """One rendition out of its batches. The init segment must be the same bytes everywhere."""
+    (first, *others) = [next(group) for _, group in groupby(parts, key=lambda track: track.init.sha256)]
+    _require(not others, f"{first.name} has more than one init segment")
+    segments: list[Segment] = [segment for track in parts for segment in track.segments]
+    return first.model_copy(update={"segments": segments})
+
+
+def _require(holds: bool, problem: str) -> None:
+    if not holds:
+        raise ApplicationError(problem, type="ENCODE_FAILED", non_retryable=True)

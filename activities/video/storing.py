@@ -1,0 +1,81 @@
+"""Segments and manifests in the object store. A unit is finished when its manifest is there."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from activities.threads import in_thread
+from activities.video.fmp4 import MediaFile, TrackFiles
+from clients.objects import Objects, sha256
+from contracts.video import WORK, EncodePlan, Manifest, Segment, SegmentManifest, Track
+
+UPLOADS = 8
+JSON = "application/json"
+
+
+class SegmentStore:
+    """What workers write below the prefix of a version."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._uploads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
+
+    async def finished(self, plan: EncodePlan) -> set[str]:
+        """Keys of the manifests that earlier attempts left."""
+        return await in_thread(lambda: {key for key, _ in self._objects.list(plan.prefix + WORK)})
+
+    def unit_key(self, plan: EncodePlan, unit: int) -> str:
+        return f"{plan.prefix}{WORK}unit-{unit:05d}.json"
+
+    async def load(self, key: str) -> SegmentManifest:
+        return SegmentManifest.model_validate_json(await in_thread(self._objects.get, key))
+
+    async def upload(self, plan: EncodePlan, out: Path, tracks: Sequence[TrackFiles]) -> list[Track]:
+        """Store all files of `tracks`; returns when every one is acknowledged."""
+        names = [file.name for track in tracks for file in (track.init, *track.segments)]
+        await in_thread(self._put_all, plan.prefix, out, names)
+        return [
+            Track(
+                name=track.name,
+                codec=track.codec,
+                init=_segment(plan, track.init),
+                segments=[_segment(plan, file) for file in track.segments],
+            )
+            for track in tracks
+        ]
+
+    async def write(self, key: str, manifest: SegmentManifest) -> Manifest:
+        """Store a manifest; key and hash are what travels on."""
+        data = manifest.model_dump_json().encode()
+        await in_thread(self._objects.put, key, data, JSON)
+        return Manifest(key=key, sha256=sha256(data))
+
+    async def accept(self, plan: EncodePlan, name: str, parts: Sequence[SegmentManifest]) -> Manifest:
+        """Store one manifest for all `parts`, in their order."""
+        tracks = [
+            first.model_copy(update={"segments": [s for part in parts for s in part.tracks[index].segments]})
+            for index, first in enumerate(parts[0].tracks)
+        ]
+        for part in parts:
+            for track, first in zip(part.tracks, tracks, strict=True):
+                if track.init.sha256 != first.init.sha256:
+                    raise ValueError(f"{track.name}: units have different init segments")
+        units = [unit for part in parts for unit in part.units]
+        whole = SegmentManifest(encoder=plan.encoder, units=units, tracks=tracks)
+        return await self.write(f"{plan.prefix}{WORK}{name}.json", whole)
+
+    def _put_all(self, prefix: str, out: Path, names: Sequence[str]) -> None:
+        def put(name: str) -> None:
+            self._objects.put(prefix + name, out / name, "video/mp4")
+
+        list(self._uploads.map(put, names))
+
+
+def _segment(plan: EncodePlan, file: MediaFile) -> Segment:
+    return Segment(
+        key=plan.prefix + file.name,
+        size=file.size,
+        sha256=file.sha256,
+        frames=file.frames,
+        duration=file.duration,
+    )

@@ -1,0 +1,83 @@
+"""The HTTP API: `uvicorn api.app:app`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api import routes
+from clients import progress, temporal
+from clients.database import jobs
+from clients.database.engine import create_engine
+from clients.progress import ProgressBoard
+from clients.settings import load
+from clients.vault import Vault
+from intake.outcomes import INFRASTRUCTURE_ERRORS
+from intake.submit import Submitter
+
+PROBE_TIMEOUT = 3.0
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes use, built once."""
+
+    engine: AsyncEngine
+    temporal: Client
+    board: ProgressBoard
+    submitter: Submitter
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings = load()
+    engine = create_engine(settings, "api")
+    # Lazy: reading goes on while Temporal is away.
+    client = await temporal.connect(settings, lazy=True)
+    redis = progress.connect(settings)
+    submitter = Submitter(engine, client, Vault(settings.payload_keys.get_secret_value()))
+    app.state.services = Services(engine, client, ProgressBoard(redis), submitter)
+    yield
+    await redis.aclose()
+    await engine.dispose()
+
+
+app = FastAPI(title="Academy Workflows", version="1", lifespan=lifespan)
+app.include_router(routes.router)
+
+
+@app.exception_handler(HTTPException)
+async def problem(_request: Request, error: HTTPException) -> JSONResponse:
+    """Old clients read `detail` and `code`."""
+    body = error.detail if isinstance(error.detail, dict) else {"detail": error.detail, "code": "error"}
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+
+
+@app.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@app.get("/readyz")
+async def readyz(request: Request) -> JSONResponse:
+    """Whether jobs can be accepted and started now; names what is missing."""
+    services: Services = request.app.state.services
+    missing = []
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT), services.engine.connect() as connection:
+            await jobs.ping(connection)
+    except INFRASTRUCTURE_ERRORS:
+        missing.append("postgres")
+    try:
+        await services.temporal.service_client.check_health(timeout=timedelta(seconds=PROBE_TIMEOUT))
+    except (*INFRASTRUCTURE_ERRORS, RuntimeError):
+        missing.append("temporal")
+    status = 503 if missing else 200
+    return JSONResponse({"status": "missing" if missing else "ok", "missing": missing}, status)

@@ -1,0 +1,213 @@
+"""Queries on jobs: accept, begin, finish, and what the reconciler reads.
+
+One transaction per state change; callers open it with `engine.begin()` where more than one statement
+must hold together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clients.database.models import Job, JobEvent, Tenant
+from contracts.jobs import FINAL_STATES, JobOutcome, JobRequest, JobState
+
+
+class Acceptance(StrEnum):
+    """NEW: this call wrote the row. OPEN: written before, not final yet. FINAL: it has ended.
+    JOINED: another open job works on the same subject. MISMATCH: the key was used for other content."""
+
+    NEW = "NEW"
+    OPEN = "OPEN"
+    FINAL = "FINAL"
+    JOINED = "JOINED"
+    MISMATCH = "MISMATCH"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of a request; `job_id` and `workflow_id` are those of the job that does the work."""
+
+    status: Acceptance
+    job_id: UUID
+    workflow_id: str
+    request: JobRequest
+
+
+async def accept(
+    connection: AsyncConnection, wishes: Sequence[tuple[JobRequest, str, bytes]]
+) -> list[Accepted]:
+    """Accept requests, each with its workflow ID and sealed payload, in one transaction of the caller.
+
+    The unique indexes decide between concurrent callers; nothing is read before it is written.
+    """
+    tenants = {request.tenant_id for request, _, _ in wishes if request.tenant_id is not None}
+    if tenants:
+        rows = [{"id": tenant} for tenant in sorted(tenants)]
+        await connection.execute(insert(Tenant).values(rows).on_conflict_do_nothing())
+    # Sorted, so that two bridges with the same messages in another order cannot deadlock.
+    ordered = sorted(wishes, key=lambda wish: wish[0].job_id)
+    values = [
+        {
+            "id": request.job_id,
+            "tenant_id": request.tenant_id,
+            "job_type": request.job_type,
+            "idempotency_key": request.idempotency_key,
+            "external_id": request.external_id or str(request.job_id),
+            "subject": request.subject,
+            "workflow_id": workflow_id,
+            "payload_sha256": request.payload_sha256,
+            "sealed_payload": sealed,
+            "source": request.source,
+        }
+        for request, workflow_id, sealed in ordered
+    ]
+    statement = insert(Job).values(values).on_conflict_do_nothing().returning(Job.id)
+    new = set((await connection.execute(statement)).scalars())
+    if new:
+        await connection.execute(
+            insert(JobEvent).values([{"job_id": job_id, "kind": "accepted"} for job_id in sorted(new)])
+        )
+    accepted: list[Accepted] = []
+    for request, workflow_id, _ in wishes:
+        if request.job_id in new:
+            new.discard(request.job_id)  # a second copy in the same call is a duplicate
+            accepted.append(Accepted(Acceptance.NEW, request.job_id, workflow_id, request))
+        else:
+            accepted.append(await _known(connection, request))
+    return accepted
+
+
+async def _known(connection: AsyncConnection, request: JobRequest) -> Accepted:
+    columns = select(Job.id, Job.workflow_id, Job.payload_sha256, Job.finished_at)
+    own = (await connection.execute(columns.where(Job.id == request.job_id))).one_or_none()
+    if own:
+        if own.payload_sha256 != request.payload_sha256:
+            status = Acceptance.MISMATCH
+        else:
+            status = Acceptance.FINAL if own.finished_at else Acceptance.OPEN
+        return Accepted(status, own.id, own.workflow_id, request)
+    joined = await connection.execute(
+        columns.where(
+            Job.tenant_id.is_not_distinct_from(request.tenant_id),
+            Job.subject == request.subject,
+            Job.finished_at.is_(None),
+        )
+    )
+    # No row: the job in the way ended just now. The caller's retry accepts this wish as a new job.
+    other = joined.one_or_none()
+    if other is None:
+        raise SubjectJustClosed
+    return Accepted(Acceptance.JOINED, other.id, other.workflow_id, request)
+
+
+class SubjectJustClosed(Exception):
+    """The open job on the same subject ended between two statements: accept again."""
+
+
+async def begin(connection: AsyncConnection, job_id: UUID) -> int | None:
+    """Take the next epoch and mark the job RUNNING. None if it is final already (or unknown)."""
+    taken = await connection.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.finished_at.is_(None))
+        .values(
+            epoch=Job.epoch + 1,
+            state=JobState.RUNNING,
+            started_at=func.coalesce(Job.started_at, func.now()),
+        )
+        .returning(Job.epoch)
+    )
+    epoch = taken.scalar_one_or_none()
+    if epoch is not None:
+        await add_event(connection, job_id, "began", {"epoch": epoch})
+    return epoch
+
+
+async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome) -> JobOutcome:
+    """Write the final state once, drop the payload, and return the state that stands.
+
+    The first final state wins: a later call gets that one back.
+    """
+    if outcome.state not in FINAL_STATES:
+        raise ValueError(f"{outcome.state} is not a final state")
+    written = await connection.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.finished_at.is_(None))
+        .values(
+            state=outcome.state,
+            error_code=outcome.error_code,
+            result=outcome.result,
+            finished_at=func.now(),
+            sealed_payload=None,
+        )
+        .returning(Job.id)
+    )
+    if written.one_or_none():
+        await add_event(connection, job_id, "finished", {"state": outcome.state, "code": outcome.error_code})
+        return outcome
+    return await ended(connection, job_id)
+
+
+async def add_event(
+    connection: AsyncConnection, job_id: UUID, kind: str, detail: dict[str, Any] | None = None
+) -> None:
+    await connection.execute(insert(JobEvent).values(job_id=job_id, kind=kind, detail=detail))
+
+
+async def take_unfinished(
+    connection: AsyncConnection, older_than: timedelta, limit: int
+) -> Sequence[Row[Any]]:
+    """Open jobs for the reconciler, least recently checked first; marks them checked."""
+    since = func.now() - older_than
+    chosen = (
+        select(Job.id)
+        .where(
+            Job.finished_at.is_(None),
+            Job.accepted_at < since,
+            or_(Job.checked_at.is_(None), Job.checked_at < since),
+        )
+        .order_by(Job.checked_at.nulls_first(), Job.accepted_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = await connection.execute(
+        update(Job).where(Job.id.in_(chosen)).values(checked_at=func.now()).returning(Job)
+    )
+    return rows.all()
+
+
+async def find(connection: AsyncConnection, tenant_id: int, external_id: str) -> Row[Any] | None:
+    """The tenant's newest job by the id the outside knows; None for another tenant's."""
+    rows = await connection.execute(
+        select(Job)
+        .where(Job.tenant_id == tenant_id, Job.external_id == external_id)
+        .order_by(Job.seq.desc())
+        .limit(1)
+    )
+    return rows.one_or_none()
+
+
+async def sealed_payload(connection: AsyncConnection, job_id: UUID) -> bytes | None:
+    return (await connection.execute(select(Job.sealed_payload).where(Job.id == job_id))).scalar_one()
+
+
+async def ping(connection: AsyncConnection) -> None:
+    """Raise if the database does not answer, or is read-only and so cannot accept anything."""
+    if (await connection.execute(text("SHOW transaction_read_only"))).scalar_one() == "on":
+        raise ConnectionError("Postgres is read-only")
+
+
+async def ended(connection: AsyncConnection, job_id: UUID) -> JobOutcome:
+    """How a final job ended."""
+    row = await get(connection, job_id)
+    return JobOutcome(state=row.state, error_code=row.error_code, result=row.result or {})
+
+
+async def get(connection: AsyncConnection, job_id: UUID) -> Row[Any]:
+    return (await connection.execute(select(Job).where(Job.id == job_id))).one()

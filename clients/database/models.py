@@ -1,0 +1,141 @@
+"""Tables. Rows carry no behaviour; `jobs.py` and `videos.py` beside this file hold the queries."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Double, ForeignKey, Identity, Index, Integer, String, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        float: Double,
+    }
+
+
+class Tenant(Base):
+    __tablename__ = "tenants"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    code: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ServiceKey(Base):
+    """`prefix.secret` of a calling system; only the hash of the secret is kept, several may be active."""
+
+    __tablename__ = "service_keys"
+
+    prefix: Mapped[str] = mapped_column(String(16), primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+    secret_sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+
+
+class Job(Base):
+    """An accepted wish and its final state.
+
+    `seq` orders acceptances: of two encodes of one video the later accepted one wins. `epoch` fences
+    zombies: every execution takes a higher one, and only the highest may publish. `sealed_payload` is
+    gone once the job is final.
+    """
+
+    __tablename__ = "jobs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    tenant_id: Mapped[int | None] = mapped_column(ForeignKey("tenants.id"))
+    job_type: Mapped[str] = mapped_column(String(64))
+    idempotency_key: Mapped[str] = mapped_column(String(200))
+    external_id: Mapped[str] = mapped_column(String(100))
+    subject: Mapped[str | None] = mapped_column(String(200))
+    workflow_id: Mapped[str] = mapped_column(String(200), unique=True)
+    payload_sha256: Mapped[str] = mapped_column(String(64))
+    sealed_payload: Mapped[bytes | None]
+    source: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(32), server_default="PENDING")
+    epoch: Mapped[int] = mapped_column(Integer, server_default="0")
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    result: Mapped[dict[str, Any] | None]
+    accepted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_jobs_wish",
+            "tenant_id",
+            "job_type",
+            "idempotency_key",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index(
+            "uq_jobs_open_subject",
+            "tenant_id",
+            "subject",
+            unique=True,
+            postgresql_where=text("finished_at IS NULL AND subject IS NOT NULL"),
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index("ix_jobs_external", "tenant_id", "external_id"),
+        Index("ix_jobs_open", "checked_at", "accepted_at", postgresql_where=text("finished_at IS NULL")),
+    )
+
+
+class JobEvent(Base):
+    """The event log of a job: what happened when, in words an operator reads. No personal data."""
+
+    __tablename__ = "job_events"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    kind: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (Index("ix_job_events_job", "job_id", "id"),)
+
+
+class Video(Base):
+    """A lecture. `status` speaks of what viewers may play: a published version keeps it READY."""
+
+    __tablename__ = "videos"
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    file_key: Mapped[str] = mapped_column(String(500))
+    status: Mapped[str] = mapped_column(String(16), server_default="UPLOADED")
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    hls_path: Mapped[str | None] = mapped_column(String(500))
+    hls_prefix: Mapped[str | None] = mapped_column(String(500))
+    replaced_prefix: Mapped[str | None] = mapped_column(String(500))
+    duration: Mapped[float | None]
+    published_seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    published_job: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
+    current_job: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"), index=True)
+    deleted_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class Rendition(Base):
+    """One rung of the published version, with measured rates in bit/s."""
+
+    __tablename__ = "renditions"
+
+    tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    video_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    codecs: Mapped[str] = mapped_column(String(64))
+    bandwidth: Mapped[int] = mapped_column(BigInteger)
+    average_bandwidth: Mapped[int] = mapped_column(BigInteger)
+    segments: Mapped[int] = mapped_column(Integer)
+    size: Mapped[int] = mapped_column(BigInteger)

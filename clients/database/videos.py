@@ -1,0 +1,149 @@
+"""Queries on videos: begin an encode, publish with compare-and-set, fail, delete."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, case, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clients.database.models import Job, Rendition, Tenant, Video
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version ready to be shown to viewers."""
+
+    hls_path: str
+    hls_prefix: str
+    duration: float
+    renditions: list[dict[str, Any]]
+
+
+async def begin_encode(
+    connection: AsyncConnection, tenant_id: int, video_id: int, file_key: str, job_id: UUID
+) -> bool:
+    """Note that `job_id` encodes this video. False if the video was deleted.
+
+    A published video stays READY, so that viewers keep the version they have.
+    """
+    statement = insert(Video).values(
+        tenant_id=tenant_id, id=video_id, file_key=file_key, status="PROCESSING", current_job=job_id
+    )
+    written = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Video.tenant_id, Video.id],
+            set_={
+                "file_key": file_key,
+                "current_job": job_id,
+                "error_code": None,
+                "status": case((Video.hls_path.is_(None), "PROCESSING"), else_=Video.status),
+                "updated_at": func.now(),
+            },
+            where=Video.deleted_at.is_(None),
+        ).returning(Video.id)
+    )
+    return written.one_or_none() is not None
+
+
+async def publish(
+    connection: AsyncConnection, tenant_id: int, video_id: int, job_id: UUID, epoch: int, version: Version
+) -> str | None:
+    """Make `version` the one viewers see; returns the prefix it replaced, if any.
+
+    Raises `NotCurrent` when the video is deleted, a later accepted job has published, or this execution
+    is no longer the job's newest (a zombie): the caller's objects must go. Calling it again after success
+    changes nothing.
+    """
+    video = (await connection.execute(_video(tenant_id, video_id).with_for_update())).one_or_none()
+    job = (await connection.execute(select(Job).where(Job.id == job_id).with_for_update())).one()
+    if video is None or video.deleted_at:
+        raise NotCurrent("VIDEO_DELETED")
+    if video.hls_prefix == version.hls_prefix:
+        replaced: str | None = video.replaced_prefix
+        return replaced
+    if job.epoch != epoch or job.finished_at:
+        raise NotCurrent("STALE_EPOCH")
+    if video.published_seq > job.seq:
+        raise NotCurrent("SUPERSEDED")
+    await connection.execute(
+        update(Video)
+        .where(Video.tenant_id == tenant_id, Video.id == video_id)
+        .values(
+            status="READY",
+            error_code=None,
+            hls_path=version.hls_path,
+            hls_prefix=version.hls_prefix,
+            replaced_prefix=video.hls_prefix,
+            duration=version.duration,
+            published_seq=job.seq,
+            published_job=job_id,
+        )
+    )
+    await connection.execute(
+        delete(Rendition).where(Rendition.tenant_id == tenant_id, Rendition.video_id == video_id)
+    )
+    await connection.execute(
+        insert(Rendition).values(
+            [{"tenant_id": tenant_id, "video_id": video_id, **row} for row in version.renditions]
+        )
+    )
+    replaced = video.hls_prefix
+    return replaced
+
+
+class NotCurrent(Exception):
+    """This execution may not publish; the argument is the reason."""
+
+
+async def fail_encode(connection: AsyncConnection, job_id: UUID, error_code: str) -> None:
+    """Show the reason on the video whose newest job this is; FAILED only where nothing is published."""
+    await connection.execute(
+        update(Video)
+        .where(Video.current_job == job_id)
+        .values(
+            error_code=error_code,
+            status=case((Video.hls_path.is_(None), "FAILED"), else_=Video.status),
+        )
+    )
+
+
+async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: int) -> None:
+    """Leave a tombstone: nothing may be published for this video any more, whenever it arrives."""
+    await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
+    gone = {"status": "DELETED", "deleted_at": func.now(), "hls_path": None, "hls_prefix": None}
+    await connection.execute(
+        insert(Video)
+        .values(tenant_id=tenant_id, id=video_id, file_key="", **gone)
+        .on_conflict_do_update(index_elements=[Video.tenant_id, Video.id], set_=gone)
+    )
+    await connection.execute(
+        delete(Rendition).where(Rendition.tenant_id == tenant_id, Rendition.video_id == video_id)
+    )
+
+
+async def open_encodes(connection: AsyncConnection, tenant_id: int, video_id: int) -> Sequence[str]:
+    """Workflow IDs of the encodes of this video that have not ended."""
+    rows = await connection.execute(
+        select(Job.workflow_id).where(
+            Job.tenant_id == tenant_id,
+            Job.subject.like(f"video.encode:{video_id}:%"),
+            Job.finished_at.is_(None),
+        )
+    )
+    return rows.scalars().all()
+
+
+async def find(connection: AsyncConnection, tenant_id: int, video_id: int) -> Row[Any] | None:
+    return (await connection.execute(_video(tenant_id, video_id))).one_or_none()
+
+
+async def published_prefix(connection: AsyncConnection, tenant_id: int, video_id: int) -> str | None:
+    video = await find(connection, tenant_id, video_id)
+    return video.hls_prefix if video else None
+
+
+def _video(tenant_id: int, video_id: int) -> Any:
+    return select(Video).where(Video.tenant_id == tenant_id, Video.id == video_id)

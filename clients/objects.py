@@ -1,0 +1,151 @@
+"""Objects in R2 or any S3. Every call blocks: use `asyncio.to_thread`."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from clients.settings import Settings
+from contracts.video import SourceRef
+
+CHUNK = 1024 * 1024
+
+
+class ObjectMissing(Exception):
+    """No object at this key."""
+
+
+class ObjectChanged(Exception):
+    """The object is not the version that was asked for, or somebody else wrote first."""
+
+
+class Objects:
+    """One bucket. Connects in 5 s, waits 60 s for bytes, and retries on its own a few times."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._bucket = settings.r2_bucket
+        self._s3 = boto3.client(
+            "s3",
+            endpoint_url=settings.r2_endpoint_url,
+            region_name="auto",
+            aws_access_key_id=settings.r2_access_key_id,
+            aws_secret_access_key=settings.r2_secret_access_key.get_secret_value(),
+            config=Config(
+                connect_timeout=5,
+                read_timeout=60,
+                retries={"mode": "standard", "max_attempts": 4},
+                max_pool_connections=32,
+                s3={"addressing_style": "path"},
+                # R2 and SeaweedFS know no default CRC trailers.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+
+    def head(self, key: str) -> SourceRef:
+        """Raises ObjectMissing."""
+        try:
+            answer = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            raise _typed(error) from error
+        return SourceRef(key=key, etag=answer["ETag"], size=answer["ContentLength"])
+
+    def get(self, key: str) -> bytes:
+        """A small object, whole. Raises ObjectMissing."""
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            raise _typed(error) from error
+
+    def download(self, source: SourceRef, path: Path, on_bytes: Callable[[int], None]) -> None:
+        """Fetch exactly the version `source` names; goes on where an earlier try left `path`.
+
+        `on_bytes` gets the bytes on disk so far. Raises ObjectMissing, ObjectChanged.
+        """
+        done = path.stat().st_size if path.exists() else 0
+        if done < source.size:
+            try:
+                body = self._s3.get_object(
+                    Bucket=self._bucket, Key=source.key, IfMatch=source.etag, Range=f"bytes={done}-"
+                )["Body"]
+            except ClientError as error:
+                raise _typed(error) from error
+            with path.open("ab") as file:
+                for chunk in body.iter_chunks(CHUNK):
+                    file.write(chunk)
+                    done += len(chunk)
+                    on_bytes(done)
+        if done != source.size:
+            path.unlink(missing_ok=True)
+            raise ConnectionError(f"got {done} of {source.size} bytes")
+
+    def put(
+        self,
+        key: str,
+        data: bytes | Path,
+        content_type: str,
+        cache_control: str = "private, max-age=31536000, immutable",
+        if_match: str | None = None,
+        if_absent: bool = False,
+    ) -> None:
+        """Write an object. With `if_match` (an ETag) or `if_absent`: ObjectChanged if somebody was first."""
+        condition: dict[str, Any] = {}
+        if if_match:
+            condition["IfMatch"] = if_match
+        if if_absent:
+            condition["IfNoneMatch"] = "*"
+        body = data.read_bytes() if isinstance(data, Path) else data
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType=content_type,
+                CacheControl=cache_control,
+                **condition,
+            )
+        except ClientError as error:
+            raise _typed(error) from error
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Key and size of every object below `prefix`."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield item["Key"], item["Size"]
+
+    def erase(self, prefix: str, on_progress: Callable[[int], None]) -> int:
+        """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""
+        if not prefix.endswith("/") or prefix.count("/") < 3:
+            raise ValueError(f"{prefix!r} is too broad to erase")
+        erased = 0
+        while keys := [key for key, _ in self.list(prefix)]:
+            for start in range(0, len(keys), 1000):
+                batch = keys[start : start + 1000]
+                answer = self._s3.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+                )
+                if errors := answer.get("Errors"):
+                    raise ConnectionError(f"{len(errors)} objects not deleted: {errors[0].get('Code')}")
+                erased += len(batch)
+                on_progress(erased)
+        return erased
+
+    def delete(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _typed(error: ClientError) -> Exception:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if status == 404:
+        return ObjectMissing()
+    if status in (409, 412):
+        return ObjectChanged()
+    return error

@@ -1,0 +1,97 @@
+"""Live progress in Redis. Redis away stops nothing: the display misses a while, jobs go on."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from clients.settings import Settings
+from contracts.progress import Progress
+
+VIDEO_TTL = 4 * 3600
+JOB_TTL = 3600
+PAUSE_AFTER_FAILURE = 10.0  # seconds in which a sick Redis is not asked again
+
+log = logging.getLogger(__name__)
+
+
+def connect(settings: Settings) -> Redis:
+    password = settings.redis_password
+    return Redis(
+        host=settings.redis_host,
+        port=settings.redis_port,
+        db=settings.redis_db,
+        password=password.get_secret_value() if password else None,
+        decode_responses=True,
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+    )
+
+
+def video_key(tenant_id: int, video_id: int) -> str:
+    return f"tenant:{tenant_id}:video:{video_id}:progress"
+
+
+def job_key(tenant_id: int, job_id: UUID) -> str:
+    return f"tenant:{tenant_id}:job:{job_id}:progress"
+
+
+class ProgressBoard:
+    """Writes both key forms that readers know, and reads them back."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._quiet_until = 0.0
+
+    async def show_video(self, tenant_id: int, video_id: int, job_id: UUID, progress: Progress) -> None:
+        text = progress.model_dump_json()
+
+        async def write() -> None:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for old, new, ttl in (
+                    (f"job:video:{video_id}:progress", video_key(tenant_id, video_id), VIDEO_TTL),
+                    (f"job:{job_id}:progress", job_key(tenant_id, job_id), JOB_TTL),
+                ):
+                    pipe.set(old, text, ex=ttl)
+                    pipe.set(new, text, ex=ttl)
+                await pipe.execute()
+
+        await self._try(write)
+
+    async def add_frames(self, job_id: UUID, batch: int, frames: int) -> int:
+        """Note how far one batch is; returns the frames of all batches (of this one, if Redis is away)."""
+
+        async def write() -> int:
+            key = f"job:{job_id}:frames"
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hset(key, str(batch), str(frames))
+                pipe.expire(key, VIDEO_TTL)
+                pipe.hvals(key)
+                *_, values = await pipe.execute()
+            return sum(int(value) for value in values)
+
+        return await self._try(write) or frames
+
+    async def read(self, key: str) -> Progress | None:
+        """The progress under a key, None if there is none or Redis is away."""
+
+        async def get() -> Progress | None:
+            text = await self._redis.get(key)
+            return Progress.model_validate_json(text) if text else None
+
+        result: Progress | None = await self._try(get)
+        return result
+
+    async def _try(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        if time.monotonic() < self._quiet_until:
+            return None
+        try:
+            return await call()
+        except (RedisError, OSError) as error:
+            self._quiet_until = time.monotonic() + PAUSE_AFTER_FAILURE
+            log.warning("redis is away, progress is not shown: %s", type(error).__name__)
+            return None

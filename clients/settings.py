@@ -1,0 +1,110 @@
+"""All configuration, by environment variables, read once in each process.
+
+The names are those the existing deployment already sets. A missing or contradictory value stops the
+process at start with the variable's name (`load`).
+"""
+
+import sys
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(hide_input_in_errors=True, frozen=True)
+
+    # Postgres
+    db_host: str
+    db_port: int = 5432
+    db_name: str
+    db_user: str
+    db_password: SecretStr
+    db_pool_size: int = 10
+
+    # Redis: display only
+    redis_host: str
+    redis_port: int = 6379
+    redis_password: SecretStr | None = None
+    redis_db: int = 0
+
+    # Temporal
+    temporal_address: str
+    temporal_namespace: str = "default"
+    temporal_api_key: SecretStr | None = None
+    temporal_tls: bool = False
+
+    # SQS. Credentials come from the usual AWS chain unless an endpoint of our own is named.
+    aws_region: str = "ap-northeast-2"
+    sqs_endpoint_url: str | None = None
+    video_sqs_queue_name: str = "academy-video-jobs"
+    ai_sqs_queue_name_lite: str = "academy-ai-jobs-lite"
+    ai_sqs_queue_name_basic: str = "academy-ai-jobs-basic"
+    ai_sqs_queue_name_premium: str = "academy-ai-jobs-premium"
+    messaging_sqs_queue_name: str = "academy-messaging-jobs"
+    sqs_wait_seconds: int = Field(default=20, ge=0, le=20)
+
+    # Objects: R2 or any S3
+    r2_endpoint_url: str
+    r2_access_key_id: str
+    r2_secret_access_key: SecretStr
+    r2_bucket: str = "academy-video"
+    r2_public_base_url: str | None = None
+
+    # Payloads at rest: `id:base64 of 32 bytes`, comma separated, the first one seals, all of them open.
+    payload_keys: SecretStr
+
+    # Programs. Empty: the one in PATH, else the wheel's.
+    ffmpeg_binary: str = ""
+    ffprobe_binary: str = ""
+
+    # Workers
+    work_dir: Path = Path("/tmp/academy-work")  # noqa: S108 - scratch space, overridden by deployments
+    source_cache_bytes: int = 100 * 2**30
+    encode_slots: int = Field(default=2, ge=1)
+    shutdown_grace_seconds: int = 20
+    retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
+    max_source_bytes: int = 50 * 2**30
+    max_source_seconds: int = 6 * 3600
+
+    @model_validator(mode="after")
+    def _not_contradictory(self) -> Self:
+        queues = self.queue_names()
+        if len(set(queues.values())) != len(queues):
+            raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; give each its own")
+        if self.temporal_api_key and not self.temporal_tls:
+            raise ValueError("TEMPORAL_API_KEY needs TEMPORAL_TLS=true, or the key travels in the clear")
+        return self
+
+    def queue_names(self) -> dict[str, str]:
+        """Our name of a queue → the SQS queue's name."""
+        return {
+            "video": self.video_sqs_queue_name,
+            "ai-lite": self.ai_sqs_queue_name_lite,
+            "ai-basic": self.ai_sqs_queue_name_basic,
+            "ai-premium": self.ai_sqs_queue_name_premium,
+            "messaging": self.messaging_sqs_queue_name,
+        }
+
+    def database_url(self) -> URL:
+        return URL.create(
+            "postgresql+psycopg",
+            username=self.db_user,
+            password=self.db_password.get_secret_value(),
+            host=self.db_host,
+            port=self.db_port,
+            database=self.db_name,
+        )
+
+
+def load() -> Settings:
+    """Read the environment, or end the process with one line for each variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"configuration: {name or 'environment'}: {problem['msg']}\n")
+        raise SystemExit(2) from None

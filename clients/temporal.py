@@ -1,0 +1,39 @@
+"""The Temporal client that every process uses."""
+
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from clients.settings import Settings
+
+SEARCH_ATTRIBUTES = ("TenantId", "JobType", "Stage")
+
+
+class SearchAttributesMissing(Exception):
+    """The namespace lacks search attributes; every start would be refused."""
+
+
+async def connect(settings: Settings, lazy: bool = False) -> Client:
+    """`lazy` connects on the first call, so that the API answers while Temporal is away."""
+    key = settings.temporal_api_key
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        api_key=key.get_secret_value() if key else None,
+        tls=settings.temporal_tls,
+        data_converter=pydantic_data_converter,
+        lazy=lazy,
+    )
+
+
+async def require_search_attributes(client: Client) -> None:
+    """Raises SearchAttributesMissing, which tells how to add them."""
+    answer = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    if missing := [name for name in SEARCH_ATTRIBUTES if name not in answer.custom_attributes]:
+        flags = " ".join(f"--name {name} --type Keyword" for name in missing)
+        raise SearchAttributesMissing(
+            f"namespace {client.namespace} lacks search attributes; run: "
+            f"temporal operator search-attribute create {flags}"
+        )

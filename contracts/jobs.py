@@ -1,0 +1,81 @@
+"""A job: what was asked for, where it stands, how it ended."""
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+from pydantic import Field
+
+from contracts.base import Contract
+
+_JOB_NAMESPACE = UUID("6f1d2f2e-6f0b-5a0e-9d6a-2b4c0d9c7a11")
+
+
+class JobState(StrEnum):
+    """The states that Postgres knows. Live progress inside RUNNING is Temporal's and Redis's."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    REJECTED_BAD_INPUT = "REJECTED_BAD_INPUT"
+    REVIEW_REQUIRED = "REVIEW_REQUIRED"
+
+
+FINAL_STATES = frozenset(JobState) - {JobState.PENDING, JobState.RUNNING}
+
+
+class JobRequest(Contract):
+    """One accepted wish, whoever sent it: the only input of `intake.submit`.
+
+    `idempotency_key` names the occurrence: the same key is the same wish, and must carry the same
+    `payload_sha256`. `subject`, where given, names what only one open job may work on at a time
+    (an encode of one file of one video); a second wish for it joins the open job.
+    """
+
+    job_type: str
+    tenant_id: int | None
+    idempotency_key: str = Field(max_length=200)
+    external_id: str | None = Field(default=None, max_length=100)
+    subject: str | None = Field(default=None, max_length=200)
+    payload: dict[str, Any] = Field(repr=False)
+    payload_sha256: str
+    source: str
+
+    @property
+    def job_id(self) -> UUID:
+        """Derived from tenant and key, so that a second acceptance of the same wish finds the same row."""
+        return uuid5(_JOB_NAMESPACE, f"{self.tenant_id}/{self.job_type}/{self.idempotency_key}")
+
+
+class JobRef(Contract):
+    """What a workflow is started with: no payload, so no person's data, enters Temporal by it."""
+
+    job_id: UUID
+    job_type: str
+    tenant_id: int | None
+
+
+class JobOutcome(Contract):
+    """How a job ended; `result` is small and free of personal data, objects travel by key."""
+
+    state: JobState
+    error_code: str | None = None
+    result: dict[str, Any] = Field(default_factory=dict)
+
+
+class FinishInput(Contract):
+    """The final state of a job, to be written."""
+
+    job_id: UUID
+    outcome: JobOutcome
+
+
+def payload_sha256(payload: dict[str, Any], volatile: frozenset[str]) -> str:
+    """Hash of what was asked for: canonical JSON without the fields that differ between two sends of it."""
+    stable = {key: value for key, value in payload.items() if key not in volatile}
+    text = json.dumps(stable, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

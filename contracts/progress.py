@@ -1,0 +1,37 @@
+"""Live progress, for display only."""
+
+from contracts.base import Contract
+
+# name, what a teacher reads, the percentage of the whole job at which it begins
+VIDEO_STEPS = (("probe", "영상 확인", 0), ("encode", "영상 변환", 5), ("publish", "게시 준비", 95))
+
+
+class Progress(Contract):
+    """What a progress bar shows. `percent` is of the whole job, `step_percent` of the step, 0 to 100."""
+
+    step: str
+    percent: int
+    remaining_seconds: int | None = None
+    step_index: int
+    step_total: int
+    step_name: str
+    step_name_display: str
+    step_percent: int
+
+
+def video_progress(step: str, done: float, elapsed: float | None = None) -> Progress:
+    """`done` is 0 to 1 of the step. With `elapsed` seconds of it the time left follows from the pace."""
+    index = next(i for i, (name, _, _) in enumerate(VIDEO_STEPS) if name == step)
+    _, display, begins = VIDEO_STEPS[index]
+    ends = VIDEO_STEPS[index + 1][2] if index + 1 < len(VIDEO_STEPS) else 100
+    done = min(done, 1.0)
+    return Progress(
+        step=step,
+        percent=round(begins + (ends - begins) * done),
+        remaining_seconds=round(elapsed / done * (1 - done)) if elapsed and done > 0.01 else None,
+        step_index=index + 1,
+        step_total=len(VIDEO_STEPS),
+        step_name=step,
+        step_name_display=display,
+        step_percent=round(100 * done),
+    )

@@ -1,0 +1,214 @@
+"""What travels inside the encode and delete workflows. Times in seconds, sizes in bytes, rates in bit/s."""
+
+from fractions import Fraction
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.base import Contract
+from contracts.jobs import JobOutcome
+
+
+class EncodeInput(Contract):
+    """Start of `video.encode`."""
+
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    file_key: str
+
+
+class DeleteInput(Contract):
+    """Start of `video.delete`."""
+
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    file_key: str
+
+
+class Rung(Contract):
+    """One rendition of the ladder. `name` is its folder, e.g. `720p`."""
+
+    name: str
+    width: int
+    height: int
+    max_bitrate: int
+
+
+class SourceRef(Contract):
+    """The exact object that was probed; every read is bound to its ETag."""
+
+    key: str
+    etag: str
+    size: int
+
+
+class EncodePlan(Contract):
+    """All that a worker needs to encode any unit to the same bytes as any other worker.
+
+    Frame `n` of the output shows at `n * fps_den / fps_num` seconds. A segment is `segment_frames`
+    frames (two GOPs), a unit is `unit_segments` segments encoded by one ffmpeg run; the last of each
+    may be shorter.
+    """
+
+    source: SourceRef
+    remux: bool = False
+    prefix: str = Field(description="Object prefix of this version, ends with a slash")
+    encoder: str = Field(description="Fingerprint of the encoder build")
+    fps_num: int
+    fps_den: int
+    total_frames: int
+    gop_frames: int
+    segment_frames: int
+    unit_segments: int
+    preroll: float = 2.0
+    rungs: list[Rung] = Field(min_length=1, max_length=8)
+    has_audio: bool
+    keyframe_gap: float = Field(default=0, description="Longest distance between keyframes of the source")
+    video_stream: int = 0
+    audio_stream: int = 1
+    origin: float = Field(default=0.0, description="The output's zero, from the start of the container")
+    picture_frames: int = Field(default=0, description="Until the picture ends; then its last one is held")
+    interlaced: bool = False
+
+    @property
+    def fps(self) -> Fraction:
+        return Fraction(self.fps_num, self.fps_den)
+
+    @property
+    def duration(self) -> float:
+        return float(self.total_frames / self.fps)
+
+    @property
+    def unit_frames(self) -> int:
+        return self.segment_frames * self.unit_segments
+
+    @property
+    def unit_count(self) -> int:
+        return -(-self.total_frames // self.unit_frames)
+
+
+class ProbeInput(Contract):
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    file_key: str
+    prefix: str
+
+
+class BatchInput(Contract):
+    """Encode units `first` to `last` (inclusive) of the plan."""
+
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    plan: EncodePlan
+    first: int
+    last: int
+
+
+class AudioInput(Contract):
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    plan: EncodePlan
+
+
+class Manifest(Contract):
+    """A manifest object in the store: only its key and hash travel through Temporal."""
+
+    key: str
+    sha256: str
+
+
+class PublishInput(Contract):
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    epoch: int
+    plan: EncodePlan
+    batches: list[Manifest] = Field(max_length=2000)
+    audio: Manifest | None
+
+
+class Published(Contract):
+    """The version that viewers now see, and the one it replaced, which stays for `retire_after` seconds."""
+
+    hls_path: str
+    duration: float
+    renditions: list[str]
+    replaced_prefix: str | None = None
+    retire_after: int = 0
+
+
+class EraseInput(Contract):
+    """Objects to remove: all below `prefix` (ends with a slash), and the object `file_key` if given."""
+
+    prefix: str
+    file_key: str | None = None
+    after: int = Field(default=0, description="Seconds to wait before")
+
+
+class BeginEncode(Contract):
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    file_key: str
+
+
+class Begun(Contract):
+    """`ended` is set when there is nothing to do: the job is final already, or the video is gone."""
+
+    epoch: int = 0
+    ended: JobOutcome | None = None
+
+
+class VideoRef(Contract):
+    tenant_id: int
+    video_id: int
+
+
+class OpenEncodes(Contract):
+    workflow_ids: list[str] = Field(max_length=1000)
+
+
+class Segment(Contract):
+    """One media segment: playlist entry, size and checksum."""
+
+    key: str
+    size: int
+    sha256: str
+    frames: int
+    duration: float
+
+
+class Track(Contract):
+    """The segments of one rendition (or the audio) that one run produced, in order."""
+
+    name: str
+    codec: str
+    init: Segment
+    segments: list[Segment]
+
+
+class SegmentManifest(Contract):
+    """What a batch of units, or the audio, wrote. `units` are the unit numbers it covers."""
+
+    encoder: str
+    units: list[int]
+    tracks: list[Track]
+
+
+WORK = "work/"
+"""Below a version's prefix: the manifests, which nobody needs once it is published."""
+
+
+def hls_root(tenant_id: int, video_id: int) -> str:
+    """Prefix of everything that is played of a video; ends with a slash, so that 1 is not 10."""
+    return f"tenants/{tenant_id}/video/hls/{video_id}/"
+
+
+def version_prefix(tenant_id: int, video_id: int, job_id: UUID, epoch: int) -> str:
+    """Prefix that only this execution writes below."""
+    return f"{hls_root(tenant_id, video_id)}{job_id.hex[:12]}-{epoch}/"

@@ -1,0 +1,1 @@
+"""The embedded stack: real servers out of Python wheels, without Docker and without root."""

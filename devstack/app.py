@@ -1,0 +1,95 @@
+"""Our own processes on a stack: workers, bridge, API."""
+
+import asyncio
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from devstack.ports import LOOPBACK
+from devstack.processes import Processes
+from devstack.stack import Stack
+
+EVERYTHING = ("api", "bridge", "video", "ops")
+STOP_SECONDS = 30.0  # a worker lets its activities end first
+
+
+class App(Processes):
+    """Processes of this project as separate programs: `start`, `stop`, break, mend.
+
+    Args:
+        names: `api`, or a worker of `python -m workers`; a second one of a kind is `video-2`.
+        env: Variables on top of the stack's, e.g. ENCODE_SLOTS="1".
+    """
+
+    def __init__(self, stack: Stack, *names: str, **env: str) -> None:
+        super().__init__()
+        port = str(stack.ports.api)
+        self.api_url = f"http://{LOOPBACK}:{port}"
+        for name in names:
+            kind = name.partition("-")[0]
+            argv = ["-m", "workers", kind]
+            if kind == "api":
+                argv = ["-m", "uvicorn", "api.app:app", "--host", LOOPBACK, "--port", port]
+            self.processes[name] = stack.python(name, *argv, **env)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start them; returns when the API answers and the workers have lived for a second.
+
+        Raises:
+            StackError: one line for the person at the terminal; nothing is left running.
+        """
+        try:
+            for process in self.processes.values():
+                process.start()
+            settled = time.monotonic() + 1
+            for name in self.processes:
+                self._wait_ready(name, settled)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL for those that take too long."""
+        self._stop_all(STOP_SECONDS)
+
+    def restart(self, name: str) -> None:
+        """Start a process again, stopping it first if it lives."""
+        self.processes[name].stop(STOP_SECONDS)
+        self.processes[name].start()
+        self._wait_ready(name, time.monotonic() + 1)
+
+    def _wait_ready(self, name: str, settled: float) -> None:
+        def ready() -> None:
+            if name == "api":
+                self._ask_api()
+            elif time.monotonic() < settled:
+                raise OSError("just started")
+
+        self.processes[name].wait_ready(ready, (OSError,))
+
+    def _ask_api(self) -> None:
+        try:
+            urllib.request.urlopen(self.api_url, timeout=5).close()
+        except urllib.error.HTTPError as answer:  # a 404 is an answer too
+            answer.close()
+
+
+@asynccontextmanager
+async def running(stack: Stack, *names: str, **env: str) -> AsyncIterator[App]:
+    """An `App` for the length of an async block; the event loop stays free meanwhile."""
+    app = App(stack, *names, **env)
+    await asyncio.to_thread(app.start)
+    try:
+        yield app
+    finally:
+        await asyncio.to_thread(app.stop)

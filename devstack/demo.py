@@ -1,0 +1,188 @@
+"""`make demo`: one queue message becomes a playable lecture, on real servers, in front of your eyes."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.auth import create_key
+from clients.database.engine import create_engine
+from clients.database.models import Job, Tenant
+from clients.settings import Settings
+from devstack import programs
+from devstack.app import EVERYTHING, App
+from devstack.ports import LOOPBACK
+from devstack.processes import StackError
+from devstack.producer import Producer, encode_body
+from devstack.stack import ROOT, Stack
+
+FOLDER = ROOT / ".data" / "demo"
+SAMPLE = ROOT / "samples" / "big-buck-bunny.mp4"
+TENANT, VIDEO = 1, 42
+POLL = 0.25
+
+console = Console()
+
+
+def demo(video: str) -> None:
+    """Raises StackError with one line when the encode fails or a server dies."""
+    source = Path(video).expanduser().resolve()
+    if not source.is_file():
+        raise StackError(f"{source} is no file; make demo VIDEO=path/to/lecture.mp4")
+    began = time.monotonic()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    with console.status("starting Temporal, Postgres, SeaweedFS, SQS, Valkey …"), Stack(FOLDER) as stack:
+        _show(stack, source, began)
+
+
+def _show(stack: Stack, source: Path, began: float) -> None:
+    with App(stack, *EVERYTHING, RETIRE_GRACE_SECONDS="0") as app:
+        settings = stack.settings()
+        console.print(f"stack ready in {time.monotonic() - began:.1f} s")
+        if source == SAMPLE:
+            source = _six_times(source)
+        producer = Producer(settings)
+        key = producer.upload(TENANT, source)
+        client = httpx.Client(base_url=app.api_url, headers={"Authorization": f"Bearer {_key(settings)}"})
+        sent = time.monotonic()
+        producer.send(settings.video_sqs_queue_name, encode_body(TENANT, VIDEO, key))
+        console.print(f"sent the producer's message to [bold]{settings.video_sqs_queue_name}[/bold]")
+        answer = _watch(client, app)
+        took = time.monotonic() - sent
+        if answer["status"] != "READY":
+            raise StackError(f"the encode ended as {answer['status']}: {answer.get('error_reason')}")
+        _report(stack, settings, client, answer, took)
+        if sys.stdin.isatty():
+            console.input("Enter stops the stack …")
+
+
+def _watch(client: httpx.Client, app: App) -> dict[str, Any]:
+    """Show the progress that a teacher's page shows, until the video has a final status."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[left]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("waiting", total=100, left="")
+        while True:
+            if dead := app.dead():
+                raise dead.died()
+            response = client.get(f"/api/v1/media/videos/{VIDEO}/progress/")
+            answer: dict[str, Any] = response.json() if response.status_code == 200 else {}
+            if answer.get("status") in ("READY", "FAILED"):
+                bar.update(task, completed=100, description="done", left="")
+                return answer
+            left = answer.get("encoding_remaining_seconds")
+            bar.update(
+                task,
+                completed=answer.get("encoding_progress") or 0,
+                description=answer.get("encoding_step_name") or "waiting",
+                left=f"{left} s left" if left is not None else "",
+            )
+            time.sleep(POLL)
+
+
+def _report(
+    stack: Stack, settings: Settings, client: httpx.Client, answer: dict[str, Any], took: float
+) -> None:
+    playlist = f"{settings.r2_endpoint_url}/{settings.r2_bucket}/{answer['hls_path']}"
+    master = httpx.get(playlist).raise_for_status().text
+    lines = master.splitlines()
+    best = next(line for line in lines if not line.startswith("#"))
+    workflows = f"http://{LOOPBACK}:{stack.ports.temporal_ui}/namespaces/default/workflows"
+    duration = answer["duration"]
+    facts = [("playlist", playlist)]
+    facts += [("rendition", line.partition(":")[2]) for line in lines if line.startswith("#EXT-X-STREAM-INF")]
+    facts += [
+        ("duration", f"{duration:.2f} s"),
+        ("message to READY", f"{took:.1f} s"),
+        ("pictures", str(_contact_sheet(f"{playlist.rpartition('/')[0]}/{best}", duration))),
+        ("workflow", f"{workflows}/{_workflow_id(settings)}"),
+    ]
+    for name, fact in facts:
+        console.print(f"[bold]{name:<17}[/bold]{fact}", soft_wrap=True, highlight=False)
+
+
+def _contact_sheet(playlist: str, duration: float) -> Path:
+    """Eight frames, decoded from the published playlist as a player would."""
+    picture = FOLDER / "contact-sheet.png"
+    filters = f"fps=8/{duration},scale=320:-2,tile=4x2"
+    subprocess.run(
+        [
+            programs.ffmpeg(),
+            "-v",
+            "error",
+            "-y",
+            "-i",
+            playlist,
+            "-vf",
+            filters,
+            "-frames:v",
+            "1",
+            str(picture),
+        ],
+        check=True,
+    )
+    return picture
+
+
+def _six_times(sample: Path) -> Path:
+    """The sample is five seconds; a lecture of half a minute shows more."""
+    lecture = FOLDER / "lecture.mp4"
+    subprocess.run(
+        [
+            programs.ffmpeg(),
+            "-v",
+            "error",
+            "-y",
+            "-stream_loop",
+            "5",
+            "-i",
+            str(sample),
+            "-c",
+            "copy",
+            str(lecture),
+        ],
+        check=True,
+    )
+    return lecture
+
+
+def _key(settings: Settings) -> str:
+    async def create(connection: AsyncConnection) -> str:
+        await connection.execute(insert(Tenant).values(id=TENANT))
+        return await create_key(connection, TENANT)
+
+    return _with_database(settings, create)
+
+
+def _workflow_id(settings: Settings) -> str:
+    async def read(connection: AsyncConnection) -> str:
+        return str(await connection.scalar(select(Job.workflow_id).order_by(Job.seq.desc()).limit(1)))
+
+    return _with_database(settings, read)
+
+
+def _with_database(settings: Settings, work: Callable[[AsyncConnection], Awaitable[str]]) -> str:
+    async def run() -> str:
+        engine = create_engine(settings, "demo")
+        async with engine.begin() as connection:
+            result = await work(connection)
+        await engine.dispose()
+        return result
+
+    return asyncio.run(run())

@@ -1,0 +1,98 @@
+"""Ports on the loopback interface: fixed for `make dev`, free ones for tests."""
+
+import errno
+import random
+import socket
+import time
+from dataclasses import asdict, dataclass
+
+from devstack.processes import StackError
+
+LOOPBACK = "127.0.0.1"
+GRPC_OFFSET = 10_000  # SeaweedFS listens on each of its ports plus this
+WEED_PORTS = ("s3", "weed_master", "weed_filer", "weed_volume", "weed_admin")
+
+
+@dataclass(frozen=True)
+class Ports:
+    postgres: int
+    redis: int
+    temporal: int
+    temporal_ui: int
+    sqs: int
+    s3: int
+    api: int
+    weed_master: int
+    weed_filer: int
+    weed_volume: int
+    weed_admin: int
+
+    def all(self) -> dict[int, str]:
+        """Every port that must be free → what needs it."""
+        named = asdict(self)
+        return {port: name for name, port in named.items()} | {
+            named[name] + GRPC_OFFSET: name for name in WEED_PORTS
+        }
+
+    def check(self) -> None:
+        """Raises:
+        StackError: another program has one of them.
+        """
+        deadline = time.monotonic() + 2  # servers of a killed stack may still be ending
+        for port, name in self.all().items():
+            while not free(port):
+                if time.monotonic() > deadline:
+                    raise StackError(
+                        f"port {port} ({name}) is taken: stop the program that has it "
+                        f"(`ss -ltnp sport = :{port}`), or use free ports: `make dev PORTS=auto`"
+                    )
+                time.sleep(0.1)
+
+
+def free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+        return True
+
+
+def choose() -> Ports:
+    """Free ports, drawn at random from below the range that outgoing connections use: a server that is
+    killed and started again finds its port still free."""
+    taken: set[int] = set()
+
+    def draw(low: int, high: int, *offsets: int) -> int:
+        while True:
+            port = random.randrange(low, high)
+            wanted = {port + offset for offset in (0, *offsets)}
+            if not wanted & taken and all(map(free, wanted)):
+                taken.update(wanted)
+                return port
+
+    names = Ports.__dataclass_fields__
+    return Ports(
+        **{
+            name: draw(10_500, 20_000, GRPC_OFFSET) if name in WEED_PORTS else draw(20_000, 32_000)
+            for name in names
+        }
+    )
+
+
+FIXED = Ports(
+    postgres=5432,
+    redis=6379,
+    temporal=7233,
+    temporal_ui=8233,
+    sqs=9324,
+    s3=8333,
+    api=8000,
+    weed_master=9333,
+    weed_filer=9888,
+    weed_volume=9340,
+    weed_admin=9646,
+)

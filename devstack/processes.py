@@ -1,0 +1,177 @@
+"""Processes that die with us: start, signal, stop."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+CHILD = Path(__file__).with_name("child.py")
+
+# A parent-death signal follows the *thread* that started the child, so one thread starts them all and
+# lives as long as we do, whatever thread or event loop asks.
+_starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
+
+
+class StackError(Exception):
+    """One line for the person at the terminal: what is wrong, and what to do."""
+
+
+class Died(StackError):
+    """A process ended by itself."""
+
+
+@dataclass
+class Process:
+    """One program with its own session and log file."""
+
+    name: str
+    argv: Sequence[str]
+    log: Path
+    env: Mapping[str, str]
+    cwd: Path
+    as_nobody: bool = False
+    stop_signal: signal.Signals = signal.SIGTERM
+    _running: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start it; its output is appended to the log.
+
+        Raises:
+            StackError: the program is not installed.
+        """
+        if not Path(self.argv[0]).is_file():
+            raise StackError(f"{self.name}: {self.argv[0]} is missing; remove .venv and run make again")
+        user = "nobody" if self.as_nobody and os.geteuid() == 0 else "user"
+        self._running = _starter.submit(self._spawn, user).result()
+
+    def _spawn(self, user: str) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-I", "-S", str(CHILD), str(os.getpid()), user, *self.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.env,
+                cwd=self.cwd,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        if self._running is None:
+            raise StackError(f"{self.name} was never started")
+        return self._running.pid
+
+    def alive(self) -> bool:
+        return self._running is not None and self._running.poll() is None
+
+    def family(self) -> list[psutil.Process]:
+        """The process and everything below it: Postgres backends, ffmpeg."""
+        if not self.alive():  # its number may be another program's by now
+            return []
+        try:
+            own = psutil.Process(self.pid)
+            return [own, *own.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def signal_family(self, number: signal.Signals) -> None:
+        for member in self.family():
+            try:
+                member.send_signal(number)
+            except psutil.NoSuchProcess:
+                continue  # gone since we looked, which is fine
+
+    def kill(self) -> None:
+        """SIGKILL it with everything below it, and wait for its end."""
+        self.signal_family(signal.SIGKILL)
+        self.wait()
+
+    def ask_to_stop(self) -> None:
+        if self.alive():
+            self.signal_family(signal.SIGCONT)  # a suspended one cannot listen
+            os.kill(self.pid, self.stop_signal)
+
+    def stop(self, grace: float) -> None:
+        """Ask, wait `grace` seconds, then kill."""
+        self.ask_to_stop()
+        try:
+            self.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def wait(self, timeout: float | None = None) -> int:
+        return 0 if self._running is None else self._running.wait(timeout)
+
+    def died(self) -> Died:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        telling = [
+            line.strip() for line in lines if re.search(r"error|fatal|panic|no module", line, re.IGNORECASE)
+        ]
+        why = next(reversed(telling or list(filter(None, lines))), "it printed nothing")
+        return Died(f"{self.name} stopped with code {self.wait()}: {why[:300]} (log: {self.log})")
+
+    def wait_ready(self, ready: Callable[[], object], not_yet: tuple[type[Exception], ...]) -> None:
+        """Call `ready` until it stops raising one of `not_yet`.
+
+        Raises:
+            Died: the process ended.
+            StackError: no answer within a minute.
+        """
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                ready()
+                reason = None
+            except not_yet as error:
+                reason = error
+            if not self.alive():
+                raise self.died()
+            if reason is None:
+                return
+            if time.monotonic() > deadline:
+                raise StackError(f"{self.name} gives no answer: {reason} (log: {self.log})")
+            time.sleep(0.03)
+
+
+class Processes:
+    """Some processes by name, to break and mend them."""
+
+    def __init__(self) -> None:
+        self.processes: dict[str, Process] = {}
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a process and everything below it; SIGKILL also waits for its end."""
+        process = self.processes[name]
+        process.signal_family(number)
+        if number == signal.SIGKILL:
+            process.wait()
+
+    def suspend(self, name: str) -> None:
+        """SIGSTOP: it hangs and its connections stay open."""
+        self.processes[name].signal_family(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        self.processes[name].signal_family(signal.SIGCONT)
+
+    def dead(self) -> Process | None:
+        """The first process that has ended, if any."""
+        return next((each for each in self.processes.values() if not each.alive()), None)
+
+    def pids(self) -> set[int]:
+        return {member.pid for each in self.processes.values() for member in each.family()}
+
+    def _stop_all(self, grace: float) -> None:
+        for process in self.processes.values():
+            process.ask_to_stop()
+        deadline = time.monotonic() + grace
+        for process in self.processes.values():
+            process.stop(max(0.1, deadline - time.monotonic()))

@@ -1,0 +1,84 @@
+"""Accepted jobs that no workflow carries: start them, or write the end that Temporal knows.
+
+This covers a crash between accept and start, an operator's `temporal workflow terminate`, a workflow that
+timed out, and a database restored from before a job's end.
+"""
+
+import logging
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.service import RPCError, RPCStatusCode
+
+from clients.database import jobs, videos
+from contracts.errors import CANCELLED, INTERNAL, REASONS, TERMINATED, TIMED_OUT
+from contracts.jobs import JobOutcome, JobRef
+from intake.submit import RPC_TIMEOUT, Submitter
+
+AGE = timedelta(seconds=60)
+LIMIT = 500
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    def __init__(self, engine: AsyncEngine, temporal: Client, submitter: Submitter) -> None:
+        self._engine = engine
+        self._temporal = temporal
+        self._submitter = submitter
+
+    async def run_once(self, age: timedelta = AGE) -> dict[str, int]:
+        """Look at up to 500 open jobs older than `age`, those longest not looked at first."""
+        async with self._engine.begin() as connection:
+            rows = await jobs.take_unfinished(connection, age, LIMIT)
+        counts: Counter[str] = Counter()
+        for row in rows:
+            counts[await self._reconcile(row)] += 1
+        return dict(counts)
+
+    async def _reconcile(self, row: Row[Any]) -> str:
+        handle = self._temporal.get_workflow_handle(row.workflow_id, result_type=JobOutcome)
+        try:
+            found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            ref = JobRef(job_id=row.id, job_type=row.job_type, tenant_id=row.tenant_id)
+            await self._submitter.restart(ref, row.workflow_id, row.sealed_payload)
+            log.warning("job %s was accepted but not started; started now", row.id)
+            return "started"
+        match found.status:
+            case WorkflowExecutionStatus.RUNNING | WorkflowExecutionStatus.CONTINUED_AS_NEW:
+                return "running"
+            case WorkflowExecutionStatus.TERMINATED:
+                outcome = _bad_end(TERMINATED)
+            case WorkflowExecutionStatus.TIMED_OUT:
+                outcome = _bad_end(TIMED_OUT)
+            case _:
+                outcome = await _recorded(handle)
+        async with self._engine.begin() as connection:
+            await jobs.finish(connection, row.id, outcome)
+            if outcome.error_code:
+                await videos.fail_encode(connection, row.id, outcome.error_code)
+        log.warning("job %s had no final state; wrote %s %s", row.id, outcome.state, outcome.error_code)
+        return "repaired"
+
+
+async def _recorded(handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
+    """The end as the closed workflow's history has it."""
+    try:
+        return await handle.result()
+    except WorkflowFailureError as error:
+        if is_cancelled_exception(error.cause):
+            return _bad_end(CANCELLED)
+        code = error.cause.type if isinstance(error.cause, ApplicationError) else None
+        return _bad_end(code if code in REASONS else INTERNAL)
+
+
+def _bad_end(code: str) -> JobOutcome:
+    return JobOutcome(state=REASONS[code].state, error_code=code)

@@ -1,0 +1,115 @@
+"""The only way a job starts: accept it in Postgres, then start its workflow.
+
+A crash between the two leaves an accepted row without a workflow; the reconciler starts it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from clients.database import jobs
+from clients.database.jobs import Acceptance, Accepted, SubjectJustClosed
+from clients.vault import Vault
+from contracts.errors import REASONS, START_REFUSED
+from contracts.jobs import JobOutcome, JobRef, JobRequest
+from workflows import catalog
+
+TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
+JOB_TYPE = SearchAttributeKey.for_keyword("JobType")
+
+RPC_TIMEOUT = timedelta(seconds=5)
+START_TIMEOUT = 15.0
+
+
+class IdempotencyMismatch(Exception):
+    """The same idempotency key came with another payload: somebody reuses keys."""
+
+
+class Submitter:
+    """Accepts and starts jobs; one for each process, shared by its tasks."""
+
+    def __init__(self, engine: AsyncEngine, temporal: Client, vault: Vault) -> None:
+        self._engine = engine
+        self._temporal = temporal
+        self._vault = vault
+
+    async def submit(self, request: JobRequest) -> Accepted:
+        """Accept one request and start its workflow, whatever was done of it before.
+
+        Raises `IdempotencyMismatch`, and the database's or Temporal's error when the outcome is unknown:
+        calling again with the same request is always safe.
+        """
+        (accepted,) = await self.accept([request])
+        if accepted.status is Acceptance.MISMATCH:
+            raise IdempotencyMismatch(request.idempotency_key)
+        if accepted.status in (Acceptance.NEW, Acceptance.OPEN):
+            await self.start(accepted)
+        return accepted
+
+    async def accept(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+        """One transaction for all of them; the answers are in the order of the requests."""
+        wishes = [
+            (request, catalog.workflow_id(request), self._vault.seal(request.payload, str(request.job_id)))
+            for request in requests
+        ]
+        while True:
+            try:
+                async with self._engine.begin() as connection:
+                    return await jobs.accept(connection, wishes)
+            except SubjectJustClosed:
+                await asyncio.sleep(0)
+
+    async def start(self, accepted: Accepted) -> None:
+        """Start the workflow of an accepted job. One that runs, or has ended, is left as it is."""
+        request = accepted.request
+        await self.start_workflow(
+            JobRef(job_id=accepted.job_id, job_type=request.job_type, tenant_id=request.tenant_id),
+            accepted.workflow_id,
+            request.payload,
+        )
+
+    async def refuse(self, accepted: Accepted) -> None:
+        """End a job that Temporal will never take, so that it does not stay open for ever."""
+        outcome = JobOutcome(state=REASONS[START_REFUSED].state, error_code=START_REFUSED)
+        async with self._engine.begin() as connection:
+            await jobs.finish(connection, accepted.job_id, outcome)
+
+    async def restart(self, ref: JobRef, workflow_id: str, sealed: bytes) -> None:
+        """The reconciler's way: the payload comes from the row."""
+        await self.start_workflow(ref, workflow_id, self._vault.open(sealed, str(ref.job_id)))
+
+    async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
+        row = catalog.CATALOG[ref.job_type]
+        tenant = str(ref.tenant_id or 0)
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                await self._temporal.start_workflow(
+                    row.workflow,
+                    row.build(ref, payload),
+                    id=workflow_id,
+                    task_queue=row.task_queue,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    priority=Priority(priority_key=row.priority, fairness_key=tenant),
+                    search_attributes=TypedSearchAttributes(
+                        [SearchAttributePair(TENANT_ID, tenant), SearchAttributePair(JOB_TYPE, ref.job_type)]
+                    ),
+                    static_summary=f"{row.summary(ref, payload)} · tenant {tenant}",
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+        except WorkflowAlreadyStartedError:
+            # It ran and ended. If the row is still open the reconciler repairs it from the outcome.
+            return

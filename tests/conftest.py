@@ -1,0 +1,68 @@
+"""Fixtures: the real servers, one stack for each test process."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from clients.settings import Settings
+from devstack.app import App
+from devstack.stack import Stack
+from tests.lab import Lab
+
+
+@contextmanager
+def temporary_stack() -> Iterator[Stack]:
+    folder = Path(tempfile.mkdtemp(prefix="stack-"))
+    folder.chmod(0o711)  # as root, Postgres runs as `nobody` and must pass
+    try:
+        with Stack(folder) as stack:
+            yield stack
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """All servers, shared by the tests of this process: leave them running."""
+    with temporary_stack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def own_stack() -> Iterator[Stack]:
+    """All servers for one test, which may kill them."""
+    with temporary_stack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def settings(stack: Stack) -> Settings:
+    """What a process of ours would read in its environment on the shared stack."""
+    return stack.settings()
+
+
+@pytest.fixture
+async def lab(stack: Stack) -> AsyncIterator[Lab]:
+    """The shared stack, to send to and to look at."""
+    lab = await Lab.open(stack)
+    yield lab
+    await lab.close()
+
+
+@pytest.fixture(scope="session")
+def app(stack: Stack) -> Iterator[App]:
+    """All processes of ours on the shared stack. A version that is replaced goes at once."""
+    with App(stack, "api", "bridge", "video", "ops", RETIRE_GRACE_SECONDS="0") as app:
+        yield app
+
+
+@pytest.fixture
+async def own_lab(own_stack: Stack) -> AsyncIterator[Lab]:
+    """A stack for this test alone."""
+    lab = await Lab.open(own_stack)
+    yield lab
+    await lab.close()

@@ -1,0 +1,155 @@
+"""What the tests look at: the database, Temporal, the queues and the bucket, as an outsider sees them."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api.auth import create_key
+from clients import temporal
+from clients.database.engine import create_engine
+from clients.database.models import Job, Rendition, Tenant, Video
+from clients.objects import Objects
+from clients.settings import Settings
+from contracts.jobs import FINAL_STATES
+from devstack.producer import Producer, encode_body
+from devstack.stack import Stack
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "big-buck-bunny.mp4"
+T = TypeVar("T")
+_ids = itertools.count(1000)
+
+
+def fresh_id() -> int:
+    """A tenant or video id that no other test of this process uses."""
+    return next(_ids)
+
+
+async def eventually(look: Callable[[], Awaitable[T]], timeout: float = 30, what: str = "") -> T:
+    """The first true answer of `look`; fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = await look()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what or look}"
+        await asyncio.sleep(0.1)
+
+
+class Lab:
+    """One stack, seen from outside."""
+
+    def __init__(self, stack: Stack, settings: Settings, engine: AsyncEngine, client: Client) -> None:
+        self.stack = stack
+        self.settings = settings
+        self.engine = engine
+        self.temporal = client
+        self.objects = Objects(settings)
+        self.producer = Producer(settings)
+
+    @classmethod
+    async def open(cls, stack: Stack) -> "Lab":
+        settings = stack.settings()
+        return cls(stack, settings, create_engine(settings, "tests"), await temporal.connect(settings))
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    def send(self, queue: str, body: dict[str, Any] | str) -> str:
+        return self.producer.send(self.settings.queue_names()[queue], body)
+
+    def send_encode(self, tenant: int, video: int, file: Path = SAMPLE, **more: Any) -> dict[str, Any]:
+        """Upload and send, as the producer does; returns the body."""
+        body = encode_body(tenant, video, self.producer.upload(tenant, file), **more)
+        self.send("video", body)
+        return body
+
+    async def jobs(self, tenant: int | None) -> list[Row[Any]]:
+        async with self.engine.connect() as connection:
+            where = Job.tenant_id.is_not_distinct_from(tenant)
+            return list(await connection.execute(select(Job).where(where).order_by(Job.seq)))
+
+    async def only_job(self, tenant: int) -> Row[Any]:
+        """The tenant's one job, once it is accepted."""
+        (job,) = await eventually(lambda: self.jobs(tenant), what="accepted")
+        return job
+
+    async def ended(self, tenant: int, count: int = 1, timeout: float = 90) -> list[Row[Any]]:
+        """The tenant's jobs, once there are `count` and all are final."""
+
+        async def look() -> list[Row[Any]]:
+            jobs = await self.jobs(tenant)
+            done = len(jobs) >= count and all(job.state in FINAL_STATES for job in jobs)
+            return jobs if done else []
+
+        return await eventually(look, timeout, f"{count} jobs of tenant {tenant} ended")
+
+    async def video(self, tenant: int, video: int) -> Row[Any]:
+        async with self.engine.connect() as connection:
+            where = (Video.tenant_id == tenant, Video.id == video)
+            return (await connection.execute(select(Video).where(*where))).one()
+
+    async def renditions(self, tenant: int, video: int) -> list[Row[Any]]:
+        async with self.engine.connect() as connection:
+            where = (Rendition.tenant_id == tenant, Rendition.video_id == video)
+            rows = await connection.execute(select(Rendition).where(*where).order_by(Rendition.height))
+            return list(rows)
+
+    async def workflows(self, tenant: int) -> list[Any]:
+        """Visible executions of a tenant (visibility lags by some hundred milliseconds)."""
+        return [each async for each in self.temporal.list_workflows(f"TenantId = '{tenant}'")]
+
+    def keys(self, prefix: str) -> list[str]:
+        return [key for key, _ in self.objects.list(prefix)]
+
+    def dead_letters(self, queue: str) -> list[dict[str, Any]]:
+        """Everything in a dead letter queue, taken out."""
+        sqs = self.producer._sqs
+        url = sqs.get_queue_url(QueueName=f"{self.settings.queue_names()[queue]}-dlq")["QueueUrl"]
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+            if not (messages := answer.get("Messages", [])):
+                return found
+            for message in messages:
+                attributes = message.get("MessageAttributes", {})
+                found.append(
+                    {"body": message["Body"]}
+                    | {name: value["StringValue"] for name, value in attributes.items()}
+                )
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def depth(self, queue: str) -> int:
+        """Messages in a queue, visible or in somebody's hands."""
+        sqs = self.producer._sqs
+        url = sqs.get_queue_url(QueueName=self.settings.queue_names()[queue])["QueueUrl"]
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return sum(int(answer[name]) for name in names)
+
+    async def drained(self, queue: str, timeout: float = 30) -> None:
+        """Wait until the queue is empty."""
+
+        async def look() -> bool:
+            return await asyncio.to_thread(self.depth, queue) == 0
+
+        await eventually(look, timeout, f"{queue} drained")
+
+    async def service_key(self, tenant: int) -> str:
+        async with self.engine.begin() as connection:
+            await connection.execute(insert(Tenant).values(id=tenant).on_conflict_do_nothing())
+            return await create_key(connection, tenant)
+
+
+def log_lines(stack: Stack, process: str) -> list[dict[str, Any]]:
+    """A process's structured log."""
+    text = (stack.data_dir / "logs" / f"{process}.log").read_text()
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]

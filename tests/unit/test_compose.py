@@ -1,0 +1,190 @@
+"""What Docker would run, as far as it can be known without Docker: read by the real `docker compose`
+and the real hadolint. No image is pulled or started here."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+OURS = ("api", "worker-video", "worker-ops", "bridge", "migrate")
+SECRETS = re.findall(r"^(\w+)=$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+
+def compose(*arguments: str, env: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """The program inside the wheel: the wheel's own wrapper always ends with 0."""
+    spec = find_spec("compose")
+    assert spec is not None and spec.submodule_search_locations
+    env_file = folder / "env"
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
+    program = Path(spec.submodule_search_locations[0]) / "docker-compose"
+    return subprocess.run(
+        [program, "--project-directory", ROOT, "--env-file", env_file, "config", *arguments],
+        env={"HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The services, after anchors, merges and variables."""
+    filled = {name: f"secret-{name}" for name in SECRETS}
+    done = compose("--format", "json", env=filled, folder=tmp_path_factory.mktemp("compose"))
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)["services"]
+    return found
+
+
+def seconds(duration: str) -> float:
+    units = {"h": 3600, "m": 60, "s": 1}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([hms])", duration))
+
+
+def test_example_is_complete(tmp_path: Path) -> None:
+    done = compose("-q", env=dict.fromkeys(SECRETS, "x"), folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_no_secret_has_a_default(missing: str, tmp_path: Path) -> None:
+    done = compose("-q", env={name: "" if name == missing else "x" for name in SECRETS}, folder=tmp_path)
+    assert done.returncode != 0
+    assert f"required variable {missing} is missing a value: set " in done.stderr
+
+
+def test_every_secret_is_asked_for() -> None:
+    used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    assert used == set(SECRETS)
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_environment_is_the_settings(service: str, services: dict[str, Any]) -> None:
+    environment = {name.lower(): value for name, value in services[service]["environment"].items()}
+    required = {name for name, field in Settings.model_fields.items() if field.is_required()}
+    assert environment.keys() <= Settings.model_fields.keys()
+    assert required <= environment.keys()
+    Settings.model_validate(environment)
+
+
+def test_parts_are_told_the_same(services: dict[str, Any]) -> None:
+    ours = services["api"]["environment"]
+    assert services["postgres"]["environment"] == {
+        "POSTGRES_DB": ours["DB_NAME"],
+        "POSTGRES_USER": ours["DB_USER"],
+        "POSTGRES_PASSWORD": ours["DB_PASSWORD"],
+    }
+    assert services["temporal-namespace"]["environment"] == {
+        "TEMPORAL_ADDRESS": ours["TEMPORAL_ADDRESS"],
+        "TEMPORAL_NAMESPACE": ours["TEMPORAL_NAMESPACE"],
+    }
+    assert services["objects"]["environment"]["AWS_SECRET_ACCESS_KEY"] == ours["R2_SECRET_ACCESS_KEY"]
+    assert services["objects"]["environment"]["S3_BUCKET"] == ours["R2_BUCKET"]
+    assert "objects.localhost" in services["objects"]["networks"]["default"]["aliases"]
+
+
+def test_images_are_pinned(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        tag = service["image"].rpartition(":")[2]
+        assert re.match(r"\d", tag), f"{name}: {service['image']}"
+
+
+def test_ports_are_open_to_this_machine_only(services: dict[str, Any]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published
+    assert {port["host_ip"] for port in published} == {"127.0.0.1"}
+
+
+def test_containers_are_confined(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+    for name in OURS:
+        service = services[name]
+        assert service["read_only"] and service["init"] and service["tmpfs"] == ["/tmp"], name
+        assert service["user"] == "10001:10001", name
+
+
+def test_scratch_space_is_a_volume(services: dict[str, Any]) -> None:
+    worker = services["worker-video"]
+    assert worker["environment"]["WORK_DIR"] in {volume["target"] for volume in worker["volumes"]}
+
+
+def test_stopping_waits_for_running_work(services: dict[str, Any]) -> None:
+    for name in ("worker-video", "worker-ops", "bridge"):
+        grace = float(services[name]["environment"]["SHUTDOWN_GRACE_SECONDS"])
+        assert seconds(services[name]["stop_grace_period"]) > grace, name
+
+
+def test_waiting_is_for_a_checked_service_or_a_job(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        for needed, how in service.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in services[needed], f"{name} waits for {needed}"
+            else:
+                assert how["condition"] == "service_completed_successfully"
+                assert services[needed]["restart"] == "no", f"{name} waits for {needed}"
+
+
+def test_mounted_files_exist(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for volume in service.get("volumes", []):
+            if volume["type"] == "bind":
+                assert Path(volume["source"]).exists() and volume["read_only"]
+
+
+def test_queues_are_those_of_the_settings() -> None:
+    text = (ROOT / "deploy/elasticmq.conf").read_text()
+    names = [Settings.model_fields[field].default for field in Settings.model_fields if "sqs_queue" in field]
+    assert len(names) == 5
+    with_dlq = re.findall(
+        r"^  ([\w-]+) \{ deadLettersQueue \{ name = ([\w-]+), maxReceiveCount = 3", text, re.M
+    )
+    plain = re.findall(r"^  ([\w-]+) \{\}$", text, re.M)
+    assert dict(with_dlq) == {name: f"{name}-dlq" for name in names}
+    assert sorted(plain) == sorted(f"{name}-dlq" for name in names)
+
+
+def test_fair_queues_have_one_partition() -> None:
+    text = (ROOT / "deploy/temporal/dynamicconfig.yaml").read_text()
+    sections = dict(re.findall(r"^([\w.]+):\n((?:  .*\n)+)", text, re.M))
+    assert sections["matching.enableFairness"] == "  - value: true\n"
+    for side in ("Read", "Write"):
+        section = sections[f"matching.numTaskqueue{side}Partitions"]
+        queues = re.findall(r"  - value: 1\n    constraints: \{taskQueueName: ([\w-]+)\}\n", section)
+        assert set(queues) == {"video-encode", "ai", "ai-gpu", "messaging"}
+
+
+def test_search_attributes_are_created() -> None:
+    script = (ROOT / "deploy/temporal/namespace.sh").read_text()
+    assert "for attribute in TenantId JobType Stage; do" in script
+    assert "--retention 7d" in script
+
+
+def test_dockerfile_is_clean() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_image_holds_the_programs_and_nothing_else() -> None:
+    """What may be copied starts from nothing, and is what the Dockerfile copies: all that we ship."""
+    packages = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    )
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] not in ("", "#")]
+    allowed = {rule[1:] for rule in rules if rule.startswith("!")}
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    copied = set(re.findall(r"^COPY (?!--from)(\S+) ", dockerfile, re.M))
+    assert rules[0] == "*"
+    assert allowed == copied == packages - {"devstack"} | {"migrations", "alembic.ini", "requirements.lock"}
+    assert "\nUSER 10001:10001\n" in dockerfile

@@ -1,0 +1,100 @@
+"""Units encoded apart and joined show the very frames of the whole file, on one clock."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from activities.video.encode import encode_unit
+from activities.video.fmp4 import BadSegment, read_fragment, read_init
+from activities.video.probe import MediaError
+from contracts import errors
+from tests.unit import media
+
+
+def reference(source: Path, plan: media.EncodePlan) -> list[str]:
+    """The whole file in one run, by the shortest command there is for it."""
+    held = plan.total_frames - plan.picture_frames + 5
+    filters = f"setpts=PTS-{plan.origin}/TB,fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held}"
+    return [
+        digest
+        for _, digest in media.decoded(
+            f"-copyts -start_at_zero -i {source} -vf {filters},format=yuv420p -frames:v {plan.total_frames}"
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", media.SOURCES)
+async def test_joined_units_show_the_frames_of_the_whole_file(name: str, tmp_path: Path) -> None:
+    source, plan = await media.prepare(media.make(tmp_path, name), unit_segments=1)
+    assert plan.unit_count >= 3
+
+    units = await media.encode(source, plan, tmp_path, **media.LOSSLESS)
+    frames = media.decoded(f"-i {media.join(tmp_path, units)}")
+
+    assert [digest for _, digest in frames] == reference(source, plan)
+    assert [time for time, _ in frames] == [n / plan.fps for n in range(plan.total_frames)]
+    assert len({tracks[0].init.sha256 for tracks in units}) == 1
+
+
+async def test_a_picture_that_ends_before_the_sound_is_held(tmp_path: Path) -> None:
+    source = tmp_path / "long-sound.mp4"
+    media.ffmpeg("-f lavfi -i testsrc2=s=160x90:d=5 -f lavfi -i sine=d=13 -c:a aac", str(source))
+    _, plan = await media.prepare(source, unit_segments=1)
+    assert (plan.picture_frames, plan.total_frames, plan.unit_count) == (125, 325, 4)
+
+    units = await media.encode(source, plan, tmp_path, **media.LOSSLESS)
+    frames = media.decoded(f"-i {media.join(tmp_path, units)}")
+
+    assert [digest for _, digest in frames] == reference(source, plan)
+    assert len({digest for _, digest in frames[124:]}) == 1
+
+
+async def test_a_unit_run_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    source, plan = await media.prepare(media.SAMPLE, unit_segments=1)
+    assert [rung.name for rung in plan.rungs] == ["360p", "720p"]
+    seen: list[int] = []
+    first = await encode_unit(media.TOOLS, source, plan, 1, tmp_path / "a", timeout=60, on_frames=seen.append)
+    second = await encode_unit(media.TOOLS, source, plan, 1, tmp_path / "b", timeout=60)
+
+    assert first == second
+    assert seen[-1] == 32
+    assert sorted(path.name for path in (tmp_path / "a" / "720p").iterdir()) == ["init.mp4", "s00001.m4s"]
+    assert [(track.codec, track.segments[0].frames) for track in first] == [
+        ("avc1.64001e", 32),
+        ("avc1.64001f", 32),
+    ]
+
+
+async def test_a_source_that_ends_early_is_refused_not_padded(tmp_path: Path) -> None:
+    source = tmp_path / "whole.mp4"
+    media.ffmpeg("-f lavfi -i testsrc2=s=160x90:d=10 -g 25 -movflags +faststart", str(source))
+    _, plan = await media.prepare(source, unit_segments=1)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(source.read_bytes()[: source.stat().st_size * 9 // 10])
+
+    with pytest.raises(MediaError) as caught:
+        await encode_unit(media.TOOLS, cut, plan, plan.unit_count - 1, tmp_path / "out", timeout=60)
+
+    assert caught.value.code == errors.DECODE_FAILED
+
+
+async def test_segments_are_two_groups_of_two_seconds_and_tell_their_place(tmp_path: Path) -> None:
+    source, plan = await media.prepare(media.make(tmp_path, "ntsc"))
+    (tracks, _) = await media.encode(source, plan.model_copy(update={"unit_segments": 2}), tmp_path)
+    init = read_init((tmp_path / "0" / tracks[0].init.name).read_bytes())
+    data = (tmp_path / "0" / tracks[0].segments[1].name).read_bytes()
+    fragment = read_fragment(data, init)
+
+    assert (fragment.start, fragment.samples, fragment.sync) == (120 * 1001, 120, True)
+    assert plan.gop_frames == 60
+    with pytest.raises(BadSegment):
+        read_fragment(data[:-1], init)
+    entries = "-skip_frame nokey -show_entries frame=pts_time -of csv=p=0"
+    keyframes = subprocess.run(
+        [media.TOOLS.ffprobe, "-v", "error", *entries.split(), media.join(tmp_path, [tracks])],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert [round(float(time.strip(",")), 3) for time in keyframes] == [0.0, 2.002, 4.004, 6.006]

@@ -1,0 +1,98 @@
+"""The playlists say what was measured, and players open them."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import m3u8
+import pytest
+
+from activities.video.audio import encode_audio
+from activities.video.fmp4 import MediaFile, TrackFiles
+from activities.video.playlists import master_playlist, media_playlist, rates
+from contracts.video import EncodePlan, Segment, Track
+from tests.unit import media
+
+BASE = "20260101-abcdef/"
+
+
+def track(plan: EncodePlan, files: TrackFiles) -> Track:
+    def segment(file: MediaFile) -> Segment:
+        return Segment(
+            key=plan.prefix + file.name,
+            size=file.size,
+            sha256=file.sha256,
+            frames=file.frames,
+            duration=file.duration,
+        )
+
+    segments = [segment(file) for file in files.segments]
+    return Track(name=files.name, codec=files.codec, init=segment(files.init), segments=segments)
+
+
+async def publish(tmp_path: Path) -> tuple[EncodePlan, list[Track], Track]:
+    """The sample in a folder as players would get it: master.m3u8 above, a version below."""
+    version = tmp_path / BASE
+    source, plan = await media.prepare(media.SAMPLE)
+    (units,) = [await media.encode_unit(media.TOOLS, source, plan, 0, version, timeout=60)]
+    sound = await encode_audio(media.TOOLS, source, plan, version, timeout=60)
+    video, audio = [track(plan, files) for files in units], track(plan, sound.track)
+    for one in (*video, audio):
+        (version / one.name / "media.m3u8").write_text(media_playlist(one))
+    (tmp_path / "master.m3u8").write_text(master_playlist(plan, video, audio, BASE))
+    return plan, video, audio
+
+
+async def test_a_version_as_players_see_it(tmp_path: Path) -> None:
+    plan, video, audio = await publish(tmp_path)
+    master = m3u8.load(str(tmp_path / "master.m3u8"))
+
+    assert [v.stream_info.resolution for v in master.playlists] == [(1280, 720), (640, 360)]
+    for variant in master.playlists:
+        one = next(t for t in video if t.name in variant.uri)
+        info = variant.stream_info
+        peak = max(s.size * 8 / s.duration for s in one.segments if s.duration > 2)
+        assert info.codecs == f"{one.codec},mp4a.40.2"
+        assert (info.frame_rate, info.audio) == (25.0, "audio")
+        assert info.bandwidth > peak > info.average_bandwidth * 0.5
+        assert variant.uri.startswith(BASE)
+    for one in (*video, audio):
+        listed = m3u8.load(str(tmp_path / BASE / one.name / "media.m3u8"))
+        assert (listed.version, listed.target_duration, listed.media_sequence) == (7, 4, 0)
+        assert (listed.playlist_type, listed.is_endlist) == ("vod", True)
+        assert listed.is_independent_segments
+        assert listed.segment_map[0].uri == "init.mp4"
+        assert [s.uri for s in listed.segments] == ["s00000.m4s", "s00001.m4s"]
+        assert sum(s.duration for s in listed.segments) == pytest.approx(plan.duration, abs=0.03)
+
+    # A player of another make: both streams, the whole length, nothing to complain about.
+    command = [media.TOOLS.ffmpeg, "-v", "warning", "-i", tmp_path / "master.m3u8", "-map", "0:v:0"]
+    command += ["-map", "0:a:0", "-f", "framecrc", "-c:a", "copy", "-"]
+    played = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert played.stderr == ""
+    assert len(re.findall(r"^0,", played.stdout, re.MULTILINE)) == plan.total_frames
+    assert len(re.findall(r"^1,", played.stdout, re.MULTILINE)) == sum(s.frames for s in audio.segments)
+
+
+def test_rates_are_the_largest_segment_and_the_average_with_the_sound() -> None:
+    def made(name: str, *sizes: tuple[int, float]) -> Track:
+        parts = [
+            Segment(key=f"p/{name}/s{n}.m4s", size=size, sha256="", frames=1, duration=duration)
+            for n, (size, duration) in enumerate(sizes)
+        ]
+        return Track(name=name, codec="c", init=parts[0], segments=parts)
+
+    video = made("360p", (1000, 4.0), (3000, 4.0), (500, 0.04))
+    sound = made("audio", (500, 4.0), (500, 4.0))
+    assert rates([video], sound) == [(6000 + 1000, round(4500 * 8 / 8.04) + 1000)]
+    assert rates([video], None) == [(6000, round(4500 * 8 / 8.04))]
+
+
+def test_durations_are_exact_and_the_target_covers_them() -> None:
+    parts = [
+        Segment(key=f"p/720p/s{n:05d}.m4s", size=1, sha256="", frames=120, duration=120 * 1001 / 30000)
+        for n in range(3)
+    ]
+    text = media_playlist(Track(name="720p", codec="c", init=parts[0], segments=parts))
+    assert text.count("#EXTINF:4.004000,") == 3
+    assert "#EXT-X-TARGETDURATION:4\n" in text

@@ -1,0 +1,142 @@
+"""What a source is, and what is turned away: quickly, with the code that people are shown."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from activities.video.probe import MediaError, probe
+from contracts import errors
+from tests.unit import media
+
+CLIP = "-f lavfi -i testsrc2=s=160x90:d=3"
+
+
+def _playlist(folder: Path, path: Path) -> None:
+    media.ffmpeg(CLIP, str(folder / "real.ts"))
+    lines = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nfile://{0}\n#EXT-X-ENDLIST\n"
+    path.write_text(lines.format(folder / "real.ts"))
+
+
+def _concat(folder: Path, path: Path) -> None:
+    media.ffmpeg(CLIP, str(folder / "real.mp4"))
+    path.write_text("ffconcat version 1.0\nfile real.mp4\n")
+
+
+def _cut(folder: Path, path: Path) -> None:
+    media.ffmpeg(f"{CLIP} -movflags +faststart -g 10", str(folder / "real.mp4"))
+    data = (folder / "real.mp4").read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def _headless(folder: Path, path: Path) -> None:
+    media.ffmpeg(CLIP, str(folder / "real.mp4"))
+    path.write_bytes((folder / "real.mp4").read_bytes()[:-1000])  # the moov box is at the end
+
+
+def _noise(folder: Path, path: Path) -> None:
+    """A sound container, whose pictures are all zeros."""
+    media.ffmpeg(f"{CLIP} -c:v libx264 -movflags +faststart", str(path))
+    data = path.read_bytes()
+    start = data.index(b"mdat") + 4
+    path.write_bytes(data[:start] + bytes(len(data) - start))
+
+
+HOSTILE = {
+    "playlist of a local file": (errors.NOT_A_VIDEO, _playlist),
+    "concat script": (errors.NOT_A_VIDEO, _concat),
+    "text": (errors.NOT_A_VIDEO, lambda _, path: path.write_text("not a video\n" * 1000)),
+    "empty": (errors.NOT_A_VIDEO, lambda _, path: path.touch()),
+    "zeros": (errors.NOT_A_VIDEO, lambda _, path: path.write_bytes(bytes(100_000))),
+    "still picture": (
+        errors.NOT_A_VIDEO,
+        lambda _, path: media.ffmpeg("-f lavfi -i color -frames:v 1 -f image2 -c:v png", str(path)),
+    ),
+    "cut, index lost": (errors.NOT_A_VIDEO, _headless),
+    "cut, index kept": (errors.DECODE_FAILED, _cut),
+    "noise": (errors.DECODE_FAILED, _noise),
+    "sound only": (
+        errors.NO_VIDEO_STREAM,
+        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -c:a aac", str(path)),
+    ),
+    "sound with a cover": (
+        errors.NO_VIDEO_STREAM,
+        lambda _, path: media.ffmpeg(
+            "-f lavfi -i sine=d=2 -f lavfi -i color=d=0.04 -c:a aac -c:v png -disposition:v attached_pic",
+            str(path),
+        ),
+    ),
+    "too wide": (
+        errors.PICTURE_TOO_LARGE,
+        lambda _, path: media.ffmpeg(
+            "-f lavfi -i color=s=8200x16:d=0.1 -c:v libx264 -preset ultrafast", str(path)
+        ),
+    ),
+    "too many pixels": (
+        errors.PICTURE_TOO_LARGE,
+        lambda _, path: media.ffmpeg("-f lavfi -i color=s=8000x4000:d=0.04 -c:v mpeg4", str(path)),
+    ),
+    "too long": (
+        errors.VIDEO_TOO_LONG,
+        lambda _, path: media.ffmpeg("-f lavfi -i testsrc2=s=64x64:r=5:d=31 -c:v mpeg4", str(path)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_what_is_no_fit_video_is_named_and_refused_at_once(name: str, tmp_path: Path) -> None:
+    code, write = HOSTILE[name]
+    path = tmp_path / "upload.mp4"
+    write(tmp_path, path)
+    started = time.monotonic()
+
+    with pytest.raises(MediaError) as caught:
+        await probe(media.TOOLS, path, max_seconds=30)
+
+    assert caught.value.code == code
+    assert time.monotonic() - started < 5
+
+
+async def test_the_cover_is_not_taken_for_the_video(tmp_path: Path) -> None:
+    path = tmp_path / "covered.mp4"
+    media.ffmpeg(
+        f"-f lavfi -i color=s=64x64:d=0.04 {CLIP} -map 0 -map 1 -c:v:0 png -disposition:v:0 attached_pic",
+        str(path),
+    )
+    info = await probe(media.TOOLS, path, max_seconds=30)
+    assert (info.width, info.height) == (160, 90)
+    _, plan = await media.prepare(path)
+    assert plan.video_stream == info.video_stream
+    units = await media.encode(path, plan, tmp_path)
+    assert sum(segment.frames for segment in units[0][0].segments) == 75
+
+
+async def test_shown_size_follows_rotation_and_pixel_shape(tmp_path: Path) -> None:
+    path = tmp_path / "sar.mp4"
+    media.ffmpeg("-f lavfi -i testsrc2=s=320x360:d=1 -vf setsar=2/1", str(path))
+    turned = tmp_path / "turned.mp4"
+    media.ffmpeg(f"-display_rotation 90 -i {path} -c copy", str(turned))
+
+    info, other = [await probe(media.TOOLS, file, max_seconds=30) for file in (path, turned)]
+
+    assert (info.width, info.height) == (640, 360)
+    assert (other.width, other.height) == (360, 640)
+
+
+async def test_packets_tell_rate_gaps_and_where_streams_start(tmp_path: Path) -> None:
+    fast = await probe(media.TOOLS, media.make(tmp_path, "ntsc_mkv"), max_seconds=30)
+    assert fast.constant_rate
+    assert fast.frame_rate == pytest.approx(30000 / 1001, rel=1e-4)
+    assert fast.frames == 300
+    assert fast.max_keyframe_gap == pytest.approx(75 * 1001 / 30000, abs=0.002)
+
+    slow = await probe(media.TOOLS, media.make(tmp_path, "variable_rate"), max_seconds=30)
+    assert not slow.constant_rate
+    assert slow.max_frame_gap > 0.1
+
+    early = await probe(media.TOOLS, media.make(tmp_path, "sound_first"), max_seconds=30)
+    assert early.video_start - early.audio_start == pytest.approx(1.5, abs=0.05)
+
+    edited = await probe(media.TOOLS, media.make(tmp_path, "edit_list"), max_seconds=30)
+    assert edited.video_start == 0
+    assert edited.frames == round((edited.video_end - edited.video_start) * 25)

@@ -1,0 +1,170 @@
+"""A program that we run cannot outlive us, outgrow its limits, or see what is not its business."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from activities.video.ffmpeg import (
+    FfmpegFailed,
+    FfmpegTimedOut,
+    Limits,
+    Progress,
+    find_tools,
+    fingerprint,
+    run,
+    run_ffmpeg,
+)
+from tests.unit import media
+
+# Ignores SIGTERM, and so does its child; tells both process ids.
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def running(pid: int) -> bool:
+    """A zombie does not run."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def start(args: list[str], lines: list[str], count: int) -> "asyncio.Task[str]":
+    task = asyncio.create_task(run(args, timeout=60, on_line=lines.append))
+    async with asyncio.timeout(10):
+        while len(lines) < count:
+            await asyncio.sleep(0.02)
+    return task
+
+
+async def test_cancelling_leaves_nothing_even_of_what_ignores_sigterm() -> None:
+    lines: list[str] = []
+    task = await start(python(STUBBORN), lines, 2)
+    started = time.monotonic()
+    task.cancel()
+    await asyncio.sleep(0.5)
+    task.cancel()  # a second time, while it is being ended
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - started < 5
+    assert not any(running(int(line)) for line in lines)
+
+
+async def test_cancelling_stops_a_real_encode(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    args = f"-f lavfi -i testsrc2=s=1280x720:d=600 -c:v libx264 {tmp_path}/out.mp4".split()
+    task = asyncio.create_task(run_ffmpeg(media.TOOLS, args, timeout=60, on_progress=seen.append))
+    async with asyncio.timeout(20):
+        while len(seen) < 2:
+            await asyncio.sleep(0.05)
+    started = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - started < 5
+    assert seen == sorted(set(seen))
+
+
+async def test_the_wall_clock_ends_it() -> None:
+    started = time.monotonic()
+    with pytest.raises(FfmpegTimedOut):
+        await run(python(STUBBORN), timeout=0.5)
+    assert time.monotonic() - started < 6
+
+
+async def test_an_error_in_the_reader_ends_it_too() -> None:
+    lines: list[str] = []
+
+    def on_line(line: str) -> None:
+        lines.append(line)
+        raise RuntimeError("reader")
+
+    with pytest.raises(RuntimeError, match="reader"):
+        await run(python(STUBBORN), timeout=30, on_line=on_line)
+    assert not running(int(lines[0]))
+
+
+def test_the_kernel_kills_it_when_we_are_killed() -> None:
+    ours = (
+        "import asyncio, sys\nfrom activities.video.ffmpeg import run\n"
+        "code = 'import os,time; print(os.getpid(), flush=True); time.sleep(60)'\n"
+        "say = lambda line: print(line, flush=True)\n"
+        "asyncio.run(run([sys.executable, '-c', code], timeout=60, on_line=say))\n"
+    )
+    worker = subprocess.Popen(
+        python(ours), stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(Path.cwd())}
+    )
+    assert worker.stdout
+    pid = int(worker.stdout.readline())
+    assert running(pid)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    deadline = time.monotonic() + 5
+    while running(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not running(pid)
+
+
+@pytest.mark.parametrize(
+    ("code", "limits"),
+    [
+        ("open('/tmp/too-large', 'wb').write(bytes(2_000_000))", Limits(file_size=1_000_000)),
+        ("while True: pass", Limits(cpu_seconds=1)),
+    ],
+    ids=["file size", "cpu"],
+)
+async def test_a_limit_is_a_limit(code: str, limits: Limits, tmp_path: Path) -> None:
+    with pytest.raises(FfmpegFailed) as caught:
+        await run(python(code.replace("/tmp", str(tmp_path))), timeout=20, limits=limits)
+    assert caught.value.code in (-signal.SIGXFSZ, -signal.SIGXCPU, -signal.SIGKILL, 1)
+    assert not isinstance(caught.value, FfmpegTimedOut)
+
+
+async def test_memory_is_limited() -> None:
+    with pytest.raises(FfmpegFailed) as caught:
+        await run(python("bytes(2**30)"), timeout=20, limits=Limits(address_space=2**29))
+    assert "MemoryError" in caught.value.stderr_tail
+
+
+async def test_it_sees_neither_our_secrets_nor_our_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("R2_SECRET_ACCESS_KEY", "canary")
+    lines: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        code = (
+            "import os, socket\nprint(os.readlink('/proc/self/ns/net'), dict(os.environ))\n"
+            f"print(socket.socket().connect_ex(('127.0.0.1', {server.getsockname()[1]})))\n"
+        )
+        await run(python(code), timeout=20, on_line=lines.append)
+    assert "canary" not in lines[0]
+    if str(Path("/proc/self/ns/net").readlink()) in lines[0]:
+        pytest.skip("this system lets nobody leave the network")
+    assert int(lines[1]) != 0
+
+
+async def test_what_it_says_last_is_kept() -> None:
+    code = "import sys; sys.stderr.write('x' * 100_000 + 'the reason'); sys.exit(3)"
+    with pytest.raises(FfmpegFailed, match=r"exit code 3: .*the reason") as caught:
+        await run(python(code), timeout=20)
+    assert len(caught.value.stderr_tail) == 4096
+
+
+async def test_the_encoder_has_an_identity() -> None:
+    assert find_tools(media.TOOLS.ffmpeg, media.TOOLS.ffprobe) == media.TOOLS
+    assert await fingerprint(media.TOOLS) == await fingerprint(media.TOOLS)
+    with pytest.raises(FileNotFoundError, match="no-such-ffmpeg"):
+        find_tools("no-such-ffmpeg")

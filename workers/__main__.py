@@ -1,0 +1,34 @@
+"""`python -m workers video|ops|bridge`."""
+
+import asyncio
+import sys
+
+from clients.settings import Settings, load
+from workers import lifecycle, log
+
+
+async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
+    # Each role imports only what it runs.
+    match role:
+        case "video":
+            from workers.video import video as start
+        case "ops":
+            from workers.ops import ops as start
+        case "bridge":
+            from workers.bridging import bridge as start
+        case _:
+            raise AssertionError(role)
+    await start(settings, stop)
+
+
+def main() -> None:
+    roles = ("video", "ops", "bridge")
+    if len(sys.argv) != 2 or sys.argv[1] not in roles:
+        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}")
+    log.configure()
+    settings = load()
+    lifecycle.run(lambda stop: _work(sys.argv[1], settings, stop))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""`python -m workers bridge`: wiring of the bridge."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+
+from clients import temporal
+from clients.database import jobs
+from clients.database.engine import create_engine
+from clients.queues import Queue
+from clients.settings import Settings
+from clients.vault import Vault
+from intake.outcomes import Outcome, classify
+from intake.submit import Submitter
+from workers.breaker import Breaker
+from workers.bridge import Bridge
+
+PROBE_TIMEOUT = timedelta(seconds=5)
+
+
+async def bridge(settings: Settings, stop: asyncio.Event) -> None:
+    client = await temporal.connect(settings)
+    await temporal.require_search_attributes(client)
+    engine = create_engine(settings, "bridge")
+    submitter = Submitter(engine, client, Vault(settings.payload_keys.get_secret_value()))
+
+    async def probe() -> None:
+        async with engine.connect() as connection:
+            await jobs.ping(connection)
+        await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace), timeout=PROBE_TIMEOUT
+        )
+
+    def transient(error: Exception) -> bool:
+        return classify(error) in (Outcome.UNKNOWN, Outcome.BACK_OFF)
+
+    queues = {
+        name: await asyncio.to_thread(Queue, settings, queue_name)
+        for name, queue_name in settings.queue_names().items()
+    }
+    await Bridge(queues, submitter, Breaker(probe, transient), stop).run()
+    await engine.dispose()

@@ -1,0 +1,42 @@
+"""Signals: SIGTERM and SIGINT ask a process to end its work and go."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+log = logging.getLogger(__name__)
+
+
+def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> NoReturn:
+    """Run `main(stop)` until it returns; `stop` is set by the first signal, a second one ends at once.
+
+    Ends by `os._exit`: the SDK's threads now and then crash an interpreter that winds down.
+    """
+
+    async def supervised() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def on_signal() -> None:
+            if stop.is_set():
+                os._exit(1)
+            log.info("stopping")
+            stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+        await main(stop)
+
+    code = 0
+    try:
+        asyncio.run(supervised())
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        log.exception("ended by an error")
+        code = 1
+    logging.shutdown()
+    os._exit(code)

@@ -1,0 +1,87 @@
+"""`python -m workers video`: the encode and delete workflows, and everything that runs ffmpeg."""
+
+import asyncio
+import logging
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.worker import Worker
+
+from activities.video.cache import SourceCache
+from activities.video.encoding import VideoEncoding
+from activities.video.ffmpeg import find_tools, fingerprint
+from activities.video.lifecycle import VideoLifecycle
+from clients import progress, temporal
+from clients.database.engine import create_engine
+from clients.objects import Objects
+from clients.settings import Settings
+from workers.running import run_workers
+from workflows.delete import DeleteVideo
+from workflows.encode import EncodeVideo
+from workflows.retire import RetireVersion
+
+LIGHT_SLOTS = 8
+
+log = logging.getLogger(__name__)
+
+
+async def video(settings: Settings, stop: asyncio.Event) -> None:
+    client = await temporal.connect(settings)
+    engine = create_engine(settings, "worker-video")
+    objects = Objects(settings)
+    board = progress.ProgressBoard(progress.connect(settings))
+    tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
+    encoder = await fingerprint(tools)
+    log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
+    encoding = VideoEncoding(
+        client,
+        objects,
+        board,
+        SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects),
+        tools,
+        encoder,
+        _scratch(settings.work_dir),
+        settings.max_source_bytes,
+        settings.max_source_seconds,
+    )
+    lifecycle = VideoLifecycle(engine, objects, board, settings.retire_grace_seconds)
+    grace = timedelta(seconds=settings.shutdown_grace_seconds)
+    light = Worker(
+        client,
+        task_queue="video-light",
+        workflows=[EncodeVideo, DeleteVideo, RetireVersion],
+        activities=[
+            encoding.probe,
+            lifecycle.begin,
+            lifecycle.publish,
+            lifecycle.mark_deleted,
+            lifecycle.erase,
+        ],
+        max_concurrent_activities=LIGHT_SLOTS,
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        graceful_shutdown_timeout=grace,
+    )
+    encode = Worker(
+        client,
+        task_queue="video-encode",
+        activities=[encoding.encode_batch, encoding.encode_audio],
+        max_concurrent_activities=settings.encode_slots,
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        graceful_shutdown_timeout=grace,
+    )
+    await run_workers([light, encode], stop)
+    await engine.dispose()
+
+
+def _scratch(work_dir: Path) -> Path:
+    """A folder for segments in the making, one a process; those of dead processes are removed."""
+    root = work_dir / "scratch"
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in root.iterdir():
+        if not Path(f"/proc/{folder.name}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    own = root / str(os.getpid())
+    own.mkdir(exist_ok=True)
+    return own

@@ -1,0 +1,74 @@
+"""Job type → workflow, input, task queues, priority. A new job type is one row here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from contracts.base import Contract
+from contracts.jobs import JobRef, JobRequest
+from contracts.queues import AI_JOB_TYPES
+from contracts.video import DeleteInput, EncodeInput
+
+Build = Callable[[JobRef, dict[str, Any]], Contract]
+
+
+@dataclass(frozen=True)
+class JobType:
+    """`task_queue` takes the workflow, `activity_queue` the single activity of a generic job."""
+
+    workflow: str
+    task_queue: str
+    build: Build
+    summary: Callable[[JobRef, dict[str, Any]], str]
+    priority: int = 3
+    activity_queue: str | None = None
+
+
+def _video(model: type[EncodeInput] | type[DeleteInput]) -> Build:
+    return lambda ref, payload: model(job_id=ref.job_id, tenant_id=ref.tenant_id, **payload)
+
+
+def _only_ref(ref: JobRef, _payload: dict[str, Any]) -> Contract:
+    return ref
+
+
+def _generic(queue: str, priority: int = 3) -> JobType:
+    """One activity, named as the job type, on `queue`; it loads the payload itself."""
+    return JobType(
+        workflow="job.run",
+        task_queue="ops",
+        build=_only_ref,
+        summary=lambda ref, _payload: ref.job_type,
+        priority=priority,
+        activity_queue=queue,
+    )
+
+
+CATALOG: dict[str, JobType] = {
+    "video.encode": JobType(
+        workflow="video.encode",
+        task_queue="video-light",
+        build=_video(EncodeInput),
+        summary=lambda _ref, payload: f"Encode video {payload['video_id']}",
+    ),
+    "video.delete": JobType(
+        workflow="video.delete",
+        task_queue="video-light",
+        build=_video(DeleteInput),
+        summary=lambda _ref, payload: f"Delete video {payload['video_id']}",
+        priority=2,
+    ),
+    "messaging.send": _generic("messaging", priority=2),
+    **{f"ai.{name}": _generic("ai") for name in AI_JOB_TYPES},
+}
+
+
+def workflow_id(request: JobRequest) -> str:
+    """Readable, unique, and derived from the wish alone: `video.encode-t7-v42-1b9d6bcd9c0f`."""
+    video = f"-v{request.payload['video_id']}" if "video_id" in request.payload else ""
+    return f"{request.job_type}-t{request.tenant_id or 0}{video}-{request.job_id.hex[:12]}"
+
+
+def job_ref(job_id: UUID, job_type: str, tenant_id: int | None) -> JobRef:
+    return JobRef(job_id=job_id, job_type=job_type, tenant_id=tenant_id)

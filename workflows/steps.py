@@ -1,0 +1,102 @@
+"""Small steps that several stories share."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    TimeoutError,
+    TimeoutType,
+    is_cancelled_exception,
+)
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.errors import CANCELLED, INTERNAL, NO_WORKER, REASONS, TIMED_OUT
+    from contracts.jobs import FinishInput, JobOutcome, JobState
+    from contracts.video import EraseInput
+    from workflows.policies import INFRASTRUCTURE
+
+DATABASE_TIMEOUT = timedelta(seconds=30)
+ERASE_TIMEOUT = timedelta(hours=1)
+
+STAGE = SearchAttributeKey.for_keyword("Stage")
+
+
+def stage(name: str, details: str = "") -> None:
+    """Show operators where the workflow stands: search attribute, and details in the Web UI."""
+    if workflow.info().typed_search_attributes.get(STAGE) != name:
+        workflow.upsert_search_attributes([STAGE.value_set(name)])
+    workflow.set_current_details(f"**{name}** {details}".strip())
+
+
+async def together(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for all. When one fails, or we are cancelled, stop the others and wait until they have stopped:
+    what comes next must not run beside an activity that still writes."""
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await workflow.wait(tasks)
+        raise
+
+
+def code_of(error: BaseException) -> str:
+    """The error code of a failed step: its type where that is one of ours, never its text."""
+    if is_cancelled_exception(error):
+        return CANCELLED
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError) and cause.type in REASONS:
+        return str(cause.type)
+    if isinstance(cause, TimeoutError):
+        return NO_WORKER if cause.type == TimeoutType.SCHEDULE_TO_START else TIMED_OUT
+    return INTERNAL
+
+
+def outcome_of(code: str) -> JobOutcome:
+    return JobOutcome(state=REASONS[code].state, error_code=code)
+
+
+async def finish(job_id: UUID, outcome: JobOutcome) -> JobOutcome:
+    """Write the final state, however long the database is away; returns the state that stands."""
+    standing = await workflow.execute_activity(
+        "jobs.finish",
+        FinishInput(job_id=job_id, outcome=outcome),
+        task_queue="ops",
+        result_type=JobOutcome,
+        start_to_close_timeout=DATABASE_TIMEOUT,
+        retry_policy=INFRASTRUCTURE,
+        summary=outcome.error_code or outcome.state,
+    )
+    stage(standing.state, REASONS[standing.error_code].en if standing.error_code in REASONS else "")
+    return standing
+
+
+def close(standing: JobOutcome) -> JobOutcome:
+    """End the workflow as the database says the job ended, so that both lists tell the same."""
+    if standing.state in (JobState.DONE, JobState.REVIEW_REQUIRED):
+        return standing
+    if standing.error_code == CANCELLED and workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError
+    code = standing.error_code or INTERNAL
+    text = REASONS[code].en if code in REASONS else code
+    raise ApplicationError(text, type=code, non_retryable=True)
+
+
+async def erase(what: EraseInput) -> None:
+    """Remove objects, however long the store is away."""
+    await workflow.execute_activity(
+        "video.erase",
+        what,
+        task_queue="video-light",
+        start_to_close_timeout=ERASE_TIMEOUT,
+        heartbeat_timeout=timedelta(minutes=1),
+        retry_policy=INFRASTRUCTURE,
+        summary=what.prefix,
+    )
