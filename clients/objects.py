@@ -66,7 +66,8 @@ class Objects:
 
         `on_bytes` gets the bytes on disk so far. Raises ObjectMissing, ObjectChanged.
         """
-        done = path.stat().st_size if path.exists() else 0
+        path.touch()
+        done = path.stat().st_size
         if done < source.size:
             try:
                 body = self._s3.get_object(

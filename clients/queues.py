@@ -38,12 +38,15 @@ class Queue:
         self._wait = settings.sqs_wait_seconds
         self._url = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
         self._dlq_url = self._sqs.get_queue_url(QueueName=f"{name}-dlq")["QueueUrl"]
-        answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["VisibilityTimeout"])
-        self.visibility_timeout = int(answer["Attributes"]["VisibilityTimeout"])
+        self.hold_seconds = settings.sqs_hold_seconds
 
     def receive(self) -> list[QueueMessage]:
+        """Up to 10 messages, invisible to others for `hold_seconds`."""
         answer = self._sqs.receive_message(
-            QueueUrl=self._url, MaxNumberOfMessages=BATCH, WaitTimeSeconds=self._wait
+            QueueUrl=self._url,
+            MaxNumberOfMessages=BATCH,
+            WaitTimeSeconds=self._wait,
+            VisibilityTimeout=self.hold_seconds,
         )
         return [
             QueueMessage(message["MessageId"], message["ReceiptHandle"], message["Body"])

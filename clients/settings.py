@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     ai_sqs_queue_name_premium: str = "academy-ai-jobs-premium"
     messaging_sqs_queue_name: str = "academy-messaging-jobs"
     sqs_wait_seconds: int = Field(default=20, ge=0, le=20)
+    # The queues' own visibility timeouts are hours, for workers that held a message while they worked. The
+    # bridge holds one for moments: after a crash its messages come back when this is over.
+    sqs_hold_seconds: int = Field(default=60, ge=5)
 
     # Objects: R2 or any S3
     r2_endpoint_url: str

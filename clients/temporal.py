@@ -1,10 +1,17 @@
 """The Temporal client that every process uses."""
 
+import asyncio
+import logging
+from contextlib import suppress
+
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from clients.settings import Settings
+
+AGAIN = 3.0  # seconds
+log = logging.getLogger(__name__)
 
 SEARCH_ATTRIBUTES = ("TenantId", "JobType", "Stage")
 
@@ -14,7 +21,10 @@ class SearchAttributesMissing(Exception):
 
 
 async def connect(settings: Settings, lazy: bool = False) -> Client:
-    """`lazy` connects on the first call, so that the API answers while Temporal is away."""
+    """`lazy` connects on the first call, so that the API answers while Temporal is away.
+
+    Raises RuntimeError when the server does not answer.
+    """
     key = settings.temporal_api_key
     return await Client.connect(
         settings.temporal_address,
@@ -24,6 +34,19 @@ async def connect(settings: Settings, lazy: bool = False) -> Client:
         data_converter=pydantic_data_converter,
         lazy=lazy,
     )
+
+
+async def connect_when_up(settings: Settings, stop: asyncio.Event) -> Client:
+    """For workers: wait for a server that starts later than we do, until `stop`."""
+    while not stop.is_set():
+        try:
+            return await connect(settings)
+        except RuntimeError as error:
+            log.warning("Temporal at %s does not answer, trying again: %s", settings.temporal_address, error)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN):
+                await stop.wait()
+    raise SystemExit(0)
 
 
 async def require_search_attributes(client: Client) -> None:

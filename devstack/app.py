@@ -1,7 +1,6 @@
 """Our own processes on a stack: workers, bridge, API."""
 
 import asyncio
-import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ from typing import Self
 from devstack.ports import LOOPBACK
 from devstack.processes import Processes
 from devstack.stack import Stack
+from workers.running import READY
 
 EVERYTHING = ("api", "bridge", "video", "ops")
 STOP_SECONDS = 30.0  # a worker lets its activities end first
@@ -43,7 +43,7 @@ class App(Processes):
         self.stop()
 
     def start(self) -> None:
-        """Start them; returns when the API answers and the workers have lived for a second.
+        """Start them; returns when the API answers and the workers have said that they are ready.
 
         Raises:
             StackError: one line for the person at the terminal; nothing is left running.
@@ -51,9 +51,8 @@ class App(Processes):
         try:
             for process in self.processes.values():
                 process.start()
-            settled = time.monotonic() + 1
             for name in self.processes:
-                self._wait_ready(name, settled)
+                self._wait_ready(name)
         except BaseException:
             self.stop()
             raise
@@ -66,16 +65,18 @@ class App(Processes):
         """Start a process again, stopping it first if it lives."""
         self.processes[name].stop(STOP_SECONDS)
         self.processes[name].start()
-        self._wait_ready(name, time.monotonic() + 1)
+        self._wait_ready(name)
 
-    def _wait_ready(self, name: str, settled: float) -> None:
+    def _wait_ready(self, name: str) -> None:
+        process = self.processes[name]
+
         def ready() -> None:
             if name == "api":
                 self._ask_api()
-            elif time.monotonic() < settled:
-                raise OSError("just started")
+            elif f'"message": "{READY}"' not in process.said():
+                raise OSError("not ready yet")
 
-        self.processes[name].wait_ready(ready, (OSError,))
+        process.wait_ready(ready, (OSError,))
 
     def _ask_api(self) -> None:
         try:

@@ -48,6 +48,7 @@ def become_nobody(libc: ctypes.CDLL, *folders: Path) -> None:
 def main(parent: str, user: str, *argv: str) -> None:
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
         if user == "nobody":
             try:
                 become_nobody(libc, Path(argv[0]).parent, Path.cwd())

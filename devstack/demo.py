@@ -50,7 +50,8 @@ def _show(stack: Stack, source: Path, began: float) -> None:
         settings = stack.settings()
         console.print(f"stack ready in {time.monotonic() - began:.1f} s")
         if source == SAMPLE:
-            source = _six_times(source)
+            source = FOLDER / "lecture.mp4"
+            repeat(SAMPLE, 6, source)
         producer = Producer(settings)
         key = producer.upload(TENANT, source)
         client = httpx.Client(base_url=app.api_url, headers={"Authorization": f"Bearer {_key(settings)}"})
@@ -140,26 +141,10 @@ def _contact_sheet(playlist: str, duration: float) -> Path:
     return picture
 
 
-def _six_times(sample: Path) -> Path:
+def repeat(clip: Path, times: int, target: Path) -> None:
     """The sample is five seconds; a lecture of half a minute shows more."""
-    lecture = FOLDER / "lecture.mp4"
-    subprocess.run(
-        [
-            programs.ffmpeg(),
-            "-v",
-            "error",
-            "-y",
-            "-stream_loop",
-            "5",
-            "-i",
-            str(sample),
-            "-c",
-            "copy",
-            str(lecture),
-        ],
-        check=True,
-    )
-    return lecture
+    loop = ["-stream_loop", str(times - 1), "-i", str(clip), "-c", "copy", str(target)]
+    subprocess.run([programs.ffmpeg(), "-v", "error", "-y", *loop], check=True)
 
 
 def _key(settings: Settings) -> str:

@@ -15,6 +15,8 @@ import psutil  # type: ignore[import-untyped]
 
 CHILD = Path(__file__).with_name("child.py")
 
+STANDING_STILL = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
+
 # A parent-death signal follows the *thread* that started the child, so one thread starts them all and
 # lives as long as we do, whatever thread or event loop asks.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
@@ -40,6 +42,7 @@ class Process:
     as_nobody: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
     _running: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _log_start: int = field(default=0, repr=False)
 
     def start(self) -> None:
         """Start it; its output is appended to the log.
@@ -54,6 +57,7 @@ class Process:
 
     def _spawn(self, user: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             return subprocess.Popen(
                 [sys.executable, "-I", "-S", str(CHILD), str(os.getpid()), user, *self.argv],
                 stdin=subprocess.DEVNULL,
@@ -94,6 +98,12 @@ class Process:
         """SIGKILL it with everything below it, and wait for its end."""
         self.signal_family(signal.SIGKILL)
         self.wait()
+
+    def said(self) -> str:
+        """Its output since the last start."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
 
     def ask_to_stop(self) -> None:
         if self.alive():
@@ -156,8 +166,11 @@ class Processes:
             process.wait()
 
     def suspend(self, name: str) -> None:
-        """SIGSTOP: it hangs and its connections stay open."""
-        self.processes[name].signal_family(signal.SIGSTOP)
+        """SIGSTOP: it hangs and its connections stay open; returns when it really stands still."""
+        process = self.processes[name]
+        process.signal_family(signal.SIGSTOP)
+        while any(member.status() not in STANDING_STILL for member in process.family()):
+            time.sleep(0.01)
 
     def resume(self, name: str) -> None:
         self.processes[name].signal_family(signal.SIGCONT)

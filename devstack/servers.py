@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import redis
 from botocore.config import Config
@@ -131,7 +133,26 @@ def _seaweedfs(home: Path, ports: Ports, settings: Settings) -> Server:
             config=_IMPATIENT,
         )
 
-    return Server(process, lambda: s3().head_bucket(Bucket=settings.r2_bucket))
+    def ready() -> None:
+        s3().head_bucket(Bucket=settings.r2_bucket)
+        s3().put_bucket_policy(Bucket=settings.r2_bucket, Policy=json.dumps(_viewers(settings.r2_bucket)))
+
+    return Server(process, ready)
+
+
+def _viewers(bucket: str) -> dict[str, object]:
+    """On this machine players may read what is published; everywhere else the bucket is private."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": "s3:GetObject",
+                "Resource": f"arn:aws:s3:::{bucket}/tenants/*/video/hls/*",
+            }
+        ],
+    }
 
 
 def _ministack(home: Path, ports: Ports, settings: Settings) -> Server:
@@ -217,6 +238,7 @@ def create_cluster(process: Process, settings: Settings) -> None:
     """
     data, unfinished = process.cwd / "data", process.cwd / "unfinished"
     if data.exists():
+        _bury_killed_postgres(data)
         return
     shutil.rmtree(unfinished, ignore_errors=True)
     password = process.cwd / "password"
@@ -233,6 +255,21 @@ def create_cluster(process: Process, settings: Settings) -> None:
         raise initdb.died()
     password.unlink()
     unfinished.rename(data)
+
+
+def _bury_killed_postgres(data: Path) -> None:
+    """Remove the lock file of a killed Postgres, unless some of its processes are still at work.
+
+    Postgres itself believes the file as long as the number in it exists: as a zombie that nobody
+    collects, or as another program after a restart of the machine.
+    """
+    lock = data / "postmaster.pid"
+    deadline = time.monotonic() + 5  # the backends of a killed one end by themselves
+    while lock.exists() and time.monotonic() < deadline:
+        if all(each.info["cwd"] != str(data.resolve()) for each in psutil.process_iter(["cwd"])):
+            lock.unlink()
+        else:
+            time.sleep(0.1)
 
 
 def _valkey(home: Path, ports: Ports, settings: Settings) -> Server:

@@ -10,8 +10,9 @@ import pytest
 
 from clients.settings import Settings
 from devstack.app import App
+from devstack.demo import repeat
 from devstack.stack import Stack
-from tests.lab import Lab
+from tests.lab import SAMPLE, Lab
 
 
 @contextmanager
@@ -66,3 +67,11 @@ async def own_lab(own_stack: Stack) -> AsyncIterator[Lab]:
     lab = await Lab.open(own_stack)
     yield lab
     await lab.close()
+
+
+@pytest.fixture(scope="session")
+def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-one seconds of real picture and sound: two units of eight seconds and a shorter one."""
+    file = tmp_path_factory.mktemp("lecture") / "lecture.mp4"
+    repeat(SAMPLE, 4, file)
+    return file

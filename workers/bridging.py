@@ -1,6 +1,7 @@
 """`python -m workers bridge`: wiring of the bridge."""
 
 import asyncio
+import logging
 from datetime import timedelta
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -15,12 +16,15 @@ from intake.outcomes import Outcome, classify
 from intake.submit import Submitter
 from workers.breaker import Breaker
 from workers.bridge import Bridge
+from workers.running import READY
 
 PROBE_TIMEOUT = timedelta(seconds=5)
 
+log = logging.getLogger(__name__)
+
 
 async def bridge(settings: Settings, stop: asyncio.Event) -> None:
-    client = await temporal.connect(settings)
+    client = await temporal.connect_when_up(settings, stop)
     await temporal.require_search_attributes(client)
     engine = create_engine(settings, "bridge")
     submitter = Submitter(engine, client, Vault(settings.payload_keys.get_secret_value()))
@@ -39,5 +43,6 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
         name: await asyncio.to_thread(Queue, settings, queue_name)
         for name, queue_name in settings.queue_names().items()
     }
+    log.info(READY)
     await Bridge(queues, submitter, Breaker(probe, transient), stop).run()
     await engine.dispose()

@@ -80,8 +80,8 @@ class Held:
 
     async def _keep_invisible(self) -> None:
         while True:
-            await asyncio.sleep(self._queue.visibility_timeout / 2)
-            await self._change_visibility(self._queue.visibility_timeout)
+            await asyncio.sleep(self._queue.hold_seconds / 2)
+            await self._change_visibility(self._queue.hold_seconds)
 
     async def _change_visibility(self, seconds: int) -> None:
         try:

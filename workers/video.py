@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 async def video(settings: Settings, stop: asyncio.Event) -> None:
-    client = await temporal.connect(settings)
+    client = await temporal.connect_when_up(settings, stop)
     engine = create_engine(settings, "worker-video")
     objects = Objects(settings)
     board = progress.ProgressBoard(progress.connect(settings))

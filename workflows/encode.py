@@ -202,8 +202,8 @@ class EncodeVideo:
                 "renditions": published.renditions,
             },
         )
-        standing = await steps.finish(job.job_id, outcome)
         await steps.erase(EraseInput(prefix=prefix + WORK))
+        standing = await steps.finish(job.job_id, outcome)
         if published.replaced_prefix:
             # Viewers in the middle of the version before keep it for a while.
             await workflow.start_child_workflow(

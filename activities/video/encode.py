@@ -68,7 +68,8 @@ def unit_args(source: Path, plan: EncodePlan, unit: int, out: Path, quality: dic
     seek = max(0.0, float(start) + plan.origin - plan.preroll)
     file = ffmpeg.input(f"file:{source}", threads=1, **SOURCE, **({"ss": f"{seek:.6f}"} if seek else {}))
     video = file[str(plan.video_stream)]
-    # In ticks that divide a frame, so that every unit rounds a source frame to the same output frame.
+    # In ticks that divide a frame, so that every unit rounds a source frame to the same output frame;
+    # coarser than the microseconds in which `fps` keeps its start.
     ticks = plan.fps_num * ceil(90_000 / plan.fps_num)
     video = video.filter("settb", f"1/{ticks}").filter("setpts", f"PTS-{round(plan.origin * ticks)}")
     if plan.interlaced:

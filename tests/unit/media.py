@@ -29,7 +29,7 @@ SOURCES: dict[str, tuple[str, list[str]]] = {
     "open_gop": ("mp4", [f"{_picture()} {_X264} -x264-params keyint=40:open-gop=1:bframes=3:scenecut=0"]),
     "open_gop_ts": (
         "ts",
-        [f"{_picture()} {_SOUND} {_X264} -x264-params keyint=40:open-gop=1:bframes=3:scenecut=0 -c:a aac"],
+        [f"{_picture()} {_SOUND} {_X264} -x264-params keyint=150:open-gop=1:bframes=3:scenecut=0 -c:a aac"],
     ),
     "variable_rate": (
         "mp4",
@@ -47,7 +47,8 @@ SOURCES: dict[str, tuple[str, list[str]]] = {
          "-map 1:v -map 0:a -c copy"],
     ),
     "starts_late": ("mkv", [f"{_picture()} {_X264} -g 50", "-itsoffset 7.3 -i {previous} -c copy"]),
-    "half_rate": ("mp4", [f"{_picture('120000/1001')} {_X264} -g 240"]),
+    "odd_rate": ("mp4", [f"{_picture('13.7')} {_X264}"]),
+    "half_rate_mkv": ("mkv", [f"{_picture('82.2')} {_X264} -g 240"]),
 }  # fmt: skip
 
 

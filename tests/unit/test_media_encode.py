@@ -1,12 +1,13 @@
 """Units encoded apart and joined show the very frames of the whole file, on one clock."""
 
 import subprocess
+from math import ceil
 from pathlib import Path
 
 import pytest
 
 from activities.video.encode import encode_unit
-from activities.video.fmp4 import BadSegment, read_fragment, read_init
+from activities.video.fmp4 import BadSegment, Fragment, read_fragment, read_init
 from activities.video.probe import MediaError
 from contracts import errors
 from tests.unit import media
@@ -15,7 +16,9 @@ from tests.unit import media
 def reference(source: Path, plan: media.EncodePlan) -> list[str]:
     """The whole file in one run, by the shortest command there is for it."""
     held = plan.total_frames - plan.picture_frames + 5
-    filters = f"setpts=PTS-{plan.origin}/TB,fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held}"
+    ticks = plan.fps_num * ceil(90_000 / plan.fps_num)  # halfway cases depend on the clock's rounding
+    clock = f"settb=1/{ticks},setpts=PTS-{plan.origin}/TB"
+    filters = f"{clock},fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held}"
     return [
         digest
         for _, digest in media.decoded(
@@ -79,17 +82,12 @@ async def test_a_source_that_ends_early_is_refused_not_padded(tmp_path: Path) ->
     assert caught.value.code == errors.DECODE_FAILED
 
 
-async def test_segments_are_two_groups_of_two_seconds_and_tell_their_place(tmp_path: Path) -> None:
-    source, plan = await media.prepare(media.make(tmp_path, "ntsc"))
-    (tracks, _) = await media.encode(source, plan.model_copy(update={"unit_segments": 2}), tmp_path)
-    init = read_init((tmp_path / "0" / tracks[0].init.name).read_bytes())
-    data = (tmp_path / "0" / tracks[0].segments[1].name).read_bytes()
-    fragment = read_fragment(data, init)
+@pytest.mark.parametrize(("name", "group"), [("ntsc", 60), ("odd_rate", 27)])
+async def test_segments_are_two_groups_of_two_seconds(name: str, group: int, tmp_path: Path) -> None:
+    source, plan = await media.prepare(media.make(tmp_path, name), unit_segments=2)
+    (tracks, _) = await media.encode(source, plan, tmp_path)
 
-    assert (fragment.start, fragment.samples, fragment.sync) == (120 * 1001, 120, True)
-    assert plan.gop_frames == 60
-    with pytest.raises(BadSegment):
-        read_fragment(data[:-1], init)
+    assert [segment.frames for segment in tracks[0].segments] == [2 * group] * 2
     entries = "-skip_frame nokey -show_entries frame=pts_time -of csv=p=0"
     keyframes = subprocess.run(
         [media.TOOLS.ffprobe, "-v", "error", *entries.split(), media.join(tmp_path, [tracks])],
@@ -97,4 +95,17 @@ async def test_segments_are_two_groups_of_two_seconds_and_tell_their_place(tmp_p
         text=True,
         check=True,
     ).stdout.split()
-    assert [round(float(time.strip(",")), 3) for time in keyframes] == [0.0, 2.002, 4.004, 6.006]
+    wanted = [float(n * group / plan.fps) for n in range(4)]
+    assert [float(time.strip(",")) for time in keyframes] == pytest.approx(wanted, abs=1e-4)
+
+
+async def test_a_segment_tells_its_place_and_a_cut_one_is_refused(tmp_path: Path) -> None:
+    source, plan = await media.prepare(media.make(tmp_path, "ntsc"), unit_segments=2)
+    (tracks, _) = await media.encode(source, plan, tmp_path)
+    init = read_init((tmp_path / "0" / tracks[0].init.name).read_bytes())
+    data = (tmp_path / "0" / tracks[0].segments[1].name).read_bytes()
+
+    assert read_fragment(data, init) == Fragment(120 * 1001, 120 * 1001, 120, sync=True)
+    for cut in (data[:-1], data[: data.index(b"moof")], b""):
+        with pytest.raises(BadSegment):
+            read_fragment(cut, init)

@@ -97,18 +97,19 @@ async def test_what_is_no_fit_video_is_named_and_refused_at_once(name: str, tmp_
     assert time.monotonic() - started < 5
 
 
-async def test_the_cover_is_not_taken_for_the_video(tmp_path: Path) -> None:
-    path = tmp_path / "covered.mp4"
+async def test_of_two_pictures_the_default_one_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
     media.ffmpeg(
-        f"-f lavfi -i color=s=64x64:d=0.04 {CLIP} -map 0 -map 1 -c:v:0 png -disposition:v:0 attached_pic",
+        f"-f lavfi -i color=s=64x64:d=3 {CLIP} -map 0 -map 1 -disposition:v:0 0 -disposition:v:1 default",
         str(path),
     )
-    info = await probe(media.TOOLS, path, max_seconds=30)
-    assert (info.width, info.height) == (160, 90)
     _, plan = await media.prepare(path)
-    assert plan.video_stream == info.video_stream
-    units = await media.encode(path, plan, tmp_path)
-    assert sum(segment.frames for segment in units[0][0].segments) == 75
+    (tracks,) = await media.encode(path, plan, tmp_path)
+    shown = await probe(media.TOOLS, media.join(tmp_path, [tracks]), max_seconds=30)
+    assert plan.video_stream == 1
+    assert (shown.width, shown.height) == (160, 90)
+    black = media.decoded(f"-i {path} -map 0:0 -vf scale=160:90")
+    assert not {d for _, d in black} & {d for _, d in media.decoded(f"-i {media.join(tmp_path, [tracks])}")}
 
 
 async def test_shown_size_follows_rotation_and_pixel_shape(tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""The bridge dies, or what it needs is away: no message is lost, none is done twice, none is buried."""
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from temporalio.service import RPCError
+
+from devstack.app import App
+from tests.faults.killed_bridge import POINTS
+from tests.integration.test_bodies import for_tenant
+from tests.lab import Lab, eventually, fresh_id
+from tests.unit.bodies import BODIES
+
+MESSAGES = 25
+
+
+def send_many(lab: Lab, tenant: int, start: int = 0) -> None:
+    _, body = BODIES["ocr"]
+    for number in range(start, start + MESSAGES):
+        lab.send("ai-lite", for_tenant(body | {"job_id": f"job-{number}"}, tenant))
+
+
+async def every_job_has_its_workflow(lab: Lab, tenant: int, count: int) -> None:
+    async def look() -> bool:
+        workflows = [each.id for each in await lab.workflows(tenant)]
+        jobs = [job.workflow_id for job in await lab.jobs(tenant)]
+        return len(jobs) == count and sorted(workflows) == sorted(jobs)
+
+    await eventually(look, timeout=60, what=f"{count} jobs with one workflow each")
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_killed_while_it_handles_messages(own_lab: Lab, point: str) -> None:
+    lab, tenant = own_lab, fresh_id()
+    doomed = lab.stack.python("doomed", "-m", "tests.faults.killed_bridge", point, SQS_HOLD_SECONDS="5")
+    send_many(lab, tenant)
+    doomed.start()
+    assert await asyncio.to_thread(doomed.wait, 60) == -signal.SIGKILL
+    accepted = len(await lab.jobs(tenant))
+    assert accepted == 0 if point == "before-accept" else accepted > 0
+    with App(lab.stack, "bridge", "ops", SQS_HOLD_SECONDS="5"):
+        await every_job_has_its_workflow(lab, tenant, MESSAGES)
+        await lab.drained("ai-lite")
+    assert lab.dead_letters("ai-lite") == []
+
+
+@pytest.mark.parametrize("server", ["temporal", "postgres"])
+async def test_a_server_is_away_for_a_while(own_lab: Lab, server: str) -> None:
+    lab, tenant = own_lab, fresh_id()
+    with App(lab.stack, "bridge", "ops", SQS_HOLD_SECONDS="5"):
+        await asyncio.to_thread(lab.stack.kill, server)
+        send_many(lab, tenant)
+        # Longer than the hold time by far: without extending it, three receives would bury the messages.
+        await asyncio.sleep(17)
+        send_many(lab, tenant, start=MESSAGES)
+        assert await asyncio.to_thread(lab.depth, "ai-lite") == 2 * MESSAGES
+        await asyncio.to_thread(lab.stack.restart, server)
+        await every_job_has_its_workflow(lab, tenant, 2 * MESSAGES)
+        await lab.drained("ai-lite")
+    assert lab.dead_letters("ai-lite") == []
+
+
+async def test_sigterm_gives_the_messages_back_at_once(own_lab: Lab) -> None:
+    lab, tenant = own_lab, fresh_id()
+    with App(lab.stack, "bridge", SQS_HOLD_SECONDS="600") as app:
+        await asyncio.to_thread(lab.stack.suspend, "temporal")
+        send_many(lab, tenant)
+
+        async def held() -> bool:
+            return bool(await lab.jobs(tenant))
+
+        await eventually(held)
+        bridge = app.processes["bridge"]
+        asked = time.monotonic()
+        os.kill(bridge.pid, signal.SIGTERM)
+        assert await asyncio.to_thread(bridge.wait, 60) == 0
+        assert time.monotonic() - asked < 25
+    await asyncio.to_thread(lab.stack.resume, "temporal")
+    with App(lab.stack, "bridge", "ops"):
+        await every_job_has_its_workflow(lab, tenant, MESSAGES)
+        await lab.drained("ai-lite")
+    assert lab.dead_letters("ai-lite") == []
+
+
+async def test_a_wrong_namespace_stops_the_bridge_and_leaves_the_messages(own_lab: Lab) -> None:
+    lab, tenant = own_lab, fresh_id()
+    send_many(lab, tenant)
+    misled = lab.stack.python("misled", "-m", "workers", "bridge", TEMPORAL_NAMESPACE="nowhere")
+    misled.start()
+    assert await asyncio.to_thread(misled.wait, 60) == 1
+    assert lab.depth("ai-lite") == MESSAGES
+    assert lab.dead_letters("ai-lite") == []
+
+
+async def test_an_accepted_job_without_a_workflow_is_started_by_the_reconciler(own_lab: Lab) -> None:
+    lab, tenant = own_lab, fresh_id()
+    doomed = lab.stack.python("doomed", "-m", "tests.faults.killed_bridge", "after-accept")
+    lab.send(*_one(tenant))
+    doomed.start()
+    await asyncio.to_thread(doomed.wait, 60)
+    job = await lab.only_job(tenant)
+
+    async def started() -> Any:
+        with suppress(RPCError):  # the schedule is made when the worker starts
+            await lab.temporal.get_schedule_handle("reconcile").trigger()
+        return await lab.workflows(tenant)
+
+    async with lab.engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE jobs SET accepted_at = accepted_at - interval '5 minutes'")
+    with App(lab.stack, "ops"):  # and no bridge: the message is still invisible
+        (workflow,) = await eventually(started, timeout=30, what="started by the reconciler")
+    assert workflow.id == job.workflow_id
+
+
+def _one(tenant: int) -> tuple[str, dict[str, Any]]:
+    queue, body = BODIES["ocr"]
+    return queue, for_tenant(body, tenant)

@@ -1,0 +1,173 @@
+"""Workers and servers fail in the middle of an encode; what viewers get is the same as without."""
+
+import asyncio
+import os
+import re
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from clients.objects import sha256
+from contracts.video import hls_root
+from devstack.app import App
+from devstack.stack import Stack
+from tests.faults.proxy import Proxy
+from tests.integration.test_encode import encoding_began, ffmpegs
+from tests.lab import Lab, eventually, fresh_id, log_lines
+
+OURS = ("bridge", "ops", "video")
+
+
+def starts(stack: Stack, *workers: str) -> Counter[int]:
+    """How often each unit was started, by the workers' own logs."""
+    found: Counter[int] = Counter()
+    for worker in workers:
+        for line in log_lines(stack, worker):
+            if match := re.fullmatch(r"unit (\d+) started", line["message"].split(" ({")[0]):
+                found[int(match[1])] += 1
+    return found
+
+
+async def contents(lab: Lab, tenant: int, video: int) -> dict[str, str]:
+    """Name below the version → hash, of every object of the published version."""
+    row = await lab.video(tenant, video)
+    assert row.status == "READY", row.error_code
+    return {
+        key.removeprefix(row.hls_prefix): sha256(lab.objects.get(key)) for key in lab.keys(row.hls_prefix)
+    }
+
+
+async def test_kill_9_in_the_middle_of_an_encode_changes_no_byte(own_lab: Lab, lecture: Path) -> None:
+    lab, tenant = own_lab, fresh_id()
+    calm, killed = fresh_id(), fresh_id()
+    with App(lab.stack, *OURS, ENCODE_SLOTS="1") as app:
+        lab.send_encode(tenant, calm, lecture)
+        await lab.ended(tenant, timeout=120)
+        before = starts(lab.stack, "video")
+        lab.send_encode(tenant, killed, lecture)
+        await encoding_began(lab, tenant, killed)
+
+        async def second_unit_runs() -> bool:
+            return (starts(lab.stack, "video") - before)[1] == 1 and bool(ffmpegs(lab))
+
+        await eventually(second_unit_runs, timeout=60)
+        os.kill(app.processes["video"].pid, signal.SIGKILL)
+
+        async def no_ffmpeg() -> bool:
+            return not ffmpegs(lab)
+
+        await eventually(no_ffmpeg, timeout=3, what="ffmpeg died with its worker")
+        await asyncio.to_thread(app.restart, "video")
+        await lab.ended(tenant, count=2, timeout=150)
+    assert await contents(lab, tenant, calm) == await contents(lab, tenant, killed)
+    again = starts(lab.stack, "video") - before
+    assert set(again) == {0, 1, 2}
+    assert sum(again.values()) <= 3 + 1, "more than one unit was encoded twice"
+
+
+async def test_redis_is_away_from_start_to_end(own_lab: Lab) -> None:
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+    await asyncio.to_thread(lab.stack.kill, "valkey")
+    with App(lab.stack, "api", *OURS) as app:
+        body = lab.send_encode(tenant, video)
+        key = await lab.service_key(tenant)
+        async with httpx.AsyncClient(base_url=app.api_url, headers={"Authorization": f"Bearer {key}"}) as api:
+            seen: list[Any] = []
+
+            async def ready() -> bool:
+                answer = await api.get(f"/api/v1/media/videos/{video}/progress/")
+                seen.append(answer.json())
+                return seen[-1].get("status") == "READY"
+
+            await eventually(ready, timeout=90)
+        assert body
+    # What Temporal knows was shown meanwhile.
+    assert any(each.get("encoding_progress") is not None for each in seen)
+    assert all(each.get("code") in (None, "not_found") for each in seen)
+
+
+async def test_a_worker_that_is_cut_off_stops_by_itself_and_another_takes_over(
+    own_lab: Lab, lecture: Path
+) -> None:
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+    async with Proxy("127.0.0.1", lab.stack.ports.temporal) as proxy:
+        address = f"127.0.0.1:{proxy.port}"
+        with App(lab.stack, "bridge", "ops"):
+            with App(lab.stack, "video", TEMPORAL_ADDRESS=address, ENCODE_SLOTS="1"):
+                lab.send_encode(tenant, video, lecture)
+                await encoding_began(lab, tenant, video)
+                proxy.silence()
+                cut = time.monotonic()
+
+                async def stopped() -> bool:
+                    return not ffmpegs(lab)
+
+                # No unit may follow: the watchdog ends the attempt before the server retries it.
+                await eventually(stopped, timeout=30, what="the watchdog stopped ffmpeg")
+                assert time.monotonic() - cut < 30
+                prefix = hls_root(tenant, video)
+                left = await asyncio.to_thread(lab.keys, prefix)
+                await asyncio.sleep(6)
+                assert await asyncio.to_thread(lab.keys, prefix) == left, "the zombie went on writing"
+                lines = [line["message"] for line in log_lines(lab.stack, "video")]
+                assert any("no acknowledged heartbeat" in line for line in lines)
+            with App(lab.stack, "video-2"):
+                await lab.ended(tenant, timeout=120)
+    assert await contents(lab, tenant, video)
+
+
+async def test_a_hanging_ffmpeg_misses_its_heartbeat_and_is_replaced(own_lab: Lab, lecture: Path) -> None:
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+    with App(lab.stack, *OURS, ENCODE_SLOTS="1"):
+        lab.send_encode(tenant, video, lecture)
+        await encoding_began(lab, tenant, video)
+
+        async def running() -> list[psutil.Process]:
+            return ffmpegs(lab)
+
+        (hanging, *_) = await eventually(running)
+        hanging.suspend()
+
+        async def gone() -> bool:
+            return not hanging.is_running()
+
+        await eventually(gone, timeout=45, what="the hanging ffmpeg was killed")
+        await lab.ended(tenant, timeout=120)
+    assert await contents(lab, tenant, video)
+
+
+async def test_every_server_dies_once_during_one_encode(own_lab: Lab, lecture: Path) -> None:
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+    with App(lab.stack, *OURS):
+        lab.send_encode(tenant, video, lecture)
+        await encoding_began(lab, tenant, video)
+        for server in ("seaweedfs", "postgres", "temporal", "valkey", "ministack"):
+            await asyncio.to_thread(lab.stack.kill, server)
+            await asyncio.sleep(1)
+            await asyncio.to_thread(lab.stack.restart, server)
+        (job,) = await lab.ended(tenant, timeout=180)
+    assert (job.state, job.error_code) == ("DONE", None)
+    assert await contents(lab, tenant, video)
+
+
+async def test_sigterm_lets_the_unit_end_and_loses_nothing(own_lab: Lab, lecture: Path) -> None:
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+    with App(lab.stack, *OURS, ENCODE_SLOTS="1", SHUTDOWN_GRACE_SECONDS="1") as app:
+        lab.send_encode(tenant, video, lecture)
+        await encoding_began(lab, tenant, video)
+        worker = app.processes["video"]
+        os.kill(worker.pid, signal.SIGTERM)
+        assert await asyncio.to_thread(worker.wait, 20) == 0
+        assert not ffmpegs(lab)
+        began = time.monotonic()
+        await asyncio.to_thread(app.restart, "video")
+        (job,) = await lab.ended(tenant, timeout=120)
+    assert job.state == "DONE"
+    # The attempt was handed back, not left to its heartbeat timeout.
+    assert time.monotonic() - began < 90
+    assert sum(starts(lab.stack, "video").values()) <= 3 + 1

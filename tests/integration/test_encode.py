@@ -1,0 +1,297 @@
+"""From the producer's message to what a player reads, and every way it can end."""
+
+import asyncio
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import m3u8
+import psutil
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+
+from clients.progress import connect, job_key, video_key
+from contracts.errors import REASONS
+from contracts.video import hls_root
+from devstack.app import App
+from devstack.producer import delete_body, encode_body
+from intake.submit import JOB_TYPE, TENANT_ID
+from tests.lab import SAMPLE, Lab, eventually, fresh_id
+from workflows.steps import STAGE
+
+
+def url(lab: Lab, key: str) -> str:
+    return f"{lab.settings.r2_endpoint_url}/{lab.settings.r2_bucket}/{key}"
+
+
+def ffprobe(lab: Lab, key: str) -> dict[str, Any]:
+    argv = [lab.settings.ffprobe_binary, "-v", "error", "-count_packets", "-show_streams", "-of", "json"]
+    answer = subprocess.run([*argv, url(lab, key)], capture_output=True, check=True)
+    return json.loads(answer.stdout)
+
+
+async def test_a_message_becomes_a_playable_lecture(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video)
+    (job,) = await lab.ended(tenant)
+    assert (job.state, job.error_code) == ("DONE", None)
+    row = await lab.video(tenant, video)
+    assert row.status == "READY"
+    assert row.hls_path == f"{hls_root(tenant, video)}master.m3u8"
+
+    master = m3u8.load(url(lab, row.hls_path))
+    sizes = {playlist.stream_info.resolution for playlist in master.playlists}
+    assert sizes == {(640, 360), (1280, 720)}
+    for playlist in master.playlists:
+        media = m3u8.load(playlist.absolute_uri)
+        assert sum(segment.duration for segment in media.segments) == pytest.approx(row.duration, abs=0.001)
+        assert media.is_independent_segments and media.is_endlist and media.playlist_type == "vod"
+        (stream,) = ffprobe(lab, playlist.absolute_uri.removeprefix(url(lab, "")))["streams"]
+        assert (stream["width"], stream["height"]) == playlist.stream_info.resolution
+        assert int(stream["nb_read_packets"]) == round(row.duration * 25)
+        peak = max(
+            8 * int(httpx.head(segment.absolute_uri).headers["content-length"]) / segment.duration
+            for segment in media.segments
+        )
+        assert playlist.stream_info.bandwidth >= peak
+        assert playlist.stream_info.codecs.startswith("avc1.") and "mp4a.40.2" in playlist.stream_info.codecs
+    (audio,) = master.media
+    assert ffprobe(lab, audio.absolute_uri.removeprefix(url(lab, "")))["streams"][0]["codec_name"] == "aac"
+    assert [each.name for each in await lab.renditions(tenant, video)] == ["360p", "720p"]
+    assert job.result["hls_path"] == row.hls_path
+    # The manifests are gone, and nothing lies outside the published version but the pointer.
+    strangers = [key for key in lab.keys(hls_root(tenant, video)) if not key.startswith(row.hls_prefix)]
+    assert strangers == [row.hls_path]
+    assert not lab.keys(row.hls_prefix + "work/")
+
+
+async def test_what_operators_see(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video)
+    (job,) = await lab.ended(tenant)
+    handle = lab.temporal.get_workflow_handle(job.workflow_id)
+
+    async def closed() -> Any:
+        described = await handle.describe()
+        return described if described.status != WorkflowExecutionStatus.RUNNING else None
+
+    described = await eventually(closed)
+    assert job.workflow_id.startswith(f"video.encode-t{tenant}-v{video}-")
+    assert await described.static_summary() == f"Encode video {video} · tenant {tenant}"
+    attributes = described.typed_search_attributes
+    assert [attributes[key] for key in (TENANT_ID, JOB_TYPE, STAGE)] == [str(tenant), "video.encode", "DONE"]
+
+
+async def test_progress_is_written_under_both_key_forms(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video)
+    (job,) = await lab.ended(tenant)
+    redis = connect(lab.settings)
+    old, new, by_job_old, by_job_new = await redis.mget(
+        f"job:video:{video}:progress",
+        video_key(tenant, video),
+        f"job:{job.id}:progress",
+        job_key(tenant, job.id),
+    )
+    await redis.aclose()
+    assert old == new == by_job_old == by_job_new
+    shown = json.loads(old)
+    assert shown["percent"] == 100
+    assert set(shown) == {
+        "step", "percent", "remaining_seconds", "step_index", "step_total", "step_name",
+        "step_name_display", "step_percent",
+    }  # fmt: skip
+
+
+async def test_the_same_message_five_times_is_one_encode(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    body = lab.send_encode(tenant, video)
+    await asyncio.gather(*(asyncio.to_thread(lab.send, "video", body) for _ in range(4)))
+    (job,) = await lab.ended(tenant)
+    await lab.drained("video")
+    assert job.epoch == 1
+    lab.send("video", body)  # and once more after the end
+    await lab.drained("video")
+    assert len(await lab.jobs(tenant)) == 1
+    row = await lab.video(tenant, video)
+    prefixes = {key.split("/")[5] for key in lab.keys(hls_root(tenant, video))}
+    assert prefixes == {"master.m3u8", row.hls_prefix.split("/")[5]}
+
+    async def one_workflow() -> bool:
+        return [each.id for each in await lab.workflows(tenant)] == [job.workflow_id]
+
+    await eventually(one_workflow)
+
+
+async def test_a_second_wish_for_a_running_encode_joins_it(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    body = lab.send_encode(tenant, video)
+    await lab.only_job(tenant)
+    lab.send("video", body | {"created_at": "2026-05-05T05:05:05Z"})
+    await lab.ended(tenant)
+    await lab.drained("video")
+    assert len(await lab.jobs(tenant)) == 1
+
+
+async def test_the_same_key_with_another_file_is_refused(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    body = lab.send_encode(tenant, video)
+    await lab.only_job(tenant)
+    lab.dead_letters("video")
+    lab.send("video", body | {"file_key": f"tenants/{tenant}/video/raw/1/other.mp4"})
+
+    async def buried() -> Any:
+        return await asyncio.to_thread(lab.dead_letters, "video")
+
+    (letter,) = await eventually(buried, what="dead letter")
+    assert letter["Reason"] == "IDEMPOTENCY_MISMATCH"
+    await lab.ended(tenant)
+    assert (await lab.video(tenant, video)).status == "READY"
+
+
+async def test_a_new_upload_replaces_the_version_and_the_old_one_goes(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video)
+    await lab.ended(tenant)
+    before = await lab.video(tenant, video)
+    lab.send_encode(tenant, video)
+    await lab.ended(tenant, count=2)
+    after = await lab.video(tenant, video)
+    assert after.hls_path == before.hls_path
+    assert after.hls_prefix != before.hls_prefix
+
+    async def retired() -> bool:
+        return not await asyncio.to_thread(lab.keys, before.hls_prefix)
+
+    await eventually(retired)
+    for playlist in m3u8.load(url(lab, after.hls_path)).playlists:
+        assert after.hls_prefix in playlist.absolute_uri
+        assert m3u8.load(playlist.absolute_uri).segments
+
+
+BAD = {
+    "text": (b"this is no video\n" * 100, "NOT_A_VIDEO"),
+    "empty": (b"", "NOT_A_VIDEO"),
+    "a playlist to a local file": (
+        b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        "NOT_A_VIDEO",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_a_file_that_is_no_video_fails_with_a_reason(
+    app: App, lab: Lab, name: str, tmp_path: Path
+) -> None:
+    content, code = BAD[name]
+    file = tmp_path / "lecture.mp4"
+    file.write_bytes(content)
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video, file)
+    (job,) = await lab.ended(tenant, timeout=30)
+    assert (job.state, job.error_code) == ("FAILED", code)
+    row = await lab.video(tenant, video)
+    assert (row.status, row.error_code) == ("FAILED", code)
+    assert not lab.keys(hls_root(tenant, video))
+    assert REASONS[code].ko
+
+
+async def test_a_failed_encode_leaves_the_published_version_playable(
+    app: App, lab: Lab, tmp_path: Path
+) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video)
+    await lab.ended(tenant)
+    before = await lab.video(tenant, video)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(SAMPLE.read_bytes()[:20_000])
+    lab.send_encode(tenant, video, broken)
+    _, job = await lab.ended(tenant, count=2)
+    assert job.state == "FAILED"
+    after = await lab.video(tenant, video)
+    assert (after.status, after.hls_prefix) == ("READY", before.hls_prefix)
+    assert after.error_code == job.error_code
+    assert len(m3u8.load(url(lab, after.hls_path)).playlists) == 2
+    assert {key.split("/")[5] for key in lab.keys(hls_root(tenant, video))} == {
+        "master.m3u8",
+        before.hls_prefix.split("/")[5],
+    }
+
+
+async def test_a_missing_source_fails_with_a_reason(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send("video", encode_body(tenant, video, f"tenants/{tenant}/video/raw/1/never-uploaded.mp4"))
+    (job,) = await lab.ended(tenant)
+    assert (job.state, job.error_code) == ("FAILED", "SOURCE_MISSING")
+
+
+async def test_delete_leaves_nothing(app: App, lab: Lab) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    body = lab.send_encode(tenant, video)
+    await lab.ended(tenant)
+    neighbour = f"{hls_root(tenant, video * 10)}keep.m4s"
+    lab.objects.put(neighbour, b"x", "video/mp4")
+    lab.send("video", delete_body(tenant, video, body["file_key"]))
+    _, job = await lab.ended(tenant, count=2)
+    assert job.state == "DONE"
+    assert lab.keys(f"tenants/{tenant}/") == [neighbour]
+    row = await lab.video(tenant, video)
+    assert (row.status, row.hls_path) == ("DELETED", None)
+    # An encode that arrives late changes nothing.
+    lab.send("video", body | {"attempt": 2})
+    *_, late = await lab.ended(tenant, count=3)
+    assert (late.state, late.error_code) == ("CANCELLED", "VIDEO_DELETED")
+    assert not lab.keys(hls_root(tenant, video))
+
+
+async def test_delete_stops_a_running_encode(app: App, lab: Lab, lecture: Path) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    body = lab.send_encode(tenant, video, lecture)
+    await encoding_began(lab, tenant, video)
+    lab.send("video", delete_body(tenant, video, body["file_key"]))
+    encode, delete = await lab.ended(tenant, count=2)
+    assert (encode.state, delete.state) == ("CANCELLED", "DONE")
+    assert not lab.keys(f"tenants/{tenant}/")
+
+
+async def test_cancel_kills_ffmpeg_within_five_seconds_and_leaves_nothing(
+    app: App, lab: Lab, lecture: Path
+) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video, lecture)
+    await encoding_began(lab, tenant, video)
+    job = await lab.only_job(tenant)
+    assert ffmpegs(lab)
+    asked = time.monotonic()
+    await lab.temporal.get_workflow_handle(job.workflow_id).cancel()
+
+    async def no_ffmpeg() -> bool:
+        return not ffmpegs(lab)
+
+    await eventually(no_ffmpeg, timeout=10)
+    assert time.monotonic() - asked < 5
+    (ended,) = await lab.ended(tenant)
+    assert (ended.state, ended.error_code) == ("CANCELLED", "CANCELLED")
+    assert not lab.keys(hls_root(tenant, video))
+    assert (await lab.video(tenant, video)).status == "FAILED"
+
+
+async def encoding_began(lab: Lab, tenant: int, video: int) -> None:
+    async def look() -> bool:
+        return bool(await asyncio.to_thread(lab.keys, hls_root(tenant, video)))
+
+    await eventually(look, timeout=60, what="first unit stored")
+
+
+def ffmpegs(lab: Lab) -> list[psutil.Process]:
+    """The encoders that work in this stack's folder."""
+    scratch = str(lab.settings.work_dir)
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if any(scratch in word for word in words) and "ffmpeg" in words[0]:
+            found.append(process)
+    return found
