@@ -54,7 +54,6 @@ class Settings(BaseSettings):
     r2_access_key_id: str
     r2_secret_access_key: SecretStr
     r2_bucket: str = "academy-video"
-    r2_public_base_url: str | None = None
 
     # Payloads at rest: `id:base64 of 32 bytes`, comma separated, the first one seals, all of them open.
     payload_keys: SecretStr

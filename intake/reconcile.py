@@ -12,16 +12,19 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.database import jobs, videos
 from contracts.errors import CANCELLED, INTERNAL, REASONS, TERMINATED, TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef
+from contracts.video import EraseInput, version_prefix
 from intake.submit import RPC_TIMEOUT, Submitter
 
 AGE = timedelta(seconds=60)
 LIMIT = 500
+NO_WORKER_WRITES_AFTER = 900  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +59,10 @@ class Reconciler:
             case WorkflowExecutionStatus.RUNNING | WorkflowExecutionStatus.CONTINUED_AS_NEW:
                 return "running"
             case WorkflowExecutionStatus.TERMINATED:
+                await self._retire_unfinished(row)
                 outcome = _bad_end(TERMINATED)
             case WorkflowExecutionStatus.TIMED_OUT:
+                await self._retire_unfinished(row)
                 outcome = _bad_end(TIMED_OUT)
             case _:
                 outcome = await _recorded(handle)
@@ -67,6 +72,27 @@ class Reconciler:
                 await videos.fail_encode(connection, row.id, outcome.error_code)
         log.warning("job %s had no final state; wrote %s %s", row.id, outcome.state, outcome.error_code)
         return "repaired"
+
+    async def _retire_unfinished(self, row: Row[Any]) -> None:
+        """A workflow that could not clean up leaves the objects of its executions: they go when no worker
+        can write any more."""
+        if row.job_type != "video.encode":
+            return
+        video_id = self._submitter.payload(row.id, row.sealed_payload)["video_id"]
+        async with self._engine.connect() as connection:
+            published = await videos.published_prefix(connection, row.tenant_id, video_id)
+        for epoch in range(1, row.epoch + 1):
+            prefix = version_prefix(row.tenant_id, video_id, row.id, epoch)
+            if prefix != published:
+                await self._temporal.start_workflow(
+                    "video.retire",
+                    EraseInput(prefix=prefix, after=NO_WORKER_WRITES_AFTER),
+                    id=f"video.retire-{row.workflow_id}-{epoch}",
+                    task_queue="video-light",
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    static_summary=f"Remove what a terminated encode of video {video_id} left",
+                    rpc_timeout=RPC_TIMEOUT,
+                )
 
 
 async def _recorded(handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -89,7 +90,10 @@ class Submitter:
 
     async def restart(self, ref: JobRef, workflow_id: str, sealed: bytes) -> None:
         """The reconciler's way: the payload comes from the row."""
-        await self.start_workflow(ref, workflow_id, self._vault.open(sealed, str(ref.job_id)))
+        await self.start_workflow(ref, workflow_id, self.payload(ref.job_id, sealed))
+
+    def payload(self, job_id: UUID, sealed: bytes) -> dict[str, Any]:
+        return self._vault.open(sealed, str(job_id))
 
     async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
         row = catalog.CATALOG[ref.job_type]

@@ -59,7 +59,8 @@ class EncodeVideo:
             for _ in range(ENCODER_CHANGES):
                 begun = await self._begin(job)
                 if begun.ended:
-                    return steps.close(await steps.finish(job.job_id, begun.ended))
+                    ending = self._failed(job, begun.ended, None)
+                    break
                 prefix = version_prefix(job.tenant_id, job.video_id, job.job_id, begun.epoch)
                 try:
                     published = await self._encode(job, begun.epoch, prefix)
@@ -70,14 +71,16 @@ class EncodeVideo:
                     await steps.erase(EraseInput(prefix=prefix))
                     await workflow.sleep(ENCODER_CHANGE_PAUSE)
                     continue
-                return await self._done(job, published, prefix)
-            raise ApplicationError("workers run different encoders", type="ENCODE_FAILED", non_retryable=True)
+                ending = self._done(job, published, prefix)
+                break
+            else:
+                raise ApplicationError(
+                    "workers run different encoders", type="ENCODE_FAILED", non_retryable=True
+                )
         except (ActivityError, ApplicationError, asyncio.CancelledError) as error:
-            outcome = steps.outcome_of(steps.code_of(error))
-            if prefix:
-                steps.stage("cleaning up")
-                await steps.erase(EraseInput(prefix=prefix))
-            return steps.close(await steps.finish(job.job_id, outcome))
+            ending = self._failed(job, steps.outcome_of(steps.code_of(error)), prefix)
+        # Outside the `try`: what goes wrong from here on must not erase what viewers see.
+        return await steps.to_the_end(ending)
 
     async def _encode(self, job: EncodeInput, epoch: int, prefix: str) -> Published:
         steps.stage("probing")
@@ -170,7 +173,7 @@ class EncodeVideo:
         audio: Manifest | None,
     ) -> Published:
         """From here on a cancel comes too late: half a publication is worse than a whole one."""
-        publishing = asyncio.create_task(
+        return await steps.to_the_end(
             workflow.execute_activity(
                 "video.publish",
                 PublishInput(
@@ -188,10 +191,12 @@ class EncodeVideo:
                 retry_policy=INFRASTRUCTURE,
             )
         )
-        try:
-            return await asyncio.shield(publishing)
-        except asyncio.CancelledError:
-            return await publishing
+
+    async def _failed(self, job: EncodeInput, outcome: JobOutcome, prefix: str | None) -> JobOutcome:
+        if prefix:
+            steps.stage("cleaning up")
+            await steps.erase(EraseInput(prefix=prefix))
+        return steps.close(await steps.finish(job.job_id, outcome))
 
     async def _done(self, job: EncodeInput, published: Published, prefix: str) -> JobOutcome:
         outcome = JobOutcome(

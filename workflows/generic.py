@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
 
 WAIT_FOR_WORKER = timedelta(days=14)  # as long as the queue before it would have kept the message
 RUN_TIMEOUT = timedelta(hours=1)
+END_WITHIN = WAIT_FOR_WORKER + timedelta(days=1)  # tried again until then
 HEARTBEAT = timedelta(seconds=60)
 
 
@@ -32,10 +33,11 @@ class RunJob:
                 result_type=JobOutcome,
                 schedule_to_start_timeout=WAIT_FOR_WORKER,
                 start_to_close_timeout=RUN_TIMEOUT,
+                schedule_to_close_timeout=END_WITHIN,
                 heartbeat_timeout=HEARTBEAT,
                 cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 retry_policy=INFRASTRUCTURE,
             )
         except (ActivityError, asyncio.CancelledError) as error:
             outcome = steps.outcome_of(steps.code_of(error))
-        return steps.close(await steps.finish(job.job_id, outcome))
+        return steps.close(await steps.to_the_end(steps.finish(job.job_id, outcome)))

@@ -1,9 +1,9 @@
 """Small steps that several stories share."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from temporalio import workflow
@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
 DATABASE_TIMEOUT = timedelta(seconds=30)
 ERASE_TIMEOUT = timedelta(hours=1)
 
+T = TypeVar("T")
 STAGE = SearchAttributeKey.for_keyword("Stage")
 
 
@@ -35,6 +36,15 @@ def stage(name: str, details: str = "") -> None:
     workflow.set_current_details(f"**{name}** {details}".strip())
 
 
+async def to_the_end(step: Coroutine[Any, Any, T]) -> T:
+    """A step that a cancel comes too late for: half of it would be worse than all of it."""
+    task = asyncio.create_task(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        return await task
+
+
 async def together(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Wait for all. When one fails, or we are cancelled, stop the others and wait until they have stopped:
     what comes next must not run beside an activity that still writes."""
@@ -43,7 +53,7 @@ async def together(tasks: Sequence[asyncio.Task[Any]]) -> None:
     except BaseException:
         for task in tasks:
             task.cancel()
-        await workflow.wait(tasks)
+        await to_the_end(workflow.wait(tasks))
         raise
 
 

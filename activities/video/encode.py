@@ -32,10 +32,11 @@ async def encode_unit(
 ) -> list[TrackFiles]:
     """Encode unit `unit` of `plan` into `out/{rung}/init.mp4` and `out/{rung}/s00012.m4s`.
 
-    `source` is the local file (already remuxed when the plan says so). `on_frames` gets the frames
-    written so far in this unit, only when they advance. One TrackFiles for each rung, in the plan's
-    order; the same unit gives the same bytes on every worker with the plan's encoder. Raises
-    MediaError(DECODE_FAILED) when the source runs out of frames, FfmpegFailed, BadSegment.
+    `source` is the local file (already remuxed when the plan says so), `out` a fresh folder.
+    `on_frames` gets the frames written so far in this unit, only when they advance. One TrackFiles
+    for each rung, in the plan's order; the same unit gives the same bytes on every worker with the
+    plan's encoder. Raises MediaError(DECODE_FAILED) when the source runs out of frames, FfmpegFailed,
+    BadSegment.
     """
     for rung in plan.rungs:
         (out / rung.name).mkdir(parents=True, exist_ok=True)

@@ -3,9 +3,10 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from temporalio import activity
 from temporalio.client import Client
@@ -17,8 +18,8 @@ from activities.video.audio import encode_audio
 from activities.video.cache import SourceCache
 from activities.video.encode import encode_unit
 from activities.video.errors import final, reported
-from activities.video.ffmpeg import FfmpegFailed, Tools
-from activities.video.fmp4 import BadSegment, TrackFiles
+from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
+from activities.video.fmp4 import BadSegment
 from activities.video.plan import make_plan
 from activities.video.probe import probe, remux
 from activities.video.storing import SegmentStore
@@ -38,7 +39,9 @@ from contracts.video import (
 
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
-TRIES = 2  # of ffmpeg on one unit in this process: what fails twice is not the machine
+TRIES = 2
+
+T = TypeVar("T")
 
 
 class VideoEncoding:
@@ -113,34 +116,29 @@ class VideoEncoding:
     async def _unit(
         self, plan: EncodePlan, path: Path, unit: int, key: str, bar: "_BatchProgress"
     ) -> SegmentManifest:
-        activity.logger.info("unit %d started", unit)
-        for attempt in range(1, TRIES + 1):
-            with self._folder() as folder:
-                try:
-                    tracks = await encode_unit(
-                        self._tools,
-                        path,
-                        plan,
-                        unit,
-                        Path(folder),
-                        timeout=UNIT_TIMEOUT,
-                        on_frames=bar.frames_of_unit,
-                    )
-                except (FfmpegFailed, BadSegment) as error:
-                    activity.logger.warning("unit %d, try %d: %s", unit, attempt, error)
-                    if isinstance(error, FfmpegFailed) and error.code < 0:
-                        raise  # killed from outside; not the unit's fault
-                    continue
-                return await self._keep(plan, Path(folder), unit, key, tracks)
-        raise final(ENCODE_FAILED)
+        async def encode(folder: Path) -> SegmentManifest:
+            tracks = await encode_unit(
+                self._tools, path, plan, unit, folder, timeout=UNIT_TIMEOUT, on_frames=bar.frames_of_unit
+            )
+            stored = await self._store.upload(plan, folder, tracks)
+            manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored)
+            await self._store.write(key, manifest)
+            return manifest
 
-    async def _keep(
-        self, plan: EncodePlan, folder: Path, unit: int, key: str, tracks: list[TrackFiles]
-    ) -> SegmentManifest:
-        stored = await self._store.upload(plan, folder, tracks)
-        manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored)
-        await self._store.write(key, manifest)
-        return manifest
+        return await self._twice(f"unit {unit}", encode)
+
+    async def _twice(self, what: str, encode: Callable[[Path], Awaitable[T]]) -> T:
+        """Run `encode` in a fresh folder, and once more if ffmpeg fails. Twice is not the machine's fault."""
+        for attempt in range(1, TRIES + 1):
+            activity.logger.info("%s started", what)
+            with tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as folder:
+                try:
+                    return await encode(Path(folder))
+                except (FfmpegFailed, BadSegment) as error:
+                    activity.logger.warning("%s, try %d: %s", what, attempt, error)
+                    if killed_from_outside(error):
+                        raise  # out of memory, a stopping host: another worker may do better
+        raise final(ENCODE_FAILED)
 
     @activity.defn(name="video.encode_audio")
     async def encode_audio(self, job: AudioInput) -> Manifest:
@@ -149,24 +147,24 @@ class VideoEncoding:
             with reported():
                 self._require_same_encoder(job.plan)
                 async with self._source(job.plan.source, job.plan.remux, heart) as path:
-                    with self._folder() as folder:
-                        sound = await encode_audio(
-                            self._tools,
-                            path,
-                            job.plan,
-                            Path(folder),
-                            timeout=AUDIO_TIMEOUT,
-                            on_progress=heart.advance,
-                        )
-                        tracks = await self._store.upload(job.plan, Path(folder), [sound.track])
-                activity.logger.info(
-                    "audio: %.1f LUFS, peak %.1f dBTP, %s",
-                    sound.loudness,
-                    sound.true_peak,
-                    sound.exception or "on target",
-                )
-                whole = SegmentManifest(encoder=self._encoder, units=[], tracks=tracks)
-                return await self._store.accept(job.plan, "audio", [whole])
+                    return await self._audio(job.plan, path, heart)
+
+    async def _audio(self, plan: EncodePlan, path: Path, heart: Heart) -> Manifest:
+        async def encode(folder: Path) -> Manifest:
+            sound = await encode_audio(
+                self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT, on_progress=heart.advance
+            )
+            activity.logger.info(
+                "audio: %.1f LUFS, peak %.1f dBTP, %s",
+                sound.loudness,
+                sound.true_peak,
+                sound.exception or "on target",
+            )
+            tracks = await self._store.upload(plan, folder, [sound.track])
+            whole = SegmentManifest(encoder=self._encoder, units=[], tracks=tracks)
+            return await self._store.accept(plan, "audio", [whole])
+
+        return await self._twice("audio", encode)
 
     def _require_same_encoder(self, plan: EncodePlan) -> None:
         if plan.encoder != self._encoder:
@@ -184,8 +182,9 @@ class VideoEncoding:
         async with self._cache.held(source, heart.advance_from_thread, derive if remuxed else None) as path:
             yield path
 
-    def _folder(self) -> "tempfile.TemporaryDirectory[str]":
-        return tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True)
+
+def killed_from_outside(error: FfmpegFailed | BadSegment) -> bool:
+    return isinstance(error, FfmpegFailed) and error.code < 0 and not isinstance(error, FfmpegTimedOut)
 
 
 class _BatchProgress:

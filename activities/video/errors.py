@@ -9,7 +9,7 @@ from activities.video.cache import DiskFull
 from activities.video.ffmpeg import FfmpegFailed
 from activities.video.probe import MediaError
 from clients.objects import ObjectChanged, ObjectMissing
-from contracts.errors import ENCODE_FAILED, REASONS, SOURCE_CHANGED, SOURCE_MISSING
+from contracts.errors import REASONS, SOURCE_CHANGED, SOURCE_MISSING
 
 
 def final(code: str) -> ApplicationError:
@@ -31,7 +31,5 @@ def reported() -> Iterator[None]:
     except DiskFull as error:
         raise ApplicationError(str(error), type="DiskFull") from error
     except FfmpegFailed as error:
-        # Killed from outside (out of memory, a stopping host): another worker may do better.
-        if error.code < 0:
-            raise ApplicationError("ffmpeg was killed", type="FfmpegKilled") from error
-        raise final(ENCODE_FAILED) from error
+        # What was not the file's fault: killed from outside, out of memory, a stopping host.
+        raise ApplicationError("ffmpeg was killed", type="FfmpegKilled") from error

@@ -31,9 +31,17 @@ SOURCES: dict[str, tuple[str, list[str]]] = {
         "ts",
         [f"{_picture()} {_SOUND} {_X264} -x264-params keyint=150:open-gop=1:bframes=3:scenecut=0 -c:a aac"],
     ),
+    "interlaced_ts": (
+        "ts",
+        [f"{_picture('50')} -vf tinterlace=interleave_top -c:v mpeg2video -flags +ildct+ilme -g 25 -bf 2"],
+    ),
     "variable_rate": (
         "mp4",
         [f"{_picture('30')} -vf select='not(mod(n,7))+gt(random(1),0.5)' -fps_mode vfr {_X264} -g 60"],
+    ),
+    "long_still": (
+        "mp4",
+        [f"{_picture(seconds=14)} -vf select='lt(n,9)+eq(n,330)' -fps_mode vfr {_X264} -g 1"],
     ),
     "one_keyframe": ("mp4", [f"{_picture()} {_X264} -x264-params keyint=9999:scenecut=0"]),
     "edit_list": ("mp4", [f"{_picture()} {_SOUND} {_X264} -g 50 -c:a aac", "-ss 1.3 -i {previous} -c copy"]),

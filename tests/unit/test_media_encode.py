@@ -18,6 +18,8 @@ def reference(source: Path, plan: media.EncodePlan) -> list[str]:
     held = plan.total_frames - plan.picture_frames + 5
     ticks = plan.fps_num * ceil(90_000 / plan.fps_num)  # halfway cases depend on the clock's rounding
     clock = f"settb=1/{ticks},setpts=PTS-{plan.origin}/TB"
+    if plan.interlaced:
+        clock += ",bwdif=send_frame:deint=interlaced"
     filters = f"{clock},fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held}"
     return [
         digest
@@ -38,6 +40,7 @@ async def test_joined_units_show_the_frames_of_the_whole_file(name: str, tmp_pat
     assert [digest for _, digest in frames] == reference(source, plan)
     assert [time for time, _ in frames] == [n / plan.fps for n in range(plan.total_frames)]
     assert len({tracks[0].init.sha256 for tracks in units}) == 1
+    assert plan.interlaced == (name == "interlaced_ts")
 
 
 async def test_a_picture_that_ends_before_the_sound_is_held(tmp_path: Path) -> None:

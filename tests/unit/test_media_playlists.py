@@ -1,7 +1,7 @@
 """The playlists say what was measured, and players open them."""
 
-import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import m3u8
@@ -65,13 +65,13 @@ async def test_a_version_as_players_see_it(tmp_path: Path) -> None:
         assert [s.uri for s in listed.segments] == ["s00000.m4s", "s00001.m4s"]
         assert sum(s.duration for s in listed.segments) == pytest.approx(plan.duration, abs=0.03)
 
-    # A player of another make: both streams, the whole length, nothing to complain about.
-    command = [media.TOOLS.ffmpeg, "-v", "warning", "-i", tmp_path / "master.m3u8", "-map", "0:v:0"]
-    command += ["-map", "0:a:0", "-f", "framecrc", "-c:a", "copy", "-"]
+    # A player of another make: every stream, the whole length, nothing to complain about.
+    command = [media.TOOLS.ffmpeg, "-v", "warning", "-i", tmp_path / "master.m3u8", "-map", "0"]
+    command += ["-f", "framecrc", "-c:a", "copy", "-"]
     played = subprocess.run(command, capture_output=True, text=True, check=True)
     assert played.stderr == ""
-    assert len(re.findall(r"^0,", played.stdout, re.MULTILINE)) == plan.total_frames
-    assert len(re.findall(r"^1,", played.stdout, re.MULTILINE)) == sum(s.frames for s in audio.segments)
+    seen = Counter(line.partition(",")[0] for line in played.stdout.splitlines() if line[0] != "#")
+    assert sorted(seen.values()) == sorted([132, 132, sum(s.frames for s in audio.segments)])
 
 
 def test_rates_are_the_largest_segment_and_the_average_with_the_sound() -> None:

@@ -44,6 +44,11 @@ def running(pid: int) -> bool:
         return False
 
 
+def may_leave_the_network() -> bool:
+    code = "import ctypes, sys; u = ctypes.CDLL(None).unshare; sys.exit(bool(u(1 << 30) and u(5 << 28)))"
+    return subprocess.run(python(code)).returncode == 0
+
+
 async def start(args: list[str], lines: list[str], count: int) -> "asyncio.Task[str]":
     task = asyncio.create_task(run(args, timeout=60, on_line=lines.append))
     async with asyncio.timeout(10):
@@ -146,14 +151,12 @@ async def test_it_sees_neither_our_secrets_nor_our_network(monkeypatch: pytest.M
     lines: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         code = (
-            "import os, socket\nprint(os.readlink('/proc/self/ns/net'), dict(os.environ))\n"
+            "import os, socket\nprint(dict(os.environ))\n"
             f"print(socket.socket().connect_ex(('127.0.0.1', {server.getsockname()[1]})))\n"
         )
         await run(python(code), timeout=20, on_line=lines.append)
     assert "canary" not in lines[0]
-    if str(Path("/proc/self/ns/net").readlink()) in lines[0]:
-        pytest.skip("this system lets nobody leave the network")
-    assert int(lines[1]) != 0
+    assert int(lines[1]) != 0 or not may_leave_the_network()
 
 
 async def test_what_it_says_last_is_kept() -> None:

@@ -1,0 +1,162 @@
+"""The reconciler makes the database and Temporal tell the same, whatever happened to either."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, update
+from temporalio.client import WorkflowExecutionStatus
+
+from clients.database import jobs
+from clients.database.models import Job, Video
+from clients.vault import Vault
+from contracts.errors import REASONS, START_REFUSED
+from contracts.jobs import JobRequest, payload_sha256
+from contracts.queues import encode_subject
+from devstack.app import App
+from intake.reconcile import Reconciler
+from intake.submit import Submitter
+from tests.integration.test_encode import encoding_began
+from tests.lab import SAMPLE, Lab, eventually, fresh_id
+
+NOW = timedelta(0)
+
+
+@pytest.fixture
+def submitter(lab: Lab) -> Submitter:
+    return Submitter(lab.engine, lab.temporal, Vault(lab.settings.payload_keys.get_secret_value()))
+
+
+@pytest.fixture
+async def reconciler(app: App, lab: Lab, submitter: Submitter) -> AsyncIterator[Reconciler]:
+    """Ours instead of the one that runs every minute. It sees other tests' open jobs too."""
+    schedule = lab.temporal.get_schedule_handle("reconcile")
+    await schedule.pause()
+    yield Reconciler(lab.engine, lab.temporal, submitter)
+    await schedule.unpause()
+
+
+def wish(lab: Lab, tenant: int, video: int, file: Path) -> JobRequest:
+    key = lab.producer.upload(tenant, file)
+    payload = {"video_id": video, "file_key": key}
+    return JobRequest(
+        job_type="video.encode",
+        tenant_id=tenant,
+        idempotency_key="a",
+        subject=encode_subject(video, key),
+        payload=payload,
+        payload_sha256=payload_sha256(payload, frozenset()),
+        source="test",
+    )
+
+
+async def closed(lab: Lab, workflow_id: str) -> None:
+    handle = lab.temporal.get_workflow_handle(workflow_id)
+
+    async def look() -> bool:
+        return (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING
+
+    await eventually(look)
+
+
+async def reopen(lab: Lab, job: Any) -> None:
+    """As a database restored from a backup of the time when the job was running."""
+    await closed(lab, job.workflow_id)
+    async with lab.engine.begin() as connection:
+        await connection.execute(
+            update(Job)
+            .where(Job.id == job.id)
+            .values(state="RUNNING", finished_at=None, result=None, error_code=None)
+        )
+
+
+async def test_a_job_that_was_accepted_but_not_started_is_started(
+    app: App, lab: Lab, submitter: Submitter, reconciler: Reconciler, tmp_path: Path
+) -> None:
+    file = tmp_path / "lecture.mp4"
+    file.write_text("no video")
+    tenant, video = fresh_id(), fresh_id()
+    (accepted,) = await submitter.accept([wish(lab, tenant, video, file)])
+    assert (await reconciler.run_once(NOW))["started"] == 1
+    (job,) = await lab.ended(tenant)
+    assert (job.id, job.error_code) == (accepted.job_id, "NOT_A_VIDEO")  # it had the right payload
+
+
+async def test_a_terminated_workflow_is_a_failed_job_and_the_video_shows_it(
+    app: App, lab: Lab, reconciler: Reconciler, lecture: Path
+) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video, lecture)
+    await encoding_began(lab, tenant, video)
+    before = await lab.only_job(tenant)
+    assert (await reconciler.run_once(NOW))["running"] >= 1
+    running = await lab.only_job(tenant)
+    assert (running.state, running.epoch, running.finished_at) == ("RUNNING", before.epoch, None)
+    await lab.temporal.get_workflow_handle(running.workflow_id).terminate("operator")
+    assert (await reconciler.run_once(NOW))["repaired"] == 1
+    (job,) = await lab.jobs(tenant)
+    assert (job.state, job.error_code, job.sealed_payload) == ("FAILED", "TERMINATED", None)
+    shown = await lab.video(tenant, video)
+    assert (shown.status, shown.error_code) == ("FAILED", "TERMINATED")
+    retiring = lab.temporal.get_workflow_handle(f"video.retire-{job.workflow_id}-1")
+    assert (await retiring.describe()).status is WorkflowExecutionStatus.RUNNING  # what it left goes later
+    assert "repaired" not in await reconciler.run_once(NOW)
+
+
+async def test_ends_that_the_database_lost_come_back_from_the_history(
+    app: App, lab: Lab, reconciler: Reconciler, tmp_path: Path
+) -> None:
+    broken = tmp_path / "lecture.mp4"
+    broken.write_text("no video")
+    tenant, done, failed = (fresh_id() for _ in range(3))
+    lab.send_encode(tenant, done)
+    lab.send_encode(tenant, failed, broken)
+    before = await lab.ended(tenant, 2)
+    for job in before:
+        await reopen(lab, job)
+    async with lab.engine.begin() as connection:
+        this = (Video.tenant_id == tenant, Video.id == failed)
+        await connection.execute(update(Video).where(*this).values(status="PROCESSING", error_code=None))
+    assert (await reconciler.run_once(NOW))["repaired"] == 2
+    after = await lab.jobs(tenant)
+    told = [(job.id, job.state, job.error_code, job.result) for job in after]
+    assert told == [(job.id, job.state, job.error_code, job.result) for job in before]
+    assert sorted(job.state for job in after) == ["DONE", "FAILED"]
+    assert (await lab.video(tenant, done)).status == "READY"
+    shown = await lab.video(tenant, failed)
+    assert (shown.status, shown.error_code) == ("FAILED", "NOT_A_VIDEO")
+
+
+async def test_a_cancelled_workflow_is_a_cancelled_job(
+    app: App, lab: Lab, reconciler: Reconciler, lecture: Path
+) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video, lecture)
+    await encoding_began(lab, tenant, video)
+    job = await lab.only_job(tenant)
+    await lab.temporal.get_workflow_handle(job.workflow_id).cancel()
+    (job,) = await lab.ended(tenant)
+    await reopen(lab, job)
+    assert (await reconciler.run_once(NOW))["repaired"] == 1
+    (job,) = await lab.jobs(tenant)
+    assert (job.state, job.error_code) == ("CANCELLED", "CANCELLED")
+
+
+async def test_young_jobs_and_jobs_just_looked_at_are_left_alone(
+    lab: Lab, submitter: Submitter, reconciler: Reconciler
+) -> None:
+    """The bridge has accepted it and is about to start it."""
+    tenant = fresh_id()
+    (accepted,) = await submitter.accept([wish(lab, tenant, fresh_id(), SAMPLE)])
+    assert "started" not in await reconciler.run_once()
+    async with lab.engine.begin() as connection:
+        old = func.now() - timedelta(minutes=2)
+        await connection.execute(update(Job).where(Job.tenant_id == tenant).values(accepted_at=old))
+        taken = await jobs.take_unfinished(connection, timedelta(minutes=1), 500)
+        assert accepted.job_id in [row.id for row in taken]
+    assert "started" not in await reconciler.run_once()
+    await submitter.refuse(accepted)
+    (job,) = await lab.jobs(tenant)
+    assert (job.state, job.error_code) == (REASONS[START_REFUSED].state, START_REFUSED)

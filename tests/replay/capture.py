@@ -1,0 +1,138 @@
+"""`python -m tests.replay.capture [VERSION]`: run the real app and store the histories of its workflows.
+
+To be run before a release; the histories of earlier releases stay, because their jobs may still be running.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import WorkflowHandle
+
+from contracts.video import hls_root
+from devstack.app import running
+from devstack.demo import repeat
+from devstack.producer import delete_body
+from devstack.stack import Stack
+from tests.lab import SAMPLE, Lab, eventually
+from tests.unit.bodies import BODIES
+
+HISTORIES = Path(__file__).parent / "histories"
+TENANT = 7
+# Where it ran and who ran it: nothing that a replay reads, and nothing that the world needs to know.
+OF_THE_MACHINE = {"identity": "worker", "stackTrace": "", "buildId": "", "workerVersion": {}}
+PROCESS = re.compile(r"\d+@[\w.-]+")  # in the names of sticky queues
+
+
+def without_machine(node: Any, folder: str) -> Any:
+    if isinstance(node, list):
+        return [without_machine(each, folder) for each in node]
+    if isinstance(node, str):
+        return PROCESS.sub("worker", node).replace(folder, "data")
+    if isinstance(node, dict):
+        return {key: OF_THE_MACHINE.get(key, without_machine(value, folder)) for key, value in node.items()}
+    return node
+
+
+class Capture:
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self._lab = lab
+        self._folder = folder
+
+    async def store(self, name: str, workflow_id: str) -> None:
+        """The history, once the workflow is closed."""
+        handle: WorkflowHandle[Any, Any] = self._lab.temporal.get_workflow_handle(workflow_id)
+
+        async def closed() -> bool:
+            return (await handle.describe()).close_time is not None
+
+        await eventually(closed, 60, f"{workflow_id} closed")
+        whole = json.loads((await handle.fetch_history()).to_json())
+        history = without_machine(whole, str(self._lab.stack.data_dir))
+        text = json.dumps({"workflowId": workflow_id} | history, indent=1, ensure_ascii=False)
+        (self._folder / f"{name}.json").write_text(text + "\n")
+        print(f"{name}: {len(history['events'])} events, {len(text) >> 10} KiB")
+
+    async def encode(self) -> None:
+        for _ in range(2):  # the second one replaces the first
+            body = self._lab.send_encode(TENANT, 1)
+            *_, job = await self._lab.ended(TENANT, len(await self._lab.jobs(TENANT)) + 1)
+        await self.store("video.encode-done", job.workflow_id)
+        await self.store("video.retire", f"video.retire-{job.workflow_id}")
+        self._lab.send("video", delete_body(TENANT, 1, body["file_key"]))
+        *_, job = await self._lab.ended(TENANT, 3)
+        await self.store("video.delete", job.workflow_id)
+
+    async def no_video(self, scratch: Path) -> None:
+        file = scratch / "lecture.mp4"
+        file.write_text("this is no video\n")
+        self._lab.send_encode(TENANT + 1, 2, file)
+        (job,) = await self._lab.ended(TENANT + 1)
+        await self.store("video.encode-failed", job.workflow_id)
+
+    async def cancelled(self, scratch: Path) -> None:
+        tenant, video = TENANT + 2, 3
+        lecture = scratch / "lecture.mp4"
+        repeat(SAMPLE, 6, lecture)
+        self._lab.send_encode(tenant, video, lecture)
+
+        async def began() -> bool:
+            return bool(await asyncio.to_thread(self._lab.keys, hls_root(tenant, video)))
+
+        await eventually(began, 60, "first unit stored")
+        job = await self._lab.only_job(tenant)
+        await self._lab.temporal.get_workflow_handle(job.workflow_id).cancel()
+        await self.store("video.encode-cancelled", job.workflow_id)
+
+    async def waiting(self) -> None:
+        queue, body = BODIES["ocr"]
+        tenant = TENANT + 3
+        self._lab.send(
+            queue,
+            json.loads(json.dumps(body).replace("tenants/7/", f"tenants/{tenant}/")) | {"tenant_id": tenant},
+        )
+        job = await self._lab.only_job(tenant)
+        handle: WorkflowHandle[Any, Any] = self._lab.temporal.get_workflow_handle(job.workflow_id)
+
+        async def waits() -> bool:
+            described = await handle.describe()
+            return bool(described.raw_description.pending_activities)
+
+        await eventually(waits)
+        await handle.cancel()
+        await self.store("job.run-cancelled", job.workflow_id)
+
+    async def reconcile(self) -> None:
+        schedule = self._lab.temporal.get_schedule_handle("reconcile")
+        await schedule.trigger()
+
+        async def ran() -> Any:
+            return (await schedule.describe()).info.recent_actions
+
+        (action, *_) = await eventually(ran)
+        await self.store("ops.reconcile", action.action.workflow_id)
+
+
+async def capture(version: str) -> None:
+    folder = HISTORIES / version
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="stack-") as scratch:
+        Path(scratch).chmod(0o711)
+        with Stack(Path(scratch) / "data") as stack:
+            lab = await Lab.open(stack)
+            async with running(stack, "bridge", "video", "ops", RETIRE_GRACE_SECONDS="1"):
+                story = Capture(lab, folder)
+                await story.no_video(Path(scratch))
+                await story.encode()
+                await story.cancelled(Path(scratch))
+                await story.waiting()
+                await story.reconcile()
+            await lab.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(capture(*sys.argv[1:] or ["v0.1"]))

@@ -1,0 +1,66 @@
+"""What each workflow asks of Temporal, line by line, as it stands in `fingerprints.txt`.
+
+A change here is a change for jobs that are running: either `tests/replay` still passes, or the edit needs
+`workflow.patched`. It also shows changes that a replay does not see: queues, timeouts, heartbeats.
+After a change that is meant: `FINGERPRINTS=write pytest tests/workflows/test_fingerprints.py`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from temporalio.client import WorkflowHistory
+from temporalio.testing import WorkflowEnvironment
+
+from contracts.jobs import JobRef
+from contracts.video import DeleteInput, EraseInput, hls_root
+from tests.workflows.world import World, encode_input, start
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+STORED = Path(__file__).parent / "fingerprints.txt"
+
+
+def commands(history: WorkflowHistory) -> Iterator[str]:
+    for event in history.events:
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            asked = event.activity_task_scheduled_event_attributes
+            yield f"activity {asked.activity_type.name} on {asked.task_queue.name}: " + ", ".join(
+                f"{name.replace('_', '-')} {seconds(getattr(asked, f'{name}_timeout'))}"
+                for name in ("schedule_to_start", "start_to_close", "schedule_to_close", "heartbeat")
+            )
+        elif event.HasField("timer_started_event_attributes"):
+            yield f"timer {seconds(event.timer_started_event_attributes.start_to_fire_timeout)}"
+        elif event.HasField("start_child_workflow_execution_initiated_event_attributes"):
+            child = event.start_child_workflow_execution_initiated_event_attributes
+            yield f"child {child.workflow_type.name}"
+        elif event.HasField("upsert_workflow_search_attributes_event_attributes"):
+            fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+            yield f"stage {fields['Stage'].data.decode()}"
+
+
+def seconds(duration: Duration) -> str:
+    return f"{duration.ToTimedelta().total_seconds():.0f} s"
+
+
+async def test_fingerprints(env: WorkflowEnvironment, world: World) -> None:
+    world.units, world.replaced = 2, "tenants/7/video/hls/42/old-1/"
+    delete = DeleteInput(job_id=uuid4(), tenant_id=7, video_id=42, file_key="")
+    stories: list[tuple[str, Any, str]] = [
+        ("video.encode", encode_input(), "video-light"),
+        ("video.delete", delete, "video-light"),
+        ("video.retire", EraseInput(prefix=hls_root(7, 42), after=900), "video-light"),
+        ("job.run", JobRef(job_id=uuid4(), job_type="messaging.send", tenant_id=7), "ops"),
+    ]
+    lines: list[str] = []
+    for name, job, queue in stories:
+        handle = await start(env, name, job, queue)
+        await handle.result()
+        lines += [name, *(f"    {each}" for each in commands(await handle.fetch_history()))]
+    found = "\n".join(lines) + "\n"
+    if os.environ.get("FINGERPRINTS") == "write":
+        STORED.write_text(found)
+    assert found == STORED.read_text()

@@ -1,0 +1,179 @@
+"""The order of every story, how each one ends, and that cancelling it comes out even."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from contracts.jobs import JobOutcome, JobState
+from contracts.progress import Progress
+from contracts.video import Begun, EncodeInput, EraseInput, hls_root, version_prefix
+from tests.workflows.world import (
+    DONE,
+    Gate,
+    Handle,
+    World,
+    begun,
+    encode_input,
+    ended,
+    refuse,
+    start,
+    written,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+ROOT = hls_root(7, 42)
+CANCELLED = JobOutcome(state=JobState.CANCELLED, error_code="CANCELLED")
+FAILED = JobOutcome(state=JobState.FAILED, error_code="NOT_A_VIDEO")
+
+
+def prefix(job: EncodeInput, epoch: int = 1) -> str:
+    return version_prefix(7, 42, job.job_id, epoch)
+
+
+async def test_encode_in_order(env: WorkflowEnvironment, world: World) -> None:
+    world.units, world.replaced, job = 33, f"{ROOT}old-1/", encode_input()
+    handle = await start(env, "video.encode", job)
+    outcome = await ended(handle)
+    await begun(world, "video.erase")
+    path = f"{ROOT}master.m3u8"
+    result = {"hls_path": path, "duration": 33 * 8.0, "renditions": ["360p"]}
+    assert outcome == JobOutcome(state=JobState.DONE, result=result)
+    tracks = ["video.encode_batch"] * 17 + ["video.encode_audio"]
+    names = world.names()
+    assert names[:2] == ["video.begin", "video.probe"]
+    assert sorted(names[2:20], reverse=True) == sorted(tracks, reverse=True)
+    assert names[20:23] == ["video.publish", "video.erase", "jobs.finish"]
+    assert world.asked("video.probe")[0].prefix == prefix(job)
+    (publish,) = world.asked("video.publish")
+    # Every unit once and in order, whichever worker was the first to be ready.
+    units = [(first, min(first + 1, 32)) for first in range(0, 33, 2)]
+    assert [batch.key for batch in publish.batches] == [f"{first}-{last}" for first, last in units]
+    assert (publish.epoch, publish.audio.key) == (1, "audio")
+    assert written(world) == [outcome]
+    shown = await handle.query("progress", result_type=Progress)
+    assert (shown.step, shown.percent) == ("publish", 95)
+    # The version before stays for the viewers who watch it, then goes.
+    retire: Handle = env.client.get_workflow_handle(f"video.retire-{handle.id}")
+    await asyncio.wait_for(retire.result(), 20)
+    assert world.asked("video.erase") == [
+        EraseInput(prefix=prefix(job) + "work/"),
+        EraseInput(prefix=f"{ROOT}old-1/", after=6 * 3600),
+    ]
+
+
+@pytest.mark.parametrize("code", ["NOT_A_VIDEO", "ENCODE_FAILED", "SOURCE_CHANGED"])
+async def test_a_failing_batch_stops_the_others(env: WorkflowEnvironment, world: World, code: str) -> None:
+    async def batch(what: Any) -> None:
+        if what.first == 2:
+            await begun(world, "video.encode_audio")
+            refuse(code)(what)
+        await world.until_cancelled()
+
+    world.answers |= {"video.encode_batch": batch, "video.encode_audio": world.until_cancelled}
+    job = encode_input()
+    handle = await start(env, "video.encode", job)
+    assert await ended(handle) == code
+    names = world.names()
+    assert names[-2:] == ["video.erase", "jobs.finish"]
+    assert [name for name in names if name.endswith("stopped")] == names[-6:-2]
+    assert world.asked("video.erase") == [EraseInput(prefix=prefix(job))]
+    assert written(world) == [JobOutcome(state=JobState.FAILED, error_code=code)]
+
+
+async def test_cancel_while_encoding_waits_for_the_encoders(env: WorkflowEnvironment, world: World) -> None:
+    world.answers |= dict.fromkeys(["video.encode_batch", "video.encode_audio"], world.until_cancelled)
+    job = encode_input()
+    handle = await start(env, "video.encode", job)
+    await begun(world, "video.encode_audio")
+    await handle.cancel()
+    assert await ended(handle) == "Cancelled"
+    names = world.names()
+    began = [name for name in names if name in ("video.encode_batch", "video.encode_audio")]
+    assert len([name for name in names if name.endswith("stopped")]) == len(began) > 0
+    assert names[-2:] == ["video.erase", "jobs.finish"]
+    assert world.asked("video.erase") == [EraseInput(prefix=prefix(job))]
+    assert written(world) == [CANCELLED]
+
+
+@pytest.mark.parametrize("late", ["video.publish", "video.erase", "jobs.finish"])
+async def test_a_cancel_after_publishing_began_is_too_late(
+    env: WorkflowEnvironment, world: World, late: str
+) -> None:
+    """Above all it must not erase the version that viewers see."""
+    gate = Gate(world.usual)
+    world.answers[late] = gate
+    world.replaced, job = f"{ROOT}old-1/", encode_input()
+    handle = await start(env, "video.encode", job)
+    await begun(world, late)
+    await handle.cancel()
+    await asyncio.sleep(0.5)
+    gate.open.set()
+    outcome = await ended(handle)
+    assert isinstance(outcome, JobOutcome) and outcome.state is JobState.DONE
+    assert written(world) == [outcome]
+    await asyncio.wait_for(env.client.get_workflow_handle(f"video.retire-{handle.id}").result(), 20)
+    erased = [each.prefix for each in world.asked("video.erase")]
+    assert erased == [prefix(job) + "work/", f"{ROOT}old-1/"]
+
+
+@pytest.mark.parametrize("busy", ["video.erase", "jobs.finish"])
+async def test_a_cancel_while_cleaning_up_changes_nothing(
+    env: WorkflowEnvironment, world: World, busy: str
+) -> None:
+    gate = Gate(world.usual)
+    world.answers |= {"video.probe": refuse("NOT_A_VIDEO"), busy: gate}
+    handle = await start(env, "video.encode", encode_input())
+    await begun(world, busy)
+    await handle.cancel()
+    await asyncio.sleep(0.5)
+    gate.open.set()
+    assert await ended(handle) == "NOT_A_VIDEO"
+    assert world.names()[-2:] == ["video.erase", "jobs.finish"]
+    assert written(world) == [FAILED]
+
+
+async def test_a_changed_encoder_starts_again(env: WorkflowEnvironment, world: World) -> None:
+    def batch(what: Any) -> Any:
+        if world.names().count("video.begin") == 1:
+            refuse("EncoderChanged")(what)
+        return world.usual(what)
+
+    world.answers["video.encode_batch"] = batch
+    job = encode_input()
+    handle = await start(env, "video.encode", job)
+    outcome = await ended(handle)
+    assert isinstance(outcome, JobOutcome) and outcome.state is JobState.DONE
+    assert [each.prefix for each in world.asked("video.erase")] == [prefix(job), prefix(job, 2) + "work/"]
+    (publish,) = world.asked("video.publish")
+    assert (publish.epoch, publish.plan.prefix) == (2, prefix(job, 2))
+
+
+async def test_an_encoder_that_keeps_changing_fails(env: WorkflowEnvironment, world: World) -> None:
+    world.answers["video.encode_batch"] = refuse("EncoderChanged")
+    job = encode_input()
+    assert await ended(await start(env, "video.encode", job)) == "ENCODE_FAILED"
+    assert {each.prefix for each in world.asked("video.erase")} == {prefix(job, n) for n in (1, 2, 3)}
+    assert [outcome.error_code for outcome in written(world)] == ["ENCODE_FAILED"]
+
+
+async def test_nothing_is_probed_for_a_video_that_is_gone(env: WorkflowEnvironment, world: World) -> None:
+    gone = JobOutcome(state=JobState.CANCELLED, error_code="VIDEO_DELETED")
+    world.answers["video.begin"] = lambda _what: Begun(epoch=1, ended=gone)
+    assert await ended(await start(env, "video.encode", encode_input())) == "VIDEO_DELETED"
+    assert world.names() == ["video.begin", "jobs.finish"]
+
+
+@pytest.mark.parametrize(
+    ("standing", "end"), [(DONE, DONE), (FAILED, "NOT_A_VIDEO"), (CANCELLED, "CANCELLED")], ids=str
+)
+async def test_the_workflow_ends_as_the_database_says(
+    env: WorkflowEnvironment, world: World, standing: JobOutcome, end: JobOutcome | str
+) -> None:
+    """The first final state wins, also against this workflow, whose version viewers may be watching."""
+    world.answers["jobs.finish"] = lambda _what: standing
+    job = encode_input()
+    assert await ended(await start(env, "video.encode", job)) == end
+    assert world.names().count("jobs.finish") == 1
+    assert [each.prefix for each in world.asked("video.erase")] == [prefix(job) + "work/"]

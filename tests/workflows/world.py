@@ -1,0 +1,224 @@
+"""A world of activities that only note what they were asked for, so that a test sees the workflow alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from inspect import isawaitable
+from typing import Any
+from uuid import uuid4
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import RawValue, SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from clients.temporal import SEARCH_ATTRIBUTES
+from contracts.base import Contract
+from contracts.jobs import FinishInput, JobOutcome, JobRef, JobState
+from contracts.video import (
+    AudioInput,
+    BatchInput,
+    BeginEncode,
+    Begun,
+    EncodeInput,
+    EncodePlan,
+    EraseInput,
+    Manifest,
+    OpenEncodes,
+    ProbeInput,
+    Published,
+    PublishInput,
+    Rung,
+    SourceRef,
+    VideoRef,
+)
+from devstack import programs
+from tests.lab import eventually
+from workflows.delete import DeleteVideo
+from workflows.encode import EncodeVideo
+from workflows.generic import RunJob
+from workflows.reconcile import Reconcile
+from workflows.retire import RetireVersion
+
+WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, Reconcile]
+DONE = JobOutcome(state=JobState.DONE)
+QUEUES = ("video-light", "video-encode", "ops", "messaging")
+INPUTS: dict[str, type[Contract]] = {
+    "video.begin": BeginEncode,
+    "video.probe": ProbeInput,
+    "video.encode_batch": BatchInput,
+    "video.encode_audio": AudioInput,
+    "video.publish": PublishInput,
+    "video.erase": EraseInput,
+    "video.mark_deleted": VideoRef,
+    "jobs.finish": FinishInput,
+    "messaging.send": JobRef,
+}
+
+
+def encode_input() -> EncodeInput:
+    return EncodeInput(job_id=uuid4(), tenant_id=7, video_id=42, file_key="tenants/7/video/raw/1/a.mp4")
+
+
+def plan(prefix: str, units: int) -> EncodePlan:
+    return EncodePlan(
+        source=SourceRef(key="tenants/7/video/raw/1/a.mp4", etag="e", size=1),
+        prefix=prefix,
+        encoder="test",
+        fps_num=25,
+        fps_den=1,
+        total_frames=200 * units,
+        gop_frames=50,
+        segment_frames=100,
+        unit_segments=2,
+        rungs=[Rung(name="360p", width=640, height=360, max_bitrate=1)],
+        has_audio=True,
+    )
+
+
+class World:
+    """`calls` has (activity, input) as they began; `answers` replaces what an activity does by name."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+        self.units = 4
+        self.replaced: str | None = None
+        self.answers: dict[str, Callable[[Any], Any]] = {}
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+    def asked(self, activity_name: str) -> list[Any]:
+        return [what for name, what in self.calls if name == activity_name]
+
+    @activity.defn(dynamic=True)
+    async def act(self, args: Sequence[RawValue]) -> Any:
+        name = activity.info().activity_type
+        what = None
+        if name in INPUTS:
+            what = activity.payload_converter().from_payload(args[0].payload, INPUTS[name])
+        self.calls.append((name, what))
+        answer = self.answers.get(name, self.usual)(what)
+        return await answer if isawaitable(answer) else answer
+
+    def usual(self, what: Any) -> Any:
+        match what:
+            case BeginEncode():
+                return Begun(epoch=self.names().count("video.begin"))
+            case ProbeInput():
+                return plan(what.prefix, self.units)
+            case BatchInput():
+                return Manifest(key=f"{what.first}-{what.last}", sha256="0")
+            case AudioInput():
+                return Manifest(key="audio", sha256="0")
+            case PublishInput():
+                return Published(
+                    hls_path="tenants/7/video/hls/42/master.m3u8",
+                    duration=what.plan.duration,
+                    renditions=["360p"],
+                    replaced_prefix=self.replaced,
+                    retire_after=6 * 3600,
+                )
+            case VideoRef():
+                return OpenEncodes(workflow_ids=[])
+            case FinishInput():
+                return what.outcome
+            case JobRef():
+                return DONE
+        return None
+
+    async def until_cancelled(self, _what: Any = None) -> None:
+        """Works until it is told to stop, and then takes a moment to stop."""
+        try:
+            while True:
+                activity.heartbeat()
+                await asyncio.sleep(0.02)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.2)
+            self.calls.append((f"{activity.info().activity_type} stopped", None))
+            raise
+
+
+@asynccontextmanager
+async def environment(world: World) -> AsyncIterator[WorkflowEnvironment]:
+    """A real Temporal server that skips idle time, and workers for every queue."""
+    env = await WorkflowEnvironment.start_time_skipping_v2(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=programs.script("temporal"),
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        dev_server_log_level="error",
+        search_attributes=[SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES],
+    )
+    async with env, AsyncExitStack() as workers:
+        for queue in QUEUES:
+            await workers.enter_async_context(worker(env.client, queue, world))
+        yield env
+
+
+def worker(client: Client, queue: str, world: World, **more: Any) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=WORKFLOWS if queue in ("video-light", "ops", "impatient") else [],
+        activities=[world.act],
+        max_heartbeat_throttle_interval=timedelta(milliseconds=50),
+        **more,
+    )
+
+
+Handle = WorkflowHandle[Any, JobOutcome]
+
+
+async def start(env: WorkflowEnvironment, name: str, job: Any, queue: str = "video-light") -> Handle:
+    return await env.client.start_workflow(
+        name, job, id=f"{name}-{uuid4()}", task_queue=queue, result_type=JobOutcome
+    )
+
+
+async def ended(handle: Handle) -> JobOutcome | str:
+    """The outcome, or the failure's type."""
+    try:
+        return await asyncio.wait_for(handle.result(), 20)
+    except WorkflowFailureError as error:
+        if isinstance(error.cause, CancelledError):
+            assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
+            return "Cancelled"
+        assert isinstance(error.cause, ApplicationError) and error.cause.type
+        return error.cause.type
+
+
+async def begun(world: World, name: str) -> None:
+    async def look() -> bool:
+        return name in world.names()
+
+    await eventually(look, 10, name)
+
+
+def written(world: World) -> list[JobOutcome]:
+    return [finish.outcome for finish in world.asked("jobs.finish")]
+
+
+def refuse(code: str) -> Any:
+    def answer(_what: Any) -> None:
+        raise ApplicationError("x", type=code, non_retryable=True)
+
+    return answer
+
+
+class Gate:
+    """An activity that waits to be let through; it does not hear of a cancel."""
+
+    def __init__(self, answer: Callable[[Any], Any]) -> None:
+        self.open = asyncio.Event()
+        self._answer = answer
+
+    async def __call__(self, what: Any) -> Any:
+        await self.open.wait()
+        return self._answer(what)
