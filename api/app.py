@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -57,6 +58,15 @@ async def problem(_request: Request, error: HTTPException) -> JSONResponse:
     """Old clients read `detail` and `code`."""
     body = error.detail if isinstance(error.detail, dict) else {"detail": error.detail, "code": "error"}
     return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+
+
+@app.exception_handler(RequestValidationError)
+async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    """An id that cannot exist is an object that is not there; the rest names the fields, not their values."""
+    places = [".".join(str(part) for part in problem["loc"]) for problem in error.errors()]
+    if any(place.startswith("path.") for place in places):
+        return JSONResponse({"detail": "There is no such object.", "code": "not_found"}, 404)
+    return JSONResponse({"detail": f"Not valid: {', '.join(places)}.", "code": "invalid"}, 422)
 
 
 @app.get("/healthz")

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi import APIRouter, Header, HTTPException, Path, Request
 from sqlalchemy import Row
 from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
@@ -19,9 +19,12 @@ from intake.submit import RPC_TIMEOUT, IdempotencyMismatch
 
 router = APIRouter(prefix="/api/v1")
 
+JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:-]{1,100}$")]
+VideoId = Annotated[int, Path(gt=0, lt=2**63)]
+
 
 @router.get("/jobs/{job_id}/")
-async def get_job(job_id: str, tenant: Tenant, request: Request) -> dict[str, Any]:
+async def get_job(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, Any]:
     """Where a job stands: final state from Postgres, live progress beside it."""
     job = await _job(request, tenant, job_id)
     shown = await _progress(request, tenant, job)
@@ -36,14 +39,14 @@ async def get_job(job_id: str, tenant: Tenant, request: Request) -> dict[str, An
 
 
 @router.get("/core/job_progress/{job_id}/")
-async def get_job_progress(job_id: str, tenant: Tenant, request: Request) -> dict[str, Any]:
+async def get_job_progress(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, Any]:
     """Live progress alone; nulls when there is none."""
     shown = await _progress(request, tenant, await _job(request, tenant, job_id))
     return shown.model_dump() if shown else dict.fromkeys(Progress.model_fields)
 
 
 @router.get("/media/videos/{video_id}/progress/")
-async def get_video_progress(video_id: int, tenant: Tenant, request: Request) -> dict[str, Any]:
+async def get_video_progress(video_id: VideoId, tenant: Tenant, request: Request) -> dict[str, Any]:
     """A video's status with its encode's progress; path and duration once READY, the reason if FAILED."""
     services = request.app.state.services
     async with services.engine.connect() as connection:
@@ -73,7 +76,7 @@ async def get_video_progress(video_id: int, tenant: Tenant, request: Request) ->
 
 @router.post("/media/videos/{video_id}/retry/", status_code=202)
 async def retry_video(
-    video_id: int,
+    video_id: VideoId,
     tenant: Tenant,
     request: Request,
     idempotency_key: Annotated[str | None, Header(max_length=100)] = None,

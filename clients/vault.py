@@ -46,7 +46,7 @@ class Vault:
             raise VaultError("sealed with a key that PAYLOAD_KEYS does not hold")
         try:
             text = self._ring[key_id].decrypt(rest[:_NONCE], rest[_NONCE:], job_id.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut off inside the nonce
             raise VaultError("altered, or sealed for another job") from None
         payload: dict[str, Any] = json.loads(text)
         return payload

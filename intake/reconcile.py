@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.database import jobs, videos
+from clients.vault import VaultError
 from contracts.errors import CANCELLED, INTERNAL, REASONS, TERMINATED, TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef
 from contracts.video import EraseInput, version_prefix
@@ -41,7 +42,12 @@ class Reconciler:
             rows = await jobs.take_unfinished(connection, age, LIMIT)
         counts: Counter[str] = Counter()
         for row in rows:
-            counts[await self._reconcile(row)] += 1
+            try:
+                counts[await self._reconcile(row)] += 1
+            except (VaultError, RPCError) as error:
+                # One job that cannot be helped now must not hide the others; it is looked at again.
+                log.error("job %s cannot be reconciled: %s", row.id, type(error).__name__)
+                counts["not reconciled"] += 1
         return dict(counts)
 
     async def _reconcile(self, row: Row[Any]) -> str:
@@ -67,10 +73,10 @@ class Reconciler:
             case _:
                 outcome = await _recorded(handle)
         async with self._engine.begin() as connection:
-            await jobs.finish(connection, row.id, outcome)
-            if outcome.error_code:
-                await videos.fail_encode(connection, row.id, outcome.error_code)
-        log.warning("job %s had no final state; wrote %s %s", row.id, outcome.state, outcome.error_code)
+            standing = await jobs.finish(connection, row.id, outcome)
+            if standing.error_code:
+                await videos.fail_encode(connection, row.id, standing.error_code)
+        log.warning("job %s had no final state; it is %s %s", row.id, standing.state, standing.error_code)
         return "repaired"
 
     async def _retire_unfinished(self, row: Row[Any]) -> None:

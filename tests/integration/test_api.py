@@ -136,10 +136,10 @@ async def test_what_is_not_there_is_a_404(academy: Academy) -> None:
     gone = fresh_id()
     async with academy.lab.engine.begin() as connection:
         await videos.mark_deleted(connection, academy.tenant, gone)
-    for video in (gone, fresh_id(), 2**62):
+    for video in (gone, fresh_id(), 2**62, 2**70, -1, "x"):
         assert (await academy.ask("GET", f"/api/v1/media/videos/{video}/progress/")).status_code == 404
         assert (await academy.ask("POST", f"/api/v1/media/videos/{video}/retry/")).status_code == 404
-    for job in (uuid4(), "x", "x" * 5000):
+    for job in (uuid4(), "x", "x" * 5000, "%00"):
         assert (await academy.ask("GET", f"/api/v1/jobs/{job}/")).status_code == 404, job
 
 

@@ -1,5 +1,6 @@
 """The reconciler makes the database and Temporal tell the same, whatever happened to either."""
 
+import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -127,6 +128,22 @@ async def test_ends_that_the_database_lost_come_back_from_the_history(
     assert (await lab.video(tenant, done)).status == "READY"
     shown = await lab.video(tenant, failed)
     assert (shown.status, shown.error_code) == ("FAILED", "NOT_A_VIDEO")
+
+
+async def test_a_job_that_cannot_be_opened_does_not_stop_the_others(
+    app: App, lab: Lab, submitter: Submitter, reconciler: Reconciler, tmp_path: Path
+) -> None:
+    file = tmp_path / "lecture.mp4"
+    file.write_text("no video")
+    tenant = fresh_id()
+    stranger = Submitter(lab.engine, lab.temporal, Vault(f"gone:{base64.b64encode(bytes(32)).decode()}"))
+    (unopenable,) = await stranger.accept([wish(lab, tenant, fresh_id(), file)])
+    good = wish(lab, tenant, fresh_id(), file).model_copy(update={"idempotency_key": "b"})
+    await submitter.accept([good])
+    counts = await reconciler.run_once(NOW)
+    assert (counts["not reconciled"], counts["started"]) == (1, 1)
+    await submitter.refuse(unopenable)
+    await lab.ended(tenant, 2)
 
 
 async def test_a_cancelled_workflow_is_a_cancelled_job(

@@ -12,7 +12,18 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.video import DeleteInput, EraseInput, OpenEncodes, hls_root
-from tests.workflows.world import DONE, World, begun, encode_input, ended, refuse, start, worker, written
+from tests.workflows.world import (
+    DONE,
+    World,
+    begun,
+    encode_input,
+    ended,
+    refuse,
+    retired,
+    start,
+    worker,
+    written,
+)
 from workflows import generic
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -59,7 +70,7 @@ async def test_delete_stops_every_encode_before_it_erases(env: WorkflowEnvironme
     assert everything in [what for _, what in world.calls[last_look:]]
     assert everything not in [what for _, what in world.calls[:last_look]]
     # What an encoder that was cut off from Temporal wrote meanwhile is found later.
-    await asyncio.wait_for(env.client.get_workflow_handle(f"video.retire-{delete.id}").result(), 20)
+    await retired(env, delete)
     assert world.calls[-1] == ("video.erase", everything.model_copy(update={"after": 900}))
     cancels = [
         each
@@ -71,7 +82,9 @@ async def test_delete_stops_every_encode_before_it_erases(env: WorkflowEnvironme
 
 async def test_delete_without_a_source_erases_only_the_prefix(env: WorkflowEnvironment, world: World) -> None:
     job = DeleteInput(job_id=uuid4(), tenant_id=7, video_id=42, file_key="")
-    assert await ended(await start(env, "video.delete", job)) == DONE
+    delete = await start(env, "video.delete", job)
+    assert await ended(delete) == DONE
+    await retired(env, delete)
     assert world.asked("video.erase")[0] == EraseInput(prefix=hls_root(7, 42))
 
 

@@ -136,13 +136,14 @@ class World:
 
     async def until_cancelled(self, _what: Any = None) -> None:
         """Works until it is told to stop, and then takes a moment to stop."""
+        calls = self.calls  # of this test, if the next one has begun meanwhile
         try:
             while True:
                 activity.heartbeat()
                 await asyncio.sleep(0.02)
         except asyncio.CancelledError:
             await asyncio.sleep(0.2)
-            self.calls.append((f"{activity.info().activity_type} stopped", None))
+            calls.append((f"{activity.info().activity_type} stopped", None))
             raise
 
 
@@ -192,6 +193,12 @@ async def ended(handle: Handle) -> JobOutcome | str:
             return "Cancelled"
         assert isinstance(error.cause, ApplicationError) and error.cause.type
         return error.cause.type
+
+
+async def retired(env: WorkflowEnvironment, parent: Handle) -> None:
+    """The workflow that erases later has done so, and not in the middle of the next test."""
+    child: WorkflowHandle[Any, Any] = env.client.get_workflow_handle(f"video.retire-{parent.id}")
+    await asyncio.wait_for(child.result(), 20)
 
 
 async def begun(world: World, name: str) -> None:

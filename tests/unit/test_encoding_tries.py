@@ -1,0 +1,48 @@
+"""What fails twice on one machine is the file's fault; what is killed from outside is not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.video.encoding import VideoEncoding
+from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
+
+
+def encoding(scratch: Path) -> VideoEncoding:
+    unused: Any = None
+    return VideoEncoding(unused, unused, unused, unused, unused, "build", scratch, 1, 1)
+
+
+async def tried(scratch: Path, *failures: Exception) -> list[list[Path]]:
+    """Run work that fails so; returns what each try found in its folder."""
+    left = list(failures)
+    seen: list[list[Path]] = []
+
+    async def work(folder: Path) -> None:
+        seen.append(list(folder.iterdir()))
+        (folder / "half").touch()
+        if left:
+            raise left.pop(0)
+
+    await ActivityEnvironment().run(encoding(scratch)._twice, "unit 0", work)
+    return seen
+
+
+async def test_a_second_try_has_a_fresh_folder(tmp_path: Path) -> None:
+    assert await tried(tmp_path, FfmpegFailed(1, "a hiccup")) == [[], []]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("failure", [FfmpegFailed(1, "broken"), FfmpegTimedOut(-9, "stuck")])
+async def test_failing_twice_is_final(tmp_path: Path, failure: FfmpegFailed) -> None:
+    with pytest.raises(ApplicationError) as caught:
+        await tried(tmp_path, failure, failure)
+    assert (caught.value.type, caught.value.non_retryable) == ("ENCODE_FAILED", True)
+
+
+async def test_a_killed_ffmpeg_is_left_to_another_worker(tmp_path: Path) -> None:
+    with pytest.raises(FfmpegFailed):
+        await tried(tmp_path, FfmpegFailed(-9, ""))
