@@ -113,6 +113,9 @@ class Process:
     def stop(self, grace: float) -> None:
         """Ask, wait `grace` seconds, then kill."""
         self.ask_to_stop()
+        self.wait_or_kill(grace)
+
+    def wait_or_kill(self, grace: float) -> None:
         try:
             self.wait(grace)
         except subprocess.TimeoutExpired:
@@ -187,4 +190,4 @@ class Processes:
             process.ask_to_stop()
         deadline = time.monotonic() + grace
         for process in self.processes.values():
-            process.stop(max(0.1, deadline - time.monotonic()))
+            process.wait_or_kill(max(0.1, deadline - time.monotonic()))

@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 
 
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> NoReturn:
-    """Run `main(stop)` until it returns; `stop` is set by the first signal, a second one ends at once.
+    """Run `main(stop)` until it returns; `stop` is set by the first signal. A second Ctrl-C ends at once; a
+    second SIGTERM does not, because supervisors repeat theirs.
 
     Ends by `os._exit`: the SDK's threads now and then crash an interpreter that winds down.
     """
@@ -20,14 +21,14 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> NoReturn:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
 
-        def on_signal() -> None:
-            if stop.is_set():
+        def on_signal(number: signal.Signals) -> None:
+            if stop.is_set() and number is signal.SIGINT:
                 os._exit(1)
             log.info("stopping")
             stop.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, on_signal)
+            loop.add_signal_handler(number, on_signal, number)
         await main(stop)
 
     code = 0

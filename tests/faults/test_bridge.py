@@ -120,3 +120,18 @@ async def test_an_accepted_job_without_a_workflow_is_started_by_the_reconciler(o
 def _one(tenant: int) -> tuple[str, dict[str, Any]]:
     queue, body = BODIES["ocr"]
     return queue, for_tenant(body, tenant)
+
+
+async def test_a_supervisor_that_repeats_its_sigterm_loses_no_time(own_lab: Lab) -> None:
+    """A bridge that ended inside its receive would leave the messages of it invisible for the hold time."""
+    lab, tenant = own_lab, fresh_id()
+    with App(lab.stack, "bridge", "ops", SQS_HOLD_SECONDS="600") as app:
+        bridge = app.processes["bridge"]
+        for _ in range(3):
+            os.kill(bridge.pid, signal.SIGTERM)
+            await asyncio.sleep(0.1)
+        send_many(lab, tenant)  # arrive in the receive that is still open
+        assert await asyncio.to_thread(bridge.wait, 30) == 0
+        await asyncio.to_thread(app.restart, "bridge")
+        await every_job_has_its_workflow(lab, tenant, MESSAGES)
+        await lab.drained("ai-lite")
