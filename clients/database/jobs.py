@@ -50,7 +50,7 @@ async def accept(
     tenants = {request.tenant_id for request, _, _ in wishes if request.tenant_id is not None}
     if tenants:
         rows = [{"id": tenant} for tenant in sorted(tenants)]
-        await connection.execute(insert(Tenant).values(rows).on_conflict_do_nothing())
+        await connection.execute(insert(Tenant).on_conflict_do_nothing(), rows)
     # Sorted, so that two bridges with the same messages in another order cannot deadlock.
     ordered = sorted(wishes, key=lambda wish: wish[0].job_id)
     values = [
@@ -68,12 +68,12 @@ async def accept(
         }
         for request, workflow_id, sealed in ordered
     ]
-    statement = insert(Job).values(values).on_conflict_do_nothing().returning(Job.id)
-    new = set((await connection.execute(statement)).scalars())
+    # Rows as parameters, not in the statement: it is compiled once and cached.
+    statement = insert(Job).on_conflict_do_nothing().returning(Job.id)
+    new = set((await connection.execute(statement, values)).scalars())
     if new:
-        await connection.execute(
-            insert(JobEvent).values([{"job_id": job_id, "kind": "accepted"} for job_id in sorted(new)])
-        )
+        events = [{"job_id": job_id, "kind": "accepted"} for job_id in sorted(new)]
+        await connection.execute(insert(JobEvent), events)
     accepted: list[Accepted] = []
     for request, workflow_id, _ in wishes:
         if request.job_id in new:
