@@ -22,10 +22,10 @@ from contracts.errors import CANCELLED, INTERNAL, REASONS, TERMINATED, TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef
 from contracts.video import EraseInput, version_prefix
 from intake.submit import RPC_TIMEOUT, Submitter
+from workflows.retire import NO_WORKER_WRITES_AFTER
 
 AGE = timedelta(seconds=60)
 LIMIT = 500
-NO_WORKER_WRITES_AFTER = 900  # seconds
 
 log = logging.getLogger(__name__)
 

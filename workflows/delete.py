@@ -11,11 +11,10 @@ with workflow.unsafe.imports_passed_through():
     from contracts.video import DeleteInput, EraseInput, OpenEncodes, VideoRef, hls_root
     from workflows import steps
     from workflows.policies import INFRASTRUCTURE
-    from workflows.retire import RetireVersion
+    from workflows.retire import NO_WORKER_WRITES_AFTER, RetireVersion
 
 POLL = timedelta(seconds=2)
 POLL_AT_MOST = timedelta(minutes=1)
-SWEEP_AGAIN_AFTER = 900  # seconds; a worker cut off from Temporal has stopped writing long before
 
 
 @workflow.defn(name="video.delete")
@@ -30,7 +29,7 @@ class DeleteVideo:
         standing = await steps.finish(job.job_id, JobOutcome(state=JobState.DONE))
         await workflow.start_child_workflow(
             RetireVersion.run,
-            everything.model_copy(update={"after": SWEEP_AGAIN_AFTER}),
+            everything.model_copy(update={"after": NO_WORKER_WRITES_AFTER}),
             id=f"video.retire-{workflow.info().workflow_id}",
             parent_close_policy=ParentClosePolicy.ABANDON,
             static_summary=f"Look again for objects of deleted video {job.video_id}",

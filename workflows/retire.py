@@ -6,6 +6,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.video import EraseInput
     from workflows import steps
 
+NO_WORKER_WRITES_AFTER = 900  # seconds; one that is cut off from Temporal has stopped long before
+
 
 @workflow.defn(name="video.retire")
 class RetireVersion:
