@@ -28,7 +28,7 @@ check: $(READY)
 	@.venv/bin/lint-imports
 
 test: $(READY)
-	@$(RUN) pytest -n 2
+	@$(RUN) pytest -n 2 --dist worksteal
 
 bench: $(READY)
 	@$(RUN) bench $(NAME)

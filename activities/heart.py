@@ -69,10 +69,15 @@ async def _watch(client: Client, heart: Heart, body: asyncio.Task[Any]) -> None:
     timeout = info.heartbeat_timeout.total_seconds()
     interval = timeout / CHECKS_PER_TIMEOUT
     acknowledged = time.monotonic()
-    while time.monotonic() - acknowledged < GIVE_UP * timeout:
-        await asyncio.sleep(interval)
-        if heart.advanced and await _acknowledged(handle, heart, interval):
-            acknowledged = time.monotonic()
+
+    def left() -> float:
+        return acknowledged + GIVE_UP * timeout - time.monotonic()
+
+    while left() > 0:
+        await asyncio.sleep(min(interval, left()))
+        sent = time.monotonic()
+        if heart.advanced and left() > 0 and await _acknowledged(handle, heart, min(interval, left())):
+            acknowledged = sent  # the server counts from when it arrived, at the earliest from then
     log.warning("no acknowledged heartbeat for %.0f s, stopping", time.monotonic() - acknowledged)
     heart.cut_off = True
     body.cancel()

@@ -29,6 +29,10 @@ class Proxy:
         """Connections stay open and carry nothing, as behind a dead network."""
         self._open.clear()
 
+    def speak(self) -> None:
+        """End a silence; what was held back is carried."""
+        self._open.set()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection(*self._target)
         for source, sink in ((reader, there_writer), (there_reader, writer)):

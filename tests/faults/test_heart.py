@@ -65,8 +65,9 @@ async def test_a_worker_that_is_cut_off_stops_before_its_retry(stack: Stack) -> 
         cut = time.monotonic()
         while not work.ended and time.monotonic() - cut < 3 * TIMEOUT:
             await asyncio.sleep(0.1)
-        ((ended, how),) = work.ended
-        assert how == "ApplicationError CutOff"
-        assert ended - cut < TIMEOUT
-    polling.cancel()  # its connection is gone by now, so that it does not wait for answers
-    await asyncio.gather(polling, return_exceptions=True)
+        proxy.speak()  # or the worker's end waits for answers
+        await worker.shutdown()
+        await polling
+    ((ended, how),) = work.ended
+    assert how == "ApplicationError CutOff"
+    assert ended - cut < TIMEOUT
