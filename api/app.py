@@ -1,6 +1,7 @@
 """The HTTP API: `uvicorn api.app:app`."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api import routes
+from api import accounts, codec, messages, routes, webhooks
 from clients import progress, temporal
 from clients.database import jobs
 from clients.database.engine import create_engine
+from clients.keys import TenantKeys
 from clients.progress import ProgressBoard
-from clients.settings import load
+from clients.settings import Settings, load
 from clients.vault import Vault
 from intake.outcomes import INFRASTRUCTURE_ERRORS
 from intake.submit import Submitter
@@ -33,17 +35,21 @@ class Services:
     temporal: Client
     board: ProgressBoard
     submitter: Submitter
+    keys: TenantKeys
+    settings: Settings
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load()
     engine = create_engine(settings, "api")
     # Lazy: reading goes on while Temporal is away.
-    client = await temporal.connect(settings, lazy=True)
+    client = await temporal.connect(settings, engine, lazy=True)
     redis = progress.connect(settings)
-    submitter = Submitter(engine, client, Vault(settings.payload_keys.get_secret_value()))
-    app.state.services = Services(engine, client, ProgressBoard(redis), submitter)
+    vault = Vault(settings.payload_keys.get_secret_value())
+    submitter, keys = Submitter(engine, client, vault), TenantKeys(engine, vault)
+    app.state.services = Services(engine, client, ProgressBoard(redis), submitter, keys, settings)
     yield
     await redis.aclose()
     await engine.dispose()
@@ -51,6 +57,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(title="Academy Workflows", version="1", lifespan=lifespan)
 app.include_router(routes.router)
+app.include_router(messages.router)
+app.include_router(webhooks.router)
+app.include_router(accounts.router)
+app.include_router(codec.router)
 
 
 @app.exception_handler(HTTPException)

@@ -26,14 +26,14 @@ VideoId = Annotated[int, Path(gt=0, lt=2**63)]
 @router.get("/jobs/{job_id}/")
 async def get_job(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, Any]:
     """Where a job stands: final state from Postgres, live progress beside it."""
-    job = await _job(request, tenant, job_id)
+    job = await find_job(request, tenant, job_id)
     shown = await _progress(request, tenant, job)
     return {
         "job_id": job.external_id,
         "job_type": job.job_type.removeprefix("ai."),
         "status": job.state,
         "result": job.result,
-        "error_message": _message(job.error_code),
+        "error_message": message_of(job.error_code),
         "progress": shown.model_dump() if shown else None,
     }
 
@@ -41,7 +41,7 @@ async def get_job(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, 
 @router.get("/core/job_progress/{job_id}/")
 async def get_job_progress(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, Any]:
     """Live progress alone; nulls when there is none."""
-    shown = await _progress(request, tenant, await _job(request, tenant, job_id))
+    shown = await _progress(request, tenant, await find_job(request, tenant, job_id))
     return shown.model_dump() if shown else dict.fromkeys(Progress.model_fields)
 
 
@@ -52,7 +52,7 @@ async def get_video_progress(video_id: VideoId, tenant: Tenant, request: Request
     async with services.engine.connect() as connection:
         video = await videos.find(connection, tenant, video_id)
         if video is None or video.deleted_at:
-            raise _not_found("video")
+            raise not_found("video")
         job = await jobs.get(connection, video.current_job)
     shown = None
     if job.state not in FINAL_STATES:
@@ -70,7 +70,7 @@ async def get_video_progress(video_id: VideoId, tenant: Tenant, request: Request
     if video.hls_path:
         answer |= {"hls_path": video.hls_path, "duration": video.duration}
     if video.error_code:
-        answer["error_reason"] = _message(video.error_code)
+        answer["error_reason"] = message_of(video.error_code)
     return answer
 
 
@@ -86,7 +86,7 @@ async def retry_video(
     async with services.engine.connect() as connection:
         video = await videos.find(connection, tenant, video_id)
     if video is None or video.deleted_at:
-        raise _not_found("video")
+        raise not_found("video")
     payload = {"video_id": video_id, "file_key": video.file_key}
     wish = JobRequest(
         job_type="video.encode",
@@ -106,11 +106,11 @@ async def retry_video(
     return {"id": video_id, "job_id": str(accepted.job_id), "status": "accepted"}
 
 
-async def _job(request: Request, tenant: int, job_id: str) -> Row[Any]:
+async def find_job(request: Request, tenant: int, job_id: str) -> Row[Any]:
     async with request.app.state.services.engine.connect() as connection:
         job = await jobs.find(connection, tenant, job_id)
     if job is None:
-        raise _not_found("job")
+        raise not_found("job")
     return job
 
 
@@ -123,7 +123,7 @@ async def _progress(request: Request, tenant: int, job: Row[Any]) -> Progress | 
 
 async def _ask_workflow(request: Request, job: Row[Any]) -> Progress | None:
     """What Temporal knows, when Redis shows nothing."""
-    if job.job_type != "video.encode":
+    if job.job_type not in ("video.encode", "messaging.send", "messages.send"):
         return None
     handle = request.app.state.services.temporal.get_workflow_handle(job.workflow_id)
     try:
@@ -133,9 +133,9 @@ async def _ask_workflow(request: Request, job: Row[Any]) -> Progress | None:
     return answer
 
 
-def _message(code: str | None) -> str | None:
+def message_of(code: str | None) -> str | None:
     return REASONS[code].ko if code in REASONS else code
 
 
-def _not_found(what: str) -> HTTPException:
+def not_found(what: str) -> HTTPException:
     return HTTPException(404, {"detail": f"There is no such {what}.", "code": "not_found"})

@@ -62,6 +62,17 @@ class ProgressBoard:
 
         await self._try(write)
 
+    async def show_job(self, tenant_id: int, job_id: UUID, progress: Progress) -> None:
+        text = progress.model_dump_json()
+
+        async def write() -> None:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for key in (f"job:{job_id}:progress", job_key(tenant_id, job_id)):
+                    pipe.set(key, text, ex=JOB_TTL)
+                await pipe.execute()
+
+        await self._try(write)
+
     async def add_frames(self, job_id: UUID, batch: int, frames: int) -> int:
         """Note how far one batch is; returns the frames of all batches (of this one, if Redis is away)."""
 

@@ -6,8 +6,9 @@ process at start with the variable's name (`load`).
 
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
@@ -58,6 +59,22 @@ class Settings(BaseSettings):
     # Payloads at rest: `id:base64 of 32 bytes`, comma separated, the first one seals, all of them open.
     payload_keys: SecretStr
 
+    # Staff, who may read encrypted payloads: a secret for HS256, a public key as PEM for the others.
+    staff_jwt_key: SecretStr | None = None
+    staff_jwt_algorithm: Literal["HS256", "ES256", "RS256"] = "HS256"
+    staff_jwt_issuer: str = "academy"
+    staff_jwt_audience: str = "academy-workflows"
+    temporal_ui_origin: str | None = None  # `https://temporal.example.com`: may ask /codec from a browser
+
+    # Solapi, needed by the messaging worker alone
+    solapi_api_key: str | None = None
+    solapi_api_secret: SecretStr | None = None
+    solapi_base_url: str = "https://api.solapi.com"
+    solapi_kakao_pf_id: str | None = None
+    solapi_kakao_template_id: str | None = None
+    solapi_webhook_secret: SecretStr | None = None
+    solapi_requests_per_second: float = Field(default=20, gt=0)
+
     # Programs. Empty: the one in PATH, else the wheel's.
     ffmpeg_binary: str = ""
     ffprobe_binary: str = ""
@@ -78,6 +95,8 @@ class Settings(BaseSettings):
             raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; give each its own")
         if self.temporal_api_key and not self.temporal_tls:
             raise ValueError("TEMPORAL_API_KEY needs TEMPORAL_TLS=true, or the key travels in the clear")
+        if self.staff_jwt_key:
+            _check_staff_key(self.staff_jwt_algorithm, self.staff_jwt_key.get_secret_value())
         return self
 
     def queue_names(self) -> dict[str, str]:
@@ -99,6 +118,17 @@ class Settings(BaseSettings):
             port=self.db_port,
             database=self.db_name,
         )
+
+
+def _check_staff_key(algorithm: str, key: str) -> None:
+    if algorithm == "HS256":
+        if len(key.encode()) < 32:
+            raise ValueError("STAFF_JWT_KEY must have 32 bytes or more for HS256")
+        return
+    try:
+        load_pem_public_key(key.encode())
+    except ValueError:
+        raise ValueError(f"STAFF_JWT_KEY must be a public key as PEM for {algorithm}") from None
 
 
 def load() -> Settings:

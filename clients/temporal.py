@@ -4,11 +4,14 @@ import asyncio
 import logging
 from contextlib import suppress
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
+from clients.codec import converter
+from clients.keys import TenantKeys
 from clients.settings import Settings
+from clients.vault import Vault
 
 AGAIN = 3.0  # seconds
 log = logging.getLogger(__name__)
@@ -20,27 +23,30 @@ class SearchAttributesMissing(Exception):
     """The namespace lacks search attributes; every start would be refused."""
 
 
-async def connect(settings: Settings, lazy: bool = False) -> Client:
-    """`lazy` connects on the first call, so that the API answers while Temporal is away.
+async def connect(settings: Settings, engine: AsyncEngine, lazy: bool = False) -> Client:
+    """A client that encrypts what `clients.codec` says, with keys out of the database of `engine`.
+
+    `lazy` connects on the first call, so that the API answers while Temporal is away.
 
     Raises RuntimeError when the server does not answer.
     """
     key = settings.temporal_api_key
+    keys = TenantKeys(engine, Vault(settings.payload_keys.get_secret_value()))
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         api_key=key.get_secret_value() if key else None,
         tls=settings.temporal_tls,
-        data_converter=pydantic_data_converter,
+        data_converter=converter(keys),
         lazy=lazy,
     )
 
 
-async def connect_when_up(settings: Settings, stop: asyncio.Event) -> Client:
+async def connect_when_up(settings: Settings, engine: AsyncEngine, stop: asyncio.Event) -> Client:
     """For workers: wait for a server that starts later than we do, until `stop`."""
     while not stop.is_set():
         try:
-            return await connect(settings)
+            return await connect(settings, engine)
         except RuntimeError as error:
             log.warning("Temporal at %s does not answer, trying again: %s", settings.temporal_address, error)
         with suppress(TimeoutError):

@@ -1,13 +1,16 @@
-"""Payloads at rest: AES-256-GCM with a key ring, bound to the job they belong to."""
+"""Payloads at rest: AES-256-GCM with a key ring, bound to the job they belong to; their hashes, keyed."""
 
 import base64
 import binascii
+import hmac
 import json
 import os
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 _NONCE = 12
 
@@ -24,6 +27,7 @@ class Vault:
 
     def __init__(self, keys: str) -> None:
         self._ring: dict[bytes, AESGCM] = {}
+        self._hash_keys: dict[str, bytes] = {}
         for entry in keys.split(","):
             key_id, _, text = entry.strip().partition(":")
             try:
@@ -33,20 +37,51 @@ class Vault:
             if not key_id or len(key) != 32 or len(key_id) > 32:
                 raise ValueError("PAYLOAD_KEYS must be id:base64 of 32 bytes, comma separated")
             self._ring[key_id.encode()] = AESGCM(key)
+            self._hash_keys[key_id] = HKDFExpand(SHA256(), 32, b"payload hash").derive(key)
         self._current = next(iter(self._ring))
 
     def seal(self, payload: dict[str, Any], job_id: str) -> bytes:
-        nonce = os.urandom(_NONCE)
-        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-        return self._current + b":" + nonce + self._ring[self._current].encrypt(nonce, text, job_id.encode())
+        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        return self.wrap(text.encode(), job_id.encode())
 
     def open(self, sealed: bytes, job_id: str) -> dict[str, Any]:
+        payload: dict[str, Any] = json.loads(self.unwrap(sealed, job_id.encode()))
+        return payload
+
+    def wrap(self, data: bytes, bound_to: bytes) -> bytes:
+        """`data` sealed with the first key; opens only with the same `bound_to`."""
+        nonce = os.urandom(_NONCE)
+        return self._current + b":" + nonce + self._ring[self._current].encrypt(nonce, data, bound_to)
+
+    def unwrap(self, sealed: bytes, bound_to: bytes) -> bytes:
+        """Raises VaultError."""
         key_id, _, rest = sealed.partition(b":")
         if key_id not in self._ring:
             raise VaultError("sealed with a key that PAYLOAD_KEYS does not hold")
         try:
-            text = self._ring[key_id].decrypt(rest[:_NONCE], rest[_NONCE:], job_id.encode())
+            return self._ring[key_id].decrypt(rest[:_NONCE], rest[_NONCE:], bound_to)
         except (InvalidTag, ValueError):  # ValueError: cut off inside the nonce
             raise VaultError("altered, or sealed for another job") from None
-        payload: dict[str, Any] = json.loads(text)
-        return payload
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the first key sealed it."""
+        return sealed.startswith(self._current + b":")
+
+    def keyed_hash(self, sha256: str) -> str:
+        """What is stored of a payload's hash: `key id:` and an HMAC, so that nobody finds a phone number
+        by hashing all of them. At most 55 characters."""
+        return self._keyed_hash(self._current.decode(), sha256)
+
+    def same_hash(self, sha256: str, stored: str) -> bool:
+        """Whether a hash is the stored one. Rows of version 0.1 hold it bare. Of a key that has left the
+        ring nothing can be said: then the idempotency key alone decides, and it is taken for the same."""
+        key_id, keyed, _ = stored.partition(":")
+        if not keyed:
+            return hmac.compare_digest(stored, sha256)
+        if key_id not in self._hash_keys:
+            return True
+        return hmac.compare_digest(stored, self._keyed_hash(key_id, sha256))
+
+    def _keyed_hash(self, key_id: str, sha256: str) -> str:
+        keyed = hmac.digest(self._hash_keys[key_id], sha256.encode(), "sha256")[:16]
+        return f"{key_id}:{base64.urlsafe_b64encode(keyed).decode().rstrip('=')}"

@@ -4,6 +4,7 @@ from contracts.base import Contract
 
 # name, what a teacher reads, the percentage of the whole job at which it begins
 VIDEO_STEPS = (("probe", "영상 확인", 0), ("encode", "영상 변환", 5), ("publish", "게시 준비", 95))
+MESSAGE_STEPS = (("prepare", "내용 확인", 0), ("send", "발송", 10), ("reports", "결과 확인", 60))
 
 
 class Progress(Contract):
@@ -21,16 +22,27 @@ class Progress(Contract):
 
 def video_progress(step: str, done: float, elapsed: float | None = None) -> Progress:
     """`done` is 0 to 1 of the step. With `elapsed` seconds of it the time left follows from the pace."""
-    index = next(i for i, (name, _, _) in enumerate(VIDEO_STEPS) if name == step)
-    _, display, begins = VIDEO_STEPS[index]
-    ends = VIDEO_STEPS[index + 1][2] if index + 1 < len(VIDEO_STEPS) else 100
+    return _progress(VIDEO_STEPS, step, done, elapsed)
+
+
+def messages_progress(step: str, done: float) -> Progress:
+    """`done` is 0 to 1 of the step. Reports come when they come: no time left is told."""
+    return _progress(MESSAGE_STEPS, step, done, None)
+
+
+def _progress(
+    steps: tuple[tuple[str, str, int], ...], step: str, done: float, elapsed: float | None
+) -> Progress:
+    index = next(i for i, (name, _, _) in enumerate(steps) if name == step)
+    _, display, begins = steps[index]
+    ends = steps[index + 1][2] if index + 1 < len(steps) else 100
     done = min(done, 1.0)
     return Progress(
         step=step,
         percent=round(begins + (ends - begins) * done),
         remaining_seconds=round(elapsed / done * (1 - done)) if elapsed and done > 0.01 else None,
         step_index=index + 1,
-        step_total=len(VIDEO_STEPS),
+        step_total=len(steps),
         step_name=step,
         step_name_display=display,
         step_percent=round(100 * done),

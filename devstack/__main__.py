@@ -1,4 +1,4 @@
-"""`python -m devstack dev|down|clean|env|demo`."""
+"""`python -m devstack dev|down|clean|env|staff-token|demo`."""
 
 import argparse
 import sys
@@ -18,6 +18,8 @@ def main() -> int:
     commands.add_parser("down", help="stop what runs in another terminal")
     commands.add_parser("clean", help="down, and delete .data")
     commands.add_parser("env", help="the running stack's variables, for `eval`")
+    token = commands.add_parser("staff-token", help="an hour's leave to read encrypted payloads")
+    token.add_argument("--tenant", type=int, help="one tenant's; without it an operator's, for all")
     arguments = parser.parse_args()
     try:
         match arguments.command:
@@ -29,6 +31,8 @@ def main() -> int:
                 dev.clean()
             case "env":
                 dev.show_environment()
+            case "staff-token":
+                dev.show_staff_token(arguments.tenant)
             case "demo":
                 from devstack.demo import demo as run_demo
 

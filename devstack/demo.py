@@ -1,4 +1,4 @@
-"""`make demo`: one queue message becomes a playable lecture, on real servers, in front of your eyes."""
+"""`make demo`: queue messages become a playable lecture and messages to parents, in front of your eyes."""
 
 import asyncio
 import shutil
@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from rich.console import Console
@@ -19,7 +19,7 @@ from api.auth import create_key
 from clients.database.engine import create_engine
 from clients.database.models import Job, Tenant
 from clients.settings import Settings
-from devstack import programs
+from devstack import demo_messages, programs
 from devstack.app import EVERYTHING, App
 from devstack.ports import LOOPBACK
 from devstack.processes import StackError
@@ -30,8 +30,10 @@ FOLDER = ROOT / ".data" / "demo"
 SAMPLE = ROOT / "samples" / "big-buck-bunny.mp4"
 TENANT, VIDEO = 1, 42
 POLL = 0.25
+ACCEPTED_WITHIN = 30.0
 
 console = Console()
+T = TypeVar("T")
 
 
 def demo(video: str) -> None:
@@ -63,8 +65,25 @@ def _show(stack: Stack, source: Path, began: float) -> None:
         if answer["status"] != "READY":
             raise StackError(f"the encode ended as {answer['status']}: {answer.get('error_reason')}")
         _report(stack, settings, client, answer, took)
+        _messages(settings, producer, client, app)
+        console.print(f"[bold]{'phones':<17}[/bold]{settings.solapi_base_url}", highlight=False)
         if sys.stdin.isatty():
             console.input("Enter stops the stack …")
+
+
+def _messages(settings: Settings, producer: Producer, client: httpx.Client, app: App) -> None:
+    _with_database(settings, lambda connection: demo_messages.open_account(connection, TENANT))
+    names = demo_messages.send_from_queue(producer, settings, TENANT)
+    console.print(
+        f"sent {len(names)} messages to [bold]{settings.messaging_sqs_queue_name}[/bold], and a notice"
+    )
+    jobs = {"notice to 1,000": demo_messages.send_notice(client)}
+    deadline = time.monotonic() + ACCEPTED_WITHIN
+    while len(accepted := _with_database(settings, lambda each: demo_messages.newest_jobs(each, TENANT))) < 3:
+        if time.monotonic() > deadline:
+            raise StackError("the bridge did not accept the messages; see .data/demo/logs/bridge.log")
+        time.sleep(POLL)
+    demo_messages.watch(client, app, dict(zip(names, accepted, strict=True)) | jobs, console)
 
 
 def _watch(client: httpx.Client, app: App) -> dict[str, Any]:
@@ -162,8 +181,8 @@ def _workflow_id(settings: Settings) -> str:
     return _with_database(settings, read)
 
 
-def _with_database(settings: Settings, work: Callable[[AsyncConnection], Awaitable[str]]) -> str:
-    async def run() -> str:
+def _with_database(settings: Settings, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def run() -> T:
         engine = create_engine(settings, "demo")
         async with engine.begin() as connection:
             result = await work(connection)

@@ -1,5 +1,6 @@
 """`make dev`: the stack and our processes in one terminal; `down`, `env` and `clean` from another."""
 
+import getpass
 import os
 import shlex
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from api.staff import issue
 from devstack.app import EVERYTHING, App
 from devstack.ports import LOOPBACK, Ports
 from devstack.processes import StackError
@@ -18,6 +20,7 @@ from devstack.stack import ROOT, Stack, running
 
 DATA = ROOT / ".data"
 DEV = DATA / "dev"
+STAFF_SECONDS = 3600
 COLOURS = (36, 32, 33, 35)  # cyan, green, yellow, magenta
 
 
@@ -122,3 +125,12 @@ def show_environment() -> None:
     if not running(DEV) or not path.exists():
         raise StackError("no stack runs; `make dev` starts one")
     print(path.read_text(), end="")
+
+
+def show_staff_token(tenant_id: int | None) -> None:
+    """Raises:
+    StackError: no dev stack runs.
+    """
+    if not running(DEV):
+        raise StackError("no stack runs; `make dev` starts one")
+    print(issue(Stack(DEV).settings(), getpass.getuser(), STAFF_SECONDS, tenant_id))

@@ -22,6 +22,7 @@ class Ports:
     sqs: int
     s3: int
     api: int
+    solapi: int
     weed_master: int
     weed_filer: int
     weed_volume: int
@@ -91,6 +92,7 @@ FIXED = Ports(
     sqs=9324,
     s3=8333,
     api=8000,
+    solapi=8900,
     weed_master=9333,
     weed_filer=9888,
     weed_volume=9340,

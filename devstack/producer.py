@@ -70,3 +70,15 @@ def delete_body(tenant_id: int, video_id: int, file_key: str) -> dict[str, Any]:
         "hls_prefix": f"tenants/{tenant_id}/video/hls/{video_id}",
         "created_at": datetime.now(UTC).isoformat(),
     }
+
+
+def message_body(tenant_id: int, to: str, text: str, **more: Any) -> dict[str, Any]:
+    """The producer's message to one phone."""
+    return {
+        "tenant_id": tenant_id,
+        "to": to,
+        "text": text,
+        "sender": None,
+        "created_at": datetime.now(UTC).isoformat(),
+        "message_mode": "sms",
+    } | more

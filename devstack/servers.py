@@ -1,4 +1,4 @@
-"""The five servers: how each is started, and when it answers with all that we need inside it."""
+"""The servers: how each is started, and when it answers with all that we need inside it."""
 
 import json
 import os
@@ -43,6 +43,7 @@ VISIBILITY_SECONDS = {
     "messaging": 60,
 }
 MAX_RECEIVES = 3
+ROOT = Path(__file__).parents[1]
 DLQ_RETENTION_SECONDS = 14 * 24 * 3600  # the longest that SQS allows
 
 # One try, short waits: asking again is the business of `Process.wait_ready`.
@@ -57,7 +58,8 @@ class Server:
 
 def all_servers(home: Path, ports: Ports, settings: Settings) -> list[Server]:
     """The servers of the stack below the folder `home`, the slowest to start first."""
-    return [each(home, ports, settings) for each in (_temporal, _seaweedfs, _ministack, _postgres, _valkey)]
+    kinds = (_temporal, _seaweedfs, _ministack, _solapi, _postgres, _valkey)
+    return [each(home, ports, settings) for each in kinds]
 
 
 def _process(home: Path, name: str, argv: list[str], **env: str) -> Process:
@@ -204,6 +206,27 @@ def _ministack(home: Path, ports: Ports, settings: Settings) -> Server:
                 QueueUrl=sqs.create_queue(QueueName=name)["QueueUrl"],
                 Attributes={"VisibilityTimeout": visibility, "RedrivePolicy": redrive},
             )
+
+    return Server(process, ready)
+
+
+def _solapi(home: Path, ports: Ports, settings: Settings) -> Server:
+    """The one server that is not real: Solapi cannot be had here."""
+    secret, webhook = settings.solapi_api_secret, settings.solapi_webhook_secret
+    assert settings.solapi_api_key and secret and webhook
+    process = _process(
+        home,
+        "solapi",
+        [sys.executable, "-m", "devstack.solapi", "--port", str(ports.solapi)],
+        PYTHONPATH=str(ROOT),
+        SOLAPI_API_KEY=settings.solapi_api_key,
+        SOLAPI_API_SECRET=secret.get_secret_value(),
+        SIMULATOR_WEBHOOK_URL=f"http://{LOOPBACK}:{ports.api}/api/v1/webhooks/solapi",
+        SIMULATOR_WEBHOOK_SECRET=webhook.get_secret_value(),
+    )
+
+    def ready() -> None:
+        urllib.request.urlopen(f"{settings.solapi_base_url}/", timeout=5).close()
 
     return Server(process, ready)
 

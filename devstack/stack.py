@@ -24,7 +24,8 @@ TRIES = 4  # of other ports, when they are ours to choose
 
 
 class Stack(Processes):
-    """Postgres, Temporal, SeaweedFS (S3), ministack (SQS), Valkey (Redis): `start`, `stop`, break, mend.
+    """Postgres, Temporal, SeaweedFS (S3), ministack (SQS), Valkey (Redis) and a simulated Solapi: `start`,
+    `stop`, break, mend.
 
     Everything here blocks and works from any thread. Servers die with this process, however it ends.
 
@@ -106,6 +107,13 @@ class Stack(Processes):
             "R2_SECRET_ACCESS_KEY": own["r2_secret_access_key"],
             "R2_BUCKET": "academy-video",
             "PAYLOAD_KEYS": own["payload_keys"],
+            "SOLAPI_BASE_URL": f"http://{LOOPBACK}:{at.solapi}",
+            "SOLAPI_API_KEY": "DEVSTACK",
+            "SOLAPI_API_SECRET": own["solapi_api_secret"],
+            "SOLAPI_WEBHOOK_SECRET": own["solapi_webhook_secret"],
+            "SOLAPI_KAKAO_PF_ID": "PF01SIMULATOR",
+            "STAFF_JWT_KEY": own["staff_jwt_key"],
+            "TEMPORAL_UI_ORIGIN": f"http://{LOOPBACK}:{at.temporal_ui}",
             "FFMPEG_BINARY": programs.ffmpeg(),
             "FFPROBE_BINARY": programs.ffprobe(),
             "WORK_DIR": str(self.data_dir / "work"),
@@ -178,14 +186,16 @@ class Stack(Processes):
     def _secrets(self) -> dict[str, str]:
         """Made once and kept with the data, which cannot be read without them."""
         path = self.data_dir / "secrets.json"
-        if not path.exists():
-            own = {name: secrets.token_urlsafe(24) for name in ("db_password", "redis_password")}
-            own["r2_secret_access_key"] = secrets.token_urlsafe(24)
-            own["payload_keys"] = "dev:" + base64.b64encode(secrets.token_bytes(32)).decode()
+        kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        names = ["db_password", "redis_password", "r2_secret_access_key", "staff_jwt_key"]
+        names += ["solapi_api_secret", "solapi_webhook_secret"]
+        own = {name: secrets.token_urlsafe(32) for name in names}
+        own["payload_keys"] = "dev:" + base64.b64encode(secrets.token_bytes(32)).decode()
+        own |= kept
+        if own != kept:  # the first start, or the first of a version that has more of them
             path.touch(mode=0o600)
             path.write_text(json.dumps(own))
-        loaded: dict[str, str] = json.loads(path.read_text())
-        return loaded
+        return own
 
 
 def running(data_dir: Path) -> int | None:

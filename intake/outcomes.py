@@ -7,6 +7,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.keys import KeyDestroyed
+
 
 class Outcome(Enum):
     """UNKNOWN: the call may have worked; keep the message and retry the same ID.
@@ -30,14 +32,14 @@ _UNKNOWN = {
 }
 
 
-INFRASTRUCTURE_ERRORS = (RPCError, DBAPIError, PoolTimeout, ConnectionError, TimeoutError)
-"""What accept and start may raise when a server is away or refuses."""
+INFRASTRUCTURE_ERRORS = (RPCError, DBAPIError, PoolTimeout, ConnectionError, TimeoutError, KeyDestroyed)
+"""What accept and start may raise when a server is away or refuses, or the tenant's key is gone."""
 
 
 def classify(error: BaseException) -> Outcome | None:
     """None for an error that waiting will not mend: a bug, or content that the database refuses."""
     match error:
-        case RPCError(status=RPCStatusCode.INVALID_ARGUMENT):
+        case RPCError(status=RPCStatusCode.INVALID_ARGUMENT) | KeyDestroyed():
             return Outcome.POISON
         case RPCError(status=RPCStatusCode.RESOURCE_EXHAUSTED):
             # gRPC itself uses this code for a request above its size limit: waiting will not help.

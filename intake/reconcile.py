@@ -17,8 +17,9 @@ from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.database import jobs, videos
+from clients.keys import KeyDestroyed
 from clients.vault import VaultError
-from contracts.errors import CANCELLED, INTERNAL, REASONS, TERMINATED, TIMED_OUT
+from contracts.errors import CANCELLED, INTERNAL, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef
 from contracts.video import EraseInput, version_prefix
 from intake.submit import RPC_TIMEOUT, Submitter
@@ -44,6 +45,9 @@ class Reconciler:
         for row in rows:
             try:
                 counts[await self._reconcile(row)] += 1
+            except KeyDestroyed:  # its workflow cannot be started, nor its end be read
+                await self._finish(row, _bad_end(START_REFUSED))
+                counts["refused"] += 1
             except (VaultError, RPCError) as error:
                 # One job that cannot be helped now must not hide the others; it is looked at again.
                 log.error("job %s cannot be reconciled: %s", row.id, type(error).__name__)
@@ -72,12 +76,15 @@ class Reconciler:
                 outcome = _bad_end(TIMED_OUT)
             case _:
                 outcome = await _recorded(handle)
+        await self._finish(row, outcome)
+        return "repaired"
+
+    async def _finish(self, row: Row[Any], outcome: JobOutcome) -> None:
         async with self._engine.begin() as connection:
             standing = await jobs.finish(connection, row.id, outcome)
             if standing.error_code:
                 await videos.fail_encode(connection, row.id, standing.error_code)
         log.warning("job %s had no final state; it is %s %s", row.id, standing.state, standing.error_code)
-        return "repaired"
 
     async def _retire_unfinished(self, row: Row[Any]) -> None:
         """A workflow that could not clean up leaves the objects of its executions: they go when no worker

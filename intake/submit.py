@@ -69,7 +69,7 @@ class Submitter:
         while True:
             try:
                 async with self._engine.begin() as connection:
-                    return await jobs.accept(connection, wishes)
+                    return await jobs.accept(connection, self._vault, wishes)
             except SubjectJustClosed:
                 await asyncio.sleep(0)
 

@@ -58,7 +58,8 @@ class Lab:
     @classmethod
     async def open(cls, stack: Stack) -> "Lab":
         settings = stack.settings()
-        return cls(stack, settings, create_engine(settings, "tests"), await temporal.connect(settings))
+        engine = create_engine(settings, "tests")
+        return cls(stack, settings, engine, await temporal.connect(settings, engine))
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -1,4 +1,4 @@
-"""`python -m workers video|ops|bridge`."""
+"""`python -m workers video|messaging|ops|bridge`."""
 
 import asyncio
 import sys
@@ -12,6 +12,8 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
     match role:
         case "video":
             from workers.video import video as start
+        case "messaging":
+            from workers.messaging import messaging as start
         case "ops":
             from workers.ops import ops as start
         case "bridge":
@@ -22,7 +24,7 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
 
 
 def main() -> None:
-    roles = ("video", "ops", "bridge")
+    roles = ("video", "messaging", "ops", "bridge")
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
         raise SystemExit(f"usage: python -m workers {'|'.join(roles)}")
     log.configure()

@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 
 async def bridge(settings: Settings, stop: asyncio.Event) -> None:
-    client = await temporal.connect_when_up(settings, stop)
-    await temporal.require_search_attributes(client)
     engine = create_engine(settings, "bridge")
+    client = await temporal.connect_when_up(settings, engine, stop)
+    await temporal.require_search_attributes(client)
     submitter = Submitter(engine, client, Vault(settings.payload_keys.get_secret_value()))
 
     async def probe() -> None:

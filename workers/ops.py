@@ -31,9 +31,9 @@ EVERY = timedelta(minutes=1)
 
 
 async def ops(settings: Settings, stop: asyncio.Event) -> None:
-    client = await temporal.connect_when_up(settings, stop)
-    await temporal.require_search_attributes(client)
     engine = create_engine(settings, "worker-ops")
+    client = await temporal.connect_when_up(settings, engine, stop)
+    await temporal.require_search_attributes(client)
     submitter = Submitter(engine, client, Vault(settings.payload_keys.get_secret_value()))
     activities = JobActivities(engine, Reconciler(engine, client, submitter))
     worker = Worker(

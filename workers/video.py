@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 
 
 async def video(settings: Settings, stop: asyncio.Event) -> None:
-    client = await temporal.connect_when_up(settings, stop)
     engine = create_engine(settings, "worker-video")
+    client = await temporal.connect_when_up(settings, engine, stop)
     objects = Objects(settings)
     board = progress.ProgressBoard(progress.connect(settings))
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from contracts.base import Contract
 from contracts.jobs import JobRef, JobRequest
+from contracts.messaging import MessagesInput
 from contracts.queues import AI_JOB_TYPES
 from contracts.video import DeleteInput, EncodeInput
 
@@ -23,6 +24,7 @@ class JobType:
     summary: Callable[[JobRef, dict[str, Any]], str]
     priority: int = 3
     activity_queue: str | None = None
+    id_prefix: str | None = None
 
 
 def _video(model: type[EncodeInput] | type[DeleteInput]) -> Build:
@@ -45,6 +47,22 @@ def _generic(queue: str, priority: int = 3) -> JobType:
     )
 
 
+def _messages(ref: JobRef, _payload: dict[str, Any]) -> Contract:
+    return MessagesInput(job=ref)
+
+
+# The recipients lie in Postgres and the payload is sealed there: Temporal gets a reference. The prefix makes
+# `clients.codec` encrypt whatever else these workflows carry.
+MESSAGES = JobType(
+    workflow="messages",
+    task_queue="messaging",
+    build=_messages,
+    summary=lambda _ref, _payload: "Messages to parents",
+    priority=2,
+    activity_queue="messaging",  # of those accepted by release 0.1, which run as `job.run`
+    id_prefix="messages",
+)
+
 CATALOG: dict[str, JobType] = {
     "video.encode": JobType(
         workflow="video.encode",
@@ -59,7 +77,8 @@ CATALOG: dict[str, JobType] = {
         summary=lambda _ref, payload: f"Delete video {payload['video_id']}",
         priority=2,
     ),
-    "messaging.send": _generic("messaging", priority=2),
+    "messaging.send": MESSAGES,
+    "messages.send": MESSAGES,
     **{f"ai.{name}": _generic("ai") for name in AI_JOB_TYPES},
 }
 
@@ -67,7 +86,8 @@ CATALOG: dict[str, JobType] = {
 def workflow_id(request: JobRequest) -> str:
     """Readable, unique, and derived from the wish alone: `video.encode-t7-v42-1b9d6bcd9c0f`."""
     video = f"-v{request.payload['video_id']}" if "video_id" in request.payload else ""
-    return f"{request.job_type}-t{request.tenant_id or 0}{video}-{request.job_id.hex[:12]}"
+    kind = CATALOG[request.job_type].id_prefix or request.job_type
+    return f"{kind}-t{request.tenant_id or 0}{video}-{request.job_id.hex[:12]}"
 
 
 def job_ref(job_id: UUID, job_type: str, tenant_id: int | None) -> JobRef:

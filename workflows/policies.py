@@ -12,3 +12,10 @@ INFRASTRUCTURE = RetryPolicy(
     maximum_interval=timedelta(seconds=30),
 )
 """A server, a worker or a disk is away for a while."""
+
+PROVIDER = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=1),
+)
+"""A provider on the internet: it says itself when to come again (`next_retry_delay`)."""

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.models import Job, JobEvent, Tenant
+from clients.vault import Vault
 from contracts.jobs import FINAL_STATES, JobOutcome, JobRequest, JobState
 
 
@@ -41,9 +42,10 @@ class Accepted:
 
 
 async def accept(
-    connection: AsyncConnection, wishes: Sequence[tuple[JobRequest, str, bytes]]
+    connection: AsyncConnection, vault: Vault, wishes: Sequence[tuple[JobRequest, str, bytes]]
 ) -> list[Accepted]:
     """Accept requests, each with its workflow ID and sealed payload, in one transaction of the caller.
+    Of a payload's hash only what `vault` makes of it is stored.
 
     The unique indexes decide between concurrent callers; nothing is read before it is written.
     """
@@ -62,7 +64,7 @@ async def accept(
             "external_id": request.external_id or str(request.job_id),
             "subject": request.subject,
             "workflow_id": workflow_id,
-            "payload_sha256": request.payload_sha256,
+            "payload_sha256": vault.keyed_hash(request.payload_sha256),
             "sealed_payload": sealed,
             "source": request.source,
         }
@@ -80,15 +82,15 @@ async def accept(
             new.discard(request.job_id)  # a second copy in the same call is a duplicate
             accepted.append(Accepted(Acceptance.NEW, request.job_id, workflow_id, request))
         else:
-            accepted.append(await _known(connection, request))
+            accepted.append(await _known(connection, vault, request))
     return accepted
 
 
-async def _known(connection: AsyncConnection, request: JobRequest) -> Accepted:
+async def _known(connection: AsyncConnection, vault: Vault, request: JobRequest) -> Accepted:
     columns = select(Job.id, Job.workflow_id, Job.payload_sha256, Job.finished_at)
     own = (await connection.execute(columns.where(Job.id == request.job_id))).one_or_none()
     if own:
-        if own.payload_sha256 != request.payload_sha256:
+        if not vault.same_hash(request.payload_sha256, own.payload_sha256):
             status = Acceptance.MISMATCH
         else:
             status = Acceptance.FINAL if own.finished_at else Acceptance.OPEN

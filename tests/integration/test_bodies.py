@@ -10,6 +10,7 @@ from devstack.app import App
 from intake.submit import JOB_TYPE
 from tests.lab import Lab, eventually, fresh_id
 from tests.unit.bodies import BODIES
+from workflows.catalog import CATALOG
 
 
 def for_tenant(body: dict[str, Any], tenant: int) -> dict[str, Any]:
@@ -35,16 +36,20 @@ async def test_body_becomes_a_workflow(app: App, lab: Lab, name: str) -> None:
     (workflow,) = await eventually(started, what="visible")
     assert workflow.id == job.workflow_id
     assert workflow.typed_search_attributes[JOB_TYPE] == job.job_type
-    expected = job.job_type if job.job_type.startswith("video.") else "job.run"
-    assert workflow.workflow_type == expected
+    assert workflow.workflow_type == CATALOG[job.job_type].workflow
 
 
 async def test_a_job_without_a_worker_waits(app: App, lab: Lab) -> None:
-    """No worker for messages is part of this stack: the job is accepted and waits, it has not failed."""
-    queue, body = BODIES["sms"]
+    """No worker for AI jobs is part of this stack: the job is accepted and waits, it has not failed."""
+    queue, body = BODIES["ocr"]
     tenant = fresh_id()
     lab.send(queue, for_tenant(body, tenant))
     job = await lab.only_job(tenant)
+
+    async def started() -> Any:
+        return await lab.workflows(tenant)
+
+    await eventually(started)
     handle = lab.temporal.get_workflow_handle(job.workflow_id)
 
     async def waiting() -> bool:
@@ -54,8 +59,7 @@ async def test_a_job_without_a_worker_waits(app: App, lab: Lab) -> None:
     await eventually(waiting)
     assert job.state == "PENDING"
     history = (await handle.fetch_history()).to_json()
-    assert body["to"] not in history
-    assert body["text"] not in history
+    assert body["payload"]["file_key"].rpartition("/")[2] not in history
 
 
 POISON = {

@@ -56,7 +56,7 @@ def wish(tenant: int, key: str = "a", subject: str | None = None, **payload: Any
 async def accept(lab: Lab, *requests: JobRequest) -> list[Accepted]:
     wishes = [(each, catalog.workflow_id(each), b"sealed") for each in requests]
     async with lab.engine.begin() as connection:
-        return await jobs.accept(connection, wishes)
+        return await jobs.accept(connection, Vault(lab.settings.payload_keys.get_secret_value()), wishes)
 
 
 async def finish(lab: Lab, job: Accepted, outcome: JobOutcome) -> JobOutcome:

@@ -1,5 +1,6 @@
 """Tables as the models say, there and back, and an index below every query that runs often."""
 
+import base64
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clients.database import jobs, videos
 from clients.database.models import ServiceKey
 from clients.settings import Settings
+from clients.vault import Vault
 from devstack.stack import ROOT, Stack
 from tests.integration.test_database import wish
 from tests.lab import Lab
@@ -77,12 +79,13 @@ SELECT 'plan-' || n, {TENANT}, '' FROM generate_series(1, 1000) n;
 ANALYZE jobs, videos, service_keys;
 """
 A_JOB = uuid4()
+VAULT = Vault(f"test:{base64.b64encode(bytes(32)).decode()}")
 Query = Callable[[AsyncConnection], Awaitable[Any]]
 
 
 async def accept(connection: AsyncConnection, key: str, subject: str | None = None) -> None:
     request = wish(TENANT, key=key, subject=subject)
-    await jobs.accept(connection, [(request, catalog.workflow_id(request), b"")])
+    await jobs.accept(connection, VAULT, [(request, catalog.workflow_id(request), b"")])
 
 
 async def accept_twice(connection: AsyncConnection) -> None:

@@ -1,28 +1,8 @@
-"""Every way a job can end badly: the code that code branches on, and the sentence that people read.
+"""What can end a lecture's encode."""
 
-A code says who acts: `bad_input` the person who uploaded, the others operators.
-"""
-
-from typing import NamedTuple
-
-from contracts.jobs import JobState
-
-
-class Reason(NamedTuple):
-    state: JobState
-    ko: str
-    en: str
-
-
-REASONS: dict[str, Reason] = {}
-
-
-def _add(code: str, state: JobState, ko: str, en: str) -> str:
-    REASONS[code] = Reason(state, ko, en)
-    return code
-
-
-_F, _R = JobState.FAILED, JobState.REJECTED_BAD_INPUT
+from contracts.errors.reason import C as _C
+from contracts.errors.reason import F as _F
+from contracts.errors.reason import add as _add
 
 SOURCE_MISSING = _add(
     "SOURCE_MISSING",
@@ -80,49 +60,13 @@ ENCODE_FAILED = _add(
 )
 VIDEO_DELETED = _add(
     "VIDEO_DELETED",
-    JobState.CANCELLED,
+    _C,
     "처리 중에 영상이 삭제되었습니다.",
     "The video was deleted while it was being processed.",
 )
 SUPERSEDED = _add(
     "SUPERSEDED",
-    JobState.CANCELLED,
+    _C,
     "더 새로운 파일이 이미 게시되었습니다.",
     "A newer upload of this video has been published already.",
-)
-CANCELLED = _add(
-    "CANCELLED",
-    JobState.CANCELLED,
-    "작업이 취소되었습니다.",
-    "The job was cancelled.",
-)
-TERMINATED = _add(
-    "TERMINATED",
-    _F,
-    "운영자가 작업을 강제로 중단했습니다. 다시 시도해 주세요.",
-    "An operator terminated the workflow. Retry the job.",
-)
-TIMED_OUT = _add(
-    "TIMED_OUT",
-    _F,
-    "제한 시간 안에 끝나지 않았습니다. 다시 시도해 주세요.",
-    "The job did not finish in its time limit. Retry it.",
-)
-NO_WORKER = _add(
-    "NO_WORKER",
-    _F,
-    "이 작업을 처리할 서버가 없어 시작하지 못했습니다. 운영자에게 알려 주세요.",
-    "No worker for this job type came up in time. Start one and retry the job.",
-)
-START_REFUSED = _add(
-    "START_REFUSED",
-    _R,
-    "요청의 형식이 올바르지 않아 시작할 수 없습니다.",
-    "The request cannot be started as it is: too large or not well formed. Send it again corrected.",
-)
-INTERNAL = _add(
-    "INTERNAL",
-    _F,
-    "내부 오류로 실패했습니다. 다시 시도해 주세요. 계속되면 운영자에게 알려 주세요.",
-    "An unexpected error ended the job. Retry it; the workflow's history has the details.",
 )

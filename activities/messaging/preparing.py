@@ -1,0 +1,293 @@
+"""A job's recipients, checked, composed, sealed and written: all of them, or the job is refused."""
+
+import asyncio
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from activities.messaging import image, phones
+from activities.messaging.chunks import Message, split
+from activities.messaging.compose import compose, provider_message
+from activities.messaging.provider import retried
+from activities.messaging.unsendable import Unsendable
+from clients.database import credits, jobs, messages
+from clients.database.credits import End
+from clients.database.messages import NewRecipient
+from clients.keys import Sealer, TenantKeys
+from clients.objects import ObjectMissing, Objects
+from clients.progress import ProgressBoard
+from clients.solapi import Refused, Solapi
+from clients.vault import Vault
+from contracts.errors import (
+    ACCOUNT_MISSING,
+    DUPLICATE_MESSAGE,
+    DUPLICATE_RECIPIENT,
+    IMAGE_MISSING,
+    REASONS,
+    RECIPIENTS_MISSING,
+    RECIPIENTS_NOT_READABLE,
+    SCHEDULE_TOO_FAR,
+    TOO_MANY_RECIPIENTS,
+)
+from contracts.jobs import JobOutcome, JobRef
+from contracts.messaging import (
+    Account,
+    Draft,
+    Prepared,
+    Recipient,
+    RecipientState,
+    SendRequest,
+    Template,
+    request_of,
+)
+from contracts.progress import messages_progress
+
+MAX_RECIPIENTS = 100_000
+MAX_PROBLEMS = 100  # told; the first of them is the job's reason
+MAX_AHEAD = timedelta(days=180)
+WRITE_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `prepare` has read."""
+
+    ref: JobRef
+    request: SendRequest
+    recipients: list[Recipient]
+    account: Account
+    template: Template | None
+    image_id: str | None
+    sealer: Sealer
+
+
+class Preparing:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        vault: Vault,
+        keys: TenantKeys,
+        objects: Objects,
+        solapi: Solapi,
+        board: ProgressBoard,
+        default_pf_id: str | None,
+        default_template_id: str | None,
+    ) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._keys = keys
+        self._objects = objects
+        self._solapi = solapi
+        self._board = board
+        self._default_pf_id = default_pf_id
+        self._default_template_id = default_template_id
+
+    @activity.defn(name="messages.prepare")
+    async def prepare(self, ref: JobRef) -> Prepared:
+        """Write the job's recipients in chunks, or say why none is written.
+
+        One bad recipient refuses the whole job, naming every bad one: whoever corrects the list and sends
+        it again cannot reach somebody twice.
+        """
+        assert ref.tenant_id is not None
+        await self._board.show_job(ref.tenant_id, ref.job_id, messages_progress("prepare", 0))
+        try:
+            job = await self._read(ref)
+            composed = await asyncio.to_thread(lambda: list(self._compose(job)))
+        except Unsendable as error:
+            return Prepared(refusal=_refusal([_problem(None, error)]))
+        except Problems as problems:
+            return Prepared(refusal=_refusal(problems.found))
+        return await self._write(job, composed)
+
+    async def _read(self, ref: JobRef) -> Job:
+        """Raises Unsendable for what is wrong with the whole job."""
+        assert ref.tenant_id is not None
+        async with self._engine.connect() as connection:
+            sealed = await jobs.sealed_payload(connection, ref.job_id)
+            known = await credits.account(connection, ref.tenant_id)
+            numbers = await messages.sender_numbers(connection, ref.tenant_id)
+        if sealed is None:
+            raise Unsendable(RECIPIENTS_MISSING)
+        if known is None:
+            raise Unsendable(ACCOUNT_MISSING)
+        account = Account.model_validate(dict(known._mapping) | {"sender_numbers": numbers})
+        request = request_of(ref.job_type, self._vault.open(sealed, str(ref.job_id)))
+        if request.draft.send_at and request.draft.send_at - datetime.now(UTC) > MAX_AHEAD:
+            raise Unsendable(SCHEDULE_TOO_FAR, {"days": MAX_AHEAD.days})
+        return Job(
+            ref=ref,
+            request=request,
+            recipients=await self._recipients(ref.tenant_id, request),
+            account=account,
+            template=await self._template(request.draft),
+            image_id=await self._image(request.draft),
+            sealer=await self._keys.sealer(ref.tenant_id),
+        )
+
+    async def _recipients(self, tenant_id: int, request: SendRequest) -> list[Recipient]:
+        recipients = list(request.recipients)
+        if request.recipients_key:
+            try:
+                data = await asyncio.to_thread(self._objects.get, request.recipients_key)
+            except ObjectMissing:
+                raise Unsendable(RECIPIENTS_MISSING) from None
+            recipients = await asyncio.to_thread(parse_recipients, data)
+        if not recipients:
+            raise Unsendable(RECIPIENTS_MISSING)
+        if len(recipients) > MAX_RECIPIENTS:
+            raise Unsendable(TOO_MANY_RECIPIENTS, {"recipients": len(recipients), "limit": MAX_RECIPIENTS})
+        return recipients
+
+    async def _template(self, draft: Draft) -> Template | None:
+        template_id = draft.template_id or self._default_template_id
+        if draft.mode == "sms" or template_id is None:
+            return None
+        with retried():
+            try:
+                found = await self._solapi.template(template_id)
+            except Refused as error:
+                if error.status == 404:
+                    return None
+                raise
+        return Template(
+            id=template_id,
+            pf_id=found.get("channelId") or found.get("pfId") or "",
+            status=found["status"],
+            content=found["content"],
+            buttons=found.get("buttons") or (),
+        )
+
+    async def _image(self, draft: Draft) -> str | None:
+        if not draft.image_key:
+            return None
+        try:
+            data = await asyncio.to_thread(self._objects.get, draft.image_key)
+        except ObjectMissing:
+            raise Unsendable(IMAGE_MISSING) from None
+        image.check(data)
+        with retried():
+            return await self._solapi.upload_image(data, "image.jpg")
+
+    def _compose(self, job: Job) -> Iterator[NewRecipient]:
+        """Raises Problems. CPU work: about 25 microseconds a recipient, so it runs in a thread."""
+        problems: list[dict[str, Any]] = []
+        seen: set[str] = set()
+        waiting: deque[tuple[Recipient, str, str | None, bytes]] = deque()
+
+        def composed() -> Iterator[Message]:
+            for position, recipient in enumerate(job.recipients):
+                try:
+                    if recipient.id in seen:
+                        raise Unsendable(DUPLICATE_RECIPIENT)
+                    seen.add(recipient.id)
+                    message = compose(
+                        job.request.draft, recipient, job.account, job.template, self._default_pf_id
+                    ).model_copy(update={"image_id": job.image_id})
+                except Unsendable as error:
+                    problems.append(_problem(position, error))
+                    if len(problems) == MAX_PROBLEMS:
+                        raise Problems(problems) from None
+                    continue
+                as_json = provider_message(message, {"job": job.ref.job_id.hex, "n": str(position)})
+                text = json.dumps(as_json, ensure_ascii=False, separators=(",", ":")).encode()
+                waiting.append((recipient, message.to, message.fallback, text))
+                yield as_json
+
+        position = 0
+        for chunk, chunk_messages in enumerate(split(composed())):
+            for as_json in chunk_messages:
+                recipient, phone, fallback, text = waiting.popleft()
+                yield NewRecipient(
+                    position=position,
+                    chunk=chunk,
+                    recipient_id=recipient.id,
+                    phone_mac=job.sealer.mac(phone),
+                    masked_phone=phones.mask(phone),
+                    sealed=job.sealer.seal(text, job.ref.job_id.bytes),
+                    channel=str(as_json["type"]),
+                    fallback=fallback,
+                    occurrence=_occurrence(job.request.draft, recipient),
+                )
+                position += 1
+        if problems:
+            raise Problems(problems)
+
+    async def _write(self, job: Job, composed: list[NewRecipient]) -> Prepared:
+        """One transaction: the job is prepared by one execution, once."""
+        tenant_id, job_id, draft = job.account.tenant_id, job.ref.job_id, job.request.draft
+        async with self._engine.begin() as connection:
+            row = await messages.lock_job(connection, job_id, tenant_id)
+            if row.chunks is None and row.cancel_requested_at is None:
+                taken: list[int] = []
+                for begin in range(0, len(composed), WRITE_AT_ONCE):
+                    part = composed[begin : begin + WRITE_AT_ONCE]
+                    taken += await messages.write_recipients(connection, job_id, tenant_id, part)
+                ends = [End(position, RecipientState.SUPPRESSED, DUPLICATE_MESSAGE) for position in taken]
+                await messages.mark_prepared(
+                    connection,
+                    job_id,
+                    reservation_id=draft.reservation_id,
+                    advertising=draft.advertising,
+                    fallback=draft.mode == "both",
+                    template_id=job.template.id if job.template else None,
+                    send_at=draft.send_at,
+                    recipients=len(composed),
+                    chunks=composed[-1].chunk + 1,
+                )
+                await credits.settle(connection, tenant_id, job_id, ends)
+            known = await credits.account(connection, tenant_id)
+        assert known is not None
+        return Prepared(
+            chunks=composed[-1].chunk + 1,
+            recipients=len(composed),
+            waits_for_credit=known.waits_for_credit,
+            send_at=draft.send_at,
+        )
+
+
+class Problems(Exception):
+    """What is wrong with which recipients; positions count from 0."""
+
+    def __init__(self, found: list[dict[str, Any]]) -> None:
+        super().__init__(f"{len(found)} recipients")
+        self.found = found
+
+
+def parse_recipients(data: bytes) -> list[Recipient]:
+    """JSON Lines in UTF-8, one recipient a line. Raises Unsendable naming the first bad line, from 1."""
+    recipients = []
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            recipients.append(Recipient.model_validate_json(line))
+        except ValidationError:
+            raise Unsendable(RECIPIENTS_NOT_READABLE, {"line": number}) from None
+    return recipients
+
+
+def _occurrence(draft: Draft, recipient: Recipient) -> bytes | None:
+    """What this person is told on this occasion: the same again is a duplicate, whatever job it comes in."""
+    if not draft.event_type or not draft.occurrence_key:
+        return None
+    name = json.dumps([draft.event_type, draft.occurrence_key, recipient.id], ensure_ascii=False)
+    return hashlib.sha256(name.encode()).digest()
+
+
+def _problem(position: int | None, error: Unsendable) -> dict[str, Any]:
+    where = {} if position is None else {"recipient": position}
+    return where | {"code": error.code} | error.detail
+
+
+def _refusal(problems: list[dict[str, Any]]) -> JobOutcome:
+    code = problems[0]["code"]
+    return JobOutcome(state=REASONS[code].state, error_code=code, result={"problems": problems})

@@ -1,0 +1,238 @@
+"""What became of each recipient: read from the provider until it is final, and compared once a day."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from activities.messaging.provider import retried
+from activities.messaging.sending import Sending, as_group
+from clients.database import credits, messages
+from clients.database.credits import End
+from clients.database.message_models import ProviderDifference
+from clients.progress import ProgressBoard
+from clients.solapi import Group, Solapi
+from contracts.errors import SEND_CANCELLED
+from contracts.messaging import Channel, Counts, Day, Differences, MessageJobRef, RecipientState
+from contracts.progress import messages_progress
+from contracts.quiet import KST
+
+DELIVERED = "4000"
+ON_ITS_WAY = ("2000", "3000")
+ASK_AT_ONCE = 100  # ids in one address
+LEFT_ALONE_FOR = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
+
+
+class Reporting:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        solapi: Solapi,
+        board: ProgressBoard,
+        sending: Sending,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._solapi = solapi
+        self._board = board
+        self._sending = sending
+        self._now = now
+
+    @activity.defn(name="messages.poll")
+    async def poll(self, job: MessageJobRef) -> Counts:
+        """Read the reports of a job's sent groups once; returns where its recipients stand."""
+        async with self._engine.connect() as connection:
+            groups = await messages.groups(connection, job.job_id, ("SENT",))
+        for row in groups:
+            await self._read_group(row)
+        return await self.count(job)
+
+    @activity.defn(name="messages.count")
+    async def count(self, job: MessageJobRef) -> Counts:
+        """Recipients of a job by state, also shown as progress."""
+        async with self._engine.connect() as connection:
+            counted = as_counts(await messages.counts(connection, job.job_id))
+        progress = messages_progress("reports", (counted.total - counted.open) / max(counted.total, 1))
+        await self._board.show_job(job.tenant_id, job.job_id, progress)
+        return counted
+
+    @activity.defn(name="messages.expire")
+    async def expire(self, job: MessageJobRef) -> Counts:
+        """Reports take days at most: who has none by now was sent to, and stays unconfirmed."""
+        async with self._engine.begin() as connection:
+            for row in await messages.groups(connection, job.job_id, ("SENT",)):
+                positions = await messages.open_positions(connection, job.job_id, row.chunk)
+                ends = [End(position, RecipientState.UNCONFIRMED) for position in positions]
+                await credits.settle(connection, job.tenant_id, job.job_id, ends)
+                await messages.move(connection, as_group(row), row.group_id, "SENT", "DONE")
+        return await self.count(job)
+
+    @activity.defn(name="messages.compare_day")
+    async def compare_day(self, what: Day) -> Differences:
+        """Compare the provider's list of a day with ours, and write down every difference.
+
+        `unknown_to_us`: the provider sent a message that we never registered. `unsent_by_us`: it was sent,
+        and our row says that it was not. `other_end`: both have an end, and not the same.
+        `missing_at_provider`: our row says sent, and the provider knows of no such message.
+        Groups of jobs that ended without their workflow (terminated) are brought to an end first.
+        """
+        closed = await self._close_left_behind()
+        start = datetime.combine(what.day, datetime.min.time(), KST)
+        end = start + timedelta(days=1)
+        found: list[dict[str, Any]] = []
+        compared = 0
+        async with self._engine.connect() as connection:
+            ours = await messages.sent_between(connection, start, end)
+        async for page in self._listed(start, end):
+            compared += len(page)
+            found += await self._differences(what, page)
+            for message in page:
+                ours.pop(str(message.get("messageId")), None)
+        found += await self._missing(what, ours)
+        if found:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(ProviderDifference).on_conflict_do_nothing(), found)
+            log.error("provider and database disagree about %s messages of %s", len(found), what.day)
+        kinds: dict[str, int] = {}
+        for each in found:
+            kinds[each["kind"]] = kinds.get(each["kind"], 0) + 1
+        return Differences(compared=compared, closed=closed, kinds=kinds)
+
+    async def _read_group(self, row: Row[Any]) -> None:
+        ref = as_group(row)
+        async with self._engine.connect() as connection:
+            waiting = await messages.open_recipients(connection, ref)
+        if waiting:
+            with retried():
+                group = await self._solapi.group(ref.group_id)
+            async for page in self._pages(ref.group_id):
+                ends = [
+                    end
+                    for message in page
+                    if (position := waiting.get(str(message.get("messageId")))) is not None
+                    and (end := end_of(position, message, group))
+                ]
+                async with self._engine.begin() as connection:
+                    await credits.settle(connection, ref.tenant_id, ref.job_id, ends)
+        async with self._engine.begin() as connection:
+            if not await messages.open_positions(connection, ref.job_id, ref.chunk):
+                await messages.move(connection, ref, ref.group_id, "SENT", "DONE")
+
+    async def _pages(self, group_id: str) -> AsyncIterator[list[dict[str, Any]]]:
+        start_key = None
+        while True:
+            with retried():
+                page, start_key = await self._solapi.messages(group_id, start_key)
+            yield page
+            if not start_key or not page:
+                return
+
+    async def _listed(self, start: datetime, end: datetime) -> AsyncIterator[list[dict[str, Any]]]:
+        start_key = None
+        while True:
+            with retried():
+                page, start_key = await self._solapi.sent_between(start, end, start_key)
+            yield page
+            if not start_key or not page:
+                return
+
+    async def _differences(self, what: Day, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        by_id = {str(message.get("messageId")): message for message in page}
+        async with self._engine.connect() as connection:
+            rows = await messages.by_provider_ids(connection, list(by_id))
+        ours = {row.provider_message_id: row for row in rows}
+        found = []
+        for message_id, message in by_id.items():
+            row, status = ours.get(message_id), str(message.get("statusCode"))
+            if kind := difference(row.state if row else None, status):
+                found.append(
+                    {
+                        "day": what.day,
+                        "kind": kind,
+                        "provider_message_id": message_id,
+                        "tenant_id": row.tenant_id if row else None,
+                        "job_id": row.job_id if row else None,
+                        "position": row.position if row else None,
+                        "ours": row.state if row else None,
+                        "theirs": status,
+                    }
+                )
+        return found
+
+    async def _missing(self, what: Day, ours: dict[str, tuple[int, UUID, int, str]]) -> list[dict[str, Any]]:
+        """Those that one list did not show, asked for by id: they may be of a group made the day before."""
+        ids = list(ours)
+        for begin in range(0, len(ids), ASK_AT_ONCE):
+            with retried():
+                known = await self._solapi.find(ids[begin : begin + ASK_AT_ONCE])
+            for message in known:
+                ours.pop(str(message.get("messageId")), None)
+        return [
+            {
+                "day": what.day,
+                "kind": "missing_at_provider",
+                "provider_message_id": message_id,
+                "tenant_id": tenant_id,
+                "job_id": job_id,
+                "position": position,
+                "ours": state,
+                "theirs": None,
+            }
+            for message_id, (tenant_id, job_id, position, state) in ours.items()
+        ]
+
+    async def _close_left_behind(self) -> int:
+        """Committed groups of jobs that are over: taken back if unsent, read if sent."""
+        async with self._engine.connect() as connection:
+            rows = await messages.left_behind(connection, self._now() - LEFT_ALONE_FOR)
+        for row in rows:
+            if row.state == "COMMITTED":
+                await self._sending.withdraw(as_group(row), SEND_CANCELLED)
+            else:
+                await self._read_group(row)
+        return len(rows)
+
+
+def end_of(position: int, message: dict[str, Any], group: Group) -> End | None:
+    """The final state that a report tells, None while it is on its way.
+
+    A failed Alimtalk is replaced by its fallback a moment later, unless the whole group is complete.
+    """
+    status, sent_as = str(message.get("statusCode")), message.get("type")
+    if status == DELIVERED:
+        return End(position, RecipientState.DELIVERED, None, sent_as)
+    if status in ON_ITS_WAY or not status.isdecimal():
+        return None
+    falls_back = sent_as == Channel.ATA and not (message.get("kakaoOptions") or {}).get("disableSms", False)
+    if falls_back and group.state != "COMPLETE":
+        return None
+    state = RecipientState.REFUSED if status.startswith("1") else RecipientState.FAILED
+    return End(position, state, status, sent_as)
+
+
+def difference(ours: str | None, status: str) -> str | None:
+    """The name of a disagreement between our state and the provider's status, None if there is none."""
+    sent = status in (*ON_ITS_WAY, DELIVERED) or status[:1] in ("2", "3")
+    if ours is None:
+        return "unknown_to_us" if sent else None
+    if ours in (RecipientState.CANCELLED, RecipientState.SUPPRESSED):
+        return "unsent_by_us" if sent else None
+    if status == DELIVERED and ours in (RecipientState.FAILED, RecipientState.REFUSED):
+        return "other_end"
+    if status not in (*ON_ITS_WAY, DELIVERED) and ours == RecipientState.DELIVERED:
+        return "other_end"
+    return None
+
+
+def as_counts(states: dict[str, int]) -> Counts:
+    ends = {state.lower(): count for state, count in states.items()}
+    still_open = ends.pop("pending", 0) + ends.pop("accepted", 0)
+    return Counts(total=sum(states.values()), open=still_open, **ends)

@@ -1,0 +1,272 @@
+"""From reserved credit to a sent group. The order of these steps is what makes a message arrive once.
+
+There is no idempotency key at the provider; the group is the key. It is filled by exactly one request,
+compared with what was asked for, committed in our database, and only then sent: always that same group.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.messaging.provider import retried
+from clients.database import credits, messages
+from clients.database.credits import End
+from clients.keys import TenantKeys
+from clients.solapi import Ambiguous, Refused, Solapi, SolapiError, Throttled, Unreachable
+from contracts.errors import RESERVATION_CANCELLED
+from contracts.messaging import (
+    Added,
+    ChunkRef,
+    Decided,
+    GroupRef,
+    Opened,
+    RecipientState,
+    Reserved,
+    Stop,
+    Stopped,
+    Verdict,
+)
+from contracts.quiet import KST, opens_at
+
+ACCEPTED = "2000"
+SENT_BEFORE = ("GroupInProcessing", "AlreadySent", "ScheduledGroup")
+GIVEN_UP = ("FailedGroup", "DeletedGroup", "InvalidStatus", "GroupNotFound", "ResourceNotFound")
+SENT_STATES = ("SENDING", "COMPLETE", "SCHEDULED")
+NEVER_SENT = ("DELETED", "FAILED")  # when its count of sent messages is 0
+
+log = logging.getLogger(__name__)
+
+
+class Sending:
+    def __init__(
+        self, engine: AsyncEngine, keys: TenantKeys, solapi: Solapi, now: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._solapi = solapi
+        self._now = now
+
+    @activity.defn(name="messages.reserve")
+    async def reserve(self, chunk: ChunkRef) -> Reserved:
+        """Reserve the chunk's credit, or say that it is not there."""
+        today = self._now().astimezone(KST).date()
+        async with self._engine.begin() as connection:
+            job = await messages.lock_job(connection, chunk.job_id, chunk.tenant_id)
+            missing = await credits.reserve(connection, chunk, job.advertising, today)
+            return Reserved(enough=not missing, sendable=len(await messages.pending(connection, chunk)))
+
+    @activity.defn(name="messages.open_group")
+    async def open_group(self, chunk: ChunkRef) -> Opened:
+        """An empty group for the chunk, unless one is committed. Groups that nobody sends hurt nobody."""
+        async with self._engine.connect() as connection:
+            known = await messages.group(connection, chunk)
+        if known and known.state not in messages.OPEN_STATES:
+            return Opened(group_id=known.group_id, committed=True)
+        if known:
+            await self._discard(known.group_id)
+        with retried():
+            group_id = await self._solapi.create_group({"job": chunk.job_id.hex, "chunk": str(chunk.chunk)})
+        async with self._engine.begin() as connection:
+            if await messages.replace_group(connection, chunk, group_id):
+                return Opened(group_id=group_id)
+            known = await messages.group(connection, chunk)
+        await self._discard(group_id)
+        assert known is not None
+        return Opened(group_id=known.group_id, committed=True)
+
+    @activity.defn(name="messages.add")
+    async def add(self, group: GroupRef) -> Added:
+        """Put the chunk's messages into the group, by one request that is never repeated.
+
+        Raises ApplicationError `AmbiguousAdd` when it cannot be known what the group holds: it must be
+        thrown away, which is safe, because it was never sent.
+        """
+        async with self._engine.begin() as connection:
+            if not await messages.move(connection, group, group.group_id, "OPEN", "ADDING"):
+                known = await messages.group(connection, group)
+                if known and known.group_id == group.group_id and known.state == "ADDING":
+                    raise _ambiguous("an earlier try ended in the middle")
+                return Added(fenced=True)
+            pending = await messages.pending(connection, group)
+        sealer = await self._keys.sealer(group.tenant_id)
+        aad = group.job_id.bytes
+        wanted = [(position, json.loads(sealer.open(sealed, aad))) for position, sealed in pending]
+        try:
+            results = await self._solapi.add(group.group_id, [message for _, message in wanted])
+        except (Throttled, Unreachable):
+            async with self._engine.begin() as connection:
+                await messages.move(connection, group, group.group_id, "ADDING", "OPEN")
+            with retried():
+                raise
+        except (Ambiguous, Refused) as error:
+            raise _ambiguous(error.code) from None
+        registered, ends = _compare(wanted, results)
+        async with self._engine.begin() as connection:
+            if not await messages.move(connection, group, group.group_id, "ADDING", "ADDED"):
+                return Added(fenced=True)
+            await messages.register(connection, group.job_id, registered)
+            await credits.settle(connection, group.tenant_id, group.job_id, ends)
+        return Added(accepted=len(registered))
+
+    @activity.defn(name="messages.commit")
+    async def commit(self, group: GroupRef) -> Decided:
+        """The point of no return: from here on this group, and no other, is sent."""
+        async with self._engine.begin() as connection:
+            job = await messages.lock_job(connection, group.job_id, group.tenant_id)
+            known = await messages.group(connection, group, lock=True)
+            if known is None or known.group_id != group.group_id:
+                return Decided(verdict=Verdict.FENCED)
+            if known.state not in messages.OPEN_STATES:
+                return Decided(verdict=Verdict.GO)
+            if (gate := await self._gate(connection, job)).verdict is not Verdict.GO:
+                return gate
+            moved = await messages.move(connection, group, group.group_id, "ADDED", "COMMITTED")
+            return Decided(verdict=Verdict.GO if moved else Verdict.FENCED)
+
+    @activity.defn(name="messages.send")
+    async def send(self, group: GroupRef) -> Decided:
+        """Send the committed group. May be done again at any time: the provider sends a group once."""
+        async with self._engine.begin() as connection:
+            job = await messages.lock_job(connection, group.job_id, group.tenant_id)
+            known = await messages.group(connection, group)
+            gate = await self._gate(connection, job)
+        assert known is not None and known.group_id == group.group_id, "only a committed group is sent"
+        if known.state != "COMMITTED":
+            return Decided(verdict=Verdict.STOP if known.state == "CANCELLED" else Verdict.GO)
+        if known.send_began_at:
+            with retried():
+                found = await self._solapi.group(group.group_id)
+            if found.state in SENT_STATES:
+                return await self._sent(group)
+        if gate.verdict is not Verdict.GO:
+            return gate
+        async with self._engine.begin() as connection:
+            began = {"send_began_at": self._now()}
+            await messages.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began)
+        with retried():
+            try:
+                await self._solapi.send(group.group_id)
+            except Refused as error:
+                if error.code == "NotEnoughBalance":
+                    return Decided(verdict=Verdict.NO_BALANCE)
+                if error.code in GIVEN_UP and await self._is_dead(group):
+                    return Decided(verdict=Verdict.DEAD)
+                if error.code not in SENT_BEFORE:
+                    raise
+        return await self._sent(group)
+
+    @activity.defn(name="messages.stop")
+    async def stop(self, what: Stop) -> Stopped:
+        """End what has not been sent of a job; says how many groups were sent before.
+
+        What is proven when this returns: every recipient of a group that was not sent is CANCELLED.
+        """
+        async with self._engine.begin() as connection:
+            job = await messages.lock_job(connection, what.job_id, what.tenant_id)
+            await messages.request_cancel(connection, what.job_id, what.tenant_id)
+            cancelled = await messages.reservation_is_cancelled(connection, job)
+            code = RESERVATION_CANCELLED if cancelled else what.code
+            open_groups = await messages.groups(connection, what.job_id, messages.OPEN_STATES)
+            for row in open_groups:
+                await messages.move(connection, as_group(row), row.group_id, row.state, "CANCELLED")
+            positions = await messages.uncommitted_positions(connection, what.job_id)
+            ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
+            await credits.settle(connection, what.tenant_id, what.job_id, ends)
+            committed = await messages.groups(connection, what.job_id, ("COMMITTED",))
+            sent = await messages.groups(connection, what.job_id, ("SENT", "DONE"))
+        for row in open_groups:
+            await self._discard(row.group_id)
+        withdrawn = [await self.withdraw(as_group(row), code) for row in committed]
+        return Stopped(sent=len(sent) + withdrawn.count(False))
+
+    async def withdraw(self, group: GroupRef, code: str) -> bool:
+        """Take a committed group back from the provider; False when it had been sent. Raises until it is
+        known which."""
+        with retried():
+            try:
+                await self._solapi.delete(group.group_id)
+            except Refused as error:
+                log.info("group of chunk %s cannot be deleted: %s", group.chunk, error.code)
+            found = await self._solapi.group(group.group_id)
+        if found.state in SENT_STATES:
+            await self._sent(group)
+            return False
+        if found.state not in NEVER_SENT or found.sent:
+            raise ApplicationError(f"the group is {found.state}, neither sent nor deleted", type="Unproven")
+        async with self._engine.begin() as connection:
+            for state in ("COMMITTED", "OPEN"):  # OPEN: a send met the deleted group first
+                await messages.move(connection, group, group.group_id, state, "CANCELLED")
+            known = await messages.group(connection, group)
+            if known is None or known.state != "CANCELLED":
+                raise ApplicationError("the group changed meanwhile", type="Unproven")
+            positions = await messages.open_positions(connection, group.job_id, group.chunk)
+            ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
+            await credits.settle(connection, group.tenant_id, group.job_id, ends)
+        return True
+
+    async def _gate(self, connection: AsyncConnection, job: Row[Any]) -> Decided:
+        """What is asked last, before a commit and before every send."""
+        if job.cancel_requested_at or await messages.reservation_is_cancelled(connection, job):
+            return Decided(verdict=Verdict.STOP)
+        account = await credits.account(connection, job.tenant_id)
+        assert account is not None
+        until = opens_at(self._now(), job.advertising, job.fallback, account.night_advertising)
+        return Decided(verdict=Verdict.CLOSED if until else Verdict.GO, until=until)
+
+    async def _sent(self, group: GroupRef) -> Decided:
+        async with self._engine.begin() as connection:
+            now = {"sent_at": self._now()}
+            if await messages.move(connection, group, group.group_id, "COMMITTED", "SENT", **now):
+                await messages.accept(connection, group)
+        return Decided(verdict=Verdict.GO)
+
+    async def _is_dead(self, group: GroupRef) -> bool:
+        """Given up by the provider, and nothing of it sent. Then, and only then, may another take over."""
+        found = await self._solapi.group(group.group_id)
+        if found.state not in NEVER_SENT or found.sent:
+            return False
+        async with self._engine.begin() as connection:
+            return await messages.move(connection, group, group.group_id, "COMMITTED", "OPEN")
+
+    async def _discard(self, group_id: str) -> None:
+        """Best effort: a PENDING group that stays behind is never sent by anybody."""
+        try:
+            await self._solapi.delete(group_id)
+        except SolapiError as error:
+            log.info("an unused group stays at the provider: %s", error.code)
+
+
+def _compare(
+    wanted: Sequence[tuple[int, dict[str, Any]]], results: Sequence[dict[str, Any]]
+) -> tuple[dict[int, str], list[End]]:
+    """The answer against the manifest: message ids by position, and the ends of those refused.
+
+    The answer is in the order of the request; each entry is held against its recipient.
+    """
+    if len(results) != len(wanted):
+        raise _ambiguous(f"{len(results)} results for {len(wanted)} messages")
+    registered: dict[int, str] = {}
+    ends: list[End] = []
+    for (position, message), result in zip(wanted, results, strict=True):
+        if result.get("to") != message["to"]:
+            raise _ambiguous("the results are of other recipients")
+        if str(result.get("statusCode")) == ACCEPTED and result.get("messageId"):
+            registered[position] = str(result["messageId"])
+        else:
+            ends.append(End(position, RecipientState.REFUSED, str(result.get("statusCode"))))
+    return registered, ends
+
+
+def _ambiguous(why: str) -> ApplicationError:
+    return ApplicationError(f"the group cannot be trusted: {why}", type="AmbiguousAdd", non_retryable=True)
+
+
+def as_group(row: Row[Any]) -> GroupRef:
+    return GroupRef(job_id=row.job_id, tenant_id=row.tenant_id, chunk=row.chunk, group_id=row.group_id)

@@ -1,0 +1,199 @@
+"""Credit: reserved before sending, settled when a recipient's end is known. Never negative, never twice.
+
+The balance changes only together with rows of the ledger, in one transaction of the caller.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clients.database.message_models import CreditEntry, MessagingAccount
+from contracts.messaging import ChunkRef, RecipientState
+
+
+@dataclass(frozen=True)
+class End:
+    """The final state of one recipient. `sent_as` is the channel that the provider charged."""
+
+    position: int
+    state: RecipientState
+    code: str | None = None
+    sent_as: str | None = None
+
+
+# ruff: noqa: S608 - the statements are put together of constants of this file
+
+# What a recipient may cost at most: with a fallback, the dearer of the two channels.
+_PRICES = """CASE {column} WHEN 'SMS' THEN a.price_sms WHEN 'LMS' THEN a.price_lms
+    WHEN 'MMS' THEN a.price_mms WHEN 'ATA' THEN a.price_ata ELSE 0 END"""
+_PRICE = f"GREATEST({_PRICES.format(column='r.channel')}, {_PRICES.format(column='r.fallback')})"
+
+_SUPPRESS_OPTED_OUT = text("""
+    SELECT r.position FROM message_recipients r
+    JOIN opt_outs o ON o.tenant_id = r.tenant_id AND o.phone_mac = r.phone_mac
+    WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.reserved IS NULL""")
+
+_OVER_PHONE_CAP = text("""
+    SELECT position FROM (
+        SELECT r.position, r.reserved,
+            row_number() OVER (PARTITION BY r.phone_mac ORDER BY r.reserved IS NULL, r.position) AS n,
+            (SELECT count(*) FROM message_recipients d WHERE d.tenant_id = r.tenant_id
+                AND d.reserved_on = :today AND d.phone_mac = r.phone_mac
+                AND (d.job_id, d.chunk) <> (:job, :chunk)) AS before
+        FROM message_recipients r
+        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL) AS counted
+    WHERE reserved IS NULL AND before + n > :cap""")
+
+_OVER_CAP = text("""
+    SELECT position FROM (
+        SELECT r.position, row_number() OVER (ORDER BY r.position) AS n
+        FROM message_recipients r
+        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.reserved IS NULL) AS counted
+    WHERE n > :cap - (SELECT count(*) FROM message_recipients d
+        WHERE d.tenant_id = :tenant AND d.reserved_on = :today)""")
+
+_COST = text(f"""
+    SELECT coalesce(sum({_PRICE}), 0) FROM message_recipients r
+    JOIN messaging_accounts a ON a.tenant_id = r.tenant_id
+    WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.reserved IS NULL""")
+
+_RESERVE = text(f"""
+    WITH priced AS (
+        UPDATE message_recipients r SET reserved = {_PRICE}, reserved_on = :today
+        FROM messaging_accounts a
+        WHERE a.tenant_id = r.tenant_id AND r.job_id = :job AND r.chunk = :chunk
+            AND r.final_at IS NULL AND r.reserved IS NULL
+        RETURNING r.position, r.reserved)
+    INSERT INTO credit_entries (tenant_id, kind, amount, job_id, position)
+    SELECT :tenant, 'RESERVE', -reserved, :job, position FROM priced""")
+
+_SETTLE = text(f"""
+    WITH news AS (
+        SELECT * FROM unnest(:positions, :states, :codes, :sent_as) AS n (position, state, code, sent_as)),
+    ended AS (
+        UPDATE message_recipients r
+        SET state = n.state, code = n.code, sent_as = n.sent_as, final_at = now(), sealed = NULL
+        FROM news n, messaging_accounts a
+        WHERE r.job_id = :job AND r.position = n.position AND r.final_at IS NULL
+            AND a.tenant_id = r.tenant_id
+        RETURNING r.tenant_id, r.position, r.chunk, r.state, r.code, r.channel, r.masked_phone,
+            coalesce(r.reserved, 0) AS reserved,
+            CASE WHEN r.state IN ('DELIVERED', 'UNCONFIRMED')
+                THEN LEAST(coalesce(r.reserved, 0), {_PRICES.format(column="coalesce(n.sent_as, r.channel)")})
+                ELSE 0 END AS charged),
+    refunds AS (
+        INSERT INTO credit_entries (tenant_id, kind, amount, job_id, position)
+        SELECT tenant_id, 'REFUND', reserved - charged, :job, position FROM ended WHERE reserved > charged
+        RETURNING amount),
+    paid_back AS (
+        UPDATE messaging_accounts SET credit_balance = credit_balance + (SELECT sum(amount) FROM refunds)
+        WHERE tenant_id = :tenant AND EXISTS (SELECT FROM refunds)),
+    freed AS (
+        DELETE FROM message_occurrences o USING ended e
+        WHERE o.job_id = :job AND o.position = e.position AND e.state NOT IN ('DELIVERED', 'UNCONFIRMED')),
+    logged AS (
+        INSERT INTO notification_log (tenant_id, job_id, position, sent_at, success, amount_deducted,
+            recipient_summary, template_summary, failure_reason)
+        SELECT e.tenant_id, :job, e.position, coalesce(g.sent_at, now()),
+            e.state IN ('DELIVERED', 'UNCONFIRMED'), e.charged,
+            e.masked_phone, concat_ws(' ', e.channel, j.template_id),
+            CASE WHEN e.state NOT IN ('DELIVERED', 'UNCONFIRMED') THEN coalesce(e.code, e.state) END
+        FROM ended e JOIN message_jobs j ON j.job_id = :job
+        LEFT JOIN message_groups g ON g.job_id = :job AND g.chunk = e.chunk)
+    SELECT count(*) FROM ended""").bindparams(
+    bindparam("positions", type_=ARRAY(INTEGER)),
+    bindparam("states", type_=ARRAY(TEXT)),
+    bindparam("codes", type_=ARRAY(TEXT)),
+    bindparam("sent_as", type_=ARRAY(TEXT)),
+)
+
+
+async def account(connection: AsyncConnection, tenant_id: int, lock: bool = False) -> Row[Any] | None:
+    """The tenant's account; locked, nobody else reserves or settles for this tenant meanwhile."""
+    query = select(MessagingAccount).where(MessagingAccount.tenant_id == tenant_id)
+    return (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def reserve(connection: AsyncConnection, chunk: ChunkRef, advertising: bool, today: date) -> Decimal:
+    """Reserve what the chunk's recipients may cost at most; returns the credit that is missing, 0 when
+    reserved. Those who opted out of advertising and those over a daily cap are suppressed and cost
+    nothing. Doing it again changes nothing.
+    """
+    locked = await account(connection, chunk.tenant_id, lock=True)
+    assert locked is not None, "prepare refuses a tenant without an account"
+    which = {"job": chunk.job_id, "chunk": chunk.chunk, "tenant": chunk.tenant_id, "today": today}
+    if advertising:
+        await _suppress(
+            connection, chunk, "OPTED_OUT", await _positions(connection, _SUPPRESS_OPTED_OUT, which)
+        )
+    for query, cap in ((_OVER_PHONE_CAP, locked.daily_cap_per_phone), (_OVER_CAP, locked.daily_cap)):
+        if cap is not None:
+            over = await _positions(connection, query, which | {"cap": cap})
+            await _suppress(connection, chunk, "DAILY_CAP", over)
+    cost = (await connection.execute(_COST, which)).scalar_one()
+    if cost > locked.credit_balance:
+        return Decimal(cost - locked.credit_balance)
+    await connection.execute(_RESERVE, which)
+    await connection.execute(
+        update(MessagingAccount)
+        .where(MessagingAccount.tenant_id == chunk.tenant_id)
+        .values(credit_balance=MessagingAccount.credit_balance - cost)
+    )
+    return Decimal(0)
+
+
+async def settle(connection: AsyncConnection, tenant_id: int, job_id: UUID, ends: Sequence[End]) -> int:
+    """Write final states, charge what was delivered, refund the rest, and log; returns how many were new.
+
+    The first final state of a recipient stands: a second call for it changes nothing.
+    """
+    if not ends:
+        return 0
+    await account(connection, tenant_id, lock=True)
+    values = {
+        "job": job_id,
+        "tenant": tenant_id,
+        "positions": [end.position for end in ends],
+        "states": [str(end.state) for end in ends],
+        "codes": [end.code for end in ends],
+        "sent_as": [end.sent_as for end in ends],
+    }
+    return int((await connection.execute(_SETTLE, values)).scalar_one())
+
+
+async def top_up(connection: AsyncConnection, tenant_id: int, amount: Decimal, reference: str) -> bool:
+    """Add credit once for a reference (a payment's id); False when this reference was counted before."""
+    entry = insert(CreditEntry).values(tenant_id=tenant_id, kind="TOP_UP", amount=amount, reference=reference)
+    written = await connection.execute(entry.on_conflict_do_nothing().returning(CreditEntry.id))
+    if written.one_or_none() is None:
+        return False
+    await connection.execute(
+        update(MessagingAccount)
+        .where(MessagingAccount.tenant_id == tenant_id)
+        .values(credit_balance=MessagingAccount.credit_balance + amount)
+    )
+    return True
+
+
+async def ledger_sum(connection: AsyncConnection, tenant_id: int) -> Decimal:
+    """What the balance must be."""
+    total = select(func.coalesce(func.sum(CreditEntry.amount), 0)).where(CreditEntry.tenant_id == tenant_id)
+    return Decimal((await connection.execute(total)).scalar_one())
+
+
+async def _positions(connection: AsyncConnection, query: object, values: dict[str, object]) -> list[int]:
+    return list((await connection.execute(query, values)).scalars())  # type: ignore[call-overload]
+
+
+async def _suppress(
+    connection: AsyncConnection, chunk: ChunkRef, code: str, positions: Sequence[int]
+) -> None:
+    ends = [End(position, RecipientState.SUPPRESSED, code) for position in positions]
+    await settle(connection, chunk.tenant_id, chunk.job_id, ends)

@@ -1,0 +1,227 @@
+"""Tables of messages to parents. Phones and texts are sealed with the tenant's own key (`clients.keys`)."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from clients.database.models import Base
+
+Won = Numeric(14, 2)
+
+
+class MessagingAccount(Base):
+    """What a tenant may send, and its prepaid credit in won. Prices are per recipient."""
+
+    __tablename__ = "messaging_accounts"
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    credit_balance: Mapped[Decimal] = mapped_column(Won, server_default="0")
+    price_sms: Mapped[Decimal] = mapped_column(Won)
+    price_lms: Mapped[Decimal] = mapped_column(Won)
+    price_mms: Mapped[Decimal] = mapped_column(Won)
+    price_ata: Mapped[Decimal] = mapped_column(Won)
+    sender: Mapped[str | None] = mapped_column(String(20))
+    pf_id: Mapped[str | None] = mapped_column(String(64))
+    advertiser: Mapped[str | None] = mapped_column(String(40))
+    opt_out_number: Mapped[str | None] = mapped_column(String(20))
+    night_advertising: Mapped[bool] = mapped_column(server_default="false")
+    daily_cap: Mapped[int | None] = mapped_column(Integer)
+    daily_cap_per_phone: Mapped[int | None] = mapped_column(Integer)
+    waits_for_credit: Mapped[bool] = mapped_column(server_default="true")
+
+    __table_args__ = (CheckConstraint("credit_balance >= 0", name="ck_messaging_accounts_balance"),)
+
+
+class SenderNumber(Base):
+    """A number that the provider has registered for this tenant."""
+
+    __tablename__ = "sender_numbers"
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    number: Mapped[str] = mapped_column(String(20), primary_key=True)
+
+
+class OptOut(Base):
+    """A phone that takes no advertising from this tenant any more, known by its keyed hash."""
+
+    __tablename__ = "opt_outs"
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    phone_mac: Mapped[bytes] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CancelledReservation(Base):
+    """What was reserved is off: messages about it are not sent any more."""
+
+    __tablename__ = "cancelled_reservations"
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    reservation_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class MessageJob(Base):
+    """One message to one or many. Locked by whoever commits a group or cancels the job: one of them first."""
+
+    __tablename__ = "message_jobs"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    reservation_id: Mapped[int | None] = mapped_column(BigInteger)
+    advertising: Mapped[bool] = mapped_column(server_default="false")
+    fallback: Mapped[bool] = mapped_column(server_default="false")
+    template_id: Mapped[str | None] = mapped_column(String(100))
+    send_at: Mapped[datetime | None]
+    recipients: Mapped[int | None] = mapped_column(Integer)
+    chunks: Mapped[int | None] = mapped_column(Integer)
+    cancel_requested_at: Mapped[datetime | None]
+
+
+class MessageGroup(Base):
+    """The fence: one row for a chunk of a job, whoever works on it. `state`: OPEN → ADDING → ADDED →
+    COMMITTED → SENT → DONE, or CANCELLED. After COMMITTED the group never changes."""
+
+    __tablename__ = "message_groups"
+
+    tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"), primary_key=True)
+    chunk: Mapped[int] = mapped_column(Integer, primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), server_default="OPEN")
+    group_id: Mapped[str | None] = mapped_column(String(64))
+    send_began_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_message_groups_group", "group_id", unique=True),
+        Index(
+            "ix_message_groups_unfinished",
+            "sent_at",
+            postgresql_where=text("state NOT IN ('DONE', 'CANCELLED')"),
+        ),
+    )
+
+
+class MessageRecipient(Base):
+    """One person of a job. `sealed` is the message as the provider takes it, in JSON; gone when final."""
+
+    __tablename__ = "message_recipients"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    chunk: Mapped[int] = mapped_column(Integer)
+    recipient_id: Mapped[str] = mapped_column(String(100))
+    phone_mac: Mapped[bytes]
+    masked_phone: Mapped[str] = mapped_column(String(20))
+    sealed: Mapped[bytes | None]
+    channel: Mapped[str] = mapped_column(String(3))
+    fallback: Mapped[str | None] = mapped_column(String(3))
+    sent_as: Mapped[str | None] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(16), server_default="PENDING")
+    code: Mapped[str | None] = mapped_column(String(64))
+    provider_message_id: Mapped[str | None] = mapped_column(String(64))
+    reserved: Mapped[Decimal | None] = mapped_column(Won)
+    reserved_on: Mapped[date | None]
+    final_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_message_recipients_chunk", "job_id", "chunk"),
+        Index("ix_message_recipients_provider", "provider_message_id"),
+        Index("ix_message_recipients_day", "tenant_id", "reserved_on", "phone_mac"),
+    )
+
+
+class MessageOccurrence(Base):
+    """What a person was told on one occasion: taken once, and free again when it was not delivered."""
+
+    __tablename__ = "message_occurrences"
+
+    tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    occurrence: Mapped[bytes] = mapped_column(primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"))
+    position: Mapped[int] = mapped_column(Integer)
+
+    __table_args__ = (Index("ix_message_occurrences_holder", "job_id", "position"),)
+
+
+class CreditEntry(Base):
+    """The ledger. The balance of a tenant is the sum of its amounts, in won."""
+
+    __tablename__ = "credit_entries"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    amount: Mapped[Decimal] = mapped_column(Won)
+    job_id: Mapped[UUID | None]
+    position: Mapped[int | None] = mapped_column(Integer)
+    reference: Mapped[str | None] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        UniqueConstraint("job_id", "position", "kind", name="uq_credit_entries_once"),
+        UniqueConstraint("tenant_id", "reference", name="uq_credit_entries_reference"),
+    )
+
+
+class NotificationLog(Base):
+    """What the existing service shows of sent messages. No phone and no text."""
+
+    __tablename__ = "notification_log"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+    job_id: Mapped[UUID]
+    position: Mapped[int] = mapped_column(Integer)
+    sent_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    success: Mapped[bool]
+    amount_deducted: Mapped[Decimal] = mapped_column(Won)
+    recipient_summary: Mapped[str] = mapped_column(String(40))
+    template_summary: Mapped[str] = mapped_column(String(120))
+    failure_reason: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (
+        UniqueConstraint("job_id", "position", name="uq_notification_log_once"),
+        Index("ix_notification_log_tenant", "tenant_id", "sent_at"),
+    )
+
+
+class ProviderTurn(Base):
+    """When the next request of a provider account may leave, in whatever process."""
+
+    __tablename__ = "provider_turns"
+
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)
+    next_at: Mapped[datetime]
+
+
+class ProviderDifference(Base):
+    """Where the provider's list of a day and ours do not agree."""
+
+    __tablename__ = "provider_differences"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    provider_message_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant_id: Mapped[int | None] = mapped_column(BigInteger)
+    job_id: Mapped[UUID | None]
+    position: Mapped[int | None] = mapped_column(Integer)
+    ours: Mapped[str | None] = mapped_column(String(64))
+    theirs: Mapped[str | None] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

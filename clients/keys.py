@@ -1,0 +1,205 @@
+"""A data key for each tenant, which can be destroyed: then nothing sealed with it opens any more.
+
+`python -m clients.keys destroy|renew TENANT` and `python -m clients.keys rewrap`, for operators.
+"""
+
+import argparse
+import asyncio
+import hmac
+import os
+import time
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from clients.database.engine import create_engine
+from clients.database.keys import TenantKey
+from clients.database.models import Tenant
+from clients.settings import load
+from clients.vault import Vault, VaultError
+
+CACHE_SECONDS = 60.0  # after this a destroyed key is gone from every process
+_NONCE = 12
+
+
+class KeyDestroyed(VaultError):
+    """The tenant's key was destroyed: what it sealed is lost, and nothing new is sealed."""
+
+
+class NoKey(VaultError):
+    """The tenant never had a key, so nothing of it was sealed."""
+
+
+class Sealer:
+    """One tenant's key at work (AES-256-GCM, HMAC-SHA256). Cheap to get: ask for it again for each piece
+    of work and do not keep it, or destroying the key would not reach you.
+
+    `key_id` numbers the tenant's keys; what is sealed starts with it.
+    """
+
+    def __init__(self, key_id: int, key: bytes) -> None:
+        self.key_id = key_id
+        self._prefix = b"%d:" % key_id
+        self._cipher = AESGCM(_derive(key, b"seal"))
+        self._mac_key = _derive(key, b"mac")
+
+    def seal(self, data: bytes, aad: bytes) -> bytes:
+        """`data` encrypted, bound to `aad`: it opens only with the same."""
+        nonce = os.urandom(_NONCE)
+        return self._prefix + nonce + self._cipher.encrypt(nonce, data, aad)
+
+    def open(self, sealed: bytes, aad: bytes) -> bytes:
+        """Raises KeyDestroyed if an earlier key sealed it, VaultError if it is altered or bound elsewhere."""
+        key_id, _, rest = sealed.partition(b":")
+        if key_id.isdigit() and int(key_id) < self.key_id:
+            raise KeyDestroyed(f"sealed with key {int(key_id)}, which was destroyed")
+        try:
+            if key_id + b":" != self._prefix:
+                raise InvalidTag
+            return self._cipher.decrypt(rest[:_NONCE], rest[_NONCE:], aad)
+        except (InvalidTag, ValueError):  # ValueError: cut off inside the nonce
+            raise VaultError("altered, of another tenant, or sealed for another place") from None
+
+    def mac(self, text: str) -> bytes:
+        """HMAC of a text, 32 bytes: a blind index, for equal texts are found and none can be guessed."""
+        return hmac.digest(self._mac_key, text.encode(), "sha256")
+
+
+class _Cached(NamedTuple):
+    since: float
+    loading: asyncio.Task[Sealer]
+
+
+class TenantKeys:
+    """Tenants' keys in Postgres, wrapped by the ring of `vault`. Use one in each event loop."""
+
+    def __init__(self, engine: AsyncEngine, vault: Vault) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._cache: dict[int, _Cached] = {}
+
+    async def sealer(self, tenant_id: int) -> Sealer:
+        """The tenant's key, made if it never had one. Raises KeyDestroyed, and the database's errors."""
+        try:
+            return await self.opener(tenant_id)
+        except NoKey:
+            async with self._engine.begin() as connection:
+                await self._make(connection, tenant_id, 1)
+            return await self.opener(tenant_id)
+
+    async def opener(self, tenant_id: int) -> Sealer:
+        """The tenant's key, to open what was sealed. Raises NoKey, KeyDestroyed, the database's errors."""
+        cached = self._cache.get(tenant_id)
+        if cached is None or time.monotonic() - cached.since > CACHE_SECONDS:
+            # The clock starts before the read, and all who ask meanwhile share it, and its error.
+            cached = _Cached(time.monotonic(), asyncio.create_task(self._load(tenant_id)))
+            self._cache[tenant_id] = cached
+        try:
+            return await asyncio.shield(cached.loading)
+        except Exception:
+            if self._cache.get(tenant_id) is cached:
+                del self._cache[tenant_id]
+            raise
+
+    async def destroy(self, tenant_id: int) -> None:
+        """Destroy the tenant's key, for ever and for everybody; other processes follow within
+        CACHE_SECONDS. A tenant that never had a key gets none from now on."""
+        async with self._engine.begin() as connection:
+            await self._make(connection, tenant_id, 1)  # so that there is a row to say so
+            await connection.execute(
+                update(TenantKey)
+                .where(TenantKey.tenant_id == tenant_id, TenantKey.wrapped.is_not(None))
+                .values(wrapped=None, destroyed_at=func.now())
+            )
+        self._cache.pop(tenant_id, None)
+
+    async def renew(self, tenant_id: int) -> None:
+        """A new key for a tenant whose key was destroyed; nothing if it has one."""
+        async with self._engine.begin() as connection:
+            last = await _newest(connection, tenant_id)
+            if last is None or last[1] is None:
+                await self._make(connection, tenant_id, last[0] + 1 if last else 1)
+        self._cache.pop(tenant_id, None)
+
+    async def rewrap(self) -> int:
+        """Wrap every key with the first of PAYLOAD_KEYS, once all processes have that; how many it was."""
+        changed = 0
+        async with self._engine.begin() as connection:
+            alive = select(TenantKey).where(TenantKey.wrapped.is_not(None)).with_for_update()
+            for row in (await connection.execute(alive)).all():
+                if not self._vault.is_current(row.wrapped):
+                    bound_to = _bound_to(row.tenant_id, row.key_id)
+                    wrapped = self._vault.wrap(self._vault.unwrap(row.wrapped, bound_to), bound_to)
+                    this = (TenantKey.tenant_id == row.tenant_id, TenantKey.key_id == row.key_id)
+                    await connection.execute(update(TenantKey).where(*this).values(wrapped=wrapped))
+                    changed += 1
+        return changed
+
+    async def _load(self, tenant_id: int) -> Sealer:
+        async with self._engine.connect() as connection:
+            row = await _newest(connection, tenant_id)
+        if row is None:
+            raise NoKey(f"tenant {tenant_id} never had a key")
+        key_id, wrapped = row
+        if wrapped is None:
+            raise KeyDestroyed(f"the key of tenant {tenant_id} was destroyed")
+        return Sealer(key_id, self._vault.unwrap(wrapped, _bound_to(tenant_id, key_id)))
+
+    async def _make(self, connection: AsyncConnection, tenant_id: int, key_id: int) -> None:
+        """Of several at once, the primary key lets one win; all read that one afterwards."""
+        await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
+        wrapped = self._vault.wrap(os.urandom(32), _bound_to(tenant_id, key_id))
+        row = {"tenant_id": tenant_id, "key_id": key_id, "wrapped": wrapped}
+        await connection.execute(insert(TenantKey).values(row).on_conflict_do_nothing())
+
+
+async def _newest(connection: AsyncConnection, tenant_id: int) -> tuple[int, bytes | None] | None:
+    newest = (
+        select(TenantKey.key_id, TenantKey.wrapped)
+        .where(TenantKey.tenant_id == tenant_id)
+        .order_by(TenantKey.key_id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(newest)).one_or_none()
+    return (row.key_id, row.wrapped) if row else None
+
+
+def _bound_to(tenant_id: int, key_id: int) -> bytes:
+    return b"tenant-key:%d:%d" % (tenant_id, key_id)
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    return HKDFExpand(SHA256(), 32, purpose).derive(key)
+
+
+async def _operate(command: str, tenant_id: int | None) -> str:
+    settings = load()
+    engine = create_engine(settings, "operator")
+    keys = TenantKeys(engine, Vault(settings.payload_keys.get_secret_value()))
+    try:
+        if tenant_id is None:
+            return f"{await keys.rewrap()} keys wrapped anew"
+        await (keys.destroy if command == "destroy" else keys.renew)(tenant_id)
+        return f"{command}: tenant {tenant_id}"
+    finally:
+        await engine.dispose()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="keys", description="Tenants' data keys")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("rewrap", help="wrap every key with the first of PAYLOAD_KEYS")
+    for name, text in (("destroy", "for ever"), ("renew", "a new key after the old one was destroyed")):
+        commands.add_parser(name, help=text).add_argument("tenant", type=int)
+    arguments = parser.parse_args()
+    print(asyncio.run(_operate(arguments.command, getattr(arguments, "tenant", None))))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Solapi v4 over HTTP: https://developers.solapi.com. No call is repeated here; who calls decides.
+
+Every request is signed anew, because a signature is good once. What an error says about whether the
+request took effect is the error's type: `Refused` and `Throttled` did not, `Ambiguous` may have.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from clients.settings import Settings
+
+PAGE = 500
+TIMEOUT = httpx.Timeout(10, connect=5, pool=30)
+ADD_TIMEOUT = httpx.Timeout(60, connect=5, pool=30)  # 15 MB of messages
+LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
+
+
+class SolapiError(Exception):
+    """`code` is Solapi's errorCode, or a word of ours where it gave none."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Refused(SolapiError):
+    """An answer that will not change by asking again: nothing was done. `status` is HTTP's."""
+
+    def __init__(self, code: str, status: int) -> None:
+        super().__init__(code)
+        self.status = status
+
+
+class Throttled(SolapiError):
+    """429: nothing was done; ask again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("TooManyRequests")
+        self.retry_after = retry_after
+
+
+class Unreachable(SolapiError):
+    """No connection was made: nothing was done."""
+
+
+class Ambiguous(SolapiError):
+    """A 5xx, a lost connection, a timeout or half an answer: it may have been done."""
+
+    def __init__(self, code: str, retry_after: float | None = None) -> None:
+        super().__init__(code)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group as the provider has it: PENDING, SENDING, COMPLETE, SCHEDULED, FAILED or DELETED."""
+
+    id: str
+    state: str
+    sent: int
+
+
+class Solapi:
+    """One account. Raises SolapiError's kinds from every call. `turn` is awaited before each request."""
+
+    def __init__(self, settings: Settings, turn: Callable[[], Awaitable[None]]) -> None:
+        """Raises ValueError when the credentials are not set."""
+        if not settings.solapi_api_key or not settings.solapi_api_secret:
+            raise ValueError("SOLAPI_API_KEY and SOLAPI_API_SECRET must be set to send messages")
+        self._key = settings.solapi_api_key
+        self._turn = turn
+        self._secret = settings.solapi_api_secret.get_secret_value()
+        self._http = httpx.AsyncClient(base_url=settings.solapi_base_url, timeout=TIMEOUT, limits=LIMITS)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def create_group(self, custom: Mapping[str, str]) -> str:
+        """An empty PENDING group, which never sends by itself; returns its id."""
+        answer = await self._call(
+            "POST", "/messages/v4/groups", {"allowDuplicates": True, "customFields": dict(custom)}
+        )
+        return str(answer["groupId"])
+
+    async def add(self, group_id: str, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Put messages into a PENDING group; returns `resultList`, one entry for each message."""
+        path = f"/messages/v4/groups/{group_id}/messages"
+        answer = await self._call("PUT", path, {"messages": messages}, timeout=ADD_TIMEOUT)
+        results: list[dict[str, Any]] = answer["resultList"]
+        return results
+
+    async def send(self, group_id: str) -> None:
+        """Send a group. Refused with 409 `GroupInProcessing` or `AlreadySent` means that it is sent."""
+        await self._call("POST", f"/messages/v4/groups/{group_id}/send", {})
+
+    async def group(self, group_id: str) -> Group:
+        answer = await self._call("GET", f"/messages/v4/groups/{group_id}")
+        count = answer.get("count") or {}
+        return Group(group_id, str(answer["status"]), int(count.get("sentTotal") or 0))
+
+    async def delete(self, group_id: str) -> None:
+        """Delete a PENDING group; Refused in every other state."""
+        await self._call("DELETE", f"/messages/v4/groups/{group_id}")
+
+    async def messages(
+        self, group_id: str, start_key: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """One page of a group's messages and the key of the next page. A read can be stale."""
+        query = {"limit": str(PAGE)} | ({"startKey": start_key} if start_key else {})
+        answer = await self._call("GET", f"/messages/v4/groups/{group_id}/messages", query=query)
+        return list((answer.get("messageList") or {}).values()), answer.get("nextKey")
+
+    async def sent_between(
+        self, start: datetime, end: datetime, start_key: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """One page of all messages of the account that were created in a time span."""
+        query = {
+            "dateType": "CREATED",
+            "startDate": start.isoformat(),
+            "endDate": end.isoformat(),
+            "limit": str(PAGE),
+        }
+        answer = await self._call(
+            "GET", "/messages/v4/list", query=query | ({"startKey": start_key} if start_key else {})
+        )
+        return list((answer.get("messageList") or {}).values()), answer.get("nextKey")
+
+    async def find(self, message_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Those of at most PAGE messages that the provider knows, whenever they were created."""
+        query = httpx.QueryParams({"limit": str(PAGE), "messageIds[]": list(message_ids)})
+        answer = await self._call("GET", "/messages/v4/list", query=query)
+        return list((answer.get("messageList") or {}).values())
+
+    async def upload_image(self, image: bytes, name: str) -> str:
+        """Store a JPEG for MMS; returns its fileId."""
+        body = {"file": base64.b64encode(image).decode(), "type": "MMS", "name": name}
+        answer = await self._call("POST", "/storage/v1/files", body, timeout=ADD_TIMEOUT)
+        return str(answer["fileId"])
+
+    async def template(self, template_id: str) -> dict[str, Any]:
+        """An Alimtalk template as the provider has it. Refused when there is none."""
+        answer: dict[str, Any] = await self._call("GET", f"/kakao/v2/templates/{template_id}")
+        return answer
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | httpx.QueryParams | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> Any:
+        content = None
+        if body is not None:
+            content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        await self._turn()
+        headers = {"Authorization": self._signature(), "Content-Type": "application/json"}
+        try:
+            answer = await self._http.request(
+                method, path, content=content, params=query, headers=headers, timeout=timeout
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unreachable(type(error).__name__) from None
+        except httpx.TransportError as error:
+            raise Ambiguous(type(error).__name__) from None
+        return _read(answer)
+
+    def _signature(self) -> str:
+        date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        salt = secrets.token_hex(16)
+        digest = hmac.new(self._secret.encode(), (date + salt).encode(), hashlib.sha256).hexdigest()
+        return f"HMAC-SHA256 apiKey={self._key}, date={date}, salt={salt}, signature={digest}"
+
+
+def _read(answer: httpx.Response) -> Any:
+    if answer.status_code == 429:
+        raise Throttled(_retry_after(answer) or 1.0)
+    if answer.status_code >= 500:
+        raise Ambiguous(f"HTTP{answer.status_code}", _retry_after(answer))
+    try:
+        value = answer.json()
+    except ValueError:
+        value = None
+    if answer.is_success and isinstance(value, dict):
+        return value
+    if answer.is_success:
+        raise Ambiguous("UnreadableAnswer")
+    code = value.get("errorCode") if isinstance(value, dict) else None
+    raise Refused(str(code or f"HTTP{answer.status_code}"), answer.status_code)
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else None

@@ -1,0 +1,43 @@
+"""What can end any job."""
+
+from contracts.errors.reason import C as _C
+from contracts.errors.reason import F as _F
+from contracts.errors.reason import R as _R
+from contracts.errors.reason import add as _add
+
+CANCELLED = _add(
+    "CANCELLED",
+    _C,
+    "작업이 취소되었습니다.",
+    "The job was cancelled.",
+)
+TERMINATED = _add(
+    "TERMINATED",
+    _F,
+    "운영자가 작업을 강제로 중단했습니다. 다시 시도해 주세요.",
+    "An operator terminated the workflow. Retry the job.",
+)
+TIMED_OUT = _add(
+    "TIMED_OUT",
+    _F,
+    "제한 시간 안에 끝나지 않았습니다. 다시 시도해 주세요.",
+    "The job did not finish in its time limit. Retry it.",
+)
+NO_WORKER = _add(
+    "NO_WORKER",
+    _F,
+    "이 작업을 처리할 서버가 없어 시작하지 못했습니다. 운영자에게 알려 주세요.",
+    "No worker for this job type came up in time. Start one and retry the job.",
+)
+START_REFUSED = _add(
+    "START_REFUSED",
+    _R,
+    "요청의 형식이 올바르지 않아 시작할 수 없습니다.",
+    "The request cannot be started as it is: too large or not well formed. Send it again corrected.",
+)
+INTERNAL = _add(
+    "INTERNAL",
+    _F,
+    "내부 오류로 실패했습니다. 다시 시도해 주세요. 계속되면 운영자에게 알려 주세요.",
+    "An unexpected error ended the job. Retry it; the workflow's history has the details.",
+)

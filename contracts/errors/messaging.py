@@ -1,0 +1,223 @@
+"""What can end a message, a recipient's or the whole job's. Refusals of ours come before anything is sent."""
+
+from contracts.errors.reason import C as _C
+from contracts.errors.reason import F as _F
+from contracts.errors.reason import R as _R
+from contracts.errors.reason import add as _add
+
+TEXT_NOT_ENCODABLE = _add(
+    "TEXT_NOT_ENCODABLE",
+    _R,
+    "문자로 보낼 수 없는 글자가 있습니다. 표시된 글자를 지우거나 바꾸어 다시 보내 주세요.",
+    "The text holds a character that a text message cannot carry. Remove or replace it and send again.",
+)
+TEXT_EMPTY = _add(
+    "TEXT_EMPTY",
+    _R,
+    "보낼 내용이 없습니다. 내용을 입력해 주세요.",
+    "There is no text to send. Write one.",
+)
+TEXT_TOO_LONG = _add(
+    "TEXT_TOO_LONG",
+    _R,
+    "내용이 너무 깁니다. 문자는 2,000바이트, 알림톡은 1,000자 이하로 줄여 주세요.",
+    "The text is too long. Shorten it to 2,000 bytes, or 1,000 characters for Alimtalk.",
+)
+SUBJECT_TOO_LONG = _add(
+    "SUBJECT_TOO_LONG",
+    _R,
+    "제목이 너무 깁니다. 40바이트(한글 20자) 이하로 줄여 주세요.",
+    "The subject is too long. Shorten it to 40 bytes (20 Korean letters).",
+)
+PHONE_NOT_MOBILE = _add(
+    "PHONE_NOT_MOBILE",
+    _R,
+    "받는 번호가 휴대전화 번호가 아닙니다. 010으로 시작하는 11자리 번호인지 확인해 주세요.",
+    "The recipient's number is not a mobile number. Check that it is 010 and eight digits.",
+)
+SENDER_MISSING = _add(
+    "SENDER_MISSING",
+    _R,
+    "발신번호가 없습니다. 발신번호를 등록하거나 골라 주세요.",
+    "There is no sender number. Register or choose one.",
+)
+SENDER_NOT_REGISTERED = _add(
+    "SENDER_NOT_REGISTERED",
+    _R,
+    "등록되지 않은 발신번호입니다. 등록된 발신번호를 골라 주세요.",
+    "The sender number is not registered. Choose a registered one.",
+)
+VARIABLE_MISSING = _add(
+    "VARIABLE_MISSING",
+    _R,
+    "내용에 있는 변수의 값이 없습니다. 표시된 변수의 값을 넣어 주세요.",
+    "A variable of the text has no value. Give the named variable a value.",
+)
+VARIABLE_UNUSED = _add(
+    "VARIABLE_UNUSED",
+    _R,
+    "내용에 없는 변수의 값이 있습니다. 변수 이름을 확인해 주세요.",
+    "A value is given for a variable that the text does not hold. Check the variable's name.",
+)
+TEMPLATE_MISSING = _add(
+    "TEMPLATE_MISSING",
+    _R,
+    "알림톡 템플릿이 없습니다. 템플릿을 고르거나 문자로 보내 주세요.",
+    "There is no such Alimtalk template. Choose one, or send a text message.",
+)
+TEMPLATE_NOT_APPROVED = _add(
+    "TEMPLATE_NOT_APPROVED",
+    _R,
+    "아직 승인되지 않은 알림톡 템플릿입니다. 승인된 뒤에 보내 주세요.",
+    "The Alimtalk template is not approved. Send when it is, or choose another.",
+)
+TEMPLATE_MISMATCH = _add(
+    "TEMPLATE_MISMATCH",
+    _R,
+    "알림톡 템플릿의 채널이나 버튼이 등록된 것과 다릅니다. 템플릿을 다시 골라 주세요.",
+    "The Alimtalk template is of another channel, or the buttons are not its own. Choose the template again.",
+)
+CHANNEL_NOT_CONFIGURED = _add(
+    "CHANNEL_NOT_CONFIGURED",
+    _R,
+    "카카오 채널이 연결되어 있지 않습니다. 채널을 연결하거나 문자로 보내 주세요.",
+    "No KakaoTalk channel is connected. Connect one, or send a text message.",
+)
+ADVERTISER_MISSING = _add(
+    "ADVERTISER_MISSING",
+    _R,
+    "광고 문자에 필요한 광고주 이름이나 무료수신거부 번호가 없습니다. 먼저 등록해 주세요.",
+    "Advertising needs the advertiser's name and a free opt-out number. Register both first.",
+)
+ADVERTISING_BY_ALIMTALK = _add(
+    "ADVERTISING_BY_ALIMTALK",
+    _R,
+    "알림톡으로는 광고를 보낼 수 없습니다. 문자로 보내 주세요.",
+    "Alimtalk must not carry advertising. Send it as a text message.",
+)
+OPT_OUT_MISMATCH = _add(
+    "OPT_OUT_MISMATCH",
+    _R,
+    "무료수신거부 문구를 지우거나, 등록된 번호로 내용의 맨 끝에 적어 주세요.",
+    "Leave the opt-out line out, or end the text with it and the registered number.",
+)
+IMAGE_NOT_JPEG = _add(
+    "IMAGE_NOT_JPEG",
+    _R,
+    "JPG 이미지만 보낼 수 있습니다. JPG로 저장해 다시 올려 주세요.",
+    "The image is not a JPEG. Save it as JPEG and upload it again.",
+)
+IMAGE_TOO_LARGE = _add(
+    "IMAGE_TOO_LARGE",
+    _R,
+    "이미지가 너무 큽니다. 더 작게 저장해 다시 올려 주세요.",
+    "The image is larger than a message may carry. Save it smaller and upload it again.",
+)
+IMAGE_WITH_ALIMTALK = _add(
+    "IMAGE_WITH_ALIMTALK",
+    _R,
+    "알림톡에는 이미지를 붙일 수 없습니다. 이미지를 빼거나 문자로 보내 주세요.",
+    "Alimtalk takes no image. Leave it out, or send a text message.",
+)
+MESSAGE_TOO_LARGE = _add(
+    "MESSAGE_TOO_LARGE",
+    _R,
+    "메시지 하나가 너무 큽니다. 내용이나 변수를 줄여 주세요.",
+    "One message is larger than a request may be. Shorten its text or variables.",
+)
+DUPLICATE_RECIPIENT = _add(
+    "DUPLICATE_RECIPIENT",
+    _R,
+    "같은 수신자가 두 번 있습니다. 수신자 목록에서 하나를 지워 주세요.",
+    "The same recipient is listed twice. Remove one of them.",
+)
+TOO_MANY_RECIPIENTS = _add(
+    "TOO_MANY_RECIPIENTS",
+    _R,
+    "수신자가 너무 많습니다. 나누어 보내 주세요.",
+    "There are more recipients than one job may have. Send in parts.",
+)
+RECIPIENTS_MISSING = _add(
+    "RECIPIENTS_MISSING",
+    _R,
+    "수신자가 없습니다. 수신자를 골라 주세요.",
+    "There are no recipients. Choose at least one.",
+)
+RECIPIENTS_NOT_READABLE = _add(
+    "RECIPIENTS_NOT_READABLE",
+    _R,
+    "수신자 목록을 읽을 수 없습니다. 목록을 다시 만들어 보내 주세요.",
+    "The list of recipients cannot be read. Make it again and send again.",
+)
+NOTHING_TO_SEND = _add(
+    "NOTHING_TO_SEND",
+    _R,
+    "보낼 수 있는 수신자가 없습니다. 수신자별 사유를 확인해 주세요.",
+    "None of the recipients can be sent to. See each recipient's reason.",
+)
+INSUFFICIENT_CREDIT = _add(
+    "INSUFFICIENT_CREDIT",
+    _F,
+    "잔액이 부족하여 보내지 못했습니다. 충전한 뒤 다시 보내 주세요.",
+    "The credit does not cover the messages. Charge it and send again.",
+)
+ACCOUNT_MISSING = _add(
+    "ACCOUNT_MISSING",
+    _F,
+    "문자 발송 설정이 없습니다. 운영자에게 알려 주세요.",
+    "The tenant has no messaging account. Set one up and retry the job.",
+)
+PROVIDER_CONFIGURATION = _add(
+    "PROVIDER_CONFIGURATION",
+    _F,
+    "문자 서비스 연결 설정이 잘못되었습니다. 운영자에게 알려 주세요.",
+    "The message provider refused our credentials. Correct them and retry the job.",
+)
+NOT_DELIVERED = _add(
+    "NOT_DELIVERED",
+    _F,
+    "수신자에게 전달되지 않았습니다. 번호를 확인하고 다시 보내 주세요.",
+    "The message reached nobody. See each recipient's reason, correct it and send again.",
+)
+RESERVATION_CANCELLED = _add(
+    "RESERVATION_CANCELLED",
+    _C,
+    "예약이 취소되어 보내지 않았습니다.",
+    "The reservation was cancelled, so nothing was sent.",
+)
+SEND_CANCELLED = _add(
+    "SEND_CANCELLED",
+    _C,
+    "발송이 취소되었습니다. 이미 나간 메시지는 되돌릴 수 없습니다.",
+    "Sending was cancelled. What had been sent already cannot be taken back.",
+)
+OPTED_OUT = _add(
+    "OPTED_OUT",
+    _C,
+    "수신을 거부한 번호라서 보내지 않았습니다.",
+    "The recipient opted out, so nothing was sent.",
+)
+DAILY_CAP = _add(
+    "DAILY_CAP",
+    _C,
+    "하루 발송 한도를 넘어 보내지 않았습니다. 내일 다시 보내거나 한도를 늘려 주세요.",
+    "The daily cap is reached, so this was not sent. Send it tomorrow or raise the cap.",
+)
+DUPLICATE_MESSAGE = _add(
+    "DUPLICATE_MESSAGE",
+    _C,
+    "같은 메시지를 이미 보냈으므로 다시 보내지 않았습니다.",
+    "The same message has been sent already, so it was not sent again.",
+)
+IMAGE_MISSING = _add(
+    "IMAGE_MISSING",
+    _R,
+    "보낼 이미지를 찾을 수 없습니다. 이미지를 다시 올려 주세요.",
+    "The image is not in storage. Upload it again.",
+)
+SCHEDULE_TOO_FAR = _add(
+    "SCHEDULE_TOO_FAR",
+    _R,
+    "예약은 180일 이내로만 할 수 있습니다. 더 가까운 날짜를 골라 주세요.",
+    "A message can be scheduled at most 180 days ahead. Choose an earlier time.",
+)

@@ -1,0 +1,22 @@
+"""A code, the state that a job ends in by it, and its sentences."""
+
+from typing import NamedTuple
+
+from contracts.jobs import JobState
+
+
+class Reason(NamedTuple):
+    state: JobState
+    ko: str
+    en: str
+
+
+REASONS: dict[str, Reason] = {}
+
+
+def add(code: str, state: JobState, ko: str, en: str) -> str:
+    REASONS[code] = Reason(state, ko, en)
+    return code
+
+
+F, R, C = JobState.FAILED, JobState.REJECTED_BAD_INPUT, JobState.CANCELLED

@@ -1,0 +1,262 @@
+"""Messages to parents: what is sent, to whom, and how it ended for each of them."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from contracts.base import Contract
+from contracts.jobs import JobOutcome, JobRef
+
+Mode = Literal["sms", "alimtalk", "both"]
+
+
+class Channel(StrEnum):
+    """Solapi's `type` of a message. ATA is Alimtalk."""
+
+    SMS = "SMS"
+    LMS = "LMS"
+    MMS = "MMS"
+    ATA = "ATA"
+
+
+class RecipientState(StrEnum):
+    """Where one recipient stands. PENDING and ACCEPTED are not final.
+
+    REFUSED: the provider would not take it. FAILED: taken and not delivered. UNCONFIRMED: sent, but no
+    report came within the days that reports take. SUPPRESSED: ours not to send (duplicate, opted out, cap).
+    """
+
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+    REFUSED = "REFUSED"
+    UNCONFIRMED = "UNCONFIRMED"
+    SUPPRESSED = "SUPPRESSED"
+    CANCELLED = "CANCELLED"
+
+
+class Private(Contract):
+    """A value about a person. It prints no field: phones, names and texts would end up in logs."""
+
+    def __repr_args__(self) -> list[tuple[str | None, object]]:
+        return []
+
+
+class Button(Contract):
+    """A button of an Alimtalk template (Solapi `kakaoOptions.buttons`)."""
+
+    type: Literal["WL", "AL", "BK", "MD", "DS", "BC", "BT", "AC"] = Field(serialization_alias="buttonType")
+    name: str = Field(serialization_alias="buttonName", max_length=14)
+    link_mobile: str | None = Field(default=None, serialization_alias="linkMo")
+    link_pc: str | None = Field(default=None, serialization_alias="linkPc")
+    link_android: str | None = Field(default=None, serialization_alias="linkAnd")
+    link_ios: str | None = Field(default=None, serialization_alias="linkIos")
+
+
+class Recipient(Private):
+    """One person to reach. `id` is the submitter's (a student): unique in a job, two may share a phone."""
+
+    id: str = Field(min_length=1, max_length=100)
+    to: str = Field(max_length=40)
+    variables: dict[str, str] = Field(default_factory=dict, max_length=100)
+
+
+class Draft(Private):
+    """What is sent to every recipient of a job. `text` may hold `#{variable}`; with a template it is the
+    text of the SMS or LMS that the provider falls back to."""
+
+    mode: Mode = "sms"
+    text: str = Field(max_length=10_000)
+    subject: str | None = Field(default=None, max_length=200)
+    sender: str | None = Field(default=None, max_length=40)
+    advertising: bool = False
+    image_key: str | None = Field(default=None, max_length=500)
+    template_id: str | None = Field(default=None, max_length=100)
+    buttons: tuple[Button, ...] = Field(default=(), max_length=5)
+    send_at: AwareDatetime | None = None
+    reservation_id: int | None = None
+    event_type: str | None = Field(default=None, max_length=100)
+    occurrence_key: str | None = Field(default=None, max_length=200)
+
+
+class SendRequest(Private):
+    """A messaging job's payload: one draft, and its recipients here or in an object of JSON Lines
+    (`Recipient` a line, at most 100,000) below `tenants/{tenant}/messages/`."""
+
+    draft: Draft
+    recipients: tuple[Recipient, ...] = Field(default=(), max_length=1_000)
+    recipients_key: str | None = Field(default=None, max_length=500)
+
+
+def request_of(job_type: str, payload: dict[str, Any]) -> SendRequest:
+    """The request in a job's payload. The queue's producers send one text to one phone; their business
+    object (`target_type`, `target_id`) stands for the recipient."""
+    if job_type != "messaging.send":
+        return SendRequest.model_validate(payload)
+    replacements = payload.get("alimtalk_replacements") or []
+    draft = Draft.model_validate(payload | {"mode": payload["message_mode"]})
+    target = f"{payload.get('target_type', '')}:{payload.get('target_id', '')}"
+    if target == ":":  # an occasion without whom it concerns would make all its messages duplicates of one
+        draft = draft.model_copy(update={"occurrence_key": None})
+    # Their variables are the template's; without Alimtalk nobody uses them.
+    variables = {each["key"]: each["value"] for each in replacements} if draft.mode != "sms" else {}
+    recipient = Recipient(id=target, to=payload["to"], variables=variables)
+    return SendRequest(draft=draft, recipients=(recipient,))
+
+
+class Template(Contract):
+    """An Alimtalk template as the provider has it. `content` holds `#{variable}`."""
+
+    id: str
+    pf_id: str
+    status: str
+    content: str = Field(repr=False)
+    buttons: tuple[Button, ...] = ()
+
+
+class Account(Contract):
+    """What of a tenant's messaging account shapes its messages."""
+
+    tenant_id: int
+    sender: str | None
+    sender_numbers: frozenset[str]
+    pf_id: str | None = None
+    advertiser: str | None = None
+    opt_out_number: str | None = None
+
+
+class Composed(Private):
+    """One message as the provider takes it, after substitution and checks."""
+
+    to: str
+    sender: str
+    text: str
+    subject: str | None = None
+    channel: Channel
+    fallback: Channel | None = None
+    pf_id: str | None = None
+    template_id: str | None = None
+    variables: dict[str, str] = Field(default_factory=dict)
+    buttons: tuple[Button, ...] = ()
+    image_id: str | None = None
+
+
+class MessagesInput(Contract):
+    """The `messages` workflow; the rest is where it goes on after a continue-as-new."""
+
+    job: JobRef
+    prepared: "Prepared | None" = None
+    next_chunk: int = 0
+    sent_at: datetime | None = None
+
+
+class MessageJobRef(Contract):
+    job_id: UUID
+    tenant_id: int
+
+
+class ChunkRef(MessageJobRef):
+    """One group at the provider: at most 10,000 recipients of a job."""
+
+    chunk: int
+
+
+class GroupRef(ChunkRef):
+    """The provider's group that is to carry a chunk."""
+
+    group_id: str
+
+
+class Prepared(Contract):
+    """A job whose recipients lie in Postgres in `chunks` chunks, or why it is refused."""
+
+    chunks: int = 0
+    recipients: int = 0
+    waits_for_credit: bool = True
+    send_at: datetime | None = None
+    refusal: JobOutcome | None = None
+
+
+class Reserved(Contract):
+    """Whether the chunk's credit is reserved, and how many are left to send to."""
+
+    enough: bool
+    sendable: int = 0
+
+
+class Opened(Contract):
+    """The chunk's group; a committed one may have been sent."""
+
+    group_id: str
+    committed: bool = False
+
+
+class Added(Contract):
+    """How many the provider took into the group. Fenced: another execution has replaced the group."""
+
+    accepted: int = 0
+    fenced: bool = False
+
+
+class Verdict(StrEnum):
+    """What became of a commit or a send.
+
+    CLOSED: not at this hour, wait until `Decided.until`. NO_BALANCE: the provider's account is empty.
+    STOP: the job or what it announces was cancelled. FENCED: another group holds the chunk now.
+    DEAD: the provider gave the group up before it sent anything.
+    """
+
+    GO = "GO"
+    CLOSED = "CLOSED"
+    NO_BALANCE = "NO_BALANCE"
+    STOP = "STOP"
+    FENCED = "FENCED"
+    DEAD = "DEAD"
+
+
+class Decided(Contract):
+    verdict: Verdict
+    until: datetime | None = None
+
+
+class Stop(MessageJobRef):
+    """Send nothing more; `code` is what those who are left get as their reason."""
+
+    code: str
+
+
+class Stopped(Contract):
+    """After a cancel: how many groups had been sent before it."""
+
+    sent: int
+
+
+class Counts(Contract):
+    """Recipients of a job by state; `open` have none that is final."""
+
+    total: int = 0
+    open: int = 0
+    delivered: int = 0
+    failed: int = 0
+    refused: int = 0
+    unconfirmed: int = 0
+    suppressed: int = 0
+    cancelled: int = 0
+
+
+class Day(Contract):
+    """A calendar day in Korea."""
+
+    day: date
+
+
+class Differences(Contract):
+    """What the daily comparison with the provider's list found: kind → how many."""
+
+    compared: int = 0
+    closed: int = 0
+    kinds: dict[str, int] = Field(default_factory=dict)

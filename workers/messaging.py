@@ -1,0 +1,104 @@
+"""`python -m workers messaging`: the messages workflow, and everything that talks to Solapi."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+from temporalio.worker import Worker
+
+from activities.messaging.adopting import Adopting
+from activities.messaging.preparing import Preparing
+from activities.messaging.reporting import Reporting
+from activities.messaging.sending import Sending
+from clients import progress, temporal
+from clients.database.engine import create_engine
+from clients.database.turns import Turns
+from clients.keys import TenantKeys
+from clients.objects import Objects
+from clients.settings import Settings
+from clients.solapi import Solapi
+from clients.vault import Vault
+from workers.alive import Alive
+from workers.running import run_workers
+from workflows.compare import CompareDay
+from workflows.messages import SendMessages
+
+SLOTS = 20
+EVERY_MORNING = "30 6 * * *"  # in Korea: yesterday's reports are in, nothing is sent yet
+
+
+async def messaging(settings: Settings, stop: asyncio.Event) -> None:
+    engine = create_engine(settings, "worker-messaging")
+    turns = Turns(engine, settings.solapi_api_key or "", settings.solapi_requests_per_second)
+    try:
+        solapi = Solapi(settings, turns)
+    except ValueError as error:
+        raise SystemExit(f"configuration: {error}") from None
+    client = await temporal.connect_when_up(settings, engine, stop)
+    await temporal.require_search_attributes(client)
+    vault = Vault(settings.payload_keys.get_secret_value())
+    keys = TenantKeys(engine, vault)
+    board = progress.ProgressBoard(progress.connect(settings))
+    preparing = Preparing(
+        engine,
+        vault,
+        keys,
+        Objects(settings),
+        solapi,
+        board,
+        settings.solapi_kakao_pf_id,
+        settings.solapi_kakao_template_id,
+    )
+    sending = Sending(engine, keys, solapi, _now)
+    reporting = Reporting(engine, solapi, board, sending, _now)
+    worker = Worker(
+        client,
+        task_queue="messaging",
+        workflows=[SendMessages, CompareDay],
+        activities=[
+            preparing.prepare,
+            sending.reserve,
+            sending.open_group,
+            sending.add,
+            sending.commit,
+            sending.send,
+            sending.stop,
+            reporting.poll,
+            reporting.count,
+            reporting.expire,
+            reporting.compare_day,
+            Adopting(client).adopt,
+        ],
+        interceptors=[Alive()],
+        max_concurrent_activities=SLOTS,
+        graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
+    )
+    await ensure_schedule(client)
+    await run_workers([worker], stop)
+    await solapi.aclose()
+    await engine.dispose()
+
+
+async def ensure_schedule(client: Client) -> None:
+    """The comparison with the provider's list, every morning."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(CompareDay.run, id="messages.compare", task_queue="messaging"),
+        spec=ScheduleSpec(cron_expressions=[EVERY_MORNING], time_zone_name="Asia/Seoul"),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=12)),
+    )
+    try:
+        await client.create_schedule("messages-compare", schedule)
+    except ScheduleAlreadyRunningError:
+        return
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

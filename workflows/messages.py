@@ -1,0 +1,275 @@
+"""One message to each parent: prepare, then for each chunk reserve, fill a group, commit, send; then read
+the reports until everybody's end is known.
+
+Every step finds in Postgres what an earlier try of it did, so a reset, a retry or a second start of this
+workflow sends nothing again.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.base import Contract
+    from contracts.errors import (
+        DUPLICATE_MESSAGE,
+        INSUFFICIENT_CREDIT,
+        NOT_DELIVERED,
+        NOTHING_TO_SEND,
+        SEND_CANCELLED,
+    )
+    from contracts.jobs import JobOutcome, JobState
+    from contracts.messaging import (
+        Added,
+        ChunkRef,
+        Counts,
+        Decided,
+        GroupRef,
+        MessageJobRef,
+        MessagesInput,
+        Opened,
+        Prepared,
+        Reserved,
+        Stop,
+        Stopped,
+        Verdict,
+    )
+    from contracts.progress import Progress, messages_progress
+    from workflows import steps
+    from workflows.policies import PROVIDER
+
+STEP_TIMEOUT = timedelta(seconds=90)  # a group of 15 MB takes the provider most of a minute
+LONG_STEP_TIMEOUT = timedelta(minutes=10)
+HEARTBEAT = timedelta(seconds=15)
+BEFORE_COMMIT = timedelta(days=2)  # until then nothing is sent, and giving up hurts nobody twice
+CREDIT_CHECK = timedelta(minutes=5)
+REBUILD_AFTER = timedelta(seconds=5)
+REBUILD_AT_MOST = timedelta(minutes=5)
+FIRST_POLL = timedelta(seconds=1)
+POLL_AT_MOST = timedelta(minutes=10)
+POLL_AFTER_HINT = timedelta(seconds=1)
+REPORTS_WITHIN = timedelta(days=3)
+
+
+class Stopping(Exception):
+    """Nothing more is to be sent; `code` says why."""
+
+    def __init__(self, code: str = SEND_CANCELLED) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@workflow.defn(name="messages")
+class SendMessages:
+    def __init__(self) -> None:
+        self._cancelled = False
+        self._hint = False
+        self._credit = False
+        self._progress = messages_progress("prepare", 0)
+
+    @workflow.signal
+    def cancel(self) -> None:
+        """Somebody has asked to send nothing more; what that proves stands in Postgres."""
+        self._cancelled = True
+
+    @workflow.signal
+    def report(self) -> None:
+        """The provider has news. A hint: what is true is read from it."""
+        self._hint = True
+
+    @workflow.signal
+    def credit(self) -> None:
+        """The tenant's balance has grown."""
+        self._credit = True
+
+    @workflow.query
+    def progress(self) -> Progress:
+        return self._progress
+
+    @workflow.run
+    async def run(self, job: MessagesInput) -> JobOutcome:
+        self._input = job
+        self._job = MessageJobRef(job_id=job.job.job_id, tenant_id=job.job.tenant_id or 0)
+        try:
+            prepared = job.prepared or await self._prepare(job)
+            if prepared.refusal:
+                return await self._finish(prepared.refusal)
+            await self._send_all(job, prepared)
+        except Stopping as stopping:
+            return await steps.to_the_end(self._stop(stopping.code))
+        except (ActivityError, asyncio.CancelledError) as error:
+            return await steps.to_the_end(self._stop(steps.code_of(error)))
+        return await steps.to_the_end(self._report())
+
+    async def _prepare(self, job: MessagesInput) -> Prepared:
+        steps.stage("preparing")
+        return await self._step("messages.prepare", job.job, Prepared, BEFORE_COMMIT, LONG_STEP_TIMEOUT)
+
+    async def _send_all(self, job: MessagesInput, prepared: Prepared) -> None:
+        if prepared.send_at:
+            await self._until(prepared.send_at, "scheduled")
+        for chunk in range(job.next_chunk, prepared.chunks):
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(job.model_copy(update={"prepared": prepared, "next_chunk": chunk}))
+            self._show("send", chunk / prepared.chunks)
+            steps.stage(
+                "sending", f"{prepared.recipients} recipients, group {chunk + 1} of {prepared.chunks}"
+            )
+            ref = ChunkRef(**self._job.model_dump(), chunk=chunk)
+            if await self._reserve(ref, prepared):
+                await self._send_chunk(ref)
+
+    async def _reserve(self, chunk: ChunkRef, prepared: Prepared) -> int:
+        """Waits for credit where the tenant wants that; returns how many are left to send to."""
+        while True:
+            self._credit = False
+            reserved = await self._step("messages.reserve", chunk, Reserved, BEFORE_COMMIT)
+            if reserved.enough:
+                return reserved.sendable
+            if not prepared.waits_for_credit:
+                raise Stopping(INSUFFICIENT_CREDIT)
+            steps.stage("waiting for credit")
+            await self._wait(lambda: self._credit, CREDIT_CHECK)
+
+    async def _send_chunk(self, chunk: ChunkRef) -> None:
+        group = await self._committed(chunk)
+        while group:
+            decided = await self._step("messages.send", group, Decided)
+            match decided.verdict:
+                case Verdict.GO:
+                    return
+                case Verdict.STOP:
+                    raise Stopping
+                case Verdict.CLOSED if decided.until:
+                    await self._until(decided.until, "waiting for the morning")
+                case Verdict.NO_BALANCE:
+                    steps.stage("waiting for the provider's balance")
+                    await self._wait(lambda: self._credit, CREDIT_CHECK)
+                case _:
+                    group = await self._committed(chunk)
+
+    async def _committed(self, chunk: ChunkRef) -> GroupRef | None:
+        """A filled and committed group for the chunk; None when the provider refused all of it."""
+        pause = REBUILD_AFTER
+        while True:
+            opened = await self._step("messages.open_group", chunk, Opened, BEFORE_COMMIT)
+            group = GroupRef(**chunk.model_dump(), group_id=opened.group_id)
+            if opened.committed:
+                return group
+            added = await self._fill(group)
+            if added and not added.fenced:
+                if not added.accepted:
+                    return None
+                if await self._commit(group):
+                    return group
+            await self._wait(lambda: False, pause)
+            pause = min(pause * 2, REBUILD_AT_MOST)
+
+    async def _fill(self, group: GroupRef) -> Added | None:
+        """None when nobody knows what the group holds."""
+        try:
+            return await self._step("messages.add", group, Added, BEFORE_COMMIT)
+        except ActivityError as error:
+            if isinstance(error.cause, ApplicationError) and error.cause.type == "AmbiguousAdd":
+                return None
+            raise
+
+    async def _commit(self, group: GroupRef) -> bool:
+        while True:
+            decided = await self._step("messages.commit", group, Decided, BEFORE_COMMIT)
+            match decided.verdict:
+                case Verdict.CLOSED if decided.until:
+                    await self._until(decided.until, "waiting for the morning")
+                case Verdict.STOP:
+                    raise Stopping
+                case verdict:
+                    return verdict is Verdict.GO
+
+    async def _stop(self, code: str) -> JobOutcome:
+        """Bring the rest to an end, and tell the truth about what had been sent before."""
+        steps.stage("stopping")
+        stopped = await self._step("messages.stop", Stop(**self._job.model_dump(), code=code), Stopped)
+        if stopped.sent:
+            return await self._report()
+        return await self._finish(steps.outcome_of(code))
+
+    async def _report(self) -> JobOutcome:
+        """Poll until everybody has an end, sooner when the provider says that there is news."""
+        sent_at, pause = self._input.sent_at or workflow.now(), FIRST_POLL
+        counts = await self._step("messages.count", self._job, Counts)
+        while counts.open:
+            if workflow.info().is_continue_as_new_suggested():
+                everything = Prepared(chunks=0, recipients=counts.total)
+                workflow.continue_as_new(
+                    self._input.model_copy(update={"prepared": everything, "sent_at": sent_at})
+                )
+            self._show("reports", (counts.total - counts.open) / counts.total)
+            steps.stage("waiting for reports", f"{counts.open} of {counts.total} open")
+            try:
+                await workflow.wait_condition(lambda: self._hint, timeout=pause)
+                await workflow.sleep(POLL_AFTER_HINT)
+            except TimeoutError:
+                pause = min(pause * 2, POLL_AT_MOST)
+            self._hint = False
+            if workflow.now() - sent_at > REPORTS_WITHIN:
+                counts = await self._step("messages.expire", self._job, Counts)
+            else:
+                counts = await self._step("messages.poll", self._job, Counts, None, LONG_STEP_TIMEOUT)
+        return await self._finish(_outcome(counts))
+
+    async def _finish(self, outcome: JobOutcome) -> JobOutcome:
+        return steps.close(await steps.to_the_end(steps.finish(self._job.job_id, outcome)))
+
+    async def _until(self, when: datetime, why: str) -> None:
+        steps.stage(why, f"until {when.isoformat()}")
+        while (left := when - workflow.now()) > timedelta(0):
+            await self._wait(lambda: False, left)
+
+    async def _wait(self, awaited: Any, timeout: timedelta) -> None:
+        """Wait for something or for the time to pass. Raises Stopping when the job is cancelled meanwhile."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._cancelled or awaited(), timeout=timeout)
+        if self._cancelled:
+            raise Stopping
+
+    def _show(self, step: str, done: float) -> None:
+        self._progress = messages_progress(step, done)
+
+    async def _step(
+        self,
+        name: str,
+        what: Contract,
+        result: type[Any],
+        within: timedelta | None = None,
+        timeout: timedelta = STEP_TIMEOUT,
+    ) -> Any:
+        """One activity, retried until it answers; before the commit for two days at most."""
+        return await workflow.execute_activity(
+            name,
+            what,
+            task_queue="messaging",
+            result_type=result,
+            start_to_close_timeout=timeout,
+            schedule_to_close_timeout=within,
+            heartbeat_timeout=HEARTBEAT,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            retry_policy=PROVIDER,
+        )
+
+
+def _outcome(counts: Counts) -> JobOutcome:
+    """DONE when somebody got it; the counts tell the rest."""
+    result = counts.model_dump(exclude={"open"})
+    if counts.delivered or counts.unconfirmed:
+        return JobOutcome(state=JobState.DONE, result=result)
+    code = NOT_DELIVERED
+    if counts.suppressed == counts.total:
+        code = DUPLICATE_MESSAGE if counts.total == 1 else NOTHING_TO_SEND
+    elif counts.cancelled == counts.total:
+        code = SEND_CANCELLED
+    return steps.outcome_of(code).model_copy(update={"result": result})
