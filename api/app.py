@@ -17,7 +17,7 @@ from api import accounts, codec, messages, routes, webhooks
 from clients import progress, temporal
 from clients.database import jobs
 from clients.database.engine import create_engine
-from clients.keys import TenantKeys
+from clients.keys import KeyDestroyed, TenantKeys
 from clients.progress import ProgressBoard
 from clients.settings import Settings, load
 from clients.vault import Vault
@@ -77,6 +77,12 @@ async def invalid(_request: Request, error: RequestValidationError) -> JSONRespo
     if any(place.startswith("path.") for place in places):
         return JSONResponse({"detail": "There is no such object.", "code": "not_found"}, 404)
     return JSONResponse({"detail": f"Not valid: {', '.join(places)}.", "code": "invalid"}, 422)
+
+
+@app.exception_handler(KeyDestroyed)
+async def erased(_request: Request, _error: KeyDestroyed) -> JSONResponse:
+    """The tenant's key is gone on purpose; `python -m clients.keys renew` makes a new one."""
+    return JSONResponse({"detail": "The tenant's data was erased.", "code": "tenant_erased"}, 410)
 
 
 @app.get("/healthz")

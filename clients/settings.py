@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(hide_input_in_errors=True, frozen=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True, frozen=True, env_ignore_empty=True)
 
     # Postgres
     db_host: str

@@ -230,9 +230,10 @@ class Stop(MessageJobRef):
 
 
 class Stopped(Contract):
-    """After a cancel: how many groups had been sent before it."""
+    """After a cancel: how many groups had been sent before it, and why the rest was not."""
 
     sent: int
+    code: str
 
 
 class Counts(Contract):

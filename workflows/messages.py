@@ -196,7 +196,7 @@ class SendMessages:
         stopped = await self._step("messages.stop", Stop(**self._job.model_dump(), code=code), Stopped)
         if stopped.sent:
             return await self._report()
-        return await self._finish(steps.outcome_of(code))
+        return await self._finish(steps.outcome_of(stopped.code))
 
     async def _report(self) -> JobOutcome:
         """Poll until everybody has an end, sooner when the provider says that there is news."""

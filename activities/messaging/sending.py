@@ -184,7 +184,7 @@ class Sending:
         for row in open_groups:
             await self._discard(row.group_id)
         withdrawn = [await self.withdraw(as_group(row), code) for row in committed]
-        return Stopped(sent=len(sent) + withdrawn.count(False))
+        return Stopped(sent=len(sent) + withdrawn.count(False), code=code)
 
     async def withdraw(self, group: GroupRef, code: str) -> bool:
         """Take a committed group back from the provider; False when it had been sent. Raises until it is

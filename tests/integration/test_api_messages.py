@@ -1,0 +1,225 @@
+"""Messages over HTTP: send, look, cancel; operators' accounts; Solapi's webhook."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from api.staff import issue
+from devstack.app import App, running
+from devstack.solapi.client import Simulator
+from devstack.stack import Stack
+from tests.lab import Lab, eventually, fresh_id
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SENDER = "0212345678"
+PRICES = {"price_sms": "20", "price_lms": "50", "price_mms": "120", "price_ata": "15"}
+FINAL = ("DONE", "FAILED", "CANCELLED", "REJECTED_BAD_INPUT")
+SECONDS = 600
+
+
+@dataclass
+class Office:
+    """An academy with an account, an operator beside it, and the provider's own view."""
+
+    lab: Lab
+    http: httpx.AsyncClient
+    tenant: int
+    key: str
+    operator: dict[str, str]
+    simulator: Simulator
+
+    async def ask(self, method: str, path: str, json: Any = None, **headers: str) -> httpx.Response:
+        bearer = {"Authorization": f"Bearer {self.key}"}
+        return await self.http.request(method, f"/api/v1{path}", json=json, headers=bearer | headers)
+
+    async def send(self, text: str, *phones: str, **more: Any) -> str:
+        recipients = [{"id": str(n), "to": phone} for n, phone in enumerate(phones)]
+        body = {"draft": {"text": text} | more, "recipients": recipients}
+        answer = await self.ask("POST", "/messages/", body)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["job_id"])
+
+    async def ended(self, job_id: str) -> dict[str, Any]:
+        async def look() -> dict[str, Any]:
+            found: dict[str, Any] = (await self.ask("GET", f"/messages/{job_id}/")).json()
+            return found if found["status"] in FINAL else {}
+
+        return await eventually(look, 30, f"{job_id} ended")
+
+    async def top_up(self, amount: str, reference: str) -> httpx.Response:
+        path = f"/api/v1/tenants/{self.tenant}/credit/"
+        body = {"amount": amount, "reference": reference}
+        return await self.http.post(path, json=body, headers=self.operator)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office(stack: Stack, app: App) -> AsyncIterator[Office]:
+    lab, tenant = await Lab.open(stack), fresh_id()
+    settings = stack.settings()
+    async with (
+        running(stack, "messaging"),
+        httpx.AsyncClient(base_url=app.api_url, timeout=30) as http,
+    ):
+        operator = {"Authorization": f"Bearer {issue(settings, 'operator', SECONDS)}"}
+        account = PRICES | {"sender": SENDER, "sender_numbers": [SENDER]}
+        path = f"/api/v1/tenants/{tenant}/messaging-account/"
+        assert (await http.put(path, json=account, headers=operator)).status_code == 200
+        yield Office(
+            lab, http, tenant, await lab.service_key(tenant), operator, Simulator(settings.solapi_base_url)
+        )
+    await lab.close()
+
+
+async def test_a_notice_over_the_api(office: Office) -> None:
+    await office.top_up("1000", "notice")
+    job_id = await office.send("내일은 휴원입니다.", "010-2000-0001", "010 2000 0002", "01040401003")
+    ended = await office.ended(job_id)
+    assert ended["recipients"] == {"DELIVERED": 2, "FAILED": 1}
+    assert ended["reasons"] == {"3042": 1}
+    shown = (await office.ask("GET", f"/messages/{job_id}/recipients/?limit=2")).json()
+    assert [each["phone"] for each in shown["recipients"]] == ["010-****-0001", "010-****-0002"]
+    rest = (await office.ask("GET", f"/messages/{job_id}/recipients/?after={shown['next']}")).json()
+    assert [(each["state"], each["code"]) for each in rest["recipients"]] == [("FAILED", "3042")]
+    stranger = await office.lab.service_key(fresh_id())
+    for path in (f"/messages/{job_id}/", f"/messages/{job_id}/recipients/"):
+        answer = await office.ask("GET", path, Authorization=f"Bearer {stranger}")
+        assert answer.status_code == 404
+
+
+async def test_the_same_idempotency_key_sends_once(office: Office) -> None:
+    await office.top_up("1000", "once")
+    body = {"draft": {"text": "한 번만"}, "recipients": [{"id": "1", "to": "01020000011"}]}
+    headers = {"Idempotency-Key": "once"}
+    answers = await asyncio.gather(*(office.ask("POST", "/messages/", body, **headers) for _ in range(5)))
+    (job_id,) = {answer.json()["job_id"] for answer in answers}
+    await office.ended(job_id)
+    assert [each["to"] for each in office.simulator.ledger() if each["to"] == "01020000011"] == [
+        "01020000011"
+    ]
+    other = body | {"draft": {"text": "다른 글"}}
+    answer = await office.ask("POST", "/messages/", other, **headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipients": []},
+        {"recipients_key": "tenants/1/messages/a.jsonl", "recipients": []},
+        {"recipients_key": "messages/a.jsonl", "recipients": []},
+        {"draft": {"text": "x", "image_key": "tenants/1/a.jpg"}},
+        {"draft": {}},
+    ],
+    ids=["nobody", "another tenant's list", "a list anywhere", "another tenant's image", "no text"],
+)
+async def test_what_cannot_be_asked_for(office: Office, change: dict[str, Any]) -> None:
+    body = {"draft": {"text": "x"}, "recipients": [{"id": "1", "to": "01020000021"}]} | change
+    answer = await office.ask("POST", "/messages/", body)
+    assert answer.status_code == 422
+    assert "01020000021" not in answer.text
+
+
+async def test_a_bad_text_is_refused_with_its_place(office: Office) -> None:
+    ended = await office.ended(await office.send("좋은 하루 😀", "01020000031"))
+    assert ended["status"] == "REJECTED_BAD_INPUT"
+    (problem,) = ended["result"]["problems"]
+    assert (problem["code"], problem["position"]) == ("TEXT_NOT_ENCODABLE", 7)
+    assert not [each for each in office.simulator.ledger() if each["to"] == "01020000031"]
+
+
+async def test_a_job_waits_for_credit_and_can_be_cancelled_or_paid(office: Office) -> None:
+    balance = (await office.top_up("1", "look")).json()["credit_balance"]
+    dear = 1 + int(float(balance) // 50)
+    phones = [f"0103{n:07}" for n in range(dear)]
+    cancelled = await office.send("가" * 100, *phones)
+    paid = await office.send("나" * 100, *phones)
+
+    async def waiting() -> bool:
+        found = [each async for each in office.lab.temporal.list_workflows(f"TenantId = '{office.tenant}'")]
+        stages = [each.search_attributes.get("Stage") for each in found]
+        return stages.count(["waiting for credit"]) == 2
+
+    await eventually(waiting, 30, "both wait")
+    assert (await office.ask("POST", f"/messages/{cancelled}/cancel/")).json() == {"outcome": "CANCELLED"}
+    assert (await office.ended(cancelled))["recipients"] == {"CANCELLED": dear}
+    first, again = await office.top_up("5000", "invoice-7"), await office.top_up("5000", "invoice-7")
+    assert (first.json()["counted"], again.json()["counted"]) == (True, False)
+    assert (await office.ended(paid))["recipients"] == {"DELIVERED": dear}
+    assert (await office.ask("POST", f"/messages/{paid}/cancel/")).json() == {"outcome": "TOO_LATE"}
+
+
+async def test_only_operators_touch_accounts(office: Office) -> None:
+    settings = office.lab.settings
+    staff = {"Authorization": f"Bearer {issue(settings, 'teacher', SECONDS, office.tenant)}"}
+    for headers, status in (({}, 401), ({"Authorization": f"Bearer {office.key}"}, 401), (staff, 403)):
+        path = f"/api/v1/tenants/{office.tenant}/credit/"
+        answer = await office.http.post(path, json={"amount": "1", "reference": "x"}, headers=headers)
+        assert answer.status_code == status
+
+
+async def test_a_cancelled_reservation_is_not_announced(office: Office) -> None:
+    await office.top_up("1000", "reservation")
+    assert (await office.ask("POST", "/reservations/77/cancel/")).status_code == 202
+    ended = await office.ended(await office.send("상담 예약 안내", "01020000041", reservation_id=77))
+    assert (ended["status"], ended["error_code"]) == ("CANCELLED", "RESERVATION_CANCELLED")
+    assert not [each for each in office.simulator.ledger() if each["to"] == "01020000041"]
+
+
+async def test_the_webhook_is_a_hint_and_needs_its_token(office: Office) -> None:
+    secret = office.lab.settings.solapi_webhook_secret
+    assert secret
+    token = hashlib.sha1(secret.get_secret_value().encode()).hexdigest()
+    url = "/api/v1/webhooks/solapi"
+    forged: list[dict[str, Any]] = [{"groupId": "G4V-none", "statusCode": "4000"}, {"data": 1}, {}]
+    for headers in ({}, {"X-Solapi-Secret": "x"}, {"X-Solapi-Secret": token + "0"}):
+        assert (await office.http.post(url, json=forged, headers=headers)).status_code == 401
+    valid = {"X-Solapi-Secret": token}
+    answer = await office.http.post(url, json=forged, headers=valid)
+    assert (answer.status_code, answer.json()) == (200, {"woken": 0})
+    assert (await office.http.post(url, json={"no": "list"}, headers=valid)).status_code == 422
+
+    await office.top_up("1000", "webhook")
+    job_id = await office.send("결과가 오지 않는 번호", "01040404001")
+
+    async def sent() -> list[dict[str, Any]]:
+        return [each for each in office.simulator.ledger() if each["to"] == "01040404001"]
+
+    (message,) = await eventually(sent)
+    flat = {"groupId": message["groupId"], "messageId": message["messageId"], "statusCode": "4000"}
+    wrapped = {"eventDataId": "1", "data": flat, "retryCount": 1}
+    woken = [(await office.http.post(url, json=[item], headers=valid)).json() for item in (wrapped, flat)]
+    assert woken == [{"woken": 1}, {"woken": 0}], "the second hint within seconds is not passed on"
+    await asyncio.sleep(3)  # it has looked by now
+    standing = (await office.ask("GET", f"/messages/{job_id}/")).json()
+    assert standing["recipients"] == {"ACCEPTED": 1}, "what the webhook claims is not believed"
+    await office.lab.temporal.get_workflow_handle(
+        (await office.lab.jobs(office.tenant))[-1].workflow_id
+    ).terminate()
+
+
+async def test_an_opted_out_phone_gets_no_advertising(office: Office) -> None:
+    account = PRICES | {
+        "sender": SENDER,
+        "sender_numbers": [SENDER],
+        "advertiser": "가나다학원",
+        "opt_out_number": "0801234567",
+        "night_advertising": True,
+    }
+    path = f"/api/v1/tenants/{office.tenant}/messaging-account/"
+    assert (await office.http.put(path, json=account, headers=office.operator)).status_code == 200
+    await office.top_up("1000", "advertising")
+    assert (await office.ask("POST", "/opt-outs/", {"phone": "010-2000-0051"})).status_code == 201
+    assert (await office.ask("POST", "/opt-outs/", {"phone": "02-123"})).status_code == 422
+    job_id = await office.send("겨울 특강", "01020000051", "01020000052", advertising=True)
+    ended = await office.ended(job_id)
+    assert ended["recipients"] == {"SUPPRESSED": 1, "DELIVERED": 1}
+    (told,) = [each for each in office.simulator.ledger() if each["to"] in ("01020000051", "01020000052")]
+    assert told["text"].startswith("(광고)가나다학원")
+    assert told["text"].endswith("0801234567")
