@@ -1,6 +1,7 @@
 """Fixtures: the real servers, one stack for each test process."""
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from clients.settings import Settings
+from devstack import programs
 from devstack.app import App
 from devstack.demo import repeat
 from devstack.stack import Stack
@@ -74,4 +76,25 @@ def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty-one seconds of real picture and sound: two units of eight seconds and a shorter one."""
     file = tmp_path_factory.mktemp("lecture") / "lecture.mp4"
     repeat(SAMPLE, 4, file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def small_lecture(lecture: Path) -> Path:
+    """The same at 360 lines: one rendition, for tests in which something else takes the time."""
+    file = lecture.with_name("small.mp4")
+    scaled = [
+        "-i",
+        str(lecture),
+        "-vf",
+        "scale=-2:360",
+        "-preset",
+        "ultrafast",
+        "-g",
+        "50",
+        "-c:a",
+        "copy",
+        str(file),
+    ]
+    subprocess.run([programs.ffmpeg(), "-v", "error", "-y", *scaled], check=True)
     return file
