@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api import accounts, codec, messages, routes, webhooks
+from api import accounts, callbacks, codec, messages, routes, webhooks
 from clients import progress, temporal
 from clients.database import jobs
 from clients.database.engine import create_engine
@@ -60,6 +60,7 @@ app.include_router(routes.router)
 app.include_router(messages.router)
 app.include_router(webhooks.router)
 app.include_router(accounts.router)
+app.include_router(callbacks.router)
 app.include_router(codec.router)
 
 

@@ -73,7 +73,11 @@ class Settings(BaseSettings):
     solapi_kakao_pf_id: str | None = None
     solapi_kakao_template_id: str | None = None
     solapi_webhook_secret: SecretStr | None = None
-    solapi_requests_per_second: float = Field(default=20, gt=0)
+    solapi_requests_per_second: float = Field(default=50, gt=0)
+
+    # Links in legacy messages: hosts that may be asked, comma separated. Inner addresses are for tests.
+    download_hosts: str = ""
+    download_inner_addresses: bool = False
 
     # Programs. Empty: the one in PATH, else the wheel's.
     ffmpeg_binary: str = ""
@@ -83,6 +87,8 @@ class Settings(BaseSettings):
     work_dir: Path = Path("/tmp/academy-work")  # noqa: S108 - scratch space, overridden by deployments
     source_cache_bytes: int = 100 * 2**30
     encode_slots: int = Field(default=2, ge=1)
+    ai_slots: int = Field(default=2, ge=1)
+    ai_premium: bool = False
     shutdown_grace_seconds: int = 20
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
     max_source_bytes: int = 50 * 2**30

@@ -91,10 +91,11 @@ class Solapi:
         )
         return str(answer["groupId"])
 
-    async def add(self, group_id: str, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Put messages into a PENDING group; returns `resultList`, one entry for each message."""
+    async def add(self, group_id: str, messages: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Put messages, each in JSON, into a PENDING group; returns `resultList`, one entry for each."""
         path = f"/messages/v4/groups/{group_id}/messages"
-        answer = await self._call("PUT", path, {"messages": messages}, timeout=ADD_TIMEOUT)
+        body = b'{"messages":[' + b",".join(messages) + b"]}"
+        answer = await self._call("PUT", path, body, timeout=ADD_TIMEOUT)
         results: list[dict[str, Any]] = answer["resultList"]
         return results
 
@@ -155,12 +156,12 @@ class Solapi:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         query: Mapping[str, str] | httpx.QueryParams | None = None,
         timeout: httpx.Timeout = TIMEOUT,
     ) -> Any:
-        content = None
-        if body is not None:
+        content = body if isinstance(body, bytes) else None
+        if isinstance(body, Mapping):
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         await self._turn()
         headers = {"Authorization": self._signature(), "Content-Type": "application/json"}

@@ -182,10 +182,12 @@ class Prepared(Contract):
 
 
 class Reserved(Contract):
-    """Whether the chunk's credit is reserved, and how many are left to send to."""
+    """Whether the chunk's credit is reserved, and how many are left to send to. Stopped: the job or what it
+    announces was cancelled, and nothing is reserved."""
 
     enough: bool
     sendable: int = 0
+    stopped: bool = False
 
 
 class Opened(Contract):
@@ -237,7 +239,8 @@ class Stopped(Contract):
 
 
 class Counts(Contract):
-    """Recipients of a job by state; `open` have none that is final."""
+    """Recipients of a job by state; `open` have none that is final. `code` is that of all who did not get
+    it, None when they have several."""
 
     total: int = 0
     open: int = 0
@@ -247,6 +250,7 @@ class Counts(Contract):
     unconfirmed: int = 0
     suppressed: int = 0
     cancelled: int = 0
+    code: str | None = None
 
 
 class Day(Contract):

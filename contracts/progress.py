@@ -5,6 +5,7 @@ from contracts.base import Contract
 # name, what a teacher reads, the percentage of the whole job at which it begins
 VIDEO_STEPS = (("probe", "영상 확인", 0), ("encode", "영상 변환", 5), ("publish", "게시 준비", 95))
 MESSAGE_STEPS = (("prepare", "내용 확인", 0), ("send", "발송", 10), ("reports", "결과 확인", 60))
+AI_STEPS = (("plan", "파일 확인", 0), ("run", "인식", 5), ("assemble", "결과 정리", 90))
 
 
 class Progress(Contract):
@@ -28,6 +29,11 @@ def video_progress(step: str, done: float, elapsed: float | None = None) -> Prog
 def messages_progress(step: str, done: float) -> Progress:
     """`done` is 0 to 1 of the step. Reports come when they come: no time left is told."""
     return _progress(MESSAGE_STEPS, step, done, None)
+
+
+def ai_progress(step: str, done: float) -> Progress:
+    """`done` is 0 to 1 of the step."""
+    return _progress(AI_STEPS, step, done, None)
 
 
 def _progress(

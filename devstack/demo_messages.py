@@ -34,8 +34,8 @@ LMS = """[가나다학원] 겨울 특강 안내
 문의: 02-1234-5678"""
 
 
-async def open_account(connection: AsyncConnection, tenant: int) -> str:
-    """An account with credit for a tenant."""
+async def open_account(connection: AsyncConnection, tenant: int, credit: Decimal = CREDIT) -> str:
+    """An account for a tenant, with credit in won."""
     settings = AccountSettings(
         price_sms=Decimal(20),
         price_lms=Decimal(50),
@@ -45,8 +45,8 @@ async def open_account(connection: AsyncConnection, tenant: int) -> str:
         sender_numbers=[SENDER],
     )
     await save_account(connection, tenant, settings)
-    await credits.top_up(connection, tenant, CREDIT, "demo")
-    return str(CREDIT)
+    await credits.top_up(connection, tenant, credit, "demo")
+    return str(credit)
 
 
 async def newest_jobs(connection: AsyncConnection, tenant: int) -> list[str]:

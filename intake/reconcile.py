@@ -16,13 +16,16 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.database import jobs, videos
+from clients.database import credits, jobs, messages, videos
+from clients.database.credits import End
 from clients.keys import KeyDestroyed
 from clients.vault import VaultError
 from contracts.errors import CANCELLED, INTERNAL, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef
+from contracts.messaging import RecipientState
 from contracts.video import EraseInput, version_prefix
 from intake.submit import RPC_TIMEOUT, Submitter
+from workflows.catalog import CATALOG, MESSAGES
 from workflows.retire import NO_WORKER_WRITES_AFTER
 
 AGE = timedelta(seconds=60)
@@ -69,13 +72,11 @@ class Reconciler:
             case WorkflowExecutionStatus.RUNNING | WorkflowExecutionStatus.CONTINUED_AS_NEW:
                 return "running"
             case WorkflowExecutionStatus.TERMINATED:
-                await self._retire_unfinished(row)
-                outcome = _bad_end(TERMINATED)
+                outcome = await self._clean_up(row, TERMINATED)
             case WorkflowExecutionStatus.TIMED_OUT:
-                await self._retire_unfinished(row)
-                outcome = _bad_end(TIMED_OUT)
+                outcome = await self._clean_up(row, TIMED_OUT)
             case _:
-                outcome = await _recorded(handle)
+                outcome = await recorded(handle)
         await self._finish(row, outcome)
         return "repaired"
 
@@ -86,11 +87,26 @@ class Reconciler:
                 await videos.fail_encode(connection, row.id, standing.error_code)
         log.warning("job %s had no final state; it is %s %s", row.id, standing.state, standing.error_code)
 
+    async def _clean_up(self, row: Row[Any], code: str) -> JobOutcome:
+        """What a workflow does at its end, done for one that could not; gives the job's end."""
+        if CATALOG[row.job_type] is MESSAGES:
+            await self._cancel_unsent(row, code)
+        elif row.job_type == "video.encode":
+            await self._retire_unfinished(row)
+        return _bad_end(code)
+
+    async def _cancel_unsent(self, row: Row[Any], code: str) -> None:
+        """Nothing more is committed, and who is in no committed group gets the credit back. What is
+        committed may have been sent: the daily comparison asks the provider (`messages.compare_day`)."""
+        async with self._engine.begin() as connection:
+            await messages.request_cancel(connection, row.id, row.tenant_id)
+            positions = await messages.uncommitted_positions(connection, row.id)
+            ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
+            await credits.settle(connection, row.tenant_id, row.id, ends)
+
     async def _retire_unfinished(self, row: Row[Any]) -> None:
         """A workflow that could not clean up leaves the objects of its executions: they go when no worker
         can write any more."""
-        if row.job_type != "video.encode":
-            return
         video_id = self._submitter.payload(row.id, row.sealed_payload)["video_id"]
         async with self._engine.connect() as connection:
             published = await videos.published_prefix(connection, row.tenant_id, video_id)
@@ -108,8 +124,8 @@ class Reconciler:
                 )
 
 
-async def _recorded(handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
-    """The end as the closed workflow's history has it."""
+async def recorded(handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
+    """The end as the workflow's history has it; waits for one that is open."""
     try:
         return await handle.result()
     except WorkflowFailureError as error:

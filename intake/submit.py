@@ -98,6 +98,7 @@ class Submitter:
     async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
         row = catalog.CATALOG[ref.job_type]
         tenant = str(ref.tenant_id or 0)
+        key, weight = row.fairness(ref, payload)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 await self._temporal.start_workflow(
@@ -107,7 +108,7 @@ class Submitter:
                     task_queue=row.task_queue,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    priority=Priority(priority_key=row.priority, fairness_key=tenant),
+                    priority=Priority(priority_key=row.priority, fairness_key=key, fairness_weight=weight),
                     search_attributes=TypedSearchAttributes(
                         [SearchAttributePair(TENANT_ID, tenant), SearchAttributePair(JOB_TYPE, ref.job_type)]
                     ),

@@ -3,8 +3,12 @@
 from alembic import context
 from sqlalchemy import create_engine
 
-import clients.database.keys  # noqa: F401 - its table belongs to the metadata
-from clients.database import keys, message_models  # noqa: F401 - they register their tables
+from clients.database import (  # noqa: F401 - they register their tables
+    academy_models,
+    callbacks,
+    keys,
+    message_models,
+)
 from clients.database.models import Base
 from clients.settings import load
 

@@ -1,4 +1,4 @@
-"""`python -m workers video|messaging|ops|bridge`."""
+"""`python -m workers video|messaging|ai|ops|bridge`."""
 
 import asyncio
 import sys
@@ -14,6 +14,8 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
             from workers.video import video as start
         case "messaging":
             from workers.messaging import messaging as start
+        case "ai":
+            from workers.ai import ai as start
         case "ops":
             from workers.ops import ops as start
         case "bridge":
@@ -24,7 +26,7 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
 
 
 def main() -> None:
-    roles = ("video", "messaging", "ops", "bridge")
+    roles = ("video", "messaging", "ai", "ops", "bridge")
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
         raise SystemExit(f"usage: python -m workers {'|'.join(roles)}")
     log.configure()

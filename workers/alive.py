@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 BEATS_PER_TIMEOUT = 3
+BEAT_AT_LEAST = 1.0  # seconds: a beat's answer is what brings a cancel
 
 
 class Alive(Interceptor):
@@ -31,4 +32,4 @@ async def _beat() -> None:
     timeout = activity.info().heartbeat_timeout
     while timeout:
         activity.heartbeat()
-        await asyncio.sleep(timeout.total_seconds() / BEATS_PER_TIMEOUT)
+        await asyncio.sleep(min(timeout.total_seconds() / BEATS_PER_TIMEOUT, BEAT_AT_LEAST))

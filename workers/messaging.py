@@ -14,7 +14,7 @@ from temporalio.client import (
 )
 from temporalio.worker import Worker
 
-from activities.messaging.adopting import Adopting
+from activities.adopting import adopting
 from activities.messaging.preparing import Preparing
 from activities.messaging.reporting import Reporting
 from activities.messaging.sending import Sending
@@ -75,7 +75,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             reporting.count,
             reporting.expire,
             reporting.compare_day,
-            Adopting(client).adopt,
+            *adopting(client, ["messaging.send"]),
         ],
         interceptors=[Alive()],
         max_concurrent_activities=SLOTS,

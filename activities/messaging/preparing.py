@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.messaging import image, phones
-from activities.messaging.chunks import Message, split
+from activities.messaging.chunks import encode, split
 from activities.messaging.compose import compose, provider_message
 from activities.messaging.provider import retried
 from activities.messaging.unsendable import Unsendable
@@ -40,6 +40,7 @@ from contracts.errors import (
 from contracts.jobs import JobOutcome, JobRef
 from contracts.messaging import (
     Account,
+    Composed,
     Draft,
     Prepared,
     Recipient,
@@ -99,6 +100,8 @@ class Preparing:
         """
         assert ref.tenant_id is not None
         await self._board.show_job(ref.tenant_id, ref.job_id, messages_progress("prepare", 0))
+        if known := await self._prepared(ref):
+            return known
         try:
             job = await self._read(ref)
             composed = await asyncio.to_thread(lambda: list(self._compose(job)))
@@ -107,6 +110,21 @@ class Preparing:
         except Problems as problems:
             return Prepared(refusal=_refusal(problems.found))
         return await self._write(job, composed)
+
+    async def _prepared(self, ref: JobRef) -> Prepared | None:
+        """What an earlier try wrote: it stands, whatever template and senders have become since."""
+        assert ref.tenant_id is not None
+        async with self._engine.connect() as connection:
+            job = await messages.find_job(connection, ref.job_id)
+            known = await credits.account(connection, ref.tenant_id)
+        if job is None or job.chunks is None or known is None:
+            return None
+        return Prepared(
+            chunks=job.chunks,
+            recipients=job.recipients,
+            waits_for_credit=known.waits_for_credit,
+            send_at=job.send_at,
+        )
 
     async def _read(self, ref: JobRef) -> Job:
         """Raises Unsendable for what is wrong with the whole job."""
@@ -178,43 +196,47 @@ class Preparing:
             return await self._solapi.upload_image(data, "image.jpg")
 
     def _compose(self, job: Job) -> Iterator[NewRecipient]:
-        """Raises Problems. CPU work: about 25 microseconds a recipient, so it runs in a thread."""
+        """Raises Problems. CPU work, so it runs in a thread."""
         problems: list[dict[str, Any]] = []
         seen: set[str] = set()
-        waiting: deque[tuple[Recipient, str, str | None, bytes]] = deque()
+        waiting: deque[tuple[Recipient, Composed]] = deque()
+        same: Composed | None = None
 
-        def composed() -> Iterator[Message]:
+        def composed() -> Iterator[bytes]:
+            nonlocal same
             for position, recipient in enumerate(job.recipients):
                 try:
                     if recipient.id in seen:
                         raise Unsendable(DUPLICATE_RECIPIENT)
                     seen.add(recipient.id)
-                    message = compose(
-                        job.request.draft, recipient, job.account, job.template, self._default_pf_id
-                    ).model_copy(update={"image_id": job.image_id})
+                    if recipient.variables or same is None:
+                        message = compose(
+                            job.request.draft, recipient, job.account, job.template, self._default_pf_id
+                        ).model_copy(update={"image_id": job.image_id})
+                        same = None if recipient.variables else message
+                    else:  # the same for everybody without variables, but for the phone
+                        message = same.model_copy(update={"to": phones.mobile(recipient.to)})
                 except Unsendable as error:
                     problems.append(_problem(position, error))
                     if len(problems) == MAX_PROBLEMS:
                         raise Problems(problems) from None
                     continue
-                as_json = provider_message(message, {"job": job.ref.job_id.hex, "n": str(position)})
-                text = json.dumps(as_json, ensure_ascii=False, separators=(",", ":")).encode()
-                waiting.append((recipient, message.to, message.fallback, text))
-                yield as_json
+                waiting.append((recipient, message))
+                yield encode(provider_message(message, {"job": job.ref.job_id.hex, "n": str(position)}))
 
         position = 0
         for chunk, chunk_messages in enumerate(split(composed())):
-            for as_json in chunk_messages:
-                recipient, phone, fallback, text = waiting.popleft()
+            for text in chunk_messages:
+                recipient, message = waiting.popleft()
                 yield NewRecipient(
                     position=position,
                     chunk=chunk,
                     recipient_id=recipient.id,
-                    phone_mac=job.sealer.mac(phone),
-                    masked_phone=phones.mask(phone),
+                    phone_mac=job.sealer.mac(message.to),
+                    masked_phone=phones.mask(message.to),
                     sealed=job.sealer.seal(text, job.ref.job_id.bytes),
-                    channel=str(as_json["type"]),
-                    fallback=fallback,
+                    channel=message.channel,
+                    fallback=message.fallback,
                     occurrence=_occurrence(job.request.draft, recipient),
                 )
                 position += 1
@@ -244,14 +266,8 @@ class Preparing:
                     chunks=composed[-1].chunk + 1,
                 )
                 await credits.settle(connection, tenant_id, job_id, ends)
-            known = await credits.account(connection, tenant_id)
-        assert known is not None
-        return Prepared(
-            chunks=composed[-1].chunk + 1,
-            recipients=len(composed),
-            waits_for_credit=known.waits_for_credit,
-            send_at=draft.send_at,
-        )
+        # One that was cancelled meanwhile has nothing written; the next step says so.
+        return await self._prepared(job.ref) or Prepared(chunks=1)
 
 
 class Problems(Exception):

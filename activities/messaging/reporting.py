@@ -10,23 +10,26 @@ from sqlalchemy import Row
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.messaging.provider import retried
-from activities.messaging.sending import Sending, as_group
+from activities.messaging.sending import SENT_STATES, Sending, as_group
 from clients.database import credits, messages
 from clients.database.credits import End
 from clients.database.message_models import ProviderDifference
 from clients.progress import ProgressBoard
-from clients.solapi import Group, Solapi
+from clients.solapi import Group, Refused, Solapi
 from contracts.errors import SEND_CANCELLED
 from contracts.messaging import Channel, Counts, Day, Differences, MessageJobRef, RecipientState
 from contracts.progress import messages_progress
 from contracts.quiet import KST
 
 DELIVERED = "4000"
-ON_ITS_WAY = ("2000", "3000")
+REGISTERED = "2000"  # put into a group, sent or not
+ON_ITS_WAY = (REGISTERED, "3000")
 ASK_AT_ONCE = 100  # ids in one address
 LEFT_ALONE_FOR = timedelta(hours=1)
+REPORTS_WITHIN = timedelta(days=3)  # for groups whose workflow is over; the others' waits itself
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +62,8 @@ class Reporting:
     async def count(self, job: MessageJobRef) -> Counts:
         """Recipients of a job by state, also shown as progress."""
         async with self._engine.connect() as connection:
-            counted = as_counts(await messages.counts(connection, job.job_id))
+            codes = await messages.codes(connection, job.job_id)
+            counted = as_counts(await messages.counts(connection, job.job_id), codes)
         progress = messages_progress("reports", (counted.total - counted.open) / max(counted.total, 1))
         await self._board.show_job(job.tenant_id, job.job_id, progress)
         return counted
@@ -67,12 +71,10 @@ class Reporting:
     @activity.defn(name="messages.expire")
     async def expire(self, job: MessageJobRef) -> Counts:
         """Reports take days at most: who has none by now was sent to, and stays unconfirmed."""
-        async with self._engine.begin() as connection:
-            for row in await messages.groups(connection, job.job_id, ("SENT",)):
-                positions = await messages.open_positions(connection, job.job_id, row.chunk)
-                ends = [End(position, RecipientState.UNCONFIRMED) for position in positions]
-                await credits.settle(connection, job.tenant_id, job.job_id, ends)
-                await messages.move(connection, as_group(row), row.group_id, "SENT", "DONE")
+        async with self._engine.connect() as connection:
+            groups = await messages.groups(connection, job.job_id, ("SENT",))
+        for row in groups:
+            await self._expire_group(row)
         return await self.count(job)
 
     @activity.defn(name="messages.compare_day")
@@ -126,6 +128,13 @@ class Reporting:
             if not await messages.open_positions(connection, ref.job_id, ref.chunk):
                 await messages.move(connection, ref, ref.group_id, "SENT", "DONE")
 
+    async def _expire_group(self, row: Row[Any]) -> None:
+        async with self._engine.begin() as connection:
+            positions = await messages.open_positions(connection, row.job_id, row.chunk)
+            ends = [End(position, RecipientState.UNCONFIRMED) for position in positions]
+            await credits.settle(connection, row.tenant_id, row.job_id, ends)
+            await messages.move(connection, as_group(row), row.group_id, "SENT", "DONE")
+
     async def _pages(self, group_id: str) -> AsyncIterator[list[dict[str, Any]]]:
         start_key = None
         while True:
@@ -149,10 +158,12 @@ class Reporting:
         async with self._engine.connect() as connection:
             rows = await messages.by_provider_ids(connection, list(by_id))
         ours = {row.provider_message_id: row for row in rows}
-        found = []
+        found: list[dict[str, Any]] = []
+        asked: dict[str, bool] = {}
         for message_id, message in by_id.items():
             row, status = ours.get(message_id), str(message.get("statusCode"))
-            if kind := difference(row.state if row else None, status):
+            kind = difference(row.state if row else None, status)
+            if kind and (status != REGISTERED or await self._was_sent(str(message.get("groupId")), asked)):
                 found.append(
                     {
                         "day": what.day,
@@ -166,6 +177,18 @@ class Reporting:
                     }
                 )
         return found
+
+    async def _was_sent(self, group_id: str, asked: dict[str, bool]) -> bool:
+        """Whether a group has left: what was only put into one that was thrown away has the same code as
+        what is on its way. Of a group that cannot be had, yes: somebody should look."""
+        if group_id not in asked:
+            with retried():
+                try:
+                    group = await self._solapi.group(group_id)
+                    asked[group_id] = group.sent > 0 or group.state in SENT_STATES
+                except Refused:
+                    asked[group_id] = True
+        return asked[group_id]
 
     async def _missing(self, what: Day, ours: dict[str, tuple[int, UUID, int, str]]) -> list[dict[str, Any]]:
         """Those that one list did not show, asked for by id: they may be of a group made the day before."""
@@ -193,12 +216,20 @@ class Reporting:
         """Committed groups of jobs that are over: taken back if unsent, read if sent."""
         async with self._engine.connect() as connection:
             rows = await messages.left_behind(connection, self._now() - LEFT_ALONE_FOR)
+        closed = 0
         for row in rows:
-            if row.state == "COMMITTED":
-                await self._sending.withdraw(as_group(row), SEND_CANCELLED)
-            else:
-                await self._read_group(row)
-        return len(rows)
+            try:
+                if row.state == "COMMITTED":
+                    await self._sending.withdraw(as_group(row), SEND_CANCELLED)
+                else:
+                    await self._read_group(row)
+            except ApplicationError as error:  # one that cannot be helped today must not hide the others
+                log.error("a group of job %s stays open: %s", row.job_id, error.type)
+                continue
+            if row.sent_at and self._now() - row.sent_at > REPORTS_WITHIN:
+                await self._expire_group(row)
+            closed += 1
+        return closed
 
 
 def end_of(position: int, message: dict[str, Any], group: Group) -> End | None:
@@ -232,7 +263,8 @@ def difference(ours: str | None, status: str) -> str | None:
     return None
 
 
-def as_counts(states: dict[str, int]) -> Counts:
+def as_counts(states: dict[str, int], codes: dict[str, int]) -> Counts:
     ends = {state.lower(): count for state, count in states.items()}
     still_open = ends.pop("pending", 0) + ends.pop("accepted", 0)
-    return Counts(total=sum(states.values()), open=still_open, **ends)
+    code = next(iter(codes)) if len(codes) == 1 else None
+    return Counts(total=sum(states.values()), open=still_open, code=code, **ends)

@@ -59,6 +59,8 @@ class Sending:
         today = self._now().astimezone(KST).date()
         async with self._engine.begin() as connection:
             job = await messages.lock_job(connection, chunk.job_id, chunk.tenant_id)
+            if await _is_cancelled(connection, job):
+                return Reserved(enough=False, stopped=True)
             missing = await credits.reserve(connection, chunk, job.advertising, today)
             return Reserved(enough=not missing, sendable=len(await messages.pending(connection, chunk)))
 
@@ -95,11 +97,13 @@ class Sending:
                     raise _ambiguous("an earlier try ended in the middle")
                 return Added(fenced=True)
             pending = await messages.pending(connection, group)
+        if not pending:  # an earlier try was refused for everybody, and its answer got lost
+            return Added()
         sealer = await self._keys.sealer(group.tenant_id)
         aad = group.job_id.bytes
-        wanted = [(position, json.loads(sealer.open(sealed, aad))) for position, sealed in pending]
+        opened = [sealer.open(sealed, aad) for _, sealed in pending]
         try:
-            results = await self._solapi.add(group.group_id, [message for _, message in wanted])
+            results = await self._solapi.add(group.group_id, opened)
         except (Throttled, Unreachable):
             async with self._engine.begin() as connection:
                 await messages.move(connection, group, group.group_id, "ADDING", "OPEN")
@@ -107,6 +111,7 @@ class Sending:
                 raise
         except (Ambiguous, Refused) as error:
             raise _ambiguous(error.code) from None
+        wanted = [(position, json.loads(text)) for (position, _), text in zip(pending, opened, strict=True)]
         registered, ends = _compare(wanted, results)
         async with self._engine.begin() as connection:
             if not await messages.move(connection, group, group.group_id, "ADDING", "ADDED"):
@@ -213,7 +218,7 @@ class Sending:
 
     async def _gate(self, connection: AsyncConnection, job: Row[Any]) -> Decided:
         """What is asked last, before a commit and before every send."""
-        if job.cancel_requested_at or await messages.reservation_is_cancelled(connection, job):
+        if await _is_cancelled(connection, job):
             return Decided(verdict=Verdict.STOP)
         account = await credits.account(connection, job.tenant_id)
         assert account is not None
@@ -241,6 +246,10 @@ class Sending:
             await self._solapi.delete(group_id)
         except SolapiError as error:
             log.info("an unused group stays at the provider: %s", error.code)
+
+
+async def _is_cancelled(connection: AsyncConnection, job: Row[Any]) -> bool:
+    return bool(job.cancel_requested_at) or await messages.reservation_is_cancelled(connection, job)
 
 
 def _compare(

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.message_models import CreditEntry, MessagingAccount
+from clients.database.messages import WITHOUT_NESTED_LOOPS
 from contracts.messaging import ChunkRef, RecipientState
 
 
@@ -81,8 +82,8 @@ _SETTLE = text(f"""
         UPDATE message_recipients r
         SET state = n.state, code = n.code, sent_as = n.sent_as, final_at = now(), sealed = NULL
         FROM news n, messaging_accounts a
-        WHERE r.job_id = :job AND r.position = n.position AND r.final_at IS NULL
-            AND a.tenant_id = r.tenant_id
+        WHERE r.job_id = :job AND r.position = ANY(:positions) AND r.position = n.position
+            AND r.final_at IS NULL AND a.tenant_id = r.tenant_id
         RETURNING r.tenant_id, r.position, r.chunk, r.state, r.code, r.channel, r.masked_phone,
             coalesce(r.reserved, 0) AS reserved,
             CASE WHEN r.state IN ('DELIVERED', 'UNCONFIRMED')
@@ -157,6 +158,7 @@ async def settle(connection: AsyncConnection, tenant_id: int, job_id: UUID, ends
     if not ends:
         return 0
     await account(connection, tenant_id, lock=True)
+    await connection.execute(WITHOUT_NESTED_LOOPS)
     values = {
         "job": job_id,
         "tenant": tenant_id,

@@ -141,7 +141,7 @@ class MessageRecipient(Base):
     final_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index("ix_message_recipients_chunk", "job_id", "chunk"),
+        # None on (job_id, chunk): before statistics are in, the planner would take it for single rows.
         Index("ix_message_recipients_provider", "provider_message_id"),
         Index("ix_message_recipients_day", "tenant_id", "reserved_on", "phone_mac"),
     )

@@ -28,6 +28,7 @@ from contracts.messaging import ChunkRef, RecipientState
 
 OPEN_STATES = ("OPEN", "ADDING", "ADDED")
 UNFINISHED = ("COMMITTED", "SENT")
+BINDING = (*UNFINISHED, "DONE")  # from the commit on; of a CANCELLED group it is proven that it was not sent
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ async def lock_job(connection: AsyncConnection, job_id: UUID, tenant_id: int) ->
     return (
         await connection.execute(select(MessageJob).where(MessageJob.job_id == job_id).with_for_update())
     ).one()
+
+
+async def find_job(connection: AsyncConnection, job_id: UUID) -> Row[Any] | None:
+    return (await connection.execute(select(MessageJob).where(MessageJob.job_id == job_id))).one_or_none()
 
 
 async def write_recipients(
@@ -149,6 +154,9 @@ async def move(
     return written.one_or_none() is not None
 
 
+# A job's rows are new, so the planner takes them for one or two and would compare each with each.
+WITHOUT_NESTED_LOOPS = text("SET LOCAL enable_nestloop = off")
+
 _REGISTERED = text("""
     UPDATE message_recipients r SET provider_message_id = n.id
     FROM unnest(:positions, :ids) AS n (position, id)
@@ -159,6 +167,7 @@ _REGISTERED = text("""
 
 async def register(connection: AsyncConnection, job_id: UUID, ids: dict[int, str]) -> None:
     """Note the provider's id of each message that it took into the group."""
+    await connection.execute(WITHOUT_NESTED_LOOPS)
     await connection.execute(_REGISTERED, {"job": job_id, "positions": list(ids), "ids": list(ids.values())})
 
 
@@ -201,11 +210,11 @@ async def open_positions(connection: AsyncConnection, job_id: UUID, chunk: int) 
 
 
 async def uncommitted_positions(connection: AsyncConnection, job_id: UUID) -> list[int]:
-    """Those of a job whose chunk was never committed: nothing can have been sent to them."""
+    """Those of a job who have no end, and no committed group: nothing can have been sent to them."""
     committed = exists().where(
         MessageGroup.job_id == MessageRecipient.job_id,
         MessageGroup.chunk == MessageRecipient.chunk,
-        MessageGroup.state.not_in(OPEN_STATES),
+        MessageGroup.state.in_(BINDING),
     )
     rows = await connection.execute(
         select(MessageRecipient.position).where(
@@ -263,7 +272,7 @@ async def request_cancel(connection: AsyncConnection, job_id: UUID, tenant_id: i
         await connection.execute(
             update(MessageJob).where(MessageJob.job_id == job_id).values(cancel_requested_at=func.now())
         )
-    states = [row.state for row in await groups(connection, job_id, ("COMMITTED", "SENT", "DONE"))]
+    states = [row.state for row in await groups(connection, job_id, BINDING)]
     if not states:
         return "CANCELLED"
     return "TOO_LATE" if len(states) == job.chunks and "COMMITTED" not in states else "UNKNOWN"

@@ -203,7 +203,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("job_id", "position"),
     )
-    op.create_index("ix_message_recipients_chunk", "message_recipients", ["job_id", "chunk"], unique=False)
     op.create_index(
         "ix_message_recipients_day",
         "message_recipients",

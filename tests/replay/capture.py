@@ -8,14 +8,25 @@ import json
 import re
 import sys
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
+from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 
+from activities.ai.omr.sheet import sheet
+from clients.codec import is_encrypted, open_payload, tenant_of
+from clients.keys import TenantKeys
+from clients.vault import Vault
 from contracts.video import hls_root
 from devstack.app import running
 from devstack.demo import repeat
+from devstack.demo_messages import open_account
 from devstack.producer import delete_body
 from devstack.stack import Stack
 from tests.lab import SAMPLE, Lab, eventually
@@ -42,6 +53,7 @@ class Capture:
     def __init__(self, lab: Lab, folder: Path) -> None:
         self._lab = lab
         self._folder = folder
+        self._keys = TenantKeys(lab.engine, Vault(lab.settings.payload_keys.get_secret_value()))
 
     async def store(self, name: str, workflow_id: str) -> None:
         """The history, once the workflow is closed."""
@@ -51,11 +63,29 @@ class Capture:
             return (await handle.describe()).close_time is not None
 
         await eventually(closed, 60, f"{workflow_id} closed")
-        whole = json.loads((await handle.fetch_history()).to_json())
+        found = await handle.fetch_history()
+        await self._decrypt(workflow_id, found.events)
+        whole = json.loads(found.to_json())
         history = without_machine(whole, str(self._lab.stack.data_dir))
         text = json.dumps({"workflowId": workflow_id} | history, indent=1, ensure_ascii=False)
         (self._folder / f"{name}.json").write_text(text + "\n")
         print(f"{name}: {len(history['events'])} events, {len(text) >> 10} KiB")
+
+    async def _decrypt(self, workflow_id: str, messages: Iterable[Message]) -> None:
+        """Open sealed payloads in place: a replay has no keys, and what is captured here is made up."""
+        for message in messages:
+            if isinstance(message, Payload) and is_encrypted(message):
+                tenant = tenant_of(workflow_id)
+                assert tenant is not None
+                namespace = self._lab.settings.temporal_namespace
+                message.CopyFrom(await open_payload(self._keys, message, tenant, namespace, workflow_id))
+                continue
+            for field, value in message.ListFields():
+                if field.message_type is None:
+                    continue
+                many = list(value.values()) if hasattr(value, "values") else value
+                parts = many if field.is_repeated else [value]
+                await self._decrypt(workflow_id, [part for part in parts if isinstance(part, Message)])
 
     async def encode(self) -> None:
         for _ in range(2):  # the second one replaces the first
@@ -88,33 +118,71 @@ class Capture:
         await self._lab.temporal.get_workflow_handle(job.workflow_id).cancel()
         await self.store("video.encode-cancelled", job.workflow_id)
 
-    async def waiting(self) -> None:
-        queue, body = BODIES["ocr"]
+    async def ai(self) -> None:
+        """An answer sheet that is read, and a premium job that is cancelled while it waits for a worker."""
         tenant = TENANT + 3
-        self._lab.send(
-            queue,
-            json.loads(json.dumps(body).replace("tenants/7/", f"tenants/{tenant}/")) | {"tenant_id": tenant},
-        )
-        job = await self._lab.only_job(tenant)
+        key = f"tenants/{tenant}/sheet.pdf"
+        self._lab.objects.put(key, sheet(20), "application/pdf")
+        _, body = BODIES["omr_grading"]
+        body = body | {"tenant_id": str(tenant), "payload": {"file_key": key, "question_count": 20}}
+        self._lab.send("ai-basic", body | {"job_id": "read"})
+        (job,) = await self._lab.ended(tenant)
+        await self.store("ai.job-done", job.workflow_id)
+        self._lab.send("ai-premium", body | {"job_id": "waits"})
+
+        async def accepted() -> bool:
+            return len(await self._lab.jobs(tenant)) == 2
+
+        await eventually(accepted)
+        *_, job = await self._lab.jobs(tenant)
         handle: WorkflowHandle[Any, Any] = self._lab.temporal.get_workflow_handle(job.workflow_id)
 
         async def waits() -> bool:
-            described = await handle.describe()
-            return bool(described.raw_description.pending_activities)
+            with suppress(RPCError):  # accepted, and not yet started
+                return bool((await handle.describe()).raw_description.pending_activities)
+            return False
 
         await eventually(waits)
         await handle.cancel()
-        await self.store("job.run-cancelled", job.workflow_id)
+        await self.store("ai.job-cancelled", job.workflow_id)
+
+    async def messages(self) -> None:
+        """A text that arrives, one cancelled while it waits for credit, and the morning's comparison."""
+        tenant = TENANT + 4
+        queue, body = BODIES["sms"]
+        async with self._lab.engine.begin() as connection:
+            await open_account(connection, tenant)
+        self._lab.send(queue, body | {"tenant_id": tenant})
+        (job,) = await self._lab.ended(tenant)
+        await self.store("messages-done", job.workflow_id)
+        poor = tenant + 1
+        async with self._lab.engine.begin() as connection:
+            await open_account(connection, poor, Decimal(1))
+        self._lab.send(queue, body | {"tenant_id": poor})
+        job = await self._lab.only_job(poor)
+        handle: WorkflowHandle[Any, Any] = self._lab.temporal.get_workflow_handle(job.workflow_id)
+
+        async def waits() -> bool:
+            found = await self._lab.workflows(poor)
+            return bool(found and found[0].search_attributes.get("Stage") == ["waiting for credit"])
+
+        await eventually(waits)
+        await handle.cancel()
+        await self.store("messages-cancelled", job.workflow_id)
+        await self._scheduled("messages-compare", "messages.compare")
 
     async def reconcile(self) -> None:
-        schedule = self._lab.temporal.get_schedule_handle("reconcile")
+        await self._scheduled("reconcile", "ops.reconcile")
+
+    async def _scheduled(self, schedule_id: str, name: str) -> None:
+        schedule = self._lab.temporal.get_schedule_handle(schedule_id)
         await schedule.trigger()
 
         async def ran() -> Any:
             return (await schedule.describe()).info.recent_actions
 
         (action, *_) = await eventually(ran)
-        await self.store("ops.reconcile", action.action.workflow_id)
+        await self.store(name, action.action.workflow_id)
 
 
 async def capture(version: str) -> None:
@@ -124,12 +192,13 @@ async def capture(version: str) -> None:
         Path(scratch).chmod(0o711)
         with Stack(Path(scratch) / "data") as stack:
             lab = await Lab.open(stack)
-            async with running(stack, "bridge", "video", "ops", RETIRE_GRACE_SECONDS="1"):
+            async with running(stack, "bridge", "video", "messaging", "ai", "ops", RETIRE_GRACE_SECONDS="1"):
                 story = Capture(lab, folder)
                 await story.no_video(Path(scratch))
                 await story.encode()
                 await story.cancelled(Path(scratch))
-                await story.waiting()
+                await story.ai()
+                await story.messages()
                 await story.reconcile()
             await lab.close()
 

@@ -19,6 +19,20 @@ from temporalio.worker import Worker
 from clients.temporal import SEARCH_ATTRIBUTES
 from contracts.base import Contract
 from contracts.jobs import FinishInput, JobOutcome, JobRef, JobState
+from contracts.messaging import (
+    Added,
+    ChunkRef,
+    Counts,
+    Decided,
+    GroupRef,
+    MessageJobRef,
+    Opened,
+    Prepared,
+    Reserved,
+    Stop,
+    Stopped,
+    Verdict,
+)
 from contracts.video import (
     AudioInput,
     BatchInput,
@@ -41,10 +55,11 @@ from tests.lab import eventually
 from workflows.delete import DeleteVideo
 from workflows.encode import EncodeVideo
 from workflows.generic import RunJob
+from workflows.messages import SendMessages
 from workflows.reconcile import Reconcile
 from workflows.retire import RetireVersion
 
-WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, Reconcile]
+WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, Reconcile, SendMessages]
 DONE = JobOutcome(state=JobState.DONE)
 QUEUES = ("video-light", "video-encode", "ops", "messaging")
 INPUTS: dict[str, type[Contract]] = {
@@ -57,6 +72,28 @@ INPUTS: dict[str, type[Contract]] = {
     "video.mark_deleted": VideoRef,
     "jobs.finish": FinishInput,
     "messaging.send": JobRef,
+    "messages.prepare": JobRef,
+    "messages.reserve": ChunkRef,
+    "messages.open_group": ChunkRef,
+    "messages.add": GroupRef,
+    "messages.commit": GroupRef,
+    "messages.send": GroupRef,
+    "messages.stop": Stop,
+    "messages.poll": MessageJobRef,
+    "messages.count": MessageJobRef,
+    "messages.expire": MessageJobRef,
+}
+# Messages are named by their activity: several take the same reference.
+MESSAGES: dict[str, Contract] = {
+    "messages.prepare": Prepared(chunks=1, recipients=2),
+    "messages.reserve": Reserved(enough=True, sendable=2),
+    "messages.open_group": Opened(group_id="G1"),
+    "messages.add": Added(accepted=2),
+    "messages.commit": Decided(verdict=Verdict.GO),
+    "messages.send": Decided(verdict=Verdict.GO),
+    "messages.count": Counts(total=2, open=2),
+    "messages.poll": Counts(total=2, delivered=2),
+    "messages.expire": Counts(total=2, delivered=1, unconfirmed=1),
 }
 
 
@@ -105,6 +142,8 @@ class World:
         if name in INPUTS:
             what = activity.payload_converter().from_payload(args[0].payload, INPUTS[name])
         self.calls.append((name, what))
+        if name in MESSAGES and name not in self.answers:
+            return MESSAGES[name]
         answer = self.answers.get(name, self.usual)(what)
         return await answer if isawaitable(answer) else answer
 
@@ -130,6 +169,8 @@ class World:
                 return OpenEncodes(workflow_ids=[])
             case FinishInput():
                 return what.outcome
+            case Stop():
+                return Stopped(sent=0, code=what.code)
             case JobRef():
                 return DONE
         return None
@@ -167,7 +208,7 @@ def worker(client: Client, queue: str, world: World, **more: Any) -> Worker:
     return Worker(
         client,
         task_queue=queue,
-        workflows=WORKFLOWS if queue in ("video-light", "ops", "impatient") else [],
+        workflows=WORKFLOWS if queue in ("video-light", "ops", "messaging", "impatient") else [],
         activities=[world.act],
         max_heartbeat_throttle_interval=timedelta(milliseconds=50),
         **more,

@@ -1,0 +1,119 @@
+"""Pages of a document as arrays: PDF, multi-page TIFF, and single pictures of scanners and phones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pypdfium2 as pdfium
+from PIL import Image, ImageOps, UnidentifiedImageError
+from pillow_heif import register_heif_opener
+from pypdfium2 import raw
+
+from activities.ai.task import BadInput
+from contracts.errors import FILE_DAMAGED, FILE_ENCRYPTED, FILE_NOT_SUPPORTED, PAGE_TOO_LARGE
+
+Pixels = npt.NDArray[np.uint8]
+
+PAGE_PIXELS = 40_000_000  # of a page handed out: A4 at 600 dpi has 35 million
+_DECODED_PIXELS = 80_000_000  # of a picture that no decoder can shrink: A3 at 600 dpi has 70 million
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF")
+# What Pillow, libtiff and libheif raise on bytes that are not what they claim to be.
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
+
+register_heif_opener()
+
+
+def count(path: Path) -> int:
+    """How many pages. Raises BadInput: FILE_NOT_SUPPORTED, FILE_ENCRYPTED, FILE_DAMAGED."""
+    if is_pdf(path):
+        with _pdf(path) as document:
+            pages = len(document)
+        if pages == 0:
+            raise BadInput(FILE_DAMAGED)
+        return pages
+    with _picture(path, 0) as picture:
+        # Other files with several frames hold thumbnails, gain maps or bursts of the first one.
+        return int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
+
+
+def load(path: Path, index: int, mode: Literal["L", "RGB"] = "L", dpi: int = 300) -> Pixels:
+    """Page `index` (from 0) upright by its own metadata on white: height × width, and × 3 for RGB.
+
+    PDF pages are rendered at `dpi`, less where that were more than PAGE_PIXELS; pictures keep their own
+    size up to PAGE_PIXELS. Raises BadInput: those of `count`, and PAGE_TOO_LARGE.
+    """
+    if is_pdf(path):
+        return _render(path, index, mode, dpi)
+    with _picture(path, index) as picture:
+        width, height = picture.size
+        shrink = min(1.0, (PAGE_PIXELS / (width * height)) ** 0.5)
+        size = max(1, int(width * shrink)), max(1, int(height * shrink))
+        if shrink < 1 and picture.format in ("JPEG", "MPO"):
+            picture.draft(mode, size)  # decodes at 1/2, 1/4 or 1/8 of the size, not below `size`
+        if picture.width * picture.height > _DECODED_PIXELS:
+            raise BadInput(PAGE_TOO_LARGE, {"page": index + 1, "pixels": width * height})
+        flat = _flat(ImageOps.exif_transpose(picture), mode)
+        if shrink < 1:
+            flat.thumbnail((max(size), max(size)))
+        return np.array(flat)
+
+
+def is_pdf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"%PDF-" in file.read(1024)  # some writers put bytes before it, and readers allow it
+
+
+def _render(path: Path, index: int, mode: Literal["L", "RGB"], dpi: int) -> Pixels:
+    with _pdf(path) as document:
+        try:
+            page = document[index]
+        except pdfium.PdfiumError:
+            raise BadInput(FILE_DAMAGED, {"page": index + 1}) from None
+        width, height = page.get_size()
+        scale = min(dpi / 72, (PAGE_PIXELS / max(width * height, 1)) ** 0.5)
+        bitmap = page.render(scale=scale, grayscale=mode == "L", rev_byteorder=True)
+        return np.array(bitmap.to_numpy())
+
+
+@contextmanager
+def _pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
+    try:
+        document = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        locked = error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY)
+        raise BadInput(FILE_ENCRYPTED if locked else FILE_DAMAGED) from None
+    try:
+        yield document
+    finally:
+        document.close()
+
+
+@contextmanager
+def _picture(path: Path, index: int) -> Iterator[Image.Image]:
+    """The picture at frame `index`, not decoded yet; errors of the body's decoding are BadInput too."""
+    try:
+        with Image.open(path, formats=_FORMATS) as picture:
+            if index:
+                picture.seek(index)
+            yield picture
+    except BadInput:
+        raise
+    except UnidentifiedImageError:
+        raise BadInput(FILE_NOT_SUPPORTED) from None
+    except Image.DecompressionBombError:
+        raise BadInput(PAGE_TOO_LARGE, {"page": index + 1}) from None
+    except _DAMAGED:
+        raise BadInput(FILE_DAMAGED, {"page": index + 1}) from None
+
+
+def _flat(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16 bits of grey
+        return Image.fromarray((np.asarray(picture).clip(0, 65535) >> 8).astype(np.uint8)).convert(mode)
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(paper, layer).convert(mode)
+    return picture.convert(mode)

@@ -1,0 +1,19 @@
+"""Which tasks there are. Their modules bring parsers along; those are used in the child alone."""
+
+import importlib
+from functools import cache
+
+from activities.ai.task import Task
+
+TASKS = {
+    "omr_grading": "activities.ai.omr.task:OMR",
+    "excel_parsing": "activities.ai.roster.task:ROSTER",
+}
+
+
+@cache
+def task(name: str) -> Task:
+    """The task object; KeyError for a name that is none of TASKS."""
+    module, _, attribute = TASKS[name].partition(":")
+    found: Task = getattr(importlib.import_module(module), attribute)
+    return found

@@ -1,0 +1,108 @@
+"""Students of one sheet, and what is wrong with the others. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from activities.ai.roster.columns import HEADER_WITHIN, REQUIRED, Column, Header, find_header
+from activities.ai.roster.sheets import Sheet, fill_merged
+from activities.ai.roster.values import READ, Cell, Invalid, looks_like_phone, text
+from contracts.errors import ROSTER_NAME_MISSING, ROSTER_PHONE_MISSING
+
+_MISSING = {"name": ROSTER_NAME_MISSING, "parent_phone": ROSTER_PHONE_MISSING}
+
+
+@dataclass(frozen=True, repr=False)
+class Problem:
+    """Why a row is not taken. `value` is what stands there: for the uploader alone, so nothing prints it."""
+
+    sheet: str
+    row: int
+    column: str
+    code: str
+    value: str
+
+
+@dataclass(frozen=True, repr=False)
+class Row:
+    """A student, as in row `row` (from 1, as people count) of a sheet: normalised values of `FIELDS`, none of
+    them empty. Of a row with problems the values are as written."""
+
+    sheet: str
+    row: int
+    values: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(repr=False)
+class Parsed:
+    """`suspicious`: the sheet has no header, yet a mobile number in it."""
+
+    header: Header | None
+    good: list[Row] = field(default_factory=list)
+    bad: list[Row] = field(default_factory=list)
+    suspicious: bool = False
+
+
+def parse(sheet: Sheet) -> Parsed:
+    head = [list(row) for row in sheet.cells[: HEADER_WITHIN + 1]]
+    fill_merged(head, sheet.merged, columns=True)
+    header = find_header([[text(cell) for cell in row] for row in head])
+    if header is None or header.missing:
+        return Parsed(header, suspicious=any(looks_like_phone(cell) for row in sheet.cells for cell in row))
+    parsed = Parsed(header)
+    # Before the cells below each other are filled: a label over the whole table is no student.
+    indexes = [column.index for column in header.columns if column.field in READ]
+    banners = {
+        top
+        for (top, left), (_, right) in sheet.merged
+        if left != right and left <= min(indexes) and max(indexes) <= right
+    }
+    fill_merged(sheet.cells, sheet.merged, columns=False)
+    readers = [(column, column.index, column.field, READ[column.field]) for column in header.columns]
+    for number, cells in enumerate(sheet.cells[header.row + 1 :], header.row + 1):
+        values: dict[str, str] = {}
+        invalid: list[tuple[Column, str]] = []
+        for column, index, name, read in readers:
+            cell = cells[index] if index < len(cells) else ""
+            if cell == "":
+                continue
+            try:
+                if value := read(cell):
+                    values[name] = value
+            except Invalid as error:
+                invalid.append((column, error.code))
+        if (values or invalid) and number not in banners:
+            _sort(parsed, sheet, number, cells, values, invalid)
+    return parsed
+
+
+def _sort(
+    parsed: Parsed,
+    sheet: Sheet,
+    number: int,
+    cells: Sequence[Cell],
+    values: dict[str, str],
+    invalid: list[tuple[Column, str]],
+) -> None:
+    """Put a row that is not blank where it belongs."""
+    assert parsed.header is not None
+    columns = parsed.header.columns
+    if "parent_phone" not in values and "other_parent_phone" in values:
+        values["parent_phone"] = values.pop("other_parent_phone")
+    failed = {column.field for column, _ in invalid}
+    for column in columns:
+        if column.field in _MISSING and column.field not in values and column.field not in failed:
+            invalid.append((column, _MISSING[column.field]))
+    row = sheet.first_row + number + 1
+    if not invalid:
+        parsed.good.append(Row(sheet.name, row, values))
+        return
+    written = {
+        column.field: text(cells[column.index]) if column.index < len(cells) else "" for column in columns
+    }
+    if all(written[column.field] == column.label for column in columns if column.field in REQUIRED):
+        return  # the header again, as in sheets made for printing
+    problems = tuple(
+        Problem(sheet.name, row, column.label, code, written[column.field]) for column, code in invalid
+    )
+    parsed.bad.append(Row(sheet.name, row, written, problems))

@@ -1,0 +1,36 @@
+"""Students and staff, sealed as the tables hold them."""
+
+import json
+from collections.abc import Mapping
+
+from activities.ai.roster.identity import identity, likeness
+from clients.database.academy import HoursRow, SealedStudent, StudentRow
+from clients.keys import Sealer
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def seal_student(sealer: Sealer, values: Mapping[str, str]) -> SealedStudent:
+    mac = identity_mac(sealer, values)
+    like = likeness(values)
+    sealed = sealer.seal(_JSON.encode(values).encode(), mac)
+    return SealedStudent(mac, sealer.mac("likeness\n" + "\n".join(like)) if like else None, sealed)
+
+
+def identity_mac(sealer: Sealer, values: Mapping[str, str]) -> bytes:
+    return sealer.mac("identity\n" + "\n".join(identity(values)))
+
+
+def open_student(sealer: Sealer, row: StudentRow) -> dict[str, str]:
+    """Values by `FIELDS`. Raises KeyDestroyed, VaultError."""
+    values: dict[str, str] = json.loads(sealer.open(row.sealed, row.identity_mac))
+    return values
+
+
+def seal_staff_name(sealer: Sealer, staff_id: int, name: str) -> bytes:
+    return sealer.seal(name.encode(), b"staff:%d" % staff_id)
+
+
+def open_staff_name(sealer: Sealer, row: HoursRow) -> str:
+    """Raises KeyDestroyed, VaultError."""
+    return sealer.open(row.sealed, b"staff:%d" % row.id).decode()

@@ -1,0 +1,197 @@
+"""The task `excel_parsing`: a roster of students, read and checked; nothing is written to the database.
+
+Its files: `rows.jsonl` (students to take, `Row` a line), `report.json` (every problem with its value) and,
+if rows are not taken, `failed.xlsx`, to be corrected and sent again.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from activities.ai.exports.sheet import Book
+from activities.ai.roster.columns import FIELDS, REQUIRED
+from activities.ai.roster.identity import identity, likeness
+from activities.ai.roster.parse import Problem, Row, parse
+from activities.ai.roster.sheets import names, read
+from activities.ai.sniff import check_table
+from activities.ai.task import Assembled, BadInput, Limits
+from contracts.errors import (
+    REASONS,
+    ROSTER_CONTRADICTION,
+    ROSTER_EMPTY,
+    ROSTER_HEADER_MISSING,
+    ROSTER_SAME_STUDENT,
+    ROSTER_TOO_MANY_ROWS,
+)
+
+MAX_ROWS = 50_000
+ROWS, REPORT, FAILED = "rows.jsonl", "report.json", "failed.xlsx"
+_JSON = json.JSONEncoder(ensure_ascii=False)
+_GATHERED = {"class_name": ", ", "memo": "\n"}  # several rows of one student may each have their own
+
+
+class Roster:
+    name = "excel_parsing"
+    version = 1
+    limits = Limits(source_bytes=30 << 20, memory_bytes=1 << 30, cpu_seconds=60, wall_seconds=120)
+
+    def fingerprint(self) -> str:
+        return f"python-calamine {version('python-calamine')}"
+
+    def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
+        check_table(source)
+        units = names(source)
+        if not units:
+            raise BadInput(ROSTER_EMPTY)
+        return units
+
+    def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
+        sheet = read(source, unit)
+        if len(sheet.cells) > MAX_ROWS + 1_000:  # blank ones and titles are not students
+            raise BadInput(ROSTER_TOO_MANY_ROWS, {"rows": len(sheet.cells), "limit": MAX_ROWS})
+        parsed = parse(sheet)
+        _write(out / "good.jsonl", parsed.good)
+        _write(out / "bad.jsonl", parsed.bad)
+        header = parsed.header
+        return {
+            "sheet": sheet.name,
+            "rows": len(parsed.good) + len(parsed.bad),
+            "missing": None if header is None else list(header.missing),
+            "header_row": None if header is None else sheet.first_row + header.row + 1,
+            "ignored_columns": [] if header is None else list(header.ignored),
+            "suspicious": parsed.suspicious,
+        }
+
+    def assemble(
+        self,
+        source: Path,
+        results: Sequence[tuple[str, dict[str, Any]]],
+        parameters: Mapping[str, Any],
+        units: Path,
+        out: Path,
+    ) -> Assembled:
+        rosters = [unit for unit, result in results if result["missing"] == []]
+        if not rosters:
+            raise _no_header(results)
+        total = sum(result["rows"] for _, result in results)
+        if total == 0:
+            raise BadInput(ROSTER_EMPTY)
+        if total > MAX_ROWS:
+            raise BadInput(ROSTER_TOO_MANY_ROWS, {"rows": total, "limit": MAX_ROWS})
+        good, bad = merge([row for unit in rosters for row in read_rows(units / unit / "good.jsonl")])
+        bad = [row for unit in rosters for row in read_rows(units / unit / "bad.jsonl")] + bad
+        _write(out / ROWS, good)
+        report = {
+            "problems": [asdict(problem) for row in bad for problem in row.problems],
+            "sheets": [result for _, result in results],
+        }
+        (out / REPORT).write_text(_JSON.encode(report))
+        review = [f"{unit}: {ROSTER_HEADER_MISSING}" for unit, result in results if result["suspicious"]]
+        if bad:
+            _write_failed(out / FAILED, bad)
+            review.append(f"rows not taken: {len(bad)}")
+        summary = {
+            "rows": total,
+            "students": len(good),
+            "failed": len(bad),
+            "repeated": total - len(good) - len(bad),
+        }
+        return Assembled(summary, (ROWS, REPORT, FAILED) if bad else (ROWS, REPORT), tuple(review))
+
+
+ROSTER = Roster()
+
+
+def merge(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+    """Rows of the same student as one, and those that contradict each other, none of which is taken.
+
+    A student who attends two classes stands in a file twice. Blank cells are filled from the others,
+    classes and notes are gathered.
+    """
+    by_identity: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        by_identity[identity(row.values)].append(row)
+    whose: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    for who, same in by_identity.items():
+        for row in same:
+            if like := likeness(row.values):
+                whose[like].add(who)
+    doubtful = {who for several in whose.values() if len(several) > 1 for who in several}
+    good: list[Row] = []
+    bad: list[Row] = []
+    for who, same in by_identity.items():
+        merged, contradicted = _merged(same)
+        if contradicted:
+            bad += [_with_problems(row, contradicted, ROSTER_CONTRADICTION) for row in same]
+        elif who in doubtful:
+            bad += [_with_problems(row, ["parent_phone"], ROSTER_SAME_STUDENT) for row in same]
+        else:
+            good.append(merged)
+    return good, bad
+
+
+def read_rows(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8") as lines:
+        return [_row(json.loads(line)) for line in lines]
+
+
+def _merged(rows: Sequence[Row]) -> tuple[Row, list[str]]:
+    """One row of those of a student, and the fields in which they contradict each other."""
+    first = rows[0]
+    if len(rows) == 1:
+        return first, []
+    values: dict[str, str] = {}
+    contradicted: list[str] = []
+    for field in FIELDS:
+        found = list(dict.fromkeys(row.values[field] for row in rows if field in row.values))
+        if field == "name":
+            found = found[:1]  # they differ in spaces at most
+        if len(found) > 1 and field not in _GATHERED:
+            contradicted.append(field)
+        elif found:
+            values[field] = _GATHERED.get(field, "").join(found)
+    return replace(first, values=values), contradicted
+
+
+def _with_problems(row: Row, fields: Sequence[str], code: str) -> Row:
+    problems = (
+        Problem(row.sheet, row.row, FIELDS[field], code, row.values.get(field, "")) for field in fields
+    )
+    return replace(row, problems=tuple(problems))
+
+
+def _no_header(results: Sequence[tuple[str, dict[str, Any]]]) -> BadInput:
+    """Which required column is missing where the header seems to be; a missing header if it is nowhere."""
+    for unit, result in results:
+        if result["missing"]:
+            missing = ", ".join(FIELDS[field] for field in result["missing"])
+            where = {"sheet": unit, "row": result["header_row"], "missing": missing}
+            return BadInput(ROSTER_HEADER_MISSING, where)
+    return BadInput(ROSTER_HEADER_MISSING)
+
+
+def _write(path: Path, rows: Iterable[Row]) -> None:
+    with path.open("w", encoding="utf-8") as lines:
+        for row in rows:
+            fields = [row.sheet, row.row, row.values, [asdict(problem) for problem in row.problems]]
+            lines.write(_JSON.encode(fields) + "\n")
+
+
+def _row(fields: list[Any]) -> Row:
+    sheet, row, values, problems = fields
+    return Row(sheet, row, values, tuple(Problem(**problem) for problem in problems))
+
+
+def _write_failed(path: Path, rows: Sequence[Row]) -> None:
+    """Under labels that we understand ourselves, so that the corrected file can be sent again."""
+    used = [field for field in FIELDS if field in REQUIRED or any(row.values.get(field) for row in rows)]
+    columns = [("시트", 12.0), ("행", 6.0), ("오류", 50.0), *((FIELDS[field], 18.0) for field in used)]
+    with Book(path) as book:
+        table = book.sheet("오류", columns, frozen=3)
+        for row in rows:
+            told = " · ".join(f"{problem.column}: {REASONS[problem.code].ko}" for problem in row.problems)
+            table.write([row.sheet, row.row, told, *(row.values.get(field) for field in used)])

@@ -1,0 +1,152 @@
+"""What a file is by its content, and whether a parser may be let loose on it. Runs in the child, first."""
+
+import re
+import zipfile
+import zlib
+from pathlib import Path
+
+from activities.ai.task import BadInput
+from contracts.errors import (
+    ARCHIVE_TOO_DEEP,
+    FILE_DAMAGED,
+    FILE_EMPTY,
+    FILE_ENCRYPTED,
+    FILE_NOT_SUPPORTED,
+    FILE_TYPE_MISMATCH,
+    MACROS_REFUSED,
+    TOO_MANY_CELLS,
+)
+
+MAX_ENTRIES = 2_000
+MAX_INFLATED = 500 * 2**20
+MAX_RATIO = 200  # of an entry above a megabyte; real sheets are at 5 to 20
+# calamine makes an array of the whole rectangle: two cells in opposite corners asked it for 550 GB.
+MAX_RECTANGLE = 20_000_000
+CHUNK = 2**20
+OVERLAP = 64  # a cell reference cut in two by a chunk's end
+
+_PICTURES = {
+    b"\xff\xd8\xff": {".jpg", ".jpeg", ".jpe"},
+    b"\x89PNG\r\n\x1a\n": {".png"},
+    b"II*\x00": {".tif", ".tiff"},
+    b"MM\x00*": {".tif", ".tiff"},
+    b"BM": {".bmp"},
+}
+_HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"heis", b"hevc")
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_VBA = "_VBA_PROJECT".encode("utf-16-le")
+_CELL = re.compile(rb'<(?:\w+:)?c [^>]{0,40}?r="([A-Z]{1,3})(\d{1,7})"')
+_ROW = re.compile(rb'<(?:\w+:)?row [^>]{0,40}?r="(\d{1,7})"')
+
+
+def check_document(path: Path) -> None:
+    """A PDF or a picture, and of the kind that its name says. Raises BadInput."""
+    head = _head(path)
+    suffixes = _document_suffixes(head)
+    if not suffixes:
+        raise BadInput(FILE_NOT_SUPPORTED)
+    _agree(path, suffixes)
+
+
+def check_table(path: Path) -> str:
+    """`xlsx`, `xls` or `csv`, small enough to be opened. Raises BadInput."""
+    head = _head(path)
+    if head.startswith(_OLE):
+        content = path.read_bytes()
+        if _ENCRYPTED in content:
+            raise BadInput(FILE_ENCRYPTED)
+        if _VBA in content:
+            raise BadInput(MACROS_REFUSED)
+        _agree(path, {".xls"})
+        return "xls"
+    if head.startswith(b"PK\x03\x04"):
+        _check_workbook(path)
+        _agree(path, {".xlsx"})
+        return "xlsx"
+    if _document_suffixes(head) or b"\x00" in head or head.lstrip()[:1] == b"<":
+        raise BadInput(FILE_NOT_SUPPORTED)
+    _agree(path, {".csv", ".txt"})
+    return "csv"
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        head = file.read(2048)
+    if not head:
+        raise BadInput(FILE_EMPTY)
+    return head
+
+
+def _document_suffixes(head: bytes) -> set[str]:
+    if b"%PDF-" in head[:1024]:
+        return {".pdf"}
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return {".heic", ".heif"}
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return {".webp"}
+    return next((suffixes for magic, suffixes in _PICTURES.items() if head.startswith(magic)), set())
+
+
+def _agree(path: Path, suffixes: set[str]) -> None:
+    """A name without a suffix says nothing; another one than the content's is a mistake or a trick."""
+    if path.suffix and path.suffix.lower() not in suffixes:
+        raise BadInput(FILE_TYPE_MISMATCH, {"name": path.suffix.lower(), "content": min(suffixes)})
+
+
+def _check_workbook(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            names = {entry.filename for entry in entries}
+            if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+                raise BadInput(FILE_NOT_SUPPORTED)
+            if any(entry.flag_bits & 1 for entry in entries):
+                raise BadInput(FILE_ENCRYPTED)
+            if any(name.lower().endswith("vbaproject.bin") for name in names):
+                raise BadInput(MACROS_REFUSED)
+            if len(entries) > MAX_ENTRIES or len(names) < len(entries):
+                raise BadInput(ARCHIVE_TOO_DEEP, {"entries": len(entries)})
+            if sum(entry.file_size for entry in entries) > MAX_INFLATED:
+                raise BadInput(ARCHIVE_TOO_DEEP, {"limit": MAX_INFLATED})
+            for entry in entries:
+                if entry.file_size > 2**20 and entry.file_size > MAX_RATIO * entry.compress_size:
+                    raise BadInput(
+                        ARCHIVE_TOO_DEEP, {"ratio": entry.file_size // max(entry.compress_size, 1)}
+                    )
+            for entry in entries:
+                if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
+                    _check_sheet(archive, entry)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
+        raise BadInput(FILE_DAMAGED) from None
+
+
+def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """The rectangle that the cells span, by what stands in the file and not by what it declares."""
+    rows: list[int] = []
+    columns: set[bytes] = set()
+    inflated, kept = 0, b""
+    with archive.open(entry) as sheet:
+        while chunk := sheet.read(CHUNK):
+            inflated += len(chunk)
+            if inflated > MAX_INFLATED:  # the directory lied about its size
+                raise BadInput(ARCHIVE_TOO_DEEP, {"limit": MAX_INFLATED})
+            text = kept + chunk
+            cells = _CELL.findall(text)
+            columns.update(column for column, _ in cells)
+            rows += [int(row) for _, row in cells]
+            rows += [int(row) for row in _ROW.findall(text)]
+            rows = [min(rows), max(rows)] if rows else []
+            kept = text[-OVERLAP:]
+    if rows and columns:
+        numbers = [_column(column) for column in columns]
+        height, width = rows[-1] - rows[0] + 1, max(numbers) - min(numbers) + 1
+        if height * width > MAX_RECTANGLE:
+            raise BadInput(TOO_MANY_CELLS, {"rows": height, "columns": width, "limit": MAX_RECTANGLE})
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number

@@ -1,0 +1,222 @@
+"""A file job's work: plan its units, compute those that are not there yet, assemble the result.
+
+A finished unit is an immutable object. Resuming lists what exists, so heartbeats carry no cursor, and the
+same file asked for again is found finished.
+"""
+
+import hashlib
+import json
+import mimetypes
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from activities.ai.registry import TASKS, task
+from activities.ai.rosters import CHANGES, Rosters
+from activities.ai.sandbox import Child, Sandbox
+from activities.ai.source import Sources
+from activities.ai.storing import parameters_of, refusal, result_prefix, work_prefix
+from activities.ai.task import BadInput
+from activities.threads import in_thread
+from activities.video.cache import SourceCache
+from clients.database import jobs
+from clients.objects import Objects
+from clients.progress import ProgressBoard
+from clients.vault import Vault
+from contracts.ai import AiPlan, PlannedJob, UnitsDone, UnitsInput
+from contracts.jobs import JobOutcome, JobRef, JobState
+from contracts.progress import ai_progress
+from contracts.video import SourceRef
+
+PLAN = "plan.json"
+ROSTER = "excel_parsing"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What `plan.json` holds: the units of a file, and how to open it again."""
+
+    task: str
+    source: SourceRef
+    suffix: str
+    units: list[str]
+    parameters: dict[str, Any]
+    engine: str
+
+
+class Working:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        vault: Vault,
+        objects: Objects,
+        board: ProgressBoard,
+        cache: SourceCache,
+        sources: Sources,
+        sandbox: Sandbox,
+        rosters: Rosters,
+        scratch: Path,
+    ) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._objects = objects
+        self._board = board
+        self._cache = cache
+        self._sources = sources
+        self._sandbox = sandbox
+        self._rosters = rosters
+        self._scratch = scratch
+
+    @activity.defn(name="ai.plan")
+    async def plan(self, ref: JobRef) -> AiPlan:
+        """Look at the job's file and name its units; jobs without a file have none."""
+        name = ref.job_type.removeprefix("ai.")
+        if name not in TASKS:
+            return AiPlan()
+        subject = task(name)
+        await self._board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("plan", 0))
+        payload = await self._payload(ref)
+        parameters = parameters_of(payload)
+        try:
+            source, suffix = await self._sources.find(ref.tenant_id or 0, payload, subject.limits)
+            async with self._opened(source, suffix) as file, self._sandbox.open(name) as child:
+                digest = await in_thread(_digest, file)
+                engine = await child.fingerprint()
+                units = await child.plan(file, parameters)
+        except BadInput as error:
+            return AiPlan(refusal=refusal(error))
+        identity = parameters | {"engine": engine}
+        prefix = work_prefix(ref.tenant_id or 0, digest, name, subject.version, identity)
+        document = {
+            "task": name,
+            "source": source.model_dump(),
+            "suffix": suffix,
+            "units": units,
+            "parameters": parameters,
+            "engine": engine,
+        }
+        await in_thread(self._put, prefix + PLAN, _json(document))
+        return AiPlan(units=len(units), prefix=prefix, source_key=source.key)
+
+    @activity.defn(name="ai.run_units")
+    async def run_units(self, what: UnitsInput) -> UnitsDone:
+        """Compute the units of a range that nobody has computed before."""
+        work = await self._work(what.plan)
+        wanted = work.units[what.first : what.last + 1]
+        finished = await in_thread(self._finished, what.plan.prefix)
+        missing = [unit for unit in wanted if unit not in finished]
+        if missing:
+            async with self._opened(work.source, work.suffix) as file, self._sandbox.open(work.task) as child:
+                for unit in missing:
+                    await self._run_unit(what.plan.prefix, work, child, file, unit)
+                    finished.add(unit)
+                    shown = ai_progress("run", len(finished) / len(work.units))
+                    await self._board.show_job(what.job.tenant_id or 0, what.job.job_id, shown)
+        return UnitsDone(computed=len(missing), found=len(wanted) - len(missing))
+
+    @activity.defn(name="ai.assemble")
+    async def assemble(self, what: PlannedJob) -> JobOutcome:
+        """Make the files that people get of the finished units, and store them."""
+        work = await self._work(what.plan)
+        prefix = result_prefix(what.job.tenant_id or 0, what.job.job_id)
+        with TemporaryDirectory(dir=self._scratch) as folder:
+            units, out = Path(folder, "units"), Path(folder, "out")
+            out.mkdir()
+            results = await in_thread(self._fetch, what.plan.prefix, work.units, units)
+            bad = {unit: result["error"] for unit, result in results if "error" in result}
+            good = [(unit, result) for unit, result in results if "error" not in result]
+            if not good:
+                first = next(iter(bad.values()))
+                return refusal(BadInput(first["code"], first["detail"]))
+            try:
+                async with (
+                    self._opened(work.source, work.suffix) as file,
+                    self._sandbox.open(work.task) as child,
+                ):
+                    done = await child.assemble(file, good, work.parameters, units, out)
+            except BadInput as error:
+                return refusal(error)
+            summary, names = done.summary, done.files
+            if work.task == ROSTER:
+                payload = await self._payload(what.job)
+                summary |= await self._rosters.apply(what.job, payload, out)
+                names += (CHANGES,)
+            files = {name: prefix + name for name in names}
+            for name, key in files.items():
+                await in_thread(self._put, key, out / name)
+        review = [*done.review, *(f"{unit}: {error['code']}" for unit, error in bad.items())]
+        result = {"summary": summary, "files": files, "engine": work.engine}
+        if review:
+            result["review"] = review[:100]
+        if what.plan.fallback:
+            result["fallback"] = "ai"
+        return JobOutcome(state=JobState.REVIEW_REQUIRED if review else JobState.DONE, result=result)
+
+    async def _run_unit(self, prefix: str, work: Work, child: Child, file: Path, unit: str) -> None:
+        """A unit that cannot be read is a result too: it must not take the other 999 pages along."""
+        with TemporaryDirectory(dir=self._scratch) as folder:
+            out = Path(folder)
+            try:
+                result = await child.run(file, unit, work.parameters, out)
+            except BadInput as error:
+                result = {"error": {"code": error.code, "detail": error.detail}}
+            for path in sorted(out.iterdir()):
+                await in_thread(self._put, f"{prefix}units/{unit}/{path.name}", path)
+            # Last: this object says that the unit is finished.
+            await in_thread(self._put, f"{prefix}units/{unit}.json", _json(result))
+
+    @asynccontextmanager
+    async def _opened(self, source: SourceRef, suffix: str) -> AsyncIterator[Path]:
+        """The file on this host under a name with its own suffix, for as long as the body runs."""
+        async with self._cache.held(source, lambda _: None) as cached:
+            with TemporaryDirectory(dir=self._scratch) as folder:
+                file = Path(folder, f"source{suffix}")
+                try:
+                    file.hardlink_to(cached)
+                except OSError:  # another file system
+                    await in_thread(shutil.copyfile, cached, file)
+                yield file
+
+    async def _payload(self, ref: JobRef) -> dict[str, Any]:
+        async with self._engine.connect() as connection:
+            sealed = await jobs.sealed_payload(connection, ref.job_id)
+        assert sealed is not None, "a job that has ended has no work"
+        return self._vault.open(sealed, str(ref.job_id))
+
+    async def _work(self, plan: AiPlan) -> Work:
+        document = json.loads(await in_thread(self._objects.get, plan.prefix + PLAN))
+        return Work(**document | {"source": SourceRef(**document["source"])})
+
+    def _put(self, key: str, data: bytes | Path) -> None:
+        kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        self._objects.put(key, data, kind)
+
+    def _finished(self, prefix: str) -> set[str]:
+        names = (key.removeprefix(f"{prefix}units/") for key, _ in self._objects.list(f"{prefix}units/"))
+        return {name.removesuffix(".json") for name in names if name.endswith(".json") and "/" not in name}
+
+    def _fetch(self, prefix: str, units: Sequence[str], folder: Path) -> list[tuple[str, dict[str, Any]]]:
+        """Results in the order of the units; their own files below `folder`."""
+        for key, _ in self._objects.list(f"{prefix}units/"):
+            unit, _, name = key.removeprefix(f"{prefix}units/").partition("/")
+            if name:
+                path = folder / unit / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(self._objects.get(key))
+        return [(unit, json.loads(self._objects.get(f"{prefix}units/{unit}.json"))) for unit in units]
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,108 @@
+"""Recipients a second, from the request until the provider has them all, against the official SDK's `send`.
+
+Both send the same text to 10,000 phones on the same fault-free simulator, in turns. Ours ends when the row of
+every recipient says that the provider has it; the SDK's ends when its call returns, and keeps nothing.
+"""
+
+import asyncio
+import statistics
+import time
+from datetime import datetime
+from typing import Any
+
+from solapi import SolapiMessageService
+from solapi.model import RequestMessage
+from solapi.model.request.send_message_request import SendRequestConfig
+
+from contracts.messaging import Recipient
+from devstack.app import running
+from tests.lab import Lab, eventually
+from tests.messages import SENDER, Mail, draft, request
+
+PEOPLE = 10_000
+ROUNDS = 3
+SINGLE, EVERY = 60, 0.2
+TEXT = "[가나다학원] 12월 시간표가 나왔습니다."
+
+
+async def run(lab: Lab) -> dict[str, object]:
+    mail = Mail(lab)
+    tenant = await mail.account(credit=100_000_000)
+    ours, finals, peer = [], [], []
+    async with running(lab.stack, "bridge", "messaging", "ops"):
+        for number in range(ROUNDS):
+            # In turns who comes first.
+            for first in (number % 2 == 0, number % 2 == 1):
+                if first:
+                    accepted, final = await workflow_rate(lab, mail, tenant, number)
+                    ours.append(accepted)
+                    finals.append(final)
+                else:
+                    peer.append(await asyncio.to_thread(sdk_rate, lab, number))
+            print(f"round {number + 1}: ours {ours[-1]:.0f}/s, the SDK {peer[-1]:.0f}/s", flush=True)
+        p50, p99 = await latency(lab, mail)
+    rate, sdk = statistics.median(ours), statistics.median(peer)
+    return {
+        "ours": round(rate),
+        "peers": {"solapi_send": round(sdk)},
+        "ratio": round(rate / sdk, 3),
+        "unit": "recipients/s",
+        "until_final": round(statistics.median(finals)),
+        "single_ms": {"p50": round(1000 * p50), "p99": round(1000 * p99)},
+    }
+
+
+def phones(round_: int) -> list[str]:
+    return [f"010{50 + round_}{n:06}" for n in range(PEOPLE)]
+
+
+async def workflow_rate(lab: Lab, mail: Mail, tenant: int, number: int) -> tuple[float, float]:
+    """Recipients a second until all are accepted, and until all have their final state."""
+    key = f"tenants/{tenant}/messages/{number}.jsonl"
+    lines = (Recipient(id=str(n), to=phone).model_dump_json() for n, phone in enumerate(phones(number)))
+    await asyncio.to_thread(lab.objects.put, key, "\n".join(lines).encode(), "application/jsonl")
+    began = time.monotonic()
+    job = await mail.submitter.submit(request(tenant, draft(TEXT), [], recipients_key=key))
+
+    async def accepted() -> bool:
+        states: dict[str, int] = await mail.states(job.job_id)
+        return bool(states) and "PENDING" not in states
+
+    await eventually(accepted, 120)
+    took = time.monotonic() - began
+    await mail.ended(job.job_id, 120)
+    return PEOPLE / took, PEOPLE / (time.monotonic() - began)
+
+
+def sdk_rate(lab: Lab, number: int) -> float:
+    secret = lab.settings.solapi_api_secret
+    assert lab.settings.solapi_api_key and secret
+    service = SolapiMessageService(lab.settings.solapi_api_key, secret.get_secret_value())
+    service.base_url = lab.settings.solapi_base_url
+    began = time.monotonic()
+    messages = [RequestMessage(from_=SENDER, to=phone, text=TEXT) for phone in phones(number)]
+    answer: Any = service.send(messages, SendRequestConfig(allow_duplicates=True))
+    took = time.monotonic() - began
+    assert answer.group_info.count.registered_success == PEOPLE
+    return PEOPLE / took
+
+
+async def latency(lab: Lab, mail: Mail) -> tuple[float, float]:
+    """Seconds from the queue message until the provider has sent the SMS, by its own ledger."""
+    tenant = await mail.account()
+    sent = {}
+    for n in range(SINGLE):
+        phone = f"01077{n:06}"
+        sent[phone] = time.time()
+        body = {"tenant_id": tenant, "to": phone, "text": TEXT, "created_at": "2026-01-01T00:00:00Z"}
+        await asyncio.to_thread(lab.send, "messaging", body | {"sender": None, "message_mode": "sms"})
+        await asyncio.sleep(EVERY)
+    await lab.ended(tenant, SINGLE)
+    ledger = await asyncio.to_thread(mail.simulator.ledger)
+    waits = [
+        datetime.fromisoformat(each["dateSent"]).timestamp() - sent[each["to"]]
+        for each in ledger
+        if each["to"] in sent
+    ]
+    assert len(waits) == SINGLE
+    return statistics.median(waits), statistics.quantiles(waits, n=100)[98]

@@ -1,0 +1,38 @@
+"""Where a tenant's system wants to be told how its jobs ended."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Row, String, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import Mapped, mapped_column
+
+from clients.database.models import Base
+
+SECRET = b"callback"  # what the sealed secret is bound to
+
+
+class CallbackEndpoint(Base):
+    """One address a tenant; the secret that signs is sealed with the tenant's key."""
+
+    __tablename__ = "callback_endpoints"
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    url: Mapped[str] = mapped_column(String(500))
+    sealed_secret: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+async def find(connection: AsyncConnection, tenant_id: int) -> Row[Any] | None:
+    query = select(CallbackEndpoint).where(CallbackEndpoint.tenant_id == tenant_id)
+    return (await connection.execute(query)).one_or_none()
+
+
+async def save(connection: AsyncConnection, tenant_id: int, url: str, sealed_secret: bytes) -> None:
+    values = {"url": url, "sealed_secret": sealed_secret}
+    await connection.execute(
+        insert(CallbackEndpoint)
+        .values(tenant_id=tenant_id, **values)
+        .on_conflict_do_update(index_elements=["tenant_id"], set_=values)
+    )

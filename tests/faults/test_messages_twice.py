@@ -1,0 +1,186 @@
+"""The same job is carried out twice: reset, started again beside itself, delivered again by the queue."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import WorkflowHandle
+
+from contracts.jobs import JobOutcome, JobRef, JobRequest
+from contracts.messaging import MessagesInput
+from devstack.app import App, running
+from devstack.producer import message_body
+from tests.lab import eventually, fresh_id
+from tests.messages import Mail, draft, phones, request
+from tests.messages import mail as mail
+from tests.messages import workers as workers
+
+PEOPLE = 3
+SPENT = PEOPLE * 20
+
+
+async def reset(mail: Mail, handle: WorkflowHandle[Any, JobOutcome]) -> WorkflowHandle[Any, JobOutcome]:
+    """Back to the first workflow task: everything is done again. Gives the new run."""
+    history = await handle.fetch_history()
+    first = next(
+        event.event_id
+        for event in history.events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+    )
+    answer = await mail.lab.temporal.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=mail.lab.temporal.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=handle.id),
+            reason="test",
+            workflow_task_finish_event_id=first,
+            request_id=str(fresh_id()),
+        )
+    )
+    return mail.lab.temporal.get_workflow_handle(handle.id, run_id=answer.run_id, result_type=JobOutcome)
+
+
+async def second(mail: Mail, wish: JobRequest, name: str = "second") -> WorkflowHandle[Any, JobOutcome]:
+    """Another execution for the same job, under another workflow id."""
+    ref = JobRef(job_id=wish.job_id, job_type=wish.job_type, tenant_id=wish.tenant_id)
+    return await mail.lab.temporal.start_workflow(
+        "messages",
+        MessagesInput(job=ref),
+        id=f"messages-t{wish.tenant_id}-{name}-{wish.job_id.hex[:12]}",
+        task_queue="messaging",
+        result_type=JobOutcome,
+    )
+
+
+async def held_at(mail: Mail, step: str, kind: str = "429") -> tuple[JobRequest, int, list[str], int]:
+    """A job that cannot get past a step: the wish, the tenant, its phones, and the fault that holds it."""
+    tenant, wanted = await mail.account(), phones(PEOPLE)
+    wish = request(tenant, draft(), wanted)
+    fault = mail.simulator.fault(step, kind, match=wish.job_id.hex)
+    await mail.submitter.submit(wish)
+
+    async def held() -> bool:
+        return mail.simulator.fired(fault) > 0
+
+    await eventually(held, what=f"held at {step}")
+    return wish, tenant, wanted, fault
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"), [("create", "429"), ("add", "429"), ("send", "429"), ("send", "503_after")]
+)
+async def test_reset_to_the_first_task(workers: App, mail: Mail, step: str, kind: str) -> None:
+    wish, tenant, wanted, fault = await held_at(mail, step, kind)
+    handle = mail.handle(tenant, wish.job_id)
+    if step == "send":
+        assert (await mail.group(tenant, wish.job_id)) is not None
+    again = await reset(mail, handle)
+    mail.simulator.remove_fault(fault)
+    assert (await again.result()).state == "DONE"
+    await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
+
+
+async def test_reset_of_a_job_that_is_over(workers: App, mail: Mail) -> None:
+    tenant, wanted = await mail.account(), phones(PEOPLE)
+    job = await mail.send(tenant, wanted)
+    await mail.ended(job)
+    await mail.handle(tenant, job).result()
+    again = await reset(mail, mail.handle(tenant, job))
+    outcome = await again.result()
+    assert (outcome.state, outcome.result["delivered"]) == ("DONE", PEOPLE)
+    await mail.delivered_once(job, tenant, wanted, SPENT)
+
+
+async def test_reset_while_reports_are_awaited_and_the_sender_has_gone(workers: App, mail: Mail) -> None:
+    """What `prepare` would refuse today was sent yesterday: the job does not end as refused."""
+    tenant, wanted = await mail.account(), phones(PEOPLE, "40405")  # reports come late
+    job = await mail.send(tenant, wanted)
+    await mail.in_state(tenant, job, "SENT")
+    async with mail.lab.engine.begin() as connection:
+        await connection.exec_driver_sql(f"DELETE FROM sender_numbers WHERE tenant_id = {tenant}")
+    again = await reset(mail, mail.handle(tenant, job))
+    assert (await again.result()).state == "DONE"
+    await mail.delivered_once(job, tenant, wanted, SPENT)
+
+
+@pytest.mark.parametrize("step", ["create", "add", "send"])
+async def test_a_second_start_beside_one_that_is_held(workers: App, mail: Mail, step: str) -> None:
+    wish, tenant, wanted, fault = await held_at(mail, step)
+    others = [await second(mail, wish, f"again{n}") for n in range(2)]
+    await asyncio.sleep(1)  # they meet the same fault
+    mail.simulator.remove_fault(fault)
+    ends = await asyncio.gather(*(each.result() for each in (mail.handle(tenant, wish.job_id), *others)))
+    assert {each.state for each in ends} == {"DONE"}
+    await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
+
+
+async def test_four_executions_of_each_of_ten_jobs_at_once(workers: App, mail: Mail) -> None:
+    async def case() -> None:
+        tenant, wanted = await mail.account(), phones(PEOPLE)
+        wish = request(tenant, draft(), wanted)
+        await mail.submitter.accept([wish])
+        handles = await asyncio.gather(*(second(mail, wish, f"run{n}") for n in range(4)))
+        assert {(await each.result()).state for each in handles} == {"DONE"}
+        await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
+
+    await asyncio.gather(*(case() for _ in range(10)))
+
+
+async def test_a_queue_message_delivered_five_times(workers: App, mail: Mail) -> None:
+    tenant, (phone,) = await mail.account(), phones(1)
+    body = message_body(tenant, phone, "안녕하세요.", business_idempotency_key="ab" * 32)
+    async with running(mail.lab.stack, "bridge"):
+        for _ in range(5):
+            mail.lab.send("messaging", body)
+        await mail.lab.drained("messaging")
+    (job,) = await mail.lab.ended(tenant)
+    await mail.delivered_once(job.id, tenant, [phone], 20)
+
+
+async def adopted(mail: Mail, tenant: int, phone: str) -> tuple[UUID, WorkflowHandle[Any, JobOutcome]]:
+    """A job as release 0.1 left it: accepted from the queue, and waiting in a `job.run`."""
+    payload = {"to": phone, "text": "안녕하세요.", "message_mode": "sms"}
+    old = request(tenant, draft(), [phone]).model_copy(
+        update={"job_type": "messaging.send", "payload": payload}
+    )
+    await mail.submitter.accept([old])
+    handle: WorkflowHandle[Any, JobOutcome] = await mail.lab.temporal.start_workflow(
+        "job.run",
+        JobRef(job_id=old.job_id, job_type="messaging.send", tenant_id=tenant),
+        id=f"messaging.send-t{tenant}-{old.job_id.hex[:12]}",
+        task_queue="ops",
+        result_type=JobOutcome,
+    )
+    return old.job_id, handle
+
+
+async def test_a_job_that_waited_since_release_0_1(workers: App, mail: Mail) -> None:
+    tenant, (phone,) = await mail.account(), phones(1)
+    job, handle = await adopted(mail, tenant, phone)
+    assert (await handle.result()).state == "DONE"
+    await mail.delivered_once(job, tenant, [phone], 20)
+
+
+async def test_an_old_job_that_is_refused_ends(workers: App, mail: Mail) -> None:
+    tenant = await mail.account()
+    job, handle = await adopted(mail, tenant, "02-123-4567")
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("REJECTED_BAD_INPUT", "PHONE_NOT_MOBILE")
+
+    async def over() -> bool:
+        return (await handle.describe()).close_time is not None
+
+    await eventually(over, 10, "job.run has ended too")
+
+
+async def test_an_old_job_that_is_cancelled_sends_nothing(workers: App, mail: Mail) -> None:
+    tenant, (phone,) = await mail.account(0), phones(1)
+    job, handle = await adopted(mail, tenant, phone)
+    await mail.stage(tenant, job, "waiting for credit")
+    await handle.cancel()
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("CANCELLED", "CANCELLED")
+    assert (mail.sent(job), await mail.states(job)) == ([], [("CANCELLED", "CANCELLED")])

@@ -1,0 +1,257 @@
+"""AI jobs end to end: from the producers' messages to results in the bucket, rows, and the callback."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+import uvicorn
+import xlsxwriter
+from fastapi import FastAPI, Request, Response
+from sqlalchemy import Row, select
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
+from temporalio.common import Priority
+
+from activities.ai.omr.sheet import sheet
+from clients.database.academy_models import Student
+from contracts.jobs import JobRef
+from devstack.app import App, running
+from devstack.ports import LOOPBACK
+from devstack.stack import Stack
+from tests.lab import Lab, eventually, fresh_id
+from workflows.catalog import CATALOG
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PASSWORD = "canary-Passw0rd"
+
+
+@dataclass
+class Desk:
+    """Somebody who uploads files and sends the producers' messages about them."""
+
+    lab: Lab
+    http: httpx.AsyncClient
+    folder: Path
+
+    def upload(self, tenant: int, name: str, data: bytes) -> str:
+        key = f"tenants/{tenant}/uploads/{uuid4().hex}/{name}"
+        self.lab.objects.put(key, data, "application/octet-stream")
+        return key
+
+    def send(self, tenant: int, job_type: str, payload: dict[str, Any], tier: str = "basic") -> str:
+        job_id = f"job-{uuid4().hex}"
+        body = {
+            "job_id": job_id,
+            "job_type": job_type,
+            "tier": tier,
+            "payload": payload,
+            "tenant_id": str(tenant),
+            "source_domain": "test",
+            "source_id": "1",
+            "created_at": "2026-01-01T00:00:00Z",
+            "attempt": 1,
+        }
+        self.lab.send(f"ai-{tier}", body)
+        return job_id
+
+    async def ended(self, tenant: int, job_id: str) -> Row[Any]:
+        async def look() -> Row[Any] | None:
+            found = [job for job in await self.lab.jobs(tenant) if job.external_id == job_id]
+            return found[0] if found and found[0].finished_at else None
+
+        job = await eventually(look, 60, f"{job_id} ended")
+        assert job is not None
+        return job
+
+    def result(self, job: Row[Any], name: str) -> bytes:
+        return self.lab.objects.get(job.result["files"][name])
+
+    def roster(self, rows: list[list[str]]) -> bytes:
+        file = self.folder / f"{uuid4().hex}.xlsx"
+        with xlsxwriter.Workbook(file) as book:
+            table = book.add_worksheet("겨울 특강")
+            table.write_row(0, 0, ["2026 겨울 특강 명단"])
+            for number, row in enumerate([["이름", "학부모 연락처", "학교", "학년"], *rows]):
+                table.write_row(2 + number, 0, row)
+        return file.read_bytes()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(stack: Stack, app: App, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    lab = await Lab.open(stack)
+    async with (
+        running(stack, "ai"),
+        httpx.AsyncClient(base_url=app.api_url, timeout=30) as http,
+    ):
+        yield Desk(lab, http, tmp_path_factory.mktemp("desk"))
+    await lab.close()
+
+
+STUDENTS = [[f"학생{letter}", f"010-2222-{n:04}", "한빛초", "3"] for n, letter in enumerate("가나다라마바사")]
+
+
+async def test_a_roster_is_tried_committed_and_committed_again(desk: Desk) -> None:
+    tenant = fresh_id()
+    key = desk.upload(tenant, "roster.xlsx", desk.roster([*STUDENTS, ["번호없음", "없음", "", ""]]))
+    payload = {"file_key": key, "bucket": "academy-video", "tenant_id": tenant, "initial_password": PASSWORD}
+
+    tried = await desk.ended(tenant, desk.send(tenant, "excel_parsing", payload | {"dry_run": True}))
+    assert (tried.state, tried.result["summary"]["new"]) == ("REVIEW_REQUIRED", 7)
+    async with desk.lab.engine.connect() as connection:
+        mine = select(Student).where(Student.tenant_id == tenant)
+        assert not (await connection.execute(mine)).all(), "a dry run writes nothing"
+
+    done = await desk.ended(tenant, desk.send(tenant, "excel_parsing", payload))
+    assert done.result["summary"]["new"] == 7
+    assert done.result["summary"]["failed"] == 1
+    (problem,) = json.loads(desk.result(done, "report.json"))["problems"]
+    assert (problem["sheet"], problem["row"], problem["value"]) == ("겨울 특강", 11, "없음")
+    again = await desk.ended(tenant, desk.send(tenant, "excel_parsing", payload))
+    assert (again.result["summary"]["new"], again.result["summary"]["unchanged"]) == (0, 7)
+    async with desk.lab.engine.connect() as connection:
+        rows = (await connection.execute(mine)).all()
+    assert len(rows) == 7
+
+    # The password is used and kept nowhere: not in the rows, the results, the history or the logs.
+    history = await desk.lab.temporal.get_workflow_handle(done.workflow_id).fetch_history()
+    logs = "".join(path.read_text() for path in (desk.lab.stack.data_dir / "logs").iterdir())
+    objects = b"".join(desk.lab.objects.get(each) for each in desk.lab.keys(f"tenants/{tenant}/ai/"))
+    for place in (str(rows), history.to_json(), logs, objects.decode(errors="replace")):
+        assert PASSWORD not in place
+    assert "학생가" not in history.to_json() + logs + str(rows)
+
+
+async def test_an_answer_sheet_is_read(desk: Desk) -> None:
+    tenant = fresh_id()
+    key = desk.upload(tenant, "sheet.pdf", sheet(20))
+    job_id = desk.send(tenant, "omr_grading", {"file_key": key, "question_count": 20, "mode": "scan"})
+    job = await desk.ended(tenant, job_id)
+    assert job.state == "REVIEW_REQUIRED", "an empty sheet is not a zero"
+    assert job.result["summary"]["questions"] == {"blank": 20}
+    assert json.loads(desk.result(job, "answers.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("gone.pdf", None, "FILE_MISSING"),
+        ("empty.pdf", b"", "FILE_EMPTY"),
+        ("text.pdf", b"hello", "FILE_NOT_SUPPORTED"),
+        ("broken.pdf", b"%PDF-1.7\n" + b"\x00" * 500, "FILE_DAMAGED"),
+    ],
+)
+async def test_a_bad_file_is_refused_with_a_reason(
+    desk: Desk, name: str, data: bytes | None, code: str
+) -> None:
+    tenant = fresh_id()
+    key = desk.upload(tenant, name, data) if data is not None else f"tenants/{tenant}/{name}"
+    job = await desk.ended(tenant, desk.send(tenant, "omr_grading", {"file_key": key, "question_count": 20}))
+    assert (job.state, job.error_code) == ("REJECTED_BAD_INPUT", code)
+
+
+async def test_a_link_to_a_host_that_is_not_listed_is_not_followed(desk: Desk) -> None:
+    tenant = fresh_id()
+    link = f"http://{LOOPBACK}:{desk.lab.stack.ports.temporal_ui}/secret.pdf"
+    job_id = desk.send(tenant, "omr_grading", {"download_url": link, "question_count": 20})
+    job = await desk.ended(tenant, job_id)
+    assert (job.state, job.error_code) == ("REJECTED_BAD_INPUT", "DOWNLOAD_REFUSED")
+
+
+async def test_what_needs_a_model_fails_and_says_so(desk: Desk) -> None:
+    tenant = fresh_id()
+    job = await desk.ended(tenant, desk.send(tenant, "embedding", {"texts": ["이차방정식"]}))
+    assert (job.state, job.error_code) == ("FAILED", "MODEL_NOT_CONFIGURED")
+
+
+@asynccontextmanager
+async def receiver(answers: list[int]) -> AsyncIterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """A submitting system: answers with the given statuses, then 200; gives its address and what it got."""
+    got: list[tuple[dict[str, str], bytes]] = []
+    told = FastAPI()
+
+    @told.post("/done")
+    async def done(request: Request) -> Response:
+        got.append((dict(request.headers), await request.body()))
+        return Response(status_code=answers.pop(0) if answers else 200)
+
+    server = uvicorn.Server(uvicorn.Config(told, host=LOOPBACK, port=0, log_level="warning"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.02)
+    try:
+        yield f"http://{LOOPBACK}:{server.servers[0].sockets[0].getsockname()[1]}/done", got
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def test_the_end_is_told_to_who_asked(own_stack: Stack) -> None:
+    lab, tenant = await Lab.open(own_stack), 7
+    inner = {"DOWNLOAD_INNER_ADDRESSES": "true"}
+    async with (
+        running(own_stack, "api", "bridge", "ai", "ops", **inner) as app,
+        receiver([503]) as (url, got),
+    ):
+        key = await lab.service_key(tenant)
+        async with httpx.AsyncClient(
+            base_url=app.api_url, headers={"Authorization": f"Bearer {key}"}
+        ) as http:
+            secret = (await http.put("/api/v1/callback/", json={"url": url})).json()["secret"]
+            desk = Desk(lab, http, own_stack.data_dir)
+            job_id = desk.send(tenant, "embedding", {"texts": ["x"]})
+            await desk.ended(tenant, job_id)
+
+            async def twice() -> bool:
+                return len(got) == 2
+
+            await eventually(twice, 30, "told again after a 503")
+    (first, _), (second, body) = got
+    assert first["academy-delivery"] == second["academy-delivery"]
+    signed = second["academy-timestamp"].encode() + b"." + body
+    assert (
+        second["academy-signature"] == "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+    )
+    told = json.loads(body)
+    assert (told["job_id"], told["status"], told["error_code"]) == (job_id, "FAILED", "MODEL_NOT_CONFIGURED")
+    await lab.close()
+
+
+async def test_basic_is_served_three_times_as_often_as_lite(stack: Stack) -> None:
+    lab = await Lab.open(stack)
+    queue = f"tiers-{uuid4()}"
+    row = CATALOG["ai.ocr"]
+
+    async def add(tier: str, number: int) -> None:
+        ref = JobRef(job_id=uuid4(), job_type="ai.ocr", tenant_id=7)
+        key, weight = row.fairness(ref, {"tier": tier})
+        await lab.temporal.start_activity(
+            tier,
+            id=f"{queue}-{tier}-{number}",
+            task_queue=queue,
+            schedule_to_close_timeout=timedelta(minutes=5),
+            priority=Priority(priority_key=row.priority, fairness_key=key, fairness_weight=weight),
+        )
+
+    for tier in ("lite", "basic"):
+        await asyncio.gather(*(add(tier, number) for number in range(200)))
+    request = PollActivityTaskQueueRequest(
+        namespace=lab.temporal.namespace, task_queue=TaskQueue(name=queue), identity="test"
+    )
+    served = []
+    for _ in range(200):
+        answer = await lab.temporal.workflow_service.poll_activity_task_queue(request)
+        served.append(answer.activity_type.name)
+    assert served.count("basic") / served.count("lite") == pytest.approx(3.0, abs=0.1)
+    await lab.close()

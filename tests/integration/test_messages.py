@@ -1,0 +1,212 @@
+"""Every channel from the wish to the phone, refusals before anything is sent, and duplicates."""
+
+import struct
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from contracts.messaging import Draft, Recipient
+from devstack.app import App, running
+from devstack.producer import message_body
+from tests import canary
+from tests.messages import Mail, draft, phones
+from tests.messages import mail as mail
+from tests.messages import workers as workers
+
+VARIABLES = {"학원": "가나다학원", "이름": "김하늘", "시각": "16:05"}
+ALIMTALK: dict[str, Any] = {"template_id": "TP01ARRIVAL"}
+ARRIVED = "[가나다학원]\n김하늘 학생이 16:05에 등원했습니다."
+# Start, a frame of 640 x 480 in three components, start of the scan: all that is looked at.
+JPEG = (
+    b"\xff\xd8\xff\xc0\x00\x11\x08"
+    + struct.pack(">HH", 480, 640)
+    + bytes([3, *range(9)])
+    + b"\xff\xda\xff\xd9"
+)
+
+
+def person(to: str, **variables: str) -> Recipient:
+    return Recipient(id="student-1", to=to, variables=variables)
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "type", "text", "price"),
+    [
+        (draft("#{이름} 학생 안녕하세요."), "2", "SMS", "김하늘 학생 안녕하세요.", 20),
+        (draft("#{이름} " + "가" * 60), "2", "LMS", "김하늘 " + "가" * 60, 50),
+        (draft("#{이름} 안내", subject="안내"), "2", "LMS", "김하늘 안내", 50),
+        (draft("#{이름} 사진", image_key="image"), "2", "MMS", "김하늘 사진", 110),
+        (draft("안내", mode="alimtalk", **ALIMTALK), "2", "ATA", ARRIVED, 13),
+        (draft("#{이름} 등원", mode="both", **ALIMTALK), "2", "ATA", ARRIVED, 13),
+        (draft("#{이름} 등원", mode="both", **ALIMTALK), "40402", "SMS", "김하늘 등원", 20),
+        (draft("#{이름} " + "가" * 60, mode="both", **ALIMTALK), "40406", "LMS", "김하늘 " + "가" * 60, 50),
+    ],
+    ids=[
+        "sms",
+        "lms by length",
+        "lms by subject",
+        "mms",
+        "alimtalk",
+        "both",
+        "falls back",
+        "falls back to lms",
+    ],
+)
+async def test_a_channel(
+    workers: App, mail: Mail, what: Draft, kind: str, type: str, text: str, price: int
+) -> None:
+    tenant, (phone,) = await mail.account(), phones(1, kind)
+    if what.image_key:
+        key = f"tenants/{tenant}/messages/image.jpg"
+        mail.lab.objects.put(key, JPEG, "image/jpeg")
+        what = what.model_copy(update={"image_key": key})
+    values = VARIABLES if what.mode != "sms" else {"이름": "김하늘"}
+    job = await mail.send(tenant, [person(phone, **values)], what)
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("DONE", None)
+    (sent,) = mail.simulator.ledger(job.hex)
+    assert (sent["to"], sent["type"], sent["text"], sent["statusCode"]) == (phone, type, text, "4000")
+    (recipient,) = await mail.recipients(job)
+    assert (recipient.state, recipient.sent_as, recipient.sealed) == ("DELIVERED", type, None)
+    assert await mail.balance(tenant) == 1_000_000 - price
+
+
+@pytest.mark.parametrize(
+    ("kind", "alimtalk", "ended"), [("40402", False, "FAILED"), ("40401", True, "FAILED")]
+)
+async def test_an_alimtalk_that_reaches_nobody(
+    workers: App, mail: Mail, kind: str, alimtalk: bool, ended: str
+) -> None:
+    tenant = await mail.account()
+    mode = "both" if alimtalk else "alimtalk"
+    job = await mail.send(
+        tenant, [person(*phones(1, kind), **VARIABLES)], draft("등원", mode=mode, **ALIMTALK)
+    )
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == (ended, "NOT_DELIVERED")
+    assert [state for state, _ in await mail.states(job)] == ["FAILED"]
+    assert await mail.balance(tenant) == 1_000_000
+
+
+async def test_what_the_old_producers_send(workers: App, mail: Mail) -> None:
+    """Their `use_alimtalk_first`, without a mode, is Alimtalk with the text as fallback."""
+    tenant, (phone,) = await mail.account(), phones(1, "40402")
+    replacements = [{"key": key, "value": value} for key, value in VARIABLES.items()]
+    body = message_body(
+        tenant, phone, "등원했습니다.", template_id="TP01ARRIVAL", alimtalk_replacements=replacements
+    )
+    del body["message_mode"]
+    async with running(mail.lab.stack, "bridge"):
+        mail.lab.send("messaging", body | {"use_alimtalk_first": True})
+        (job,) = await mail.lab.ended(tenant)
+    assert job.state == "DONE"
+    (sent,) = mail.simulator.ledger(job.id.hex)
+    assert (sent["type"], sent["replacement"], sent["text"]) == ("SMS", True, "등원했습니다.")
+
+
+@pytest.mark.parametrize(
+    ("what", "bad", "code"),
+    [
+        (draft("좋은 하루 🙂"), None, "TEXT_NOT_ENCODABLE"),
+        (draft(), Recipient(id="x", to="02-123-4567"), "PHONE_NOT_MOBILE"),
+        (draft("#{이름} 학생"), None, "VARIABLE_MISSING"),
+        (draft(), Recipient(id="x", to="01020000000", variables={"이름": "a"}), "VARIABLE_UNUSED"),
+        (draft(), Recipient(id="student-1", to="01020000000"), "DUPLICATE_RECIPIENT"),
+        (draft(sender="0319999999"), None, "SENDER_NOT_REGISTERED"),
+        (draft("특강", advertising=True), None, "ADVERTISER_MISSING"),
+        (draft(mode="alimtalk", template_id="TP99"), None, "TEMPLATE_MISSING"),
+        (draft(image_key="tenants/1/nothing.jpg"), None, "IMAGE_MISSING"),
+        (draft("가" * 1_001), None, "TEXT_TOO_LONG"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_one_bad_recipient_refuses_the_whole_job(
+    workers: App, mail: Mail, what: Draft, bad: Recipient | None, code: str
+) -> None:
+    tenant = await mail.account()
+    good = [Recipient(id=f"student-{n}", to=to) for n, to in enumerate(phones(3))]
+    job = await mail.send(tenant, good + ([bad] if bad else []), what)
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("REJECTED_BAD_INPUT", code)
+    assert row.result["problems"][0]["code"] == code
+    assert row.result["problems"][0].get("recipient") in ((3,) if bad else (None, 0))
+    assert (mail.sent(job), await mail.recipients(job), mail.simulator.groups(job.hex)) == ([], [], [])
+    assert await mail.balance(tenant) == 1_000_000
+
+
+async def told(mail: Mail, tenant: int, phone: str, target: str = "student-1", **more: str) -> UUID:
+    """One message about an occasion to one person."""
+    occasion = {"event_type": "arrival", "occurrence_key": "2026-03-02"} | more
+    return await mail.send(tenant, [Recipient(id=target, to=phone)], draft(**occasion))
+
+
+async def test_the_same_occasion_is_told_once(workers: App, mail: Mail) -> None:
+    tenant, (phone,) = await mail.account(), phones(1)
+    first = await told(mail, tenant, phone)
+    assert (await mail.ended(first)).state == "DONE"
+    second = await told(mail, tenant, phone)
+    row = await mail.ended(second)
+    assert (row.state, row.error_code) == ("CANCELLED", "DUPLICATE_MESSAGE")
+    assert (await mail.states(second), mail.sent(second)) == ([("SUPPRESSED", "DUPLICATE_MESSAGE")], [])
+    assert await mail.entries(second) == []
+    others = [
+        await told(mail, tenant, phone, occurrence_key="2026-03-03"),
+        await told(mail, tenant, phone, event_type="departure"),
+        await told(mail, tenant, phone, target="student-2"),
+    ]
+    assert [(await mail.ended(job)).state for job in others] == ["DONE"] * 3
+    assert await mail.balance(tenant) == 1_000_000 - 4 * 20
+
+
+async def test_what_failed_may_be_told_again(workers: App, mail: Mail) -> None:
+    tenant, (dead,), (good,) = await mail.account(), phones(1, "40401"), phones(1)
+    failed = await told(mail, tenant, dead)
+    assert (await mail.ended(failed)).state == "FAILED"
+    again = await told(mail, tenant, good)  # the parent has a new phone
+    assert (await mail.ended(again)).state == "DONE"
+    assert mail.sent(again) == [good]
+
+
+async def test_the_same_occasion_in_five_jobs_at_once(workers: App, mail: Mail) -> None:
+    tenant, (phone,) = await mail.account(), phones(1)
+    jobs = [await told(mail, tenant, phone) for _ in range(5)]
+    ends = sorted([(await mail.ended(job)).state for job in jobs])
+    assert ends == ["CANCELLED"] * 4 + ["DONE"]
+    assert [to for job in jobs for to in mail.sent(job)] == [phone]
+
+
+async def test_two_siblings_with_one_phone(workers: App, mail: Mail) -> None:
+    tenant, (phone,) = await mail.account(), phones(1)
+    people = [
+        Recipient(id=f"student-{n}", to=phone, variables={"이름": name})
+        for n, name in enumerate(("하늘", "바다"))
+    ]
+    job = await mail.send(tenant, people, draft("#{이름} 등원", event_type="arrival", occurrence_key="1"))
+    await mail.ended(job)
+    await mail.delivered_once(job, tenant, [phone, phone], 40)
+    assert sorted(each["text"] for each in mail.simulator.ledger(job.hex)) == ["바다 등원", "하늘 등원"]
+
+
+async def test_no_trace_of_a_person_anywhere(workers: App, mail: Mail) -> None:
+    """By SMS, by Alimtalk, refused, failing, and through every error of the provider."""
+    tenant = await mail.account()
+    phone, dead, name, secret = "01077351926", "01040401926", "남궁카나리아", "비밀스러운안내문구"
+    values = VARIABLES | {"이름": name}
+    jobs = [
+        await mail.send(tenant, [person(phone, 이름=name)], draft(f"#{{이름}} {secret}")),
+        await mail.send(tenant, [person(phone, **values)], draft(secret, mode="both", **ALIMTALK)),
+        await mail.send(tenant, [person(phone, 이름=name)], draft(f"#{{이름}} {secret} 🙂")),
+        await mail.send(tenant, [person(f"{phone}7", 이름=name)], draft(f"#{{이름}} {secret}")),
+        await mail.send(tenant, [person(dead, 이름=name)], draft(f"#{{이름}} {secret}")),
+    ]
+    faults = [
+        mail.simulator.fault(step, kind, times=1)
+        for step in ("create", "add", "send", "messages")
+        for kind in ("503_before", "reset_after", "truncated")
+    ]
+    jobs.append(await mail.send(tenant, [person(phone, 이름=name)], draft(f"#{{이름}} {secret}")))
+    ends = [(await mail.ended(job, timeout=90)).state for job in jobs]
+    assert ends == ["DONE", "DONE", "REJECTED_BAD_INPUT", "REJECTED_BAD_INPUT", "FAILED", "DONE"]
+    assert any(mail.simulator.fired(id) for id in faults)
+    assert canary.find(mail.lab.stack, phone, dead, name, secret) == []

@@ -1,0 +1,216 @@
+"""A cancel, at every moment: what it proves, who gets the credit back, and what comes too late."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from clients.database import messages
+from contracts.messaging import Draft
+from devstack.app import App
+from intake.reconcile import Reconciler
+from tests.lab import eventually
+from tests.messages import Mail, draft, phones, request
+from tests.messages import mail as mail
+from tests.messages import workers as workers
+
+CREDIT = 1_000_000
+BALANCE = 10_000_000  # the simulator's own
+PEOPLE = 3
+RESERVATION = 77
+
+
+async def nothing_was_sent(mail: Mail, tenant: int, job: UUID, code: str = "SEND_CANCELLED") -> None:
+    """The job is cancelled, everybody in it too, all credit is back, and no group can be sent any more."""
+    row = await mail.ended(job)
+    assert row.state == "CANCELLED"
+    assert await mail.states(job) == [("CANCELLED", code)] * PEOPLE
+    assert mail.sent(job) == []
+    assert await mail.balance(tenant) == CREDIT
+    assert {each.state for each in await mail.groups(tenant, job)} <= {"CANCELLED"}
+
+
+async def held_at(mail: Mail, step: str, kind: str, what: Draft | None = None) -> tuple[int, UUID, int]:
+    """A job that is held at a step by a fault: tenant, job, fault."""
+    tenant = await mail.account(CREDIT)
+    wish = request(tenant, what or draft(), phones(PEOPLE))
+    fault = mail.simulator.fault(step, kind, match=wish.job_id.hex)
+    await mail.submitter.submit(wish)
+
+    async def held() -> bool:
+        return mail.simulator.fired(fault) > 0
+
+    await eventually(held, what=f"held at {step}")
+    return tenant, wish.job_id, fault
+
+
+async def parked(mail: Mail, what: Draft | None = None) -> tuple[int, UUID]:
+    """A committed group that waits for the provider's balance."""
+    tenant = await mail.account(CREDIT)
+    mail.simulator.settings(balance=0)
+    job = await mail.send(tenant, phones(PEOPLE), what)
+    await mail.stage(tenant, job, "waiting for the provider's balance")
+    return tenant, job
+
+
+@pytest.fixture
+def full_again(mail: Mail) -> object:
+    yield
+    mail.simulator.settings(balance=BALANCE)
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"), [("create", "429"), ("add", "429"), ("add", "reset_after"), ("add", "503_before")]
+)
+@pytest.mark.parametrize("how", ["signal", "temporal"])
+async def test_before_the_commit(workers: App, mail: Mail, step: str, kind: str, how: str) -> None:
+    tenant, job, fault = await held_at(mail, step, kind)
+    if how == "signal":
+        assert await mail.cancel(tenant, job) == "CANCELLED"
+    else:
+        await mail.handle(tenant, job).cancel()
+    mail.simulator.remove_fault(fault)
+    await nothing_was_sent(mail, tenant, job, "SEND_CANCELLED" if how == "signal" else "CANCELLED")
+
+
+async def test_while_it_is_scheduled(workers: App, mail: Mail) -> None:
+    tenant = await mail.account(CREDIT)
+    later = draft(send_at=datetime.now(UTC) + timedelta(days=1))
+    job = await mail.send(tenant, phones(PEOPLE), later)
+    await mail.stage(tenant, job, "scheduled")
+    assert await mail.cancel(tenant, job) == "CANCELLED"
+    await nothing_was_sent(mail, tenant, job)
+
+
+async def test_before_it_is_prepared(workers: App, mail: Mail) -> None:
+    tenant = await mail.account(CREDIT)
+    wish = request(tenant, draft(), phones(PEOPLE))
+    (accepted,) = await mail.submitter.accept([wish])
+    async with mail.lab.engine.begin() as connection:
+        assert await messages.request_cancel(connection, wish.job_id, tenant) == "CANCELLED"
+    await mail.submitter.start(accepted)
+    row = await mail.ended(wish.job_id)
+    assert (row.state, row.error_code) == ("CANCELLED", "SEND_CANCELLED")
+    assert (mail.sent(wish.job_id), await mail.states(wish.job_id)) == ([], [])
+
+
+@pytest.mark.parametrize("how", ["signal", "temporal"])
+async def test_a_committed_group_is_taken_back(
+    workers: App, mail: Mail, full_again: object, how: str
+) -> None:
+    tenant, job = await parked(mail)
+    if how == "signal":
+        assert await mail.cancel(tenant, job) == "UNKNOWN"
+    else:
+        await mail.handle(tenant, job).cancel()
+    await nothing_was_sent(mail, tenant, job, "SEND_CANCELLED" if how == "signal" else "CANCELLED")
+    assert [group["status"] for group in mail.simulator.groups(job.hex)] == ["DELETED"]
+
+
+@pytest.mark.parametrize("when", ["before the commit", "parked", "without credit"])
+async def test_what_it_announces_is_cancelled(
+    workers: App, mail: Mail, full_again: object, when: str
+) -> None:
+    what = draft(reservation_id=RESERVATION)
+    fault = 0
+    if when == "parked":
+        tenant, job = await parked(mail, what)
+    elif when == "without credit":
+        tenant = await mail.account(1)
+        job = await mail.send(tenant, phones(PEOPLE), what)
+        await mail.stage(tenant, job, "waiting for credit")
+    else:
+        tenant, job, fault = await held_at(mail, "add", "429", what)
+    async with mail.lab.engine.begin() as connection:
+        await messages.cancel_reservation(connection, tenant, RESERVATION)
+    if fault:
+        mail.simulator.remove_fault(fault)
+    else:
+        await mail.handle(tenant, job).signal("credit")  # it looks now, and not in five minutes
+    row = await mail.ended(job)
+    assert row.state == "CANCELLED"
+    assert await mail.states(job) == [("CANCELLED", "RESERVATION_CANCELLED")] * PEOPLE
+    assert mail.sent(job) == []
+    assert await mail.balance(tenant) == (1 if when == "without credit" else CREDIT)
+
+
+async def test_another_tenants_reservation_of_that_number_is_another(workers: App, mail: Mail) -> None:
+    stranger, tenant, wanted = await mail.account(), await mail.account(), phones(PEOPLE)
+    async with mail.lab.engine.begin() as connection:
+        await messages.cancel_reservation(connection, stranger, RESERVATION)
+    job = await mail.send(tenant, wanted, draft(reservation_id=RESERVATION))
+    await mail.ended(job)
+    await mail.delivered_once(job, tenant, wanted, PEOPLE * 20)
+
+
+@pytest.mark.parametrize("how", ["signal", "temporal"])
+async def test_after_sending_it_is_too_late(workers: App, mail: Mail, how: str) -> None:
+    tenant, wanted = await mail.account(CREDIT), phones(PEOPLE, "40405")  # reports come late
+    job = await mail.send(tenant, wanted)
+    await mail.in_state(tenant, job, "SENT")
+    if how == "signal":
+        assert await mail.cancel(tenant, job) == "TOO_LATE"
+    else:
+        await mail.handle(tenant, job).cancel()
+    assert (await mail.ended(job)).state == "DONE"
+    await mail.delivered_once(job, tenant, wanted, PEOPLE * 20)
+
+
+@pytest.mark.parametrize("reads", ["503_before", "stale"])
+async def test_cancelled_while_nobody_knows_whether_it_is_sent(workers: App, mail: Mail, reads: str) -> None:
+    """The answer to the send is lost, and what is read is an error or old. It was sent: that is what the job
+    must say in the end."""
+    tenant, wanted = await mail.account(CREDIT), phones(PEOPLE)
+    wish = request(tenant, draft(), wanted)
+    lost = mail.simulator.fault("send", "reset_after", match=wish.job_id.hex)
+    blind = mail.simulator.fault("get", reads, match=wish.job_id.hex, seconds=1.0)
+    await mail.submitter.submit(wish)
+
+    async def sent() -> bool:
+        return mail.simulator.fired(lost) > 0
+
+    await eventually(sent)
+    await mail.handle(tenant, wish.job_id).cancel()
+
+    async def asked() -> bool:
+        return mail.simulator.fired(blind) > 1
+
+    await eventually(asked)
+    mail.simulator.clear_faults()
+    assert (await mail.ended(wish.job_id)).state == "DONE"
+    await mail.delivered_once(wish.job_id, tenant, wanted, PEOPLE * 20)
+
+
+NOW = timedelta(0)
+
+
+def reconciler(mail: Mail) -> Reconciler:
+    return Reconciler(mail.lab.engine, mail.lab.temporal, mail.submitter)
+
+
+async def terminated(mail: Mail, tenant: int, job: UUID) -> None:
+    """The operator's last resort; the reconciler finds it."""
+    await mail.handle(tenant, job).terminate("operator")
+    await reconciler(mail).run_once(NOW)
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("FAILED", "TERMINATED")
+
+
+@pytest.mark.parametrize(("step", "kind"), [("create", "429"), ("add", "429"), ("add", "reset_after")])
+async def test_terminated_before_the_commit(workers: App, mail: Mail, step: str, kind: str) -> None:
+    tenant, job, fault = await held_at(mail, step, kind)
+    await terminated(mail, tenant, job)
+    mail.simulator.remove_fault(fault)
+    assert await mail.states(job) == [("CANCELLED", "TERMINATED")] * PEOPLE
+    assert (await mail.balance(tenant), mail.sent(job)) == (CREDIT, [])
+    assert await reconciler(mail).run_once(NOW) is not None  # twice does no harm
+    assert await mail.balance(tenant) == CREDIT
+
+
+async def test_terminated_before_it_is_prepared(workers: App, mail: Mail) -> None:
+    """An activity that is still on its way afterwards writes nobody, and commits nothing."""
+    tenant = await mail.account(CREDIT)
+    job = await mail.send(tenant, phones(PEOPLE), draft(send_at=datetime.now(UTC) + timedelta(days=1)))
+    await mail.stage(tenant, job, "scheduled")
+    await terminated(mail, tenant, job)
+    assert await mail.states(job) == [("CANCELLED", "TERMINATED")] * PEOPLE

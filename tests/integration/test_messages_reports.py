@@ -1,0 +1,208 @@
+"""What the provider tells afterwards: differences that are found, and groups that lost their workflow."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from activities.messaging.reporting import REPORTS_WITHIN, Reporting
+from activities.messaging.sending import Sending
+from clients.database.message_models import MessageGroup, MessageRecipient, ProviderDifference
+from clients.progress import ProgressBoard, connect
+from clients.solapi import Solapi
+from contracts.messaging import Day
+from contracts.quiet import KST
+from devstack.app import App
+from intake.reconcile import Reconciler
+from tests.messages import Mail, draft, phones, request
+from tests.messages import mail as mail
+from tests.messages import workers as workers
+
+LONG_AGO = timedelta(hours=2)
+BALANCE = 10_000_000
+
+
+async def no_turn() -> None:
+    return None
+
+
+@pytest.fixture
+async def solapi(mail: Mail) -> AsyncIterator[Solapi]:
+    solapi = Solapi(mail.lab.settings, no_turn)
+    yield solapi
+    await solapi.aclose()
+
+
+@pytest.fixture
+def reporting(mail: Mail, solapi: Solapi) -> Reporting:
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    sending = Sending(mail.lab.engine, mail.keys, solapi, now)
+    board = ProgressBoard(connect(mail.lab.settings))
+    return Reporting(mail.lab.engine, solapi, board, sending, now)
+
+
+def today() -> Day:
+    return Day(day=datetime.now(KST).date())
+
+
+async def plant(mail: Mail, job: UUID, **values: Any) -> None:
+    async with mail.lab.engine.begin() as connection:
+        rows = update(MessageRecipient).where(MessageRecipient.job_id == job)
+        await connection.execute(rows.values(**values))
+
+
+async def differences(mail: Mail, where: Any) -> list[tuple[str, str | None, str | None]]:
+    async with mail.lab.engine.connect() as connection:
+        rows = await connection.execute(select(ProviderDifference).where(where))
+        return [(row.kind, row.ours, row.theirs) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("kind", "planted", "found"),
+    [
+        ("2", {}, []),
+        ("40401", {}, []),
+        ("2", {"state": "FAILED", "code": "3042"}, [("other_end", "FAILED", "4000")]),
+        ("40401", {"state": "DELIVERED", "code": None}, [("other_end", "DELIVERED", "3042")]),
+        ("2", {"state": "CANCELLED"}, [("unsent_by_us", "CANCELLED", "4000")]),
+        ("2", {"state": "SUPPRESSED"}, [("unsent_by_us", "SUPPRESSED", "4000")]),
+    ],
+    ids=["same", "same failure", "failed here", "delivered here", "cancelled here", "suppressed here"],
+)
+async def test_the_two_lists_of_a_day(
+    workers: App, mail: Mail, reporting: Reporting, kind: str, planted: dict[str, Any], found: list[Any]
+) -> None:
+    tenant = await mail.account()
+    job = await mail.send(tenant, phones(1, kind))
+    await mail.ended(job)
+    if planted:
+        await plant(mail, job, **planted)
+    for _ in range(2):  # a second comparison writes nothing twice
+        counted = await reporting.compare_day(today())
+        assert await differences(mail, ProviderDifference.job_id == job) == found
+        assert all(counted.kinds.get(name, 0) >= 1 for name, _, _ in found)
+
+
+async def test_what_the_provider_does_not_know(workers: App, mail: Mail, reporting: Reporting) -> None:
+    tenant = await mail.account()
+    job = await mail.send(tenant, phones(1))
+    await mail.ended(job)
+    (recipient,) = await mail.recipients(job)
+    await plant(mail, job, provider_message_id="M4VNOBODYKNOWSTHIS")
+    await reporting.compare_day(today())
+    assert await differences(mail, ProviderDifference.job_id == job) == [
+        ("missing_at_provider", "DELIVERED", None)
+    ]
+    theirs = ProviderDifference.provider_message_id == recipient.provider_message_id
+    assert await differences(mail, theirs) == [("unknown_to_us", None, "4000")]
+
+
+async def test_what_was_sent_behind_our_back(
+    workers: App, mail: Mail, solapi: Solapi, reporting: Reporting
+) -> None:
+    group = await solapi.create_group({"job": "nobody's"})
+    text = b'{"to":"01029999999","from":"0212345678","text":"?","type":"SMS"}'
+    (added,) = await solapi.add(group, [text])
+    await reporting.compare_day(today())
+    theirs = ProviderDifference.provider_message_id == added["messageId"]
+    assert await differences(mail, theirs) == []  # it was not sent yet
+    await solapi.send(group)
+    await reporting.compare_day(today())
+    ((kind, _, _),) = await differences(mail, theirs)
+    assert kind == "unknown_to_us"
+
+
+async def left_behind(mail: Mail, tenant: int, job: UUID) -> None:
+    """Terminated while its group was committed, and found by the reconciler some hours ago."""
+    await mail.handle(tenant, job).terminate("operator")
+    await Reconciler(mail.lab.engine, mail.lab.temporal, mail.submitter).run_once(timedelta(0))
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("FAILED", "TERMINATED")
+    await mail.move_time(job, finished_at=datetime.now(UTC) - LONG_AGO)
+
+
+async def test_terminated_before_it_was_sent(workers: App, mail: Mail, reporting: Reporting) -> None:
+    tenant = await mail.account()
+    mail.simulator.settings(balance=0)
+    try:
+        job = await mail.send(tenant, phones(3))
+        await mail.stage(tenant, job, "waiting for the provider's balance")
+        await left_behind(mail, tenant, job)
+    finally:
+        mail.simulator.settings(balance=BALANCE)
+    assert [state for state, _ in await mail.states(job)] == ["PENDING"] * 3  # nobody knows yet
+    assert (await reporting.compare_day(today())).closed >= 1
+    assert await mail.states(job) == [("CANCELLED", "SEND_CANCELLED")] * 3
+    assert (await mail.balance(tenant), mail.sent(job)) == (1_000_000, [])
+    await reporting.compare_day(today())  # the deleted group's messages are listed, and are no difference
+    assert await differences(mail, ProviderDifference.job_id == job) == []
+
+
+async def test_terminated_after_it_was_sent(workers: App, mail: Mail, reporting: Reporting) -> None:
+    tenant, wanted = await mail.account(), phones(2)
+    wish = request(tenant, draft(), wanted)
+    lost = mail.simulator.fault("send", "503_after", match=wish.job_id.hex)
+    await mail.submitter.submit(wish)
+    await mail.in_state(tenant, wish.job_id, "COMMITTED")
+    while not mail.simulator.fired(lost):
+        await mail.group(tenant, wish.job_id)
+    mail.simulator.fault("get", "503_before", match=wish.job_id.hex)  # no later try finds out
+    await left_behind(mail, tenant, wish.job_id)
+    mail.simulator.clear_faults()
+    mail.simulator.advance(1)
+    for _ in range(2):  # today it is found that it was sent, tomorrow how it ended
+        await reporting.compare_day(today())
+    await mail.delivered_once(wish.job_id, tenant, wanted, 40)
+
+
+async def test_one_group_that_cannot_be_helped_does_not_hide_the_others(
+    workers: App, mail: Mail, reporting: Reporting
+) -> None:
+    jobs = []
+    mail.simulator.settings(balance=0)
+    try:
+        for _ in range(2):
+            tenant = await mail.account()
+            job = await mail.send(tenant, phones(1))
+            await mail.stage(tenant, job, "waiting for the provider's balance")
+            await left_behind(mail, tenant, job)
+            jobs.append(job)
+    finally:
+        mail.simulator.settings(balance=BALANCE)
+    mail.simulator.fault("get", "503_before", match=jobs[0].hex)
+    await reporting.compare_day(today())
+    assert [await mail.states(job) for job in jobs] == [
+        [("PENDING", None)],
+        [("CANCELLED", "SEND_CANCELLED")],
+    ]
+
+
+async def test_left_behind_and_never_reported(workers: App, mail: Mail, reporting: Reporting) -> None:
+    tenant = await mail.account()
+    job = await mail.send(tenant, phones(2, "40404"))
+    await mail.in_state(tenant, job, "SENT")
+    await left_behind(mail, tenant, job)
+    await reporting.compare_day(today())
+    assert [state for state, _ in await mail.states(job)] == ["ACCEPTED"] * 2
+    async with mail.lab.engine.begin() as connection:
+        group = update(MessageGroup).where(MessageGroup.job_id == job)
+        await connection.execute(group.values(sent_at=datetime.now(UTC) - REPORTS_WITHIN))
+    await reporting.compare_day(today())
+    assert await mail.states(job) == [("UNCONFIRMED", None)] * 2
+    assert await mail.balance(tenant) == 1_000_000 - 40  # it was sent, and nobody says that it failed
+
+
+async def test_an_old_state_finalises_nobody(workers: App, mail: Mail, reporting: Reporting) -> None:
+    """The first lists are from before there were any messages."""
+    tenant, wanted = await mail.account(), phones(3)
+    wish = request(tenant, draft(), wanted)
+    stale = mail.simulator.fault("messages", "stale", times=3, seconds=60, match=wish.job_id.hex)
+    await mail.submitter.submit(wish)
+    await mail.ended(wish.job_id)
+    assert mail.simulator.fired(stale) == 3
+    await mail.delivered_once(wish.job_id, tenant, wanted, 60)

@@ -1,0 +1,268 @@
+"""The task on files: pages, review, points."""
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from activities.ai.omr.layout import MARK, SHEETS, TAGS
+from activities.ai.omr.task import ANSWERS, MAX_PAGES, OMR
+from activities.ai.pages import Pixels
+from activities.ai.task import Assembled, BadInput
+from contracts.errors import OMR_ANSWERS_INVALID, OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN, TOO_MANY_PAGES
+from tests.unit.omr import PX, Filled, fill, photo, printed
+
+A4_EMPTY = np.full((297 * PX, 210 * PX), 245, np.uint8)
+
+
+def document(path: Path, *pages: Pixels) -> Path:
+    """One file of several pages: .pdf or .tif."""
+    first, *rest = [Image.fromarray(page) for page in pages]
+    first.save(path, save_all=True, append_images=rest, resolution=25.4 * PX)
+    return path
+
+
+def work(
+    source: Path, parameters: dict[str, Any]
+) -> tuple[Assembled, list[dict[str, Any]], dict[str, BadInput]]:
+    """What a job does with a file: its end, the sheets of `answers.json`, the pages that were refused."""
+    units, out = source.parent / "units", source.parent / "out"
+    out.mkdir()
+    results, refused = [], {}
+    for unit in OMR.plan(source, parameters):
+        (units / unit).mkdir(parents=True)
+        try:
+            result = OMR.run(source, unit, parameters, units / unit)
+        except BadInput as error:
+            refused[unit] = error
+        else:
+            results.append((unit, json.loads(json.dumps(result))))
+    done = OMR.assemble(source, results, parameters, units, out)
+    assert {path.name for path in out.iterdir()} == set(done.files)
+    return done, json.loads((out / ANSWERS).read_text())["sheets"], refused
+
+
+def tidy(seed: int, question_count: int = 10) -> Filled:
+    return fill(question_count, Random(seed), {"pen": 1})
+
+
+def key(filled: Filled, **first: Any) -> list[dict[str, Any]]:
+    """The payload's questions with what the student marked as right answers; the first with `first`."""
+    listed = [
+        {"exam_question_id": 100 + number, "number": number, "answer": meant}
+        for number, meant in enumerate(filled.meant, 1)
+    ]
+    listed[0] |= first
+    return listed
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "tif"])
+def test_a_pile_of_sheets(tmp_path, suffix):
+    first, second = tidy(1), fill(20, Random(2), {"pen": 3, "double": 1})
+    source = document(tmp_path / f"pile.{suffix}", first.grey, A4_EMPTY, second.grey)
+    done, sheets, refused = work(source, {})
+    assert refused == {}
+    assert [sheet["page"] for sheet in sheets] == ["page-0001", "page-0003"]
+    assert [sheet["identifier"] for sheet in sheets] == [first.identifier, second.identifier]
+    assert [question["choice"] for question in sheets[0]["questions"]] == first.meant
+    doubles = [number for number, habit in enumerate(second.habits, 1) if habit == "double"]
+    assert doubles
+    assert done.review == (f"page-0003: questions {', '.join(map(str, doubles))}",)
+    assert set(done.files) == {ANSWERS} | {f"page-0003-question-{number:03}.png" for number in doubles}
+    assert done.summary == {
+        "sheets": 2,
+        "empty_pages": 1,
+        "graded": 0,
+        "questions": {"answered": 30 - len(doubles), "double": len(doubles)},
+    }
+
+
+def test_crops_show_the_row_in_doubt(tmp_path):
+    filled = fill(10, Random(1), {"faint": 1})
+    done, _, _ = work(document(tmp_path / "one.png", filled.grey), {})
+    assert len(done.files) == 11
+    with Image.open(tmp_path / "out" / "page-0001-question-004.png") as picture:
+        row = np.array(picture)
+    assert row.shape[1] > 3 * row.shape[0] > 0
+    assert row.min() < 60  # the printed number and circles are on it
+
+
+def test_a_page_that_is_no_sheet_takes_no_other_along(tmp_path):
+    text = A4_EMPTY.copy()
+    text[500:900:20, 200:1000] = 0
+    _, sheets, refused = work(document(tmp_path / "pile.pdf", text, tidy(1).grey), {})
+    assert [sheet["page"] for sheet in sheets] == ["page-0002"]
+    assert [(unit, error.code) for unit, error in refused.items()] == [("page-0001", OMR_SHEET_NOT_FOUND)]
+
+
+def test_empty_pages_alone_are_no_sheet(tmp_path):
+    with pytest.raises(BadInput) as raised:
+        work(document(tmp_path / "pile.pdf", A4_EMPTY, A4_EMPTY), {})
+    assert raised.value.code == OMR_SHEET_NOT_FOUND
+
+
+def test_points(tmp_path):
+    filled = tidy(1)
+    wrong = filled.meant[0] % 5 + 1
+    source = document(tmp_path / "one.pdf", filled.grey)
+    done, [sheet], _ = work(source, {"questions": key(filled, answer=[wrong], points=2.5)})
+    assert (sheet["score"], sheet["score_of"]) == (9, 11.5)
+    assert [question["correct"] for question in sheet["questions"]] == [False] + [True] * 9
+    assert sheet["questions"][3]["exam_question_id"] == 104
+    assert done.summary["graded"] == 1
+    assert done.review == ()
+
+
+def test_any_of_several_right_answers_counts(tmp_path):
+    filled = tidy(1)
+    questions = key(filled, answer=[filled.meant[0] % 5 + 1, filled.meant[0]])
+    _, [sheet], _ = work(document(tmp_path / "one.pdf", filled.grey), {"questions": questions})
+    assert sheet["score"] == 10
+
+
+def test_a_blank_answer_is_wrong_but_a_doubtful_one_has_no_points_yet(tmp_path):
+    filled = fill(10, Random(3), {"pen": 1, "blank": 1})
+    questions = [
+        {"exam_question_id": 1, "number": n, "answer": m or 1} for n, m in enumerate(filled.meant, 1)
+    ]
+    _, [sheet], _ = work(document(tmp_path / "one.pdf", filled.grey), {"questions": questions})
+    assert sheet["score"] == 10 - filled.habits.count("blank") < 10
+
+    (tmp_path / "doubtful").mkdir()
+    doubtful = fill(10, Random(3), {"pen": 5, "double": 1})
+    source = document(tmp_path / "doubtful" / "one.pdf", doubtful.grey)
+    done, [sheet], _ = work(source, {"questions": questions})
+    assert (sheet["score"], sheet["score_of"]) == (None, 10)
+    assert done.review
+
+
+def test_an_untouched_sheet_is_for_a_person_to_see(tmp_path):
+    done, [sheet], _ = work(document(tmp_path / "one.pdf", printed(10)), {})
+    assert done.review == ("page-0001: nothing is marked",)
+    assert sheet["identifier"] == ""
+
+
+def test_identifiers_in_a_pile(tmp_path):
+    """A missing one and one used twice are seen by a person, and are written in no reason."""
+    twice, nameless, partly = tidy(1), tidy(2), tidy(3)
+    for page, columns in ((nameless, range(8)), (partly, [4])):
+        for line in page.layout.digits:
+            for place in columns:
+                x, y = (round(value * PX) for value in line.bubbles[place])
+                half = 3 * PX
+                page.grey[y - half : y + half, x - half : x + half] = printed(10)[
+                    y - half : y + half, x - half : x + half
+                ]
+    pages = (twice.grey, nameless.grey, partly.grey, twice.grey)
+    done, sheets, _ = work(document(tmp_path / "pile.pdf", *pages), {})
+    assert sheets[2]["identifier"] == partly.identifier[:4] + "?" + partly.identifier[5:]
+    assert done.review == (
+        "page-0002: identifier",
+        "page-0003: identifier",
+        "page-0001, page-0004: the same identifier",
+    )
+    assert {"page-0002-identifier.png", "page-0003-identifier.png"} < set(done.files)
+    assert twice.identifier not in json.dumps([done.summary, done.review, done.files])
+
+
+def test_a_photo(tmp_path):
+    random = Random(8)
+    filled = tidy(4, 30)
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(photo(filled.grey, random)).save(path, quality=85)
+    _, [sheet], _ = work(path, {"mode": "photo", "question_count": 30})
+    assert [question["choice"] for question in sheet["questions"]] == filled.meant
+    assert sheet["identifier"] == filled.identifier
+
+
+def refusal(source: Path, parameters: dict[str, Any]) -> BadInput:
+    with pytest.raises(BadInput) as raised:
+        work_one(source, parameters)
+    return raised.value
+
+
+def work_one(source: Path, parameters: dict[str, Any]) -> None:
+    [unit] = OMR.plan(source, parameters)
+    result = OMR.run(source, unit, parameters, source.parent)
+    OMR.assemble(source, [(unit, result)], parameters, source.parent, source.parent)
+
+
+def test_a_sheet_of_another_length_than_asked_for(tmp_path):
+    error = refusal(document(tmp_path / "one.pdf", tidy(1).grey), {"question_count": 20})
+    assert (error.code, error.detail) == (OMR_TEMPLATE_UNKNOWN, {"questions": 10, "expected": 20})
+
+
+def test_a_sheet_of_another_system(tmp_path):
+    text = A4_EMPTY.copy()
+    text[500:900:20, 200:1000] = 0
+    source = document(tmp_path / "one.pdf", text)
+    assert refusal(source, {"template_meta": {"version": 1, "columns": 4}}).code == OMR_TEMPLATE_UNKNOWN
+    assert refusal(source, {}).code == OMR_SHEET_NOT_FOUND
+    ours = document(tmp_path / "ours.pdf", tidy(1).grey)
+    work_one(ours, {"template_meta": {"version": 1, "columns": 4}})
+
+
+def test_a_described_sheet(tmp_path):
+    """The sheet of 10 under other marks, which only the payload knows."""
+    filled = tidy(1)
+    described = SHEETS[10, 1].model_dump(mode="json")
+    for corner, mark in enumerate(described["marks"]):
+        mark["id"] = 500 + corner
+        half = round(MARK / 2 * PX)
+        x, y = round(mark["x"] * PX), round(mark["y"] * PX)
+        tag = cv2.aruco.generateImageMarker(TAGS, mark["id"], 2 * half)
+        filled.grey[y - half : y + half, x - half : x + half] = tag
+    source = document(tmp_path / "one.pdf", filled.grey)
+    assert refusal(source, {}).code == OMR_TEMPLATE_UNKNOWN
+    _, [sheet], _ = work(source, {"template_meta": {"layout": described}})
+    assert [question["choice"] for question in sheet["questions"]] == filled.meant
+    assert sheet["identifier"] == filled.identifier
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        "A4",
+        SHEETS[10, 1].model_dump(mode="json"),  # ids that are ours
+        SHEETS[10, 1].model_dump(mode="json") | {"width": 1e9},
+        SHEETS[10, 1].model_dump(mode="json") | {"questions": []},
+        SHEETS[10, 1].model_dump(mode="json") | {"height": 100},  # bubbles beside the page
+    ],
+)
+def test_a_description_that_describes_nothing(tmp_path, layout):
+    source = document(tmp_path / "one.pdf", tidy(1).grey)
+    with pytest.raises(BadInput) as raised:
+        OMR.plan(source, {"template_meta": {"layout": layout}})
+    assert raised.value.code == OMR_TEMPLATE_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"answer": "b"},
+        {"answer": 0},
+        {"answer": 6},
+        {"answer": True},
+        {"number": 11},
+        {"number": 2},
+        {"points": -1},
+    ],
+)
+def test_a_key_that_does_not_fit(tmp_path, first):
+    filled = tidy(1)
+    source = document(tmp_path / "one.pdf", filled.grey)
+    assert refusal(source, {"questions": key(filled, **first)}).code == OMR_ANSWERS_INVALID
+
+
+def test_too_many_pages(tmp_path):
+    tiny = np.full((8, 8), 255, np.uint8)
+    source = document(tmp_path / "pile.tif", *[tiny] * (MAX_PAGES + 1))
+    with pytest.raises(BadInput) as raised:
+        OMR.plan(source, {})
+    assert (raised.value.code, raised.value.detail) == (TOO_MANY_PAGES, {"pages": 501, "limit": MAX_PAGES})

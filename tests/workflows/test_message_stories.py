@@ -1,0 +1,204 @@
+"""The messages workflow alone: what follows which answer. Activities only note what they were asked."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner
+
+from contracts.jobs import JobOutcome, JobRef, JobState
+from contracts.messaging import (
+    Added,
+    Counts,
+    Decided,
+    MessagesInput,
+    Opened,
+    Prepared,
+    Reserved,
+    Stopped,
+    Verdict,
+)
+from tests.workflows.world import Gate, Handle, World, begun, ended, start, worker, written
+from workflows import messages
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+SENDS = ["messages.reserve", "messages.open_group", "messages.add", "messages.commit", "messages.send"]
+REPORTS = ["messages.count", "messages.poll", "jobs.finish"]
+
+
+async def story(env: WorkflowEnvironment) -> Handle:
+    job = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)
+    return await start(env, "messages", MessagesInput(job=job), "messaging")
+
+
+def in_turn(*answers: Any) -> Callable[[Any], Any]:
+    """Each answer once, the last one for ever. An exception is raised."""
+    left: Iterator[Any] = iter(answers)
+    now: list[Any] = []
+
+    def answer(_what: Any) -> Any:
+        now[:] = [next(left, *now[-1:])]
+        if isinstance(now[0], Exception):
+            raise now[0]
+        return now[0]
+
+    return answer
+
+
+def decided(verdict: Verdict) -> Decided:
+    return Decided(verdict=verdict)
+
+
+async def test_from_the_wish_to_the_reports(env: WorkflowEnvironment, world: World) -> None:
+    outcome = await ended(await story(env))
+    assert isinstance(outcome, JobOutcome)
+    assert (outcome.state, outcome.result["delivered"]) == (JobState.DONE, 2)
+    assert world.names() == ["messages.prepare", *SENDS, *REPORTS]
+
+
+async def test_three_groups_one_after_the_other(env: WorkflowEnvironment, world: World) -> None:
+    world.answers["messages.prepare"] = in_turn(Prepared(chunks=3, recipients=25_000))
+    world.answers["messages.reserve"] = in_turn(
+        Reserved(enough=True, sendable=9),
+        Reserved(enough=True, sendable=0),
+        Reserved(enough=True, sendable=9),
+    )
+    assert isinstance(await ended(await story(env)), JobOutcome)
+    assert [ref.chunk for ref in world.asked("messages.reserve")] == [0, 1, 2]
+    assert [ref.chunk for ref in world.asked("messages.send")] == [0, 2]  # nobody is left in the second
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("messages.add", ApplicationError("x", type="AmbiguousAdd", non_retryable=True)),
+        ("messages.add", Added(fenced=True)),
+        ("messages.commit", decided(Verdict.FENCED)),
+        ("messages.send", decided(Verdict.DEAD)),
+    ],
+    ids=["ambiguous", "fenced", "fenced at the commit", "given up by the provider"],
+)
+async def test_what_cannot_be_sent_is_built_anew(
+    env: WorkflowEnvironment, world: World, name: str, answer: Any
+) -> None:
+    world.answers["messages.open_group"] = in_turn(Opened(group_id="G1"), Opened(group_id="G2"))
+    world.answers[name] = in_turn(
+        answer, *([decided(Verdict.GO)] if name != "messages.add" else [Added(accepted=2)])
+    )
+    assert isinstance(await ended(await story(env)), JobOutcome)
+    assert world.names().count("messages.open_group") == 2
+    assert world.asked("messages.send")[-1].group_id == "G2"
+
+
+async def test_a_committed_group_is_sent_and_not_filled(env: WorkflowEnvironment, world: World) -> None:
+    world.answers["messages.open_group"] = in_turn(Opened(group_id="G0", committed=True))
+    assert isinstance(await ended(await story(env)), JobOutcome)
+    assert {"messages.add", "messages.commit"}.isdisjoint(world.names())
+    assert [group.group_id for group in world.asked("messages.send")] == ["G0"]
+
+
+async def test_the_provider_refuses_everybody(env: WorkflowEnvironment, world: World) -> None:
+    world.answers["messages.add"] = in_turn(Added(accepted=0))
+    world.answers["messages.count"] = in_turn(Counts(total=2, refused=2, code="1061"))
+    assert await ended(await story(env)) == "NOT_DELIVERED"
+    assert {"messages.commit", "messages.send"}.isdisjoint(world.names())
+
+
+@pytest.mark.parametrize(
+    ("counts", "end"),
+    [
+        (Counts(total=2, delivered=1, failed=1), "DONE"),
+        (Counts(total=2, unconfirmed=2), "DONE"),
+        (Counts(total=2, failed=1, suppressed=1), "NOT_DELIVERED"),
+        (Counts(total=2, suppressed=2), "NOTHING_TO_SEND"),
+        (Counts(total=2, suppressed=2, code="OPTED_OUT"), "OPTED_OUT"),
+        (Counts(total=1, suppressed=1, code="DUPLICATE_MESSAGE"), "DUPLICATE_MESSAGE"),
+        (Counts(total=1, suppressed=1, code="DAILY_CAP"), "DAILY_CAP"),
+        (Counts(total=2, cancelled=2, code="SEND_CANCELLED"), "SEND_CANCELLED"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_how_a_job_ends(env: WorkflowEnvironment, world: World, counts: Counts, end: str) -> None:
+    world.answers["messages.count"] = in_turn(counts)
+    outcome = await ended(await story(env))
+    assert (outcome if isinstance(outcome, str) else outcome.state) == end
+    assert written(world)[0].result["total"] == counts.total
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "code"),
+    [
+        ("messages.reserve", Reserved(enough=False, stopped=True), "SEND_CANCELLED"),
+        ("messages.commit", decided(Verdict.STOP), "SEND_CANCELLED"),
+        ("messages.send", decided(Verdict.STOP), "SEND_CANCELLED"),
+        ("messages.send", ApplicationError("x", type="KeyError", non_retryable=True), "INTERNAL"),
+    ],
+)
+async def test_what_stops_a_job(
+    env: WorkflowEnvironment, world: World, name: str, answer: Any, code: str
+) -> None:
+    world.answers[name] = in_turn(answer)
+    assert await ended(await story(env)) == code
+    (stop,) = world.asked("messages.stop")
+    assert stop.code == code
+
+
+async def test_the_reason_that_was_found_is_the_jobs(env: WorkflowEnvironment, world: World) -> None:
+    world.answers["messages.commit"] = in_turn(decided(Verdict.STOP))
+    world.answers["messages.stop"] = in_turn(Stopped(sent=0, code="RESERVATION_CANCELLED"))
+    assert await ended(await story(env)) == "RESERVATION_CANCELLED"
+
+
+async def test_stopped_too_late_tells_what_was_sent(env: WorkflowEnvironment, world: World) -> None:
+    world.answers["messages.commit"] = in_turn(decided(Verdict.STOP))
+    world.answers["messages.stop"] = in_turn(Stopped(sent=1, code="SEND_CANCELLED"))
+    outcome = await ended(await story(env))
+    assert isinstance(outcome, JobOutcome) and outcome.state is JobState.DONE
+    assert "messages.poll" in world.names()
+
+
+async def test_a_cancel_while_a_step_fails_over_and_over(env: WorkflowEnvironment, world: World) -> None:
+    world.answers["messages.open_group"] = in_turn(ApplicationError("x", type="ProviderUnavailable"))
+    handle = await story(env)
+    await begun(world, "messages.open_group")
+    await handle.cancel()
+    assert await ended(handle) == "Cancelled"
+    assert [stop.code for stop in world.asked("messages.stop")] == ["CANCELLED"]
+
+
+async def test_a_hint_is_looked_at_soon(
+    env: WorkflowEnvironment, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the next look would come in a month, and the job would expire."""
+    monkeypatch.setattr(messages, "FIRST_POLL", timedelta(days=30))
+    counting = Gate(lambda _what: Counts(total=2, open=2))
+    world.answers["messages.count"] = counting
+    async with worker(env.client, "impatient", world, workflow_runner=UnsandboxedWorkflowRunner()):
+        job = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)
+        handle = await start(env, "messages", MessagesInput(job=job), "impatient")
+        await begun(world, "messages.count")
+        await handle.signal("report")
+        counting.open.set()
+        assert isinstance(await ended(handle), JobOutcome)
+    assert world.names()[-2:] == ["messages.poll", "jobs.finish"]
+
+
+async def test_nobody_ever_reports(
+    env: WorkflowEnvironment, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real limit is three days: `tests/integration/test_messages_night.py` waits for it."""
+    for limit in ("FIRST_POLL", "POLL_AT_MOST"):
+        monkeypatch.setattr(messages, limit, timedelta(days=1))
+    world.answers["messages.poll"] = in_turn(Counts(total=2, open=1, delivered=1))
+    async with worker(env.client, "impatient", world, workflow_runner=UnsandboxedWorkflowRunner()):
+        job = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)
+        handle = await start(env, "messages", MessagesInput(job=job), "impatient")
+        outcome = await ended(handle)
+    assert isinstance(outcome, JobOutcome) and outcome.result["unconfirmed"] == 1
+    assert world.names()[-2:] == ["messages.expire", "jobs.finish"]
+    assert world.names().count("messages.expire") == 1

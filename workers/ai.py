@@ -1,0 +1,77 @@
+"""`python -m workers ai`: everything that opens uploaded files of documents and tables."""
+
+import asyncio
+import shutil
+from datetime import timedelta
+
+from temporalio.worker import Worker
+
+from activities.adopting import adopting
+from activities.ai.calls import Calls
+from activities.ai.rosters import Rosters
+from activities.ai.sandbox import Sandbox
+from activities.ai.source import Sources
+from activities.ai.working import Working
+from activities.video.cache import SourceCache
+from clients import progress, temporal
+from clients.database.engine import create_engine
+from clients.download import Downloads
+from clients.keys import TenantKeys
+from clients.objects import Objects
+from clients.settings import Settings
+from clients.vault import Vault
+from workers.alive import Alive
+from workers.fairness import FairnessOff, require_fairness
+from workers.running import run_workers
+from workflows.catalog import AI, CATALOG
+
+QUEUES = ("ai", "ai-gpu")
+
+
+async def ai(settings: Settings, stop: asyncio.Event) -> None:
+    """Polls the ordinary queue; with AI_PREMIUM also the premium one."""
+    engine = create_engine(settings, "worker-ai")
+    client = await temporal.connect_when_up(settings, engine, stop)
+    try:
+        await require_fairness(client)
+    except FairnessOff as error:
+        raise SystemExit(f"configuration: {error}") from None
+    vault = Vault(settings.payload_keys.get_secret_value())
+    keys = TenantKeys(engine, vault)
+    objects = Objects(settings)
+    scratch = settings.work_dir / "ai"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    working = Working(
+        engine,
+        vault,
+        objects,
+        progress.ProgressBoard(progress.connect(settings)),
+        SourceCache(settings.work_dir / "ai-sources", settings.source_cache_bytes, objects),
+        Sources(objects, Downloads(settings), scratch),
+        Sandbox(scratch),
+        Rosters(engine, keys),
+        scratch,
+    )
+    calls = Calls(engine, vault, keys, objects, scratch)
+    names = [name for name, row in CATALOG.items() if row is AI]
+    workers = [
+        Worker(
+            client,
+            task_queue=queue,
+            activities=[
+                working.plan,
+                working.run_units,
+                working.assemble,
+                calls.call,
+                *adopting(client, names),
+            ],
+            interceptors=[Alive()],
+            max_concurrent_activities=settings.ai_slots,
+            max_heartbeat_throttle_interval=timedelta(seconds=1),
+            graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
+        )
+        for queue in (QUEUES if settings.ai_premium else QUEUES[:1])
+    ]
+    await run_workers(workers, stop)
+    await engine.dispose()

@@ -1,0 +1,144 @@
+"""One AI job: look at the file, work on its units on any worker, assemble, store, tell who asked.
+
+A finished unit is an immutable object, so a retry, another worker or the same file sent again goes on where
+the work stands.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, TimeoutError, TimeoutType
+from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.ai import AiInput, AiPlan, Delivery, PlannedJob, UnitsDone, UnitsInput
+    from contracts.base import Contract
+    from contracts.jobs import JobOutcome
+    from contracts.progress import Progress, ai_progress
+    from workflows import steps
+    from workflows.policies import INFRASTRUCTURE, PROVIDER
+
+UNITS_A_BATCH = 20
+BATCHES_A_RUN = 25  # 500 pages, then continue as new
+HEARTBEAT = timedelta(seconds=15)
+PLAN_TIMEOUT = timedelta(minutes=10)
+BATCH_TIMEOUT = timedelta(hours=1)
+CALL_TIMEOUT = timedelta(hours=1)
+END_WITHIN = timedelta(days=15)
+WAIT_FOR_GPU = timedelta(minutes=5)
+DELIVERY_TIMEOUT = timedelta(seconds=60)
+DELIVER_WITHIN = timedelta(days=1)
+
+
+@workflow.defn(name="ai.job")
+class RunAiJob:
+    def __init__(self) -> None:
+        self._progress = ai_progress("plan", 0)
+
+    @workflow.query
+    def progress(self) -> Progress:
+        return self._progress
+
+    @workflow.run
+    async def run(self, what: AiInput) -> JobOutcome:
+        self._queue = "ai-gpu" if what.tier == "premium" else "ai"
+        try:
+            outcome = await self._work(what)
+        except (ActivityError, asyncio.CancelledError) as error:
+            outcome = steps.outcome_of(steps.code_of(error))
+        standing = await steps.to_the_end(steps.finish(what.job.job_id, outcome))
+        await steps.to_the_end(self._tell(Delivery(job=what.job, outcome=standing)))
+        return steps.close(standing)
+
+    async def _work(self, what: AiInput) -> JobOutcome:
+        plan = what.plan or await self._plan(what)
+        if plan.refusal:
+            return plan.refusal
+        planned = PlannedJob(job=what.job, plan=plan)
+        if not plan.units:
+            steps.stage("running")
+            self._progress = ai_progress("run", 0)
+            return await self._step("ai.call", planned, JobOutcome, CALL_TIMEOUT)
+        await self._run_units(what, plan)
+        steps.stage("assembling")
+        self._progress = ai_progress("assemble", 0)
+        return await self._step("ai.assemble", planned, JobOutcome, BATCH_TIMEOUT)
+
+    async def _plan(self, what: AiInput) -> AiPlan:
+        """On the tier's own queue first; premium without a worker falls back, and the result says so."""
+        steps.stage("validating")
+        if self._queue == "ai-gpu":
+            try:
+                return await self._step("ai.plan", what.job, AiPlan, PLAN_TIMEOUT, WAIT_FOR_GPU)
+            except ActivityError as error:
+                if (
+                    not isinstance(error.cause, TimeoutError)
+                    or error.cause.type != TimeoutType.SCHEDULE_TO_START
+                ):
+                    raise
+            steps.stage("no premium worker", "going on with the ordinary ones")
+            self._queue = "ai"
+            plan = await self._step("ai.plan", what.job, AiPlan, PLAN_TIMEOUT)
+            return plan.model_copy(update={"fallback": True})
+        return await self._step("ai.plan", what.job, AiPlan, PLAN_TIMEOUT)
+
+    async def _run_units(self, what: AiInput, plan: AiPlan) -> None:
+        if plan.fallback:
+            self._queue = "ai"
+        stop = min(plan.units, what.next_unit + UNITS_A_BATCH * BATCHES_A_RUN)
+        done = what.next_unit
+        self._show(done, plan)
+
+        async def batch(first: int) -> None:
+            nonlocal done
+            last = min(first + UNITS_A_BATCH, stop) - 1
+            units = UnitsInput(job=what.job, plan=plan, first=first, last=last)
+            await self._step("ai.run_units", units, UnitsDone, BATCH_TIMEOUT)
+            done += last - first + 1
+            self._show(done, plan)
+
+        firsts = range(what.next_unit, stop, UNITS_A_BATCH)
+        await steps.together([asyncio.create_task(batch(first)) for first in firsts])
+        if stop < plan.units:
+            workflow.continue_as_new(what.model_copy(update={"plan": plan, "next_unit": stop}))
+
+    async def _tell(self, delivery: Delivery) -> None:
+        """The job has ended, whether or not the submitting system can be reached within a day."""
+        try:
+            await workflow.execute_activity(
+                "ai.deliver",
+                delivery,
+                task_queue="ops",
+                start_to_close_timeout=DELIVERY_TIMEOUT,
+                schedule_to_close_timeout=DELIVER_WITHIN,
+                retry_policy=PROVIDER,
+            )
+        except ActivityError:
+            workflow.logger.warning("the result could not be delivered; it can be read over the API")
+
+    def _show(self, done: int, plan: AiPlan) -> None:
+        self._progress = ai_progress("run", done / plan.units)
+        steps.stage("running", f"{done} of {plan.units} units")
+
+    async def _step(
+        self,
+        name: str,
+        what: Contract,
+        result: type[Any],
+        timeout: timedelta,
+        start_within: timedelta | None = None,
+    ) -> Any:
+        return await workflow.execute_activity(
+            name,
+            what,
+            task_queue=self._queue,
+            result_type=result,
+            schedule_to_start_timeout=start_within,
+            start_to_close_timeout=timeout,
+            schedule_to_close_timeout=END_WITHIN,
+            heartbeat_timeout=HEARTBEAT,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            retry_policy=INFRASTRUCTURE,
+        )
