@@ -3,7 +3,7 @@
 300 texts each, counted by the simulator's own ledger, with the same seeded faults on every request that
 changes something: 5 % are carried out and their connection reset, 2 % carried out and answered 503, 2 %
 answered 503 before anything is done. Ours makes three such requests a text, the others one. The workers of
-ours and of Celery are killed (`kill -9`) four times on the way; the naive loop is not: it would lose the rest.
+ours and of Celery are killed (`kill -9`) four times on the way; the naive loop, which keeps nothing, is not.
 
 `ratio` is ours ÷ the best of the others, in texts that went wrong; 0 is the goal.
 """

@@ -79,6 +79,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         ],
         interceptors=[Alive()],
         max_concurrent_activities=SLOTS,
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
     )
     await ensure_schedule(client)

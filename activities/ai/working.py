@@ -6,6 +6,7 @@ same file asked for again is found finished.
 
 import hashlib
 import json
+import logging
 import mimetypes
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,16 +28,20 @@ from activities.ai.task import BadInput
 from activities.threads import in_thread
 from activities.video.cache import SourceCache
 from clients.database import jobs
-from clients.objects import Objects
+from clients.objects import ObjectMissing, Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
 from contracts.ai import AiPlan, PlannedJob, UnitsDone, UnitsInput
+from contracts.errors import TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.progress import ai_progress
 from contracts.video import SourceRef
 
+log = logging.getLogger(__name__)
+
 PLAN = "plan.json"
 ROSTER = "excel_parsing"
+DEATHS = (TASK_OUT_OF_MEMORY, TASK_TIMED_OUT, TASK_CRASHED)
 
 
 @dataclass(frozen=True)
@@ -110,12 +115,12 @@ class Working:
         """Compute the units of a range that nobody has computed before."""
         work = await self._work(what.plan)
         wanted = work.units[what.first : what.last + 1]
-        finished = await in_thread(self._finished, what.plan.prefix)
+        finished = await in_thread(self._finished, what.plan.prefix, what.job)
         missing = [unit for unit in wanted if unit not in finished]
         if missing:
             async with self._opened(work.source, work.suffix) as file, self._sandbox.open(work.task) as child:
                 for unit in missing:
-                    await self._run_unit(what.plan.prefix, work, child, file, unit)
+                    await self._run_unit(what, work, child, file, unit)
                     finished.add(unit)
                     shown = ai_progress("run", len(finished) / len(work.units))
                     await self._board.show_job(what.job.tenant_id or 0, what.job.job_id, shown)
@@ -129,7 +134,7 @@ class Working:
         with TemporaryDirectory(dir=self._scratch) as folder:
             units, out = Path(folder, "units"), Path(folder, "out")
             out.mkdir()
-            results = await in_thread(self._fetch, what.plan.prefix, work.units, units)
+            results = await in_thread(self._fetch, what, work.units, units)
             bad = {unit: result["error"] for unit, result in results if "error" in result}
             good = [(unit, result) for unit, result in results if "error" not in result]
             if not good:
@@ -159,18 +164,30 @@ class Working:
             result["fallback"] = "ai"
         return JobOutcome(state=JobState.REVIEW_REQUIRED if review else JobState.DONE, result=result)
 
-    async def _run_unit(self, prefix: str, work: Work, child: Child, file: Path, unit: str) -> None:
-        """A unit that cannot be read is a result too: it must not take the other 999 pages along."""
-        with TemporaryDirectory(dir=self._scratch) as folder:
-            out = Path(folder)
-            try:
-                result = await child.run(file, unit, work.parameters, out)
-            except BadInput as error:
-                result = {"error": {"code": error.code, "detail": error.detail}}
-            for path in sorted(out.iterdir()):
-                await in_thread(self._put, f"{prefix}units/{unit}/{path.name}", path)
-            # Last: this object says that the unit is finished.
-            await in_thread(self._put, f"{prefix}units/{unit}.json", _json(result))
+    async def _run_unit(self, what: UnitsInput, work: Work, child: Child, file: Path, unit: str) -> None:
+        """A unit that cannot be read is a result too: it must not take the other 999 pages along.
+
+        One that its child did not survive gets a second child. If that dies as well, the failure is this
+        job's alone: the reason may have been the machine's, and the same file sent again is tried again.
+        """
+        units, result = f"{what.plan.prefix}units/", None
+        for last_try in (False, True):
+            with TemporaryDirectory(dir=self._scratch) as folder:
+                out = Path(folder)
+                try:
+                    result = await child.run(file, unit, work.parameters, out)
+                except BadInput as error:
+                    if error.code in DEATHS and not last_try:
+                        log.warning("unit %s of job %s: %s, once more", unit, what.job.job_id, error.code)
+                        continue
+                    result = {"error": {"code": error.code, "detail": error.detail}}
+                    if error.code in DEATHS:
+                        units = _failures(what.plan.prefix, what.job)
+                for path in sorted(out.iterdir()):
+                    await in_thread(self._put, f"{units}{unit}/{path.name}", path)
+            break
+        # Last: this object says that the unit is finished.
+        await in_thread(self._put, f"{units}{unit}.json", _json(result))
 
     @asynccontextmanager
     async def _opened(self, source: SourceRef, suffix: str) -> AsyncIterator[Path]:
@@ -198,19 +215,35 @@ class Working:
         kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
         self._objects.put(key, data, kind)
 
-    def _finished(self, prefix: str) -> set[str]:
-        names = (key.removeprefix(f"{prefix}units/") for key, _ in self._objects.list(f"{prefix}units/"))
-        return {name.removesuffix(".json") for name in names if name.endswith(".json") and "/" not in name}
+    def _finished(self, prefix: str, job: JobRef) -> set[str]:
+        found = set()
+        for folder in (f"{prefix}units/", _failures(prefix, job)):
+            names = (key.removeprefix(folder) for key, _ in self._objects.list(folder))
+            found |= {name.removesuffix(".json") for name in names if "/" not in name}
+        return found
 
-    def _fetch(self, prefix: str, units: Sequence[str], folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    def _fetch(
+        self, what: PlannedJob, names: Sequence[str], folder: Path
+    ) -> list[tuple[str, dict[str, Any]]]:
         """Results in the order of the units; their own files below `folder`."""
-        for key, _ in self._objects.list(f"{prefix}units/"):
-            unit, _, name = key.removeprefix(f"{prefix}units/").partition("/")
+        prefix = f"{what.plan.prefix}units/"
+        for key, _ in self._objects.list(prefix):
+            unit, _, name = key.removeprefix(prefix).partition("/")
             if name:
                 path = folder / unit / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(self._objects.get(key))
-        return [(unit, json.loads(self._objects.get(f"{prefix}units/{unit}.json"))) for unit in units]
+        return [(name, json.loads(self._result(what, name))) for name in names]
+
+    def _result(self, what: PlannedJob, unit: str) -> bytes:
+        try:
+            return self._objects.get(f"{what.plan.prefix}units/{unit}.json")
+        except ObjectMissing:
+            return self._objects.get(f"{_failures(what.plan.prefix, what.job)}{unit}.json")
+
+
+def _failures(prefix: str, job: JobRef) -> str:
+    return f"{prefix}failures/{job.job_id}/"
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

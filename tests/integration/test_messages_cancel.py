@@ -1,12 +1,15 @@
 """A cancel, at every moment: what it proves, who gets the credit back, and what comes too late."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
+from activities.messaging.sending import Sending
 from clients.database import messages
-from contracts.messaging import Draft
+from clients.solapi import Solapi
+from contracts.messaging import Draft, GroupRef, Verdict
 from devstack.app import App
 from intake.reconcile import Reconciler
 from tests.lab import eventually
@@ -179,6 +182,41 @@ async def test_cancelled_while_nobody_knows_whether_it_is_sent(workers: App, mai
     mail.simulator.clear_faults()
     assert (await mail.ended(wish.job_id)).state == "DONE"
     await mail.delivered_once(wish.job_id, tenant, wanted, PEOPLE * 20)
+
+
+async def test_a_cancel_and_a_commit_at_once_agree(mail: Mail) -> None:
+    """What the API tells at once ("nothing was sent, and nothing will be") holds for whoever commits."""
+    solapi = Solapi(mail.lab.settings, no_turn)
+    sending = Sending(mail.lab.engine, mail.keys, solapi, lambda: datetime.now(UTC))
+
+    async def cancel(job: UUID, tenant: int) -> str:
+        async with mail.lab.engine.begin() as connection:
+            return await messages.request_cancel(connection, job, tenant)
+
+    seen = set()
+    for number in range(20):
+        tenant = await mail.account()
+        wish = request(tenant, draft(), phones(1))
+        await mail.submitter.accept([wish])
+        group = GroupRef(job_id=wish.job_id, tenant_id=tenant, chunk=0, group_id=f"G{tenant}")
+        async with mail.lab.engine.begin() as connection:
+            await messages.lock_job(connection, wish.job_id, tenant)
+            await messages.mark_prepared(connection, wish.job_id, chunks=1, recipients=1)
+            await messages.replace_group(connection, group, group.group_id)
+            for old, new in (("OPEN", "ADDING"), ("ADDING", "ADDED")):
+                await messages.move(connection, group, group.group_id, old, new)
+        if number == 0:  # one after the other, whatever the races below do
+            seen.add((await cancel(wish.job_id, tenant), (await sending.commit(group)).verdict))
+            continue
+        decided, proven = await asyncio.gather(sending.commit(group), cancel(wish.job_id, tenant))
+        seen.add((proven, decided.verdict))
+    assert ("CANCELLED", Verdict.STOP) in seen
+    assert seen <= {("CANCELLED", Verdict.STOP), ("UNKNOWN", Verdict.GO)}
+    await solapi.aclose()
+
+
+async def no_turn() -> None:
+    return None
 
 
 NOW = timedelta(0)

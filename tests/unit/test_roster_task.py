@@ -170,6 +170,16 @@ def test_labels_merged_over_two_rows(tmp_path: Path) -> None:
     assert not found.problems
 
 
+def test_the_second_row_of_a_header_is_no_student(tmp_path: Path) -> None:
+    def merge(made: Any) -> None:
+        sheet = made.get_worksheet_by_name("1반")
+        for area, label in (("A1:A2", "이름"), ("B1:B2", "학부모 연락처"), ("C1:D1", "성적")):
+            sheet.merge_range(area, label)
+
+    found = read(book(tmp_path, [[], ["", "", "국어", "수학"], ["김철수", 1012345678, 90, 80]], edit=merge))
+    assert [row.values["name"] for row in found.rows] == ["김철수"] and not found.problems
+
+
 def test_every_problem_with_its_place_and_value(tmp_path: Path) -> None:
     rows = [HEADER, KIM, ["", "010-2345-6789"], ["박민준", "", "02-123-4567"], ["최서윤", "010-12-34"], LEE]
     found = read(book(tmp_path, rows))

@@ -14,7 +14,6 @@ Value = str | int | float | date | None
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for one, by OWASP's list
 _NOT_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
-_LONGEST = 32_767  # characters in a cell of Excel
 
 
 class Book:
@@ -55,12 +54,12 @@ class Table:
         self._row = 0
 
     def write(self, values: Sequence[Value], style: Format | None = None) -> None:
-        """The next row."""
+        """The next row. A text beyond Excel's 32,767 characters is cut (by xlsxwriter)."""
         for column, value in enumerate(values):
             if value is None or value == "":
                 continue
             if isinstance(value, str):
-                text = _NOT_XML.sub("", value)[:_LONGEST]
+                text = _NOT_XML.sub("", value)
                 looks = self._quoted if style is None and text.startswith(_FORMULA) else style
                 self._sheet.write_string(self._row, column, text, looks)
             elif isinstance(value, date):

@@ -117,10 +117,7 @@ def find_header(rows: Sequence[Sequence[str]]) -> Header | None:
     for number in range(min(len(rows), HEADER_WITHIN)):
         header = _match(rows, number)
         if not header.missing:
-            # Labels merged over two rows: the data begin below the last of them.
-            while number + 1 < len(rows) and _match(rows, number + 1).columns == header.columns:
-                number += 1
-            return Header(number, header.columns, header.ignored)
+            return header
         if len(header.columns) >= 2 and (best is None or len(header.columns) > len(best.columns)):
             best = header
     return best

@@ -115,7 +115,7 @@ async def commit(
                 raise Interfered
             ids = ids + added
         if chunk.changed:
-            await academy.update_students(connection, tenant_id, job_id, chunk.changed)
+            await academy.update_students(connection, job_id, chunk.changed)
         if lecture_id is not None and ids:
             found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, ids)
     return found
