@@ -6,6 +6,8 @@ from functools import cache
 from activities.ai.task import Task
 
 TASKS = {
+    "ocr": "activities.ai.ocr.task:OCR",
+    "question_segmentation": "activities.ai.segmentation.task:SEGMENTATION",
     "omr_grading": "activities.ai.omr.task:OMR",
     "excel_parsing": "activities.ai.roster.task:ROSTER",
 }

@@ -16,7 +16,9 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
+from contracts.ai import AiInput
 from contracts.jobs import JobRef
+from contracts.messaging import MessagesInput
 from contracts.video import DeleteInput, EraseInput, hls_root
 from tests.workflows.world import World, encode_input, retired, start
 
@@ -49,10 +51,14 @@ def seconds(duration: Duration) -> str:
 async def test_fingerprints(env: WorkflowEnvironment, world: World) -> None:
     world.units, world.replaced = 2, "tenants/7/video/hls/42/old-1/"
     delete = DeleteInput(job_id=uuid4(), tenant_id=7, video_id=42, file_key="")
+    message = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)
+    document = JobRef(job_id=uuid4(), job_type="ai.ocr", tenant_id=7)
     stories: list[tuple[str, Any, str]] = [
         ("video.encode", encode_input(), "video-light"),
         ("video.delete", delete, "video-light"),
         ("video.retire", EraseInput(prefix=hls_root(7, 42), after=900), "video-light"),
+        ("messages", MessagesInput(job=message), "messaging"),
+        ("ai.job", AiInput(job=document, tier="premium"), "ops"),
         ("job.run", JobRef(job_id=uuid4(), job_type="messaging.send", tenant_id=7), "ops"),
     ]
     lines: list[str] = []

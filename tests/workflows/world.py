@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from clients.temporal import SEARCH_ATTRIBUTES
+from contracts.ai import AiPlan, PlannedJob, UnitsDone, UnitsInput
 from contracts.base import Contract
 from contracts.jobs import FinishInput, JobOutcome, JobRef, JobState
 from contracts.messaging import (
@@ -52,6 +53,7 @@ from contracts.video import (
 )
 from devstack import programs
 from tests.lab import eventually
+from workflows.ai import RunAiJob
 from workflows.delete import DeleteVideo
 from workflows.encode import EncodeVideo
 from workflows.generic import RunJob
@@ -59,9 +61,9 @@ from workflows.messages import SendMessages
 from workflows.reconcile import Reconcile
 from workflows.retire import RetireVersion
 
-WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, Reconcile, SendMessages]
+WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, RunAiJob, Reconcile, SendMessages]
 DONE = JobOutcome(state=JobState.DONE)
-QUEUES = ("video-light", "video-encode", "ops", "messaging")
+QUEUES = ("video-light", "video-encode", "ops", "messaging", "ai-gpu")
 INPUTS: dict[str, type[Contract]] = {
     "video.begin": BeginEncode,
     "video.probe": ProbeInput,
@@ -72,6 +74,10 @@ INPUTS: dict[str, type[Contract]] = {
     "video.mark_deleted": VideoRef,
     "jobs.finish": FinishInput,
     "messaging.send": JobRef,
+    "ai.plan": JobRef,
+    "ai.run_units": UnitsInput,
+    "ai.assemble": PlannedJob,
+    "ai.call": PlannedJob,
     "messages.prepare": JobRef,
     "messages.reserve": ChunkRef,
     "messages.open_group": ChunkRef,
@@ -83,8 +89,8 @@ INPUTS: dict[str, type[Contract]] = {
     "messages.count": MessageJobRef,
     "messages.expire": MessageJobRef,
 }
-# Messages are named by their activity: several take the same reference.
-MESSAGES: dict[str, Contract] = {
+# By name, because several activities take the same reference.
+ANSWERS: dict[str, Contract] = {
     "messages.prepare": Prepared(chunks=1, recipients=2),
     "messages.reserve": Reserved(enough=True, sendable=2),
     "messages.open_group": Opened(group_id="G1"),
@@ -94,6 +100,10 @@ MESSAGES: dict[str, Contract] = {
     "messages.count": Counts(total=2, open=2),
     "messages.poll": Counts(total=2, delivered=2),
     "messages.expire": Counts(total=2, delivered=1, unconfirmed=1),
+    "ai.plan": AiPlan(units=30, prefix="tenants/7/ai/work/x/"),
+    "ai.run_units": UnitsDone(computed=1, found=0),
+    "ai.assemble": DONE,
+    "ai.call": DONE,
 }
 
 
@@ -142,8 +152,8 @@ class World:
         if name in INPUTS:
             what = activity.payload_converter().from_payload(args[0].payload, INPUTS[name])
         self.calls.append((name, what))
-        if name in MESSAGES and name not in self.answers:
-            return MESSAGES[name]
+        if name in ANSWERS and name not in self.answers:
+            return ANSWERS[name]
         answer = self.answers.get(name, self.usual)(what)
         return await answer if isawaitable(answer) else answer
 

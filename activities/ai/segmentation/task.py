@@ -1,0 +1,89 @@
+"""The task `question_segmentation`: each question of an exam as a picture of its own.
+
+Its files: `questions.json` (number, page, box in pixels of the upright page at 300 dpi, text) and a PNG for
+each. A text that several questions share (`[1~3]`) is an entry with two numbers.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from activities.ai.ocr import engine
+from activities.ai.ocr.order import reading_order
+from activities.ai.ocr.task import DPI, OCR
+from activities.ai.pages import load
+from activities.ai.segmentation.questions import Seen, find, gaps
+from activities.ai.task import Assembled, BadInput
+from contracts.errors import QUESTIONS_NOT_FOUND
+
+QUESTIONS = "questions.json"
+
+
+class Segmentation:
+    name = "question_segmentation"
+    version = 1
+    limits = OCR.limits
+
+    def fingerprint(self) -> str:
+        return engine.fingerprint()
+
+    def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
+        return OCR.plan(source, parameters)
+
+    def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
+        index = int(unit.removeprefix("page-")) - 1
+        page, turned, quads = engine.upright(load(source, index, dpi=DPI))
+        lines = [engine.read(page, quad) for quad in quads]
+        order = reading_order([line.box for line in lines], page.shape[1])
+        questions = find([Seen(lines[each].text, lines[each].box) for each in order], page.shape[1])
+        found = []
+        for place, question in enumerate(questions, 1):
+            left, top, right, bottom = question.box
+            left, top = max(left, 0), max(top, 0)
+            right, bottom = min(right, page.shape[1]), min(bottom, page.shape[0])
+            name = f"question-{place:03}.png"
+            (out / name).write_bytes(cv2.imencode(".png", page[top:bottom, left:right])[1].tobytes())
+            found.append(
+                {
+                    "numbers": question.numbers,
+                    "box": (left, top, right, bottom),
+                    "column": question.column,
+                    "text": question.text,
+                    "crop": name,
+                }
+            )
+        return {"turned": turned, "width": page.shape[1], "height": page.shape[0], "questions": found}
+
+    def assemble(
+        self,
+        source: Path,
+        results: Sequence[tuple[str, dict[str, Any]]],
+        parameters: Mapping[str, Any],
+        units: Path,
+        out: Path,
+    ) -> Assembled:
+        questions, crops = [], []
+        for unit, result in results:
+            for question in result["questions"]:
+                crops.append(f"{unit}-{question['crop']}")
+                shutil.copyfile(units / unit / question["crop"], out / crops[-1])
+                questions.append(question | {"page": unit, "crop": crops[-1]})
+        if not questions:
+            raise BadInput(QUESTIONS_NOT_FOUND)
+        (out / QUESTIONS).write_text(json.dumps({"questions": questions}, ensure_ascii=False))
+        # A question that goes on in the next column has two parts of one number.
+        numbers = [tuple(question["numbers"]) for question in questions]
+        missing = gaps(numbers)
+        review = (
+            [f"question numbers missing or out of order: {', '.join(map(str, missing))}"] if missing else []
+        )
+        review += [f"{unit}: no question was found" for unit, result in results if not result["questions"]]
+        summary = {"pages": len(results), "questions": len({each for each in numbers if len(each) == 1})}
+        return Assembled(summary, (QUESTIONS, *crops), tuple(review))
+
+
+SEGMENTATION = Segmentation()

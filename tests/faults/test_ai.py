@@ -1,0 +1,107 @@
+"""An OCR job whose worker is killed, and one that is cancelled: finished pages are finished."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from PIL import Image
+
+from devstack.app import App, running
+from tests.integration.test_ai import Desk
+from tests.integration.test_ocr import PAGE
+from tests.lab import Lab, eventually
+
+PAGES = 6
+
+
+@pytest.fixture
+def booklet(tmp_path: Path) -> Path:
+    """Several small pages in one TIFF."""
+    page = Image.open(PAGE).convert("L")
+    pages = [page.crop((0, 380 + 10 * n, 1240, 900 + 10 * n)) for n in range(PAGES)]
+    file = tmp_path / "booklet.tif"
+    pages[0].save(file, save_all=True, append_images=pages[1:], dpi=(300, 300))
+    return file
+
+
+def units(lab: Lab, tenant: int) -> dict[str, Any]:
+    """Finished pages and when they were written."""
+    found = lab.producer.s3.list_objects_v2(
+        Bucket=lab.settings.r2_bucket, Prefix=f"tenants/{tenant}/ai/work/"
+    )
+    return {
+        each["Key"]: each["LastModified"]
+        for each in found.get("Contents", [])
+        if "/units/" in each["Key"] and each["Key"].endswith(".json")
+    }
+
+
+def children(app: App) -> list[psutil.Process]:
+    worker = psutil.Process(app.processes["ai"].pid)
+    return [each for each in worker.children(recursive=True) if "activities.ai.child" in each.cmdline()]
+
+
+async def begun(lab: Lab, tenant: int, count: int) -> dict[str, Any]:
+    async def look() -> dict[str, Any]:
+        done = await asyncio.to_thread(units, lab, tenant)
+        return done if len(done) >= count else {}
+
+    return await eventually(look, 90, f"{count} pages")
+
+
+async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: Path, tmp_path: Path) -> None:
+    lab, tenant = own_lab, 7
+    async with running(lab.stack, "api", "bridge", "ai", "ops") as app:
+        desk = Desk(lab, None, tmp_path)  # type: ignore[arg-type]
+        key = desk.upload(tenant, "booklet.tif", booklet.read_bytes())
+        job_id = desk.send(tenant, "ocr", {"file_key": key})
+        finished = await begun(lab, tenant, 2)
+        assert len(finished) < PAGES
+        orphans = children(app)
+        os.kill(app.processes["ai"].pid, signal.SIGKILL)
+        finished = await asyncio.to_thread(units, lab, tenant)
+
+        async def gone() -> bool:
+            return not any(each.is_running() for each in orphans)
+
+        await eventually(gone, 5, "the child died with its worker")
+        await asyncio.to_thread(app.restart, "ai")
+        job = await desk.ended(tenant, job_id)
+        # Again the same file: all of it is found.
+        again = await desk.ended(tenant, desk.send(tenant, "ocr", {"file_key": key}))
+    assert job.result["summary"]["pages"] == PAGES, job.result
+    assert again.result["summary"]["pages"] == PAGES
+    written = await asyncio.to_thread(units, lab, tenant)
+    assert len(written) == PAGES
+    assert finished.items() <= written.items(), "a finished page was computed again"
+
+
+async def test_cancel_stops_within_two_seconds_and_keeps_finished_pages(
+    own_lab: Lab, booklet: Path, tmp_path: Path
+) -> None:
+    lab, tenant = own_lab, 7
+    async with running(lab.stack, "bridge", "ai", "ops") as app:
+        desk = Desk(lab, None, tmp_path)  # type: ignore[arg-type]
+        key = desk.upload(tenant, "booklet.tif", booklet.read_bytes())
+        job_id = desk.send(tenant, "ocr", {"file_key": key})
+        await begun(lab, tenant, 1)
+        (job,) = await lab.jobs(tenant)
+        asked = time.monotonic()
+        await lab.temporal.get_workflow_handle(job.workflow_id).cancel()
+
+        async def no_child() -> bool:
+            return not children(app)
+
+        await eventually(no_child, 20, "the child is gone")
+        took = time.monotonic() - asked
+        ended = await desk.ended(tenant, job_id)
+        kept = await asyncio.to_thread(units, lab, tenant)
+    # Seconds of a machine that has a core for us: other tests may use all of them.
+    assert took < 2 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert ended.state == "CANCELLED"
+    assert 1 <= len(kept) < PAGES
