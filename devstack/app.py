@@ -12,7 +12,7 @@ from devstack.processes import Processes
 from devstack.stack import Stack
 from workers.running import READY
 
-EVERYTHING = ("api", "bridge", "video", "messaging", "ops")
+EVERYTHING = ("api", "bridge", "video", "messaging", "ai", "ops")
 STOP_SECONDS = 30.0  # a worker lets its activities end first
 
 

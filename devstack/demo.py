@@ -19,7 +19,7 @@ from api.auth import create_key
 from clients.database.engine import create_engine
 from clients.database.models import Job, Tenant
 from clients.settings import Settings
-from devstack import demo_messages, programs
+from devstack import demo_ai, demo_messages, programs
 from devstack.app import EVERYTHING, App
 from devstack.ports import LOOPBACK
 from devstack.processes import StackError
@@ -28,6 +28,7 @@ from devstack.stack import ROOT, Stack
 
 FOLDER = ROOT / ".data" / "demo"
 SAMPLE = ROOT / "samples" / "big-buck-bunny.mp4"
+PAGE = ROOT / "samples" / "exam-page.png"
 TENANT, VIDEO = 1, 42
 POLL = 0.25
 ACCEPTED_WITHIN = 30.0
@@ -67,6 +68,8 @@ def _show(stack: Stack, source: Path, began: float) -> None:
         _report(stack, settings, client, answer, took)
         _messages(settings, producer, client, app)
         console.print(f"[bold]{'phones':<17}[/bold]{settings.solapi_base_url}", highlight=False)
+        jobs = demo_ai.send(producer, settings, TENANT, FOLDER, PAGE)
+        demo_ai.report(settings, demo_ai.watch(client, app, jobs, console), FOLDER, console)
         if sys.stdin.isatty():
             console.input("Enter stops the stack …")
 

@@ -82,3 +82,18 @@ def message_body(tenant_id: int, to: str, text: str, **more: Any) -> dict[str, A
         "created_at": datetime.now(UTC).isoformat(),
         "message_mode": "sms",
     } | more
+
+
+def ai_body(tenant_id: int, job_id: str, job_type: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The producer's message of an AI job."""
+    return {
+        "job_id": job_id,
+        "job_type": job_type,
+        "tier": "basic",
+        "payload": payload,
+        "tenant_id": str(tenant_id),
+        "source_domain": "demo",
+        "source_id": None,
+        "created_at": datetime.now(UTC).isoformat(),
+        "attempt": 1,
+    }

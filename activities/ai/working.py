@@ -170,7 +170,8 @@ class Working:
         One that its child did not survive gets a second child. If that dies as well, the failure is this
         job's alone: the reason may have been the machine's, and the same file sent again is tried again.
         """
-        units, result = f"{what.plan.prefix}units/", None
+        units = f"{what.plan.prefix}units/"
+        result: dict[str, Any] = {}
         for last_try in (False, True):
             with TemporaryDirectory(dir=self._scratch) as folder:
                 out = Path(folder)
