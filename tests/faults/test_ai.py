@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,12 @@ def units(lab: Lab, tenant: int) -> dict[str, Any]:
 
 
 def children(app: App) -> list[psutil.Process]:
-    worker = psutil.Process(app.processes["ai"].pid)
-    return [each for each in worker.children(recursive=True) if "activities.ai.child" in each.cmdline()]
+    found = []
+    for each in psutil.Process(app.processes["ai"].pid).children(recursive=True):
+        with suppress(psutil.Error):  # just ended
+            if "activities.ai.child" in each.cmdline():
+                found.append(each)
+    return found
 
 
 async def begun(lab: Lab, tenant: int, count: int) -> dict[str, Any]:

@@ -79,7 +79,7 @@ async def office(stack: Stack, app: App) -> AsyncIterator[Office]:
 
 async def test_a_notice_over_the_api(office: Office) -> None:
     await office.top_up("1000", "notice")
-    job_id = await office.send("내일은 휴원입니다.", "010-2000-0001", "010 2000 0002", "01040401003")
+    job_id = await office.send("내일은 휴원입니다.", "010-9100-0001", "010 9100 0002", "01040401003")
     ended = await office.ended(job_id)
     assert ended["recipients"] == {"DELIVERED": 2, "FAILED": 1}
     assert ended["reasons"] == {"3042": 1}
@@ -95,13 +95,13 @@ async def test_a_notice_over_the_api(office: Office) -> None:
 
 async def test_the_same_idempotency_key_sends_once(office: Office) -> None:
     await office.top_up("1000", "once")
-    body = {"draft": {"text": "한 번만"}, "recipients": [{"id": "1", "to": "01020000011"}]}
+    body = {"draft": {"text": "한 번만"}, "recipients": [{"id": "1", "to": "01091000011"}]}
     headers = {"Idempotency-Key": "once"}
     answers = await asyncio.gather(*(office.ask("POST", "/messages/", body, **headers) for _ in range(5)))
     (job_id,) = {answer.json()["job_id"] for answer in answers}
     await office.ended(job_id)
-    assert [each["to"] for each in office.simulator.ledger() if each["to"] == "01020000011"] == [
-        "01020000011"
+    assert [each["to"] for each in office.simulator.ledger() if each["to"] == "01091000011"] == [
+        "01091000011"
     ]
     other = body | {"draft": {"text": "다른 글"}}
     answer = await office.ask("POST", "/messages/", other, **headers)
@@ -120,24 +120,24 @@ async def test_the_same_idempotency_key_sends_once(office: Office) -> None:
     ids=["nobody", "another tenant's list", "a list anywhere", "another tenant's image", "no text"],
 )
 async def test_what_cannot_be_asked_for(office: Office, change: dict[str, Any]) -> None:
-    body = {"draft": {"text": "x"}, "recipients": [{"id": "1", "to": "01020000021"}]} | change
+    body = {"draft": {"text": "x"}, "recipients": [{"id": "1", "to": "01091000021"}]} | change
     answer = await office.ask("POST", "/messages/", body)
     assert answer.status_code == 422
-    assert "01020000021" not in answer.text
+    assert "01091000021" not in answer.text
 
 
 async def test_a_bad_text_is_refused_with_its_place(office: Office) -> None:
-    ended = await office.ended(await office.send("좋은 하루 😀", "01020000031"))
+    ended = await office.ended(await office.send("좋은 하루 😀", "01091000031"))
     assert ended["status"] == "REJECTED_BAD_INPUT"
     (problem,) = ended["result"]["problems"]
     assert (problem["code"], problem["position"]) == ("TEXT_NOT_ENCODABLE", 7)
-    assert not [each for each in office.simulator.ledger() if each["to"] == "01020000031"]
+    assert not [each for each in office.simulator.ledger() if each["to"] == "01091000031"]
 
 
 async def test_a_job_waits_for_credit_and_can_be_cancelled_or_paid(office: Office) -> None:
     balance = (await office.top_up("1", "look")).json()["credit_balance"]
     dear = 1 + int(float(balance) // 50)
-    phones = [f"0103{n:07}" for n in range(dear)]
+    phones = [f"0109{n:07}" for n in range(dear)]
     cancelled = await office.send("가" * 100, *phones)
     paid = await office.send("나" * 100, *phones)
 
@@ -167,9 +167,9 @@ async def test_only_operators_touch_accounts(office: Office) -> None:
 async def test_a_cancelled_reservation_is_not_announced(office: Office) -> None:
     await office.top_up("1000", "reservation")
     assert (await office.ask("POST", "/reservations/77/cancel/")).status_code == 202
-    ended = await office.ended(await office.send("상담 예약 안내", "01020000041", reservation_id=77))
+    ended = await office.ended(await office.send("상담 예약 안내", "01091000041", reservation_id=77))
     assert (ended["status"], ended["error_code"]) == ("CANCELLED", "RESERVATION_CANCELLED")
-    assert not [each for each in office.simulator.ledger() if each["to"] == "01020000041"]
+    assert not [each for each in office.simulator.ledger() if each["to"] == "01091000041"]
 
 
 async def test_the_webhook_is_a_hint_and_needs_its_token(office: Office) -> None:
@@ -215,11 +215,11 @@ async def test_an_opted_out_phone_gets_no_advertising(office: Office) -> None:
     path = f"/api/v1/tenants/{office.tenant}/messaging-account/"
     assert (await office.http.put(path, json=account, headers=office.operator)).status_code == 200
     await office.top_up("1000", "advertising")
-    assert (await office.ask("POST", "/opt-outs/", {"phone": "010-2000-0051"})).status_code == 201
+    assert (await office.ask("POST", "/opt-outs/", {"phone": "010-9100-0051"})).status_code == 201
     assert (await office.ask("POST", "/opt-outs/", {"phone": "02-123"})).status_code == 422
-    job_id = await office.send("겨울 특강", "01020000051", "01020000052", advertising=True)
+    job_id = await office.send("겨울 특강", "01091000051", "01091000052", advertising=True)
     ended = await office.ended(job_id)
     assert ended["recipients"] == {"SUPPRESSED": 1, "DELIVERED": 1}
-    (told,) = [each for each in office.simulator.ledger() if each["to"] in ("01020000051", "01020000052")]
+    (told,) = [each for each in office.simulator.ledger() if each["to"] in ("01091000051", "01091000052")]
     assert told["text"].startswith("(광고)가나다학원")
     assert told["text"].endswith("0801234567")

@@ -212,6 +212,7 @@ async def test_a_destroyed_key_ends_reading_and_writing(lab: Lab) -> None:
 async def test_jobs_of_a_destroyed_tenant_end(lab: Lab) -> None:
     """Neither the bridge nor the reconciler goes on trying what can never start."""
     vault = Vault(lab.settings.payload_keys.get_secret_value())
+    lab.dead_letters("messaging")  # of other tests
     queued, accepted = fresh_id(), fresh_id()
     for tenant in (queued, accepted):
         await TenantKeys(lab.engine, vault).destroy(tenant)

@@ -191,7 +191,7 @@ async def test_two_siblings_with_one_phone(workers: App, mail: Mail) -> None:
 async def test_no_trace_of_a_person_anywhere(workers: App, mail: Mail) -> None:
     """By SMS, by Alimtalk, refused, failing, and through every error of the provider."""
     tenant = await mail.account()
-    phone, dead, name, secret = "01077351926", "01040401926", "남궁카나리아", "비밀스러운안내문구"
+    phone, dead, name, secret = "01077351926", "01040401926", "독고종달새", "비밀스러운안내문구"
     values = VARIABLES | {"이름": name}
     jobs = [
         await mail.send(tenant, [person(phone, 이름=name)], draft(f"#{{이름}} {secret}")),
