@@ -15,10 +15,16 @@ from clients.settings import Settings
 MAX_REDIRECTS = 3
 TIMEOUT = httpx.Timeout(10, connect=5)
 WITHIN = 300.0  # seconds for the whole file
+EXPIRED = (401, 403, 404, 410)  # stores answer 403 to a link whose time is over
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 class DownloadRefused(Exception):
     """A link that is not followed: another host, an inner address, too many redirects. Holds no address."""
+
+
+class DownloadGone(DownloadRefused):
+    """The host gives the file to nobody with this link: it has expired, or the file was removed."""
 
 
 class DownloadTooLarge(Exception):
@@ -40,11 +46,12 @@ class Downloads:
         self._inner = settings.download_inner_addresses
 
     async def fetch(self, url: str, path: Path, max_bytes: int) -> None:
-        """Write the file behind `url` to `path`. Raises DownloadRefused, DownloadTooLarge, DownloadFailed."""
+        """Write the file behind `url` to `path`. Raises DownloadRefused, DownloadTooLarge,
+        DownloadFailed; what was written till then stays."""
         try:
-            async with asyncio.timeout(WITHIN), httpx.AsyncClient(timeout=TIMEOUT) as client:
+            async with asyncio.timeout(WITHIN):
                 for _ in range(MAX_REDIRECTS + 1):
-                    next_url = await self._get(client, url, path, max_bytes)
+                    next_url = await self._get(url, path, max_bytes)
                     if next_url is None:
                         return
                     url = next_url
@@ -52,18 +59,20 @@ class Downloads:
             raise DownloadFailed(type(error).__name__) from None
         raise DownloadRefused("too many redirects")
 
-    async def _get(self, client: httpx.AsyncClient, url: str, path: Path, max_bytes: int) -> str | None:
+    async def _get(self, url: str, path: Path, max_bytes: int) -> str | None:
         """None when the file is there, else where it is said to be."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or (parts.hostname or "").lower() not in self._hosts:
-            raise DownloadRefused("the host is not one of DOWNLOAD_HOSTS")
-        there = await looked_at(url, self._inner)
-        async with client.stream(
-            "GET", there.url, headers=there.headers, extensions=there.extensions
-        ) as answer:
+        there = await looked_at(url, self._inner, self._hosts)
+        # As it is: a compressed answer would be larger than it says, or a file that is none.
+        headers = there.headers | {"Accept-Encoding": "identity"}
+        async with (
+            client() as http,
+            http.stream("GET", there.url, headers=headers, extensions=there.extensions) as answer,
+        ):
             if answer.has_redirect_location:
-                return urljoin(url, answer.headers["Location"])
-            if answer.status_code != 200:
+                return _joined(url, answer.headers["Location"])
+            if answer.status_code in EXPIRED:
+                raise DownloadGone(f"HTTP {answer.status_code}")
+            if answer.status_code != 200 or "Content-Encoding" in answer.headers:
                 raise DownloadFailed(f"HTTP {answer.status_code}")
             done = 0
             with path.open("wb") as file:
@@ -84,20 +93,51 @@ class Place:
     extensions: dict[str, Any]
 
 
-async def looked_at(url: str, inner_addresses: bool) -> Place:
+async def looked_at(url: str, inner_addresses: bool, hosts: frozenset[str] | None = None) -> Place:
     """Resolve the host of `url` once, and give the address that was looked at.
 
-    Raises DownloadRefused for one that is not public, unless `inner_addresses`.
+    Raises DownloadRefused for a host that is none of `hosts`, and for an address that is not public, unless
+    `inner_addresses`; OSError when the name cannot be resolved.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    address = str(found[0][4][0])
-    if not inner_addresses and not ipaddress.ip_address(address).is_global:
-        raise DownloadRefused("the host's address is not a public one")
-    return Place(
-        httpx.URL(url).copy_with(host=address, port=port),
-        {"Host": parts.netloc.rpartition("@")[2]},
-        {"sni_hostname": host},
-    )
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+        if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+            raise DownloadRefused("not a link to a host")
+        if hosts is not None and host not in hosts:
+            raise DownloadRefused("the host is not one of DOWNLOAD_HOSTS")
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        address = str(found[0][4][0])
+        if not inner_addresses and not _public(address):
+            raise DownloadRefused("the host's address is not a public one")
+        there = httpx.URL(url).copy_with(host=address, port=port)
+    except (ValueError, httpx.InvalidURL):  # their texts quote the link
+        raise DownloadRefused("not a link to a host") from None
+    return Place(there, {"Host": parts.netloc}, {"sni_hostname": host})
+
+
+def client() -> httpx.AsyncClient:
+    """For one request to an address that somebody else names: no proxy and no `.netrc` of ours has a part.
+
+    Never for two: connections are kept by address, and the second name would not be checked in TLS.
+    """
+    return httpx.AsyncClient(verify=httpx.create_ssl_context(), trust_env=False, timeout=TIMEOUT)
+
+
+def _public(text: str) -> bool:
+    """Whether an address is on the internet, also where IPv6 wraps one of IPv4."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner and not inner.is_global:
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise DownloadRefused("not a link to a host") from None
