@@ -1,6 +1,6 @@
 """Run by `activities.ai.sandbox`, one process for one job: calls in JSON lines on stdin, answers on stdout.
 
-It has limits, no network where the system allows it, and nothing of our environment.
+It has limits, no network, and nothing of our environment.
 """
 
 import json
@@ -10,30 +10,38 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from activities.ai.registry import task
+from activities.ai.child_filter import confine
+from activities.ai.registry import load
 from activities.ai.task import BadInput, Task
 from contracts.errors import TASK_OUT_OF_MEMORY
 
 PAGE = resource.getpagesize()
+OPEN_FILES = 256
 
 
 def main() -> None:
     # What libraries print must not come between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    subject = task(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+    subject = load(sys.argv[1])
+    confine()
     for line in sys.stdin:
         _allow(subject.limits.cpu_seconds)
         try:
-            answer = {"result": _call(subject, json.loads(line))}
+            answer = _line(result=_call(subject, json.loads(line)))
         except BadInput as error:
-            answer = {"error": error.code, "detail": error.detail}
+            answer = _line(error=error.code, detail=error.detail)
         except MemoryError:
-            answer = {"error": TASK_OUT_OF_MEMORY, "detail": {}}
+            answer = _line(error=TASK_OUT_OF_MEMORY, detail={})
         except Exception as error:  # noqa: BLE001 - its text may hold what stands in the file
-            answer = {"crash": type(error).__name__}
-        answers.write(json.dumps(answer | {"memory": _memory()}, ensure_ascii=False) + "\n")
+            answer = _line(crash=type(error).__name__)
+        answers.write(answer)
         answers.flush()
+
+
+def _line(**answer: Any) -> bytes:
+    return json.dumps(answer | {"memory": _memory()}, ensure_ascii=False).encode() + b"\n"
 
 
 def _call(subject: Task, what: dict[str, Any]) -> Any:

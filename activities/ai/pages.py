@@ -43,21 +43,21 @@ def load(path: Path, index: int, mode: Literal["L", "RGB"] = "L", dpi: int = 300
     """Page `index` (from 0) upright by its own metadata on white: height × width, and × 3 for RGB.
 
     PDF pages are rendered at `dpi`, less where that were more than PAGE_PIXELS; pictures keep their own
-    size up to PAGE_PIXELS. Raises BadInput: those of `count`, and PAGE_TOO_LARGE.
+    size up to PAGE_PIXELS, larger JPEGs half of it. Raises BadInput: those of `count`, and PAGE_TOO_LARGE.
     """
     if is_pdf(path):
         return _render(path, index, mode, dpi)
     with _picture(path, index) as picture:
-        width, height = picture.size
-        shrink = min(1.0, (PAGE_PIXELS / (width * height)) ** 0.5)
-        size = max(1, int(width * shrink)), max(1, int(height * shrink))
-        if shrink < 1 and picture.format in ("JPEG", "MPO"):
-            picture.draft(mode, size)  # decodes at 1/2, 1/4 or 1/8 of the size, not below `size`
-        if picture.width * picture.height > _DECODED_PIXELS:
-            raise BadInput(PAGE_TOO_LARGE, {"page": index + 1, "pixels": width * height})
+        if picture.format in ("JPEG", "MPO") and picture.width * picture.height > PAGE_PIXELS:
+            # Half as large costs the decoder nothing.
+            picture.draft(mode, (picture.width // 2, picture.height // 2))
+        pixels = picture.width * picture.height
+        if pixels > _DECODED_PIXELS:
+            raise BadInput(PAGE_TOO_LARGE, {"page": index + 1, "pixels": pixels})
         flat = _flat(ImageOps.exif_transpose(picture), mode)
-        if shrink < 1:
-            flat.thumbnail((max(size), max(size)))
+        if pixels > PAGE_PIXELS:
+            side = int(max(flat.size) * (PAGE_PIXELS / pixels) ** 0.5)
+            flat.thumbnail((side, side))
         return np.array(flat)
 
 

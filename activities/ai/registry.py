@@ -16,6 +16,11 @@ TASKS = {
 @cache
 def task(name: str) -> Task:
     """The task object; KeyError for a name that is none of TASKS."""
-    module, _, attribute = TASKS[name].partition(":")
+    return load(TASKS[name])
+
+
+def load(path: str) -> Task:
+    """The object at `module:attribute`."""
+    module, _, attribute = path.partition(":")
     found: Task = getattr(importlib.import_module(module), attribute)
     return found

@@ -1,4 +1,7 @@
-"""Parsers and recognisers work in a child process, so that a file can take down nothing but its own job."""
+"""Parsers and recognisers work in a child process, so that a file can take down nothing but its own job.
+
+What comes out of a child is checked as well: a parser that was taken over answers what it likes.
+"""
 
 import asyncio
 import contextlib
@@ -11,19 +14,48 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal, TypeVar
 
-from activities.ai.registry import task
+from pydantic import BaseModel, StringConstraints, TypeAdapter, ValidationError
+
+from activities.ai.registry import TASKS, task
 from activities.ai.task import Assembled, BadInput, Limits
-from contracts.errors import TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
+from contracts.errors import REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ROOT / "activities" / "video" / "launcher.py"
 MAX_CALLS = 200  # then a fresh child: some parsers never give memory back
 FILE_BYTES = 2 * 2**30
-ANSWER_BYTES = 64 * 2**20
+ANSWER_BYTES = 16 * 2**20
+
+T = TypeVar("T")
+# Names of units and files become parts of object keys and of paths.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$")]
 
 log = logging.getLogger(__name__)
+
+
+class _Done(BaseModel):
+    summary: dict[str, Any]
+    files: tuple[Name, ...]
+    review: tuple[str, ...]
+
+
+class _Answer(BaseModel):
+    """One of `result`, `error` and `crash`; `memory` is what the child has resident, in bytes."""
+
+    memory: int
+    result: Any = None
+    error: Literal[tuple(REASONS)] | None = None  # type: ignore[valid-type]
+    detail: dict[str, str | int] = {}
+    crash: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_]{1,60}$")] | None = None
+
+
+_TEXT = TypeAdapter(str)
+_UNITS = TypeAdapter(list[Name])
+_RESULT = TypeAdapter(dict[str, Any])
+_DONE = TypeAdapter(_Done)
 
 
 class Sandbox:
@@ -34,11 +66,13 @@ class Sandbox:
 
     @asynccontextmanager
     async def open(self, name: str) -> AsyncIterator["Child"]:
-        child = Child(name, task(name).limits, self._scratch)
-        try:
-            yield child
-        finally:
-            await child.end()
+        # Temporary files of one tenant's job are nothing for the next one's child.
+        with TemporaryDirectory(dir=self._scratch) as folder:
+            child = Child(name, task(name).limits, Path(folder))
+            try:
+                yield child
+            finally:
+                await child.end()
 
 
 class Child:
@@ -56,14 +90,14 @@ class Child:
         self._calls = 0
 
     async def fingerprint(self) -> str:
-        return str(await self._ask("fingerprint", Path(), {}))
+        return await self._ask(_TEXT, "fingerprint", Path(), {})
 
     async def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
-        units: list[str] = await self._ask("plan", source, parameters)
-        return units
+        return await self._ask(_UNITS, "plan", source, parameters)
 
     async def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        result: dict[str, Any] = await self._ask("run", source, parameters, unit=unit, out=str(out))
+        result = await self._ask(_RESULT, "run", source, parameters, unit=unit, out=str(out))
+        await self._check_files(out)
         return result
 
     async def assemble(
@@ -74,57 +108,74 @@ class Child:
         units: Path,
         out: Path,
     ) -> Assembled:
-        done = await self._ask(
-            "assemble", source, parameters, results=list(results), units=str(units), out=str(out)
-        )
-        return Assembled(done["summary"], tuple(done["files"]), tuple(done["review"]))
+        more = {"results": list(results), "units": str(units), "out": str(out)}
+        done = await self._ask(_DONE, "assemble", source, parameters, **more)
+        await self._check_files(out)
+        return Assembled(done.summary, done.files, done.review)
 
     async def end(self) -> None:
-        """Returns when nothing of the child's process group runs."""
+        """Returns when nothing of the child runs."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(process.wait())
+        if process is not None:
+            await asyncio.shield(asyncio.create_task(_kill(process)))
 
-    async def _ask(self, call: str, source: Path, parameters: Mapping[str, Any], **more: Any) -> Any:
+    async def _ask(
+        self, wanted: TypeAdapter[T], call: str, source: Path, parameters: Mapping[str, Any], **more: Any
+    ) -> T:
         question = {"call": call, "source": str(source), "parameters": dict(parameters)} | more
         process = self._process or await self._start()
         assert process.stdin and process.stdout
         self._calls += 1
         try:
             async with asyncio.timeout(self._limits.wall_seconds):
-                process.stdin.write(json.dumps(question, ensure_ascii=False).encode() + b"\n")
+                process.stdin.write(json.dumps(question).encode() + b"\n")
                 await process.stdin.drain()
                 line = await process.stdout.readline()
         except TimeoutError:
             await self.end()
             raise BadInput(TASK_TIMED_OUT, {"seconds": self._limits.wall_seconds}) from None
-        except (ConnectionError, ValueError):  # ValueError: an answer beyond all measure
+        except ConnectionError:
             line = b""
+        except ValueError:  # the stream's limit
+            raise await self._crashed({"answer_bytes": ANSWER_BYTES}) from None
         except BaseException:
             await self.end()
             raise
         if not line.endswith(b"\n"):
-            await process.wait()
-            self._process = None
-            raise self._death(process.returncode or 0)
-        answer = json.loads(line)
-        if self._calls >= MAX_CALLS or answer["memory"] > self._limits.memory_bytes // 2:
             await self.end()
-        if "error" in answer:
-            raise BadInput(answer["error"], answer["detail"])
-        if "crash" in answer:
-            log.error("task %s raised %s", self._name, answer["crash"])
-            raise BadInput(TASK_CRASHED, {"exception": answer["crash"]})
-        return answer["result"]
+            raise self._death(process.returncode or 0)
+        try:
+            answer = _Answer.model_validate_json(line)
+            if answer.error is None and answer.crash is None:
+                result = wanted.validate_python(answer.result)
+        except ValidationError:  # its text holds the answer
+            raise await self._crashed({"answer": "invalid"}) from None
+        if answer.crash is not None:
+            raise await self._crashed({"exception": answer.crash})
+        full = answer.memory > self._limits.memory_bytes // 2 or answer.error == TASK_OUT_OF_MEMORY
+        if full or self._calls >= MAX_CALLS:
+            await self.end()
+        if answer.error is not None:
+            raise BadInput(answer.error, answer.detail)
+        return result
+
+    async def _check_files(self, out: Path) -> None:
+        """A link among the results would have the worker, who may read more than a child, store what it
+        leads to."""
+        if any(path.is_symlink() or not path.is_file() for path in out.iterdir()):
+            raise await self._crashed({"answer": "not a file"})
+
+    async def _crashed(self, detail: dict[str, str | int]) -> BadInput:
+        """Whatever it did, it does not go on with the next unit."""
+        log.error("a child of task %s crashed: %s", self._name, detail)
+        await self.end()
+        return BadInput(TASK_CRASHED, detail)
 
     async def _start(self) -> Process:
         cage = [os.getpid(), self._limits.memory_bytes, FILE_BYTES, self._limits.cpu_seconds * MAX_CALLS]
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(LAUNCHER), *map(str, cage)),
-            *(sys.executable, "-m", "activities.ai.child", self._name),
+            *(sys.executable, "-m", "activities.ai.child", TASKS[self._name]),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,  # libraries quote what they read
@@ -153,3 +204,13 @@ class Child:
         if code in (-signal.SIGKILL, -signal.SIGABRT):  # the kernel's killer; an allocation that failed
             return BadInput(TASK_OUT_OF_MEMORY)
         return BadInput(TASK_CRASHED, {"signal": -code} if code < 0 else {"exit": code})
+
+
+async def _kill(process: Process) -> None:
+    # One that has ended keeps its own exit code.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.stdout
+    while await process.stdout.read(2**20):  # an unread pipe would keep wait() from returning
+        continue
+    await process.wait()

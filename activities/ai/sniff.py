@@ -1,6 +1,7 @@
 """What a file is by its content, and whether a parser may be let loose on it. Runs in the child, first."""
 
 import re
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +16,7 @@ from contracts.errors import (
     FILE_TYPE_MISMATCH,
     MACROS_REFUSED,
     TOO_MANY_CELLS,
+    TOO_MANY_PAGES,
 )
 
 MAX_ENTRIES = 2_000
@@ -22,8 +24,12 @@ MAX_INFLATED = 500 * 2**20
 MAX_RATIO = 200  # of an entry above a megabyte; real sheets are at 5 to 20
 # calamine makes an array of the whole rectangle: two cells in opposite corners asked it for 550 GB.
 MAX_RECTANGLE = 20_000_000
+MAX_CELLS = 5_000_000  # that are in the file; 50,000 students with 100 columns
+MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # Excel's own; a csv may have no more either
+# Readers look back at all pages before a page: at 100,000 pages of nothing they were busy for minutes.
+MAX_TIFF_PAGES = 2_000
 CHUNK = 2**20
-OVERLAP = 64  # a cell reference cut in two by a chunk's end
+OVERLAP = 320  # a cell cut in two by a chunk's end
 
 _PICTURES = {
     b"\xff\xd8\xff": {".jpg", ".jpeg", ".jpe"},
@@ -34,10 +40,17 @@ _PICTURES = {
 }
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"heis", b"hevc")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Readers find a PDF behind other bytes. Behind these it is a trick: to others the file is something else.
+_NOT_BEFORE_PDF = (*_PICTURES, _OLE, b"PK", b"GIF8", b"RIFF", b"<", b"MZ", b"\x7fELF", b"#!")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _VBA = "_VBA_PROJECT".encode("utf-16-le")
-_CELL = re.compile(rb'<(?:\w+:)?c [^>]{0,40}?r="([A-Z]{1,3})(\d{1,7})"')
-_ROW = re.compile(rb'<(?:\w+:)?row [^>]{0,40}?r="(\d{1,7})"')
+_WORKBOOK = "Workbook".encode("utf-16-le"), "Book".encode("utf-16-le")
+# A workbook's first record, in Excel 97 and in Excel 95; [MS-XLS] 2.4.21.
+_BIFF = b"\x09\x08\x10\x00\x00\x06\x05\x00", b"\x09\x08\x08\x00\x00\x05\x05\x00"
+_FILEPASS, _BOUNDSHEET, _END = 0x2F, 0x85, 0x0A
+_CELLS = re.compile(rb"<(?:\w+:)?c[\s/>]")
+_CELL = re.compile(rb"""<(?:\w+:)?c\s[^>]{0,200}?\br\s*=\s*["']([A-Za-z]{1,3})(\d{1,7})""")
+_ROW = re.compile(rb"""<(?:\w+:)?row\s[^>]{0,200}?\br\s*=\s*["'](\d{1,7})""")
 
 
 def check_document(path: Path) -> None:
@@ -47,6 +60,8 @@ def check_document(path: Path) -> None:
     if not suffixes:
         raise BadInput(FILE_NOT_SUPPORTED)
     _agree(path, suffixes)
+    if ".tif" in suffixes:
+        _check_tiff(path, "<" if head.startswith(b"II") else ">")
 
 
 def check_table(path: Path) -> str:
@@ -56,9 +71,13 @@ def check_table(path: Path) -> str:
         content = path.read_bytes()
         if _ENCRYPTED in content:
             raise BadInput(FILE_ENCRYPTED)
+        if not any(name in content for name in _WORKBOOK):
+            raise BadInput(FILE_NOT_SUPPORTED)  # doc, ppt, hwp
         if _VBA in content:
             raise BadInput(MACROS_REFUSED)
         _agree(path, {".xls"})
+        if _is_locked(content):
+            raise BadInput(FILE_ENCRYPTED)
         return "xls"
     if head.startswith(b"PK\x03\x04"):
         _check_workbook(path)
@@ -67,6 +86,7 @@ def check_table(path: Path) -> str:
     if _document_suffixes(head) or b"\x00" in head or head.lstrip()[:1] == b"<":
         raise BadInput(FILE_NOT_SUPPORTED)
     _agree(path, {".csv", ".txt"})
+    _check_text(path)
     return "csv"
 
 
@@ -80,6 +100,8 @@ def _head(path: Path) -> bytes:
 
 def _document_suffixes(head: bytes) -> set[str]:
     if b"%PDF-" in head[:1024]:
+        if head.lstrip().startswith(_NOT_BEFORE_PDF):
+            raise BadInput(FILE_TYPE_MISMATCH, {"content": "two kinds"})
         return {".pdf"}
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
         return {".heic", ".heif"}
@@ -94,18 +116,59 @@ def _agree(path: Path, suffixes: set[str]) -> None:
         raise BadInput(FILE_TYPE_MISMATCH, {"name": path.suffix.lower(), "content": min(suffixes)})
 
 
+def _check_tiff(path: Path, order: str) -> None:
+    """Follow the directories of its pages; TIFF 6.0, section 2."""
+    pages: set[int] = set()
+    with path.open("rb") as file:
+        place = 4
+        try:
+            while len(pages) <= MAX_TIFF_PAGES:
+                file.seek(place)
+                (page,) = struct.unpack(f"{order}I", file.read(4))
+                if page == 0 or page in pages:
+                    return
+                pages.add(page)
+                file.seek(page)
+                (entries,) = struct.unpack(f"{order}H", file.read(2))
+                place = page + 2 + 12 * entries
+        except struct.error:  # cut off: its decoder says where
+            return
+    raise BadInput(TOO_MANY_PAGES, {"limit": MAX_TIFF_PAGES})
+
+
+def _check_text(path: Path) -> None:
+    rows = columns = 0
+    with path.open("rb") as lines:
+        for rows, line in enumerate(lines, 1):
+            columns = max(columns, line.count(b",") + 1)
+            if rows > MAX_ROWS or columns > MAX_COLUMNS:
+                raise BadInput(TOO_MANY_CELLS, {"rows": rows, "columns": columns})
+
+
+def _is_locked(content: bytes) -> bool:
+    """Whether the records of an old workbook are encrypted: one of the first ones says so."""
+    place = max(content.find(start) for start in _BIFF)
+    while 0 <= place <= len(content) - 4:
+        kind, length = struct.unpack_from("<HH", content, place)
+        if kind in (_FILEPASS, _BOUNDSHEET, _END):
+            return bool(kind == _FILEPASS)
+        place += 4 + length
+    return False
+
+
 def _check_workbook(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             names = {entry.filename for entry in entries}
-            if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
-                raise BadInput(FILE_NOT_SUPPORTED)
+            known = {name.lower() for name in names}
+            if "xl/workbook.xml" not in known or known & {"xl/workbook.bin", "content.xml"}:
+                raise BadInput(FILE_NOT_SUPPORTED)  # docx, xlsb, ods; or two of them
             if any(entry.flag_bits & 1 for entry in entries):
                 raise BadInput(FILE_ENCRYPTED)
             if any(name.lower().endswith("vbaproject.bin") for name in names):
                 raise BadInput(MACROS_REFUSED)
-            if len(entries) > MAX_ENTRIES or len(names) < len(entries):
+            if len(entries) > MAX_ENTRIES or len(known) < len(entries):
                 raise BadInput(ARCHIVE_TOO_DEEP, {"entries": len(entries)})
             if sum(entry.file_size for entry in entries) > MAX_INFLATED:
                 raise BadInput(ARCHIVE_TOO_DEEP, {"limit": MAX_INFLATED})
@@ -114,9 +177,8 @@ def _check_workbook(path: Path) -> None:
                     raise BadInput(
                         ARCHIVE_TOO_DEEP, {"ratio": entry.file_size // max(entry.compress_size, 1)}
                     )
-            for entry in entries:
-                if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
-                    _check_sheet(archive, entry)
+            for entry in entries:  # any of them may be named as a sheet
+                _check_sheet(archive, entry)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
         raise BadInput(FILE_DAMAGED) from None
 
@@ -125,7 +187,7 @@ def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """The rectangle that the cells span, by what stands in the file and not by what it declares."""
     rows: list[int] = []
     columns: set[bytes] = set()
-    inflated, kept = 0, b""
+    inflated, count, kept = 0, 0, b""
     with archive.open(entry) as sheet:
         while chunk := sheet.read(CHUNK):
             inflated += len(chunk)
@@ -137,6 +199,9 @@ def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
             rows += [int(row) for _, row in cells]
             rows += [int(row) for row in _ROW.findall(text)]
             rows = [min(rows), max(rows)] if rows else []
+            count += len(_CELLS.findall(chunk))
+            if count > MAX_CELLS:
+                raise BadInput(TOO_MANY_CELLS, {"limit": MAX_CELLS})
             kept = text[-OVERLAP:]
     if rows and columns:
         numbers = [_column(column) for column in columns]
@@ -147,6 +212,6 @@ def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
 
 def _column(letters: bytes) -> int:
     number = 0
-    for letter in letters:
+    for letter in letters.upper():
         number = number * 26 + letter - 64
     return number

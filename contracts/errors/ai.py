@@ -221,3 +221,15 @@ OMR_ANSWERS_INVALID = _add(
     "정답 정보가 올바르지 않습니다. 시험 설정을 확인해 주세요.",
     "The answers given with the job are not valid. Check the exam's settings.",
 )
+MODEL_ANSWER_UNUSABLE = _add(
+    "MODEL_ANSWER_UNUSABLE",
+    _F,
+    "모델이 쓸 수 없는 답을 냈습니다. 다시 시도하거나 운영자에게 알려 주세요.",
+    "The model's answers are not what was asked for. Check that it is the right model, and retry.",
+)
+NO_SOUND = _add(
+    "NO_SOUND",
+    _R,
+    "영상에 소리가 없습니다. 소리가 있는 파일을 올려 주세요.",
+    "The file has no sound. Upload one with sound.",
+)

@@ -41,12 +41,14 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def recognised(source: Path, folder: Path) -> tuple[Assembled, Path]:
     """Through the sandbox, as a worker does it."""
-    out = folder / "out"
+    units, out = folder / "units", folder / "out"
     out.mkdir()
+    results = []
     async with Sandbox(folder).open("ocr") as child:
-        units = await child.plan(source, {})
-        results = [(unit, await child.run(source, unit, {}, out)) for unit in units]
-        return await child.assemble(source, results, {}, folder, out), out
+        for unit in await child.plan(source, {}):
+            (units / unit).mkdir(parents=True)
+            results.append((unit, await child.run(source, unit, {}, units / unit)))
+        return await child.assemble(source, results, {}, units, out), out
 
 
 async def test_a_page_in_two_columns(tmp_path: Path) -> None:

@@ -6,13 +6,19 @@ import unicodedata
 
 import cv2
 import numpy as np
+import pikepdf
 import pypdfium2 as pdfium
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
 
 from activities.ai.ocr.circled import circled, take_out
+from activities.ai.ocr.engine import Word, surer
 from activities.ai.ocr.order import reading_order
+from activities.ai.ocr.output import joined
 from activities.ai.ocr.task import OCR, RESULT
 from activities.ai.task import BadInput
 from bench.ocr_pages import FONT, SIZE
@@ -34,13 +40,14 @@ def paper(lines=LINES, top=120):
     return sheet
 
 
-def recognised(source, tmp_path):
-    out = tmp_path / "out"
+def recognised(source, folder, parameters=None):
+    """As a worker does it, without its child."""
+    parameters, out, results = parameters or {}, folder / "out", []
     out.mkdir()
-    results = [
-        (unit, json.loads(json.dumps(OCR.run(source, unit, {}, out)))) for unit in OCR.plan(source, {})
-    ]
-    return OCR.assemble(source, results, {}, tmp_path, out), out
+    for unit in OCR.plan(source, parameters):
+        (folder / unit).mkdir()
+        results.append((unit, json.loads(json.dumps(OCR.run(source, unit, parameters, folder / unit)))))
+    return OCR.assemble(source, results, parameters, folder, out), out
 
 
 def error_rate(truth, text):
@@ -101,6 +108,121 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(BadInput) as refused:
         OCR.plan(source, {})
     assert refused.value.code == FILE_NOT_SUPPORTED
+
+
+def document(folder, text=LINES, scanned=False, rotate=0):
+    """The page as a PDF with text of its own: seen, or as another scanner put it below its picture."""
+    pdfmetrics.registerFont(TTFont("gothic", str(FONT)))
+    path, scale = folder / "page.pdf", 72 / 300
+    canvas = Canvas(str(path), pagesize=(1400 * scale, 700 * scale))
+    if scanned:
+        canvas.drawInlineImage(paper(), 0, 0, 1400 * scale, 700 * scale)
+    for number, line in enumerate(text):
+        words = canvas.beginText(100 * scale, (700 - 156 - 110 * number) * scale)
+        words.setFont("gothic", SIZE * scale)
+        words.setTextRenderMode(3 if scanned else 0)
+        words.textOut(line)
+        canvas.drawText(words)
+    canvas.showPage()
+    canvas.save()
+    with pikepdf.open(path, allow_overwriting_input=True) as file:
+        file.pages[0].rotate(rotate, relative=True)
+        file.save(path)
+    return path
+
+
+def searched(path):
+    """The text of a PDF's first page, and where 은행나무는 begins in it, in pixels at 300 dpi from the upper
+    left corner."""
+    file = pdfium.PdfDocument(path)
+    page = file[0]
+    text = page.get_textpage()
+    left, bottom, _, _ = text.get_charbox(text.search("은행나무는").get_next()[0])
+    words, height = text.get_text_bounded(), page.get_height()
+    file.close()
+    return words, (left * 300 / 72, (height - bottom) * 300 / 72)
+
+
+PLACE = (335, 163)  # of 은행나무는, its lower left corner
+
+OTHERS = ("zq xk wv jj qq", "abcdefg hijkl", "nonsense it is", "lorem ipsum")
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "layer"),
+    [
+        ({}, 4, "kept"),
+        ({"rotate": 90}, 4, "kept"),
+        ({"scanned": True, "text": LINES[:2]}, 2, "kept"),
+        ({"scanned": True, "text": (), "rotate": 270}, 0, "none"),
+        ({"scanned": True, "text": OTHERS}, 0, "rejected"),
+    ],
+    ids=["written", "written, on its side", "half a layer", "scanned, on its side", "a wrong layer"],
+)
+def test_a_pdf_keeps_its_pages_and_what_is_right_of_its_text(kind, own, layer, tmp_path):
+    done, out = recognised(document(tmp_path, **kind), tmp_path)
+    page = json.loads((out / RESULT).read_text())["pages"][0]
+    assert (page["layer"], done.summary["own_lines"], page["detected"]) == (layer, own, 4)
+    assert error_rate("".join(LINES), page["text"]) <= (0.05 if own < 4 else 0)
+    words, place = searched(out / "searchable.pdf")
+    assert error_rate("".join(LINES), words) <= 0.05, "each word once"
+    assert place == pytest.approx(PLACE, abs=25)
+    [word] = [word for line in page["lines"] for word in line["words"] if word["text"] == "은행나무는"]
+    assert (word["box"][0], word["box"][3]) == pytest.approx(PLACE, abs=25)
+
+
+def test_questions_get_the_text_of_their_regions(tmp_path):
+    source = tmp_path / "page.png"
+    paper().save(source)
+    regions = [
+        {"x": 90, "y": 210, "w": 1200, "h": 100},
+        {"x": 0.05, "y": 0.45, "w": 0.9, "h": 0.15},
+        {"x": 0, "y": 0, "w": 20, "h": 20},
+        {"left": 1},
+        None,
+    ]
+    questions = [
+        {"exam_question_id": f"q{n}", "number": n, "region_meta": each} for n, each in enumerate(regions, 1)
+    ]
+    done, out = recognised(source, tmp_path, {"questions": questions})
+    found = json.loads((out / RESULT).read_text())["questions"]
+    assert [each["number"] for each in found] == [1, 2, 3]
+    assert found[0]["text"].startswith("① 도서관") and "library opens" in found[1]["text"]
+    assert [each.split(":")[0] for each in done.review] == ["question 3", "question 4"]
+
+
+def test_the_plain_engine_drops_lines_but_not_silently(tmp_path):
+    source = tmp_path / "page.png"
+    paper().save(source)
+    done, out = recognised(source, tmp_path, {"engine": "tesseract"})
+    assert done.summary["engine_used"] == "tesseract"
+    text = (out / "text.txt").read_text()
+    assert "The library opens" in text and "도서관" not in text
+    assert "page 1: 1 of 4 lines could not be read" in done.review
+
+
+def word(text, confidence, left):
+    return Word(text, confidence, (left, 0, left + 50, 20))
+
+
+def test_unsure_words_give_way_to_surer_ones_in_their_place_only():
+    first = [word("우리는", 93, 0), word("10339", 20, 100), word("사서", 60, 200), word("간다", 93, 300)]
+    second = [word("P2", 99, 0), word("library", 96, 100), word("at", 96, 200), word("ZC", 97, 300)]
+    assert [each.text for each in surer(first, second)] == ["우리는", "library", "at", "간다"]
+    assert surer(first, [word("library", 35, 150)]) == first
+
+
+def test_many_pages_become_one_pdf_with_few_files_open(tmp_path, monkeypatch):
+    monkeypatch.setattr("activities.ai.ocr.output.JOINED", 2)
+    parts = []
+    for number in range(7):
+        parts.append(tmp_path / f"{number}.pdf")
+        canvas = Canvas(str(parts[-1]), pagesize=(100 + number, 100))
+        canvas.showPage()
+        canvas.save()
+    joined(parts, tmp_path / "whole.pdf")
+    with pikepdf.open(tmp_path / "whole.pdf") as whole:
+        assert [int(page.mediabox[2]) for page in whole.pages] == list(range(100, 107))
 
 
 def strip(text):

@@ -140,6 +140,12 @@ def test_a_line_whose_anchor_is_scribbled_over_is_unreadable():
     assert [mark.state for mark in questions] == ["answered"] * 2 + ["unreadable"] + ["answered"] * 7
 
 
+def test_marks_with_ragged_edges_are_found():
+    for seed in range(6):
+        page = scan(printed(20), Random(seed))
+        find(np.where(page < 200, 0, 255).astype(np.uint8), OURS)
+
+
 @pytest.mark.parametrize("corner", range(4))
 def test_a_missing_corner_mark(corner):
     page = printed(20).copy()

@@ -14,8 +14,14 @@ from activities.ai.omr.layout import MARK, SHEETS, TAGS
 from activities.ai.omr.task import ANSWERS, MAX_PAGES, OMR
 from activities.ai.pages import Pixels
 from activities.ai.task import Assembled, BadInput
-from contracts.errors import OMR_ANSWERS_INVALID, OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN, TOO_MANY_PAGES
-from tests.unit.omr import PX, Filled, fill, photo, printed
+from contracts.errors import (
+    FILE_TYPE_MISMATCH,
+    OMR_ANSWERS_INVALID,
+    OMR_SHEET_NOT_FOUND,
+    OMR_TEMPLATE_UNKNOWN,
+    TOO_MANY_PAGES,
+)
+from tests.unit.omr import PX, Filled, fill, photo, printed, scan
 
 A4_EMPTY = np.full((297 * PX, 210 * PX), 245, np.uint8)
 
@@ -147,6 +153,18 @@ def test_an_untouched_sheet_is_for_a_person_to_see(tmp_path):
     assert sheet["identifier"] == ""
 
 
+@pytest.mark.parametrize("threshold", [110, 150])
+def test_a_black_and_white_scan_cannot_show_that_a_row_is_blank(tmp_path, threshold):
+    filled = fill(20, Random(6), {"pen": 3, "faint": 1})
+    page = scan(filled.grey, Random(1))
+    source = document(tmp_path / "one.tif", np.where(page < threshold, 0, 255).astype(np.uint8))
+    _, [sheet], _ = work(source, {})
+    for habit, meant, question in zip(filled.habits, filled.meant, sheet["questions"], strict=True):
+        assert habit == "faint" or question["choice"] == meant
+        assert question["state"] != "blank"
+    assert "unreadable" in {question["state"] for question in sheet["questions"]}
+
+
 def test_identifiers_in_a_pile(tmp_path):
     """A missing one and one used twice are seen by a person, and are written in no reason."""
     twice, nameless, partly = tidy(1), tidy(2), tidy(3)
@@ -258,6 +276,11 @@ def test_a_key_that_does_not_fit(tmp_path, first):
     filled = tidy(1)
     source = document(tmp_path / "one.pdf", filled.grey)
     assert refusal(source, {"questions": key(filled, **first)}).code == OMR_ANSWERS_INVALID
+
+
+def test_a_name_that_belies_the_content(tmp_path):
+    source = document(tmp_path / "one.png", tidy(1).grey).rename(tmp_path / "one.pdf")
+    assert refusal(source, {}).code == FILE_TYPE_MISMATCH
 
 
 def test_too_many_pages(tmp_path):

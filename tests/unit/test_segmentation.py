@@ -3,16 +3,17 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 from PIL import Image
 
-from activities.ai.segmentation.questions import Seen, find, gaps
+from activities.ai.segmentation.questions import PADDING, Seen, find, gaps, trimmed
 from activities.ai.segmentation.task import QUESTIONS, SEGMENTATION
 from activities.ai.task import BadInput
 from bench.ocr_pages import draw
 from contracts.errors import QUESTIONS_NOT_FOUND
 
-WIDTH = 1000
+WIDTH, HEIGHT = 1000, 1400
 
 
 def seen(*lines: tuple[str, int, int]) -> list[Seen]:
@@ -23,7 +24,7 @@ def test_a_question_reaches_to_the_next_number_of_its_column():
     lines = seen(
         ("1. 무엇인가?", 50, 100), ("① 가", 60, 130), ("2. 누구인가?", 50, 300), ("3. 왜?", 550, 100)
     )
-    found = find(lines, WIDTH)
+    found = find(lines, WIDTH, HEIGHT)
     assert [each.numbers for each in found] == [(1,), (2,), (3,)]
     assert [each.column for each in found] == [0, 0, 1]
     assert found[0].box[3] < 300 and found[0].text == "1. 무엇인가?\n① 가"
@@ -31,7 +32,7 @@ def test_a_question_reaches_to_the_next_number_of_its_column():
 
 def test_a_shared_text_has_two_numbers():
     lines = seen(("[1~3] 다음을 읽으시오.", 50, 100), ("1. 무엇인가?", 50, 200))
-    assert [each.numbers for each in find(lines, WIDTH)] == [(1, 3), (1,)]
+    assert [each.numbers for each in find(lines, WIDTH, HEIGHT)] == [(1, 3), (1,)]
 
 
 @pytest.mark.parametrize(
@@ -40,12 +41,33 @@ def test_a_shared_text_has_two_numbers():
 )
 def test_what_only_looks_like_a_number(line: tuple[str, int, int]):
     lines = seen(("1. 무엇인가?", 50, 100), line)
-    assert [each.numbers for each in find(lines, WIDTH)] == [(1,)]
+    assert [each.numbers for each in find(lines, WIDTH, HEIGHT)] == [(1,)]
 
 
 def test_a_question_goes_on_in_the_next_column():
     lines = seen(("1. 무엇인가?", 50, 100), ("① 가", 560, 60), ("2. 누구인가?", 550, 200))
-    assert [(each.numbers, each.column) for each in find(lines, WIDTH)] == [((1,), 0), ((1,), 1), ((2,), 1)]
+    assert [(each.numbers, each.column) for each in find(lines, WIDTH, HEIGHT)] == [
+        ((1,), 0),
+        ((1,), 1),
+        ((2,), 1),
+    ]
+
+
+def test_headings_and_footers_belong_to_no_question():
+    heading, footer = Seen("시험", (300, 20, 700, 50)), Seen("쪽", (200, 1300, 800, 1330))
+    lines = [heading, *seen(("1. 무엇인가?", 50, 100), ("2. 왜?", 550, 100)), footer]
+    found = find(lines, WIDTH, HEIGHT)
+    assert [(each.text, each.box[3]) for each in found] == [("1. 무엇인가?", 1288), ("2. 왜?", 1288)]
+
+
+def test_a_drawing_below_the_last_line_is_in_the_crop():
+    page = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    page[100:120, 50:350] = 0
+    page[400:600, 60:200] = 0  # the drawing
+    page[900, 70] = 0  # a speck
+    [question] = find(seen(("1. 무엇인가?", 50, 100)), WIDTH, HEIGHT)
+    box = trimmed(page, question.box)
+    assert box == pytest.approx((50 - PADDING, 100 - PADDING, 350 + PADDING, 600 + PADDING), abs=8)
 
 
 def test_gaps_and_steps_back():

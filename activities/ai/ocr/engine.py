@@ -7,10 +7,11 @@ import gzip
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,17 @@ from PIL import Image
 from rapidocr import RapidOCR
 
 from activities.ai.ocr.circled import Ring, circled, take_out
+from activities.ai.ocr.order import Box
 from activities.ai.pages import Pixels
 
 MODELS = Path(__file__).parents[1] / "models"
-LANGUAGES = "kor+eng"  # in this order: the other one reads Korean worse
-DETECT_SIDE = 1600  # pixels of the longer side that the detector looks at
+# Korean alone first: beside English, six times as many syllables are taken for Latin letters.
+FIRST, SECOND = "kor", "kor+eng"
+DETECT_SIDE = 960  # pixels of the longer side that the detector looks at, at least
+DETECT_SCALE = 0.3  # of a larger page: letters of 6 points at 300 dpi are found
 MARGIN = 0.12  # of a line's height around it
+LOOK_AGAIN = 80.0  # percent: a word below it is read in both languages too
+BETTER = 10.0  # percent by which that must be surer
 SAMPLE = 5  # of the longest lines tell whether a page is upside down
 UPRIGHT_ENOUGH = 60.0  # mean confidence, in percent, below which a page is tried upside down
 
@@ -40,13 +46,16 @@ class Word:
 
     text: str
     confidence: float
-    box: tuple[int, int, int, int]
+    box: Box
 
 
 @dataclass(frozen=True)
 class Line:
-    box: tuple[int, int, int, int]
+    """`own`: not recognised, but the file's own text."""
+
+    box: Box
     words: tuple[Word, ...]
+    own: bool = False
 
     @property
     def text(self) -> str:
@@ -54,8 +63,18 @@ class Line:
 
     @property
     def confidence(self) -> float:
-        letters = sum(len(word.text) for word in self.words)
-        return sum(len(word.text) * word.confidence for word in self.words) / letters if letters else 0.0
+        return _confidence(self.words)
+
+
+@dataclass(frozen=True)
+class Upright:
+    """A page turned counter-clockwise by `degrees` so that its text stands, and what was found on the way:
+    the outlines of its lines, and some of them read, by index."""
+
+    page: Pixels
+    degrees: int
+    quads: list[Quad]
+    read: Mapping[int, Line]
 
 
 def fingerprint() -> str:
@@ -67,51 +86,85 @@ def fingerprint() -> str:
 
 def detect(page: Pixels) -> list[Quad]:
     """Quadrilaterals around lines of text, in no order."""
-    colour = cv2.cvtColor(page, cv2.COLOR_GRAY2BGR)
+    scale = min(1.0, max(DETECT_SCALE, DETECT_SIDE / max(page.shape)))
+    small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else page
+    colour = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
     found: Any = _detector()(colour, use_det=True, use_cls=False, use_rec=False)
-    return [] if found.boxes is None else [np.asarray(box, np.float32) for box in found.boxes]
+    return [] if found.boxes is None else [np.asarray(box, np.float32) / scale for box in found.boxes]
 
 
 def read(page: Pixels, quad: Quad) -> Line:
     """The words of one line; none if nothing in it can be read."""
     strip, back = _straight(page, quad)
     rest, rings = take_out(strip)
-    api = _tesseract()
-    api.SetImage(Image.fromarray(rest))
-    pieces = []
-    text = api.GetUTF8Text()  # recognises, and knows where the spaces are
+    words = _recognised(rest, FIRST)
+    if any(word.confidence < LOOK_AGAIN for word in words):
+        words = surer(words, _recognised(rest, SECOND))
+    words += [_number(ring) for ring in rings]
+    words.sort(key=lambda word: word.box[0])
+    words = [replace(word, box=_on_page(word.box, back)) for word in words]
+    return Line(around(quad), tuple(words))
+
+
+def read_whole(page: Pixels) -> list[Line]:
+    """The lines as Tesseract finds them by itself on an upright page."""
+    api = _tesseract(SECOND)
+    api.SetPageSegMode(tesserocr.PSM.AUTO)
+    lines = [words for words in _read(api, page) if words]
+    api.SetPageSegMode(tesserocr.PSM.SINGLE_LINE)
+    return [Line(hull([word.box for word in words]), tuple(words)) for words in lines]
+
+
+def surer(first: Sequence[Word], second: Sequence[Word]) -> list[Word]:
+    """`first`, with runs of unsure words replaced by what `second` has in their place if that is surer."""
+    words: list[Word] = []
+    end = float("-inf")  # of the last sure word
+    for unsure, run in groupby(first, lambda word: word.confidence < LOOK_AGAIN):
+        here = list(run)
+        if unsure:
+            after = first.index(here[-1]) + 1
+            limit = first[after].box[0] if after < len(first) else float("inf")
+            there = [word for word in second if end < (word.box[0] + word.box[2]) / 2 < limit]
+            better = there and _confidence(there) > _confidence(here) + BETTER
+            words += there if better else here
+        else:
+            words += here
+            end = here[-1].box[2]
+    return words
+
+
+def _recognised(strip: Pixels, languages: str) -> list[Word]:
+    return [word for words in _read(_tesseract(languages), strip) for word in words]
+
+
+def _read(api: tesserocr.PyTessBaseAPI, picture: Pixels) -> Iterator[list[Word]]:
+    """The words of each line, as people write them: Tesseract's own are single syllables wherever the writing
+    is Korean, but its text has the spaces right."""
+    api.SetImage(Image.fromarray(picture))
+    text = api.GetUTF8Text()  # recognises
+    pieces: deque[Word] = deque()
     iterator = api.GetIterator()
     if iterator and not iterator.Empty(tesserocr.RIL.BLOCK):
         for each in tesserocr.iterate_level(iterator, tesserocr.RIL.WORD):
             piece, box = each.GetUTF8Text(tesserocr.RIL.WORD).strip(), each.BoundingBox(tesserocr.RIL.WORD)
             if piece and box:
                 pieces.append(Word(piece, each.Confidence(tesserocr.RIL.WORD), box))
-    words = [*_joined(text.split(), pieces), *(_number(ring) for ring in rings)]
-    words = [
-        replace(word, box=_on_page(word.box, back)) for word in sorted(words, key=lambda each: each.box[0])
-    ]
-    left, top = np.floor(quad.min(axis=0)).astype(int)
-    right, bottom = np.ceil(quad.max(axis=0)).astype(int)
-    return Line((int(left), int(top), int(right), int(bottom)), tuple(words))
+    for line in text.splitlines():
+        yield list(_joined(line.split(), pieces))
 
 
-def _joined(texts: Sequence[str], pieces: Sequence[Word]) -> Iterator[Word]:
-    """Words as people write them: Tesseract's own are single syllables wherever the writing is Korean."""
-    rest = deque(pieces)
+def _joined(texts: Sequence[str], pieces: deque[Word]) -> Iterator[Word]:
     for text in texts:
         parts: list[Word] = []
-        while rest and sum(len(part.text) for part in parts) < len(text):
-            parts.append(rest.popleft())
+        while pieces and sum(len(part.text) for part in parts) < len(text):
+            parts.append(pieces.popleft())
         if parts:
-            boxes = np.array([part.box for part in parts])
-            low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-            confidence = min(part.confidence for part in parts)
-            yield Word(text, confidence, (int(low[0]), int(low[1]), int(high[0]), int(high[1])))
+            yield Word(text, min(part.confidence for part in parts), hull([part.box for part in parts]))
 
 
 def _number(ring: Ring) -> Word:
     """What stands in the ring; ○ with no confidence where that is no number."""
-    api = _tesseract()
+    api = _tesseract(FIRST)
     api.SetPageSegMode(tesserocr.PSM.SINGLE_WORD)
     api.SetVariable("tessedit_char_whitelist", "0123456789")
     api.SetImage(Image.fromarray(ring.inside))
@@ -121,21 +174,20 @@ def _number(ring: Ring) -> Word:
     return Word(text or "○", confidence if text else 0.0, ring.box)
 
 
-def upright(page: Pixels) -> tuple[Pixels, int, list[Quad]]:
-    """The page turned so that its text stands, by how many degrees (0, 90, 180, 270), and its lines."""
+def upright(page: Pixels) -> Upright:
+    """The page as people hold it: in whichever direction its longest lines are read with most confidence."""
     quads = detect(page)
-    if not quads:
-        return page, 0, []
     lying = sum(_height(quad) > _width(quad) for quad in quads) > len(quads) / 2
-    best, chosen = -1.0, (page, 0, quads)
+    chosen, best = Upright(page, 0, quads, {}), -1.0
     for degrees in (90, 270) if lying else (0, 180):
         turned = np.ascontiguousarray(np.rot90(page, degrees // 90))
         found = detect(turned) if degrees else quads
-        lines = [read(turned, quad) for quad in sorted(found, key=_width)[-SAMPLE:]]
-        confidence = sum(line.confidence for line in lines) / len(lines) if lines else 0.0
+        longest = sorted(range(len(found)), key=lambda each: _width(found[each]))[-SAMPLE:]
+        lines = {index: read(turned, found[index]) for index in longest}
+        confidence = sum(line.confidence for line in lines.values()) / len(lines) if lines else 0.0
         if confidence > best:
-            best, chosen = confidence, (turned, degrees, found)
-        if best >= UPRIGHT_ENOUGH and not lying:
+            chosen, best = Upright(turned, degrees, found, lines), confidence
+        if not quads or (best >= UPRIGHT_ENOUGH and not lying):
             break
     return chosen
 
@@ -159,12 +211,27 @@ def _straight(page: Pixels, quad: Quad) -> tuple[Pixels, npt.NDArray[Any]]:
     return np.asarray(strip, np.uint8), np.linalg.inv(forth)
 
 
-def _on_page(box: tuple[int, int, int, int], back: npt.NDArray[Any]) -> tuple[int, int, int, int]:
+def _on_page(box: Box, back: npt.NDArray[Any]) -> Box:
     left, top, right, bottom = box
     corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], np.float64)
-    points = cv2.perspectiveTransform(corners, back)[0]
+    return around(cv2.perspectiveTransform(corners, back)[0])
+
+
+def hull(boxes: Sequence[Box]) -> Box:
+    """The smallest box around all."""
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return min(left), min(top), max(right), max(bottom)
+
+
+def around(points: npt.NDArray[Any]) -> Box:
     low, high = np.floor(points.min(axis=0)).astype(int), np.ceil(points.max(axis=0)).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _confidence(words: Sequence[Word]) -> float:
+    """The mean over letters."""
+    letters = sum(len(word.text) for word in words)
+    return sum(len(word.text) * word.confidence for word in words) / letters if letters else 0.0
 
 
 def _width(quad: Quad) -> float:
@@ -178,20 +245,20 @@ def _height(quad: Quad) -> float:
 @cache
 def _detector() -> RapidOCR:
     one_thread = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}
-    side = {"Det.limit_type": "max", "Det.limit_side_len": DETECT_SIDE}
+    side = {"Det.limit_type": "max", "Det.limit_side_len": 2000}  # pages come at their right size
     return RapidOCR(params={"Global.log_level": "error"} | one_thread | side)
 
 
 @cache
-def _tesseract() -> tesserocr.PyTessBaseAPI:
-    api = tesserocr.PyTessBaseAPI(path=str(tessdata()), lang=LANGUAGES, psm=tesserocr.PSM.SINGLE_LINE)
+def _tesseract(languages: str) -> tesserocr.PyTessBaseAPI:
+    api = tesserocr.PyTessBaseAPI(path=str(tessdata()), lang=languages, psm=tesserocr.PSM.SINGLE_LINE)
     api.SetVariable("preserve_interword_spaces", "1")  # or the model puts spaces between syllables
     return api
 
 
 def check_models() -> None:
     """Raises FileNotFoundError where a language's model is missing: a worker without it must not start."""
-    for language in LANGUAGES.split("+"):
+    for language in SECOND.split("+"):
         if not (MODELS / f"{language}.traineddata.gz").is_file():
             raise FileNotFoundError(f"the model of {language} is missing")
 

@@ -49,14 +49,15 @@ def _by_rows(boxes: Sequence[Box], indices: Sequence[int]) -> list[int]:
 def _rows(boxes: Sequence[Box], indices: Sequence[int]) -> list[list[int]]:
     rows: list[list[int]] = []
     for index in sorted(indices, key=lambda each: boxes[each][1]):
-        if rows and _overlap(boxes[rows[-1][0]], boxes[index]) > SAME_LINE:
+        if rows and overlap(boxes[rows[-1][0]], boxes[index]) > SAME_LINE:
             rows[-1].append(index)
         else:
             rows.append([index])
     return rows
 
 
-def _overlap(first: Box, second: Box) -> float:
+def overlap(first: Box, second: Box) -> float:
+    """Of the lower one's height, shared by both."""
     shared = min(first[3], second[3]) - max(first[1], second[1])
     return shared / max(1, min(first[3] - first[1], second[3] - second[1]))
 

@@ -1,14 +1,17 @@
 """What people get of a recognised page: hOCR, a PDF that can be searched, and a picture to look at."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pikepdf
 from PIL import Image
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
@@ -17,6 +20,7 @@ from activities.ai.pages import Pixels
 
 FONT = "HYSMyeongJo-Medium"  # a name only: invisible text is never drawn
 JPEG_QUALITY = 60
+JOINED = 100  # files open at once
 OVERLAY_WIDTH = 1200
 _COLOURS = ((90.0, (60, 160, 60)), (75.0, (0, 170, 230)), (0.0, (50, 50, 220)))  # blue, green, red
 
@@ -43,35 +47,67 @@ def hocr(pages: Sequence[Page]) -> str:
     return "".join(parts) + "</body></html>"
 
 
-def searchable_pdf(pages: Sequence[tuple[Page, Callable[[], Pixels]]], dpi: int, path: Path) -> None:
-    """Each page's picture with its words invisible above it, one page in memory at a time."""
+def page_pdf(page: Page, picture: Pixels | None, dpi: int, path: Path) -> None:
+    """The page's picture with its words invisible above it; without a picture, the words that a page of the
+    file itself lacks."""
     pdfmetrics.registerFont(UnicodeCIDFont(FONT))
-    canvas = Canvas(str(path), pageCompression=1)
-    for page, picture in pages:
-        scale = 72 / dpi
-        width, height = page["width"] * scale, page["height"] * scale
-        canvas.setPageSize((width, height))
+    scale = 72 / dpi
+    width, height = page["width"] * scale, page["height"] * scale
+    canvas = Canvas(str(path), pagesize=(width, height), pageCompression=1)
+    if picture is not None:
         jpeg = io.BytesIO()
-        Image.fromarray(picture()).save(jpeg, "JPEG", quality=JPEG_QUALITY)
-        canvas.drawInlineImage(Image.open(jpeg), 0, 0, width, height)
-        for line in page["lines"]:
-            for word in line["words"]:
-                left, _, right, bottom = word["box"]
-                size = max(1.0, (bottom - word["box"][1]) * scale)
-                text = canvas.beginText(left * scale, height - bottom * scale)
-                text.setTextRenderMode(3)
-                text.setFont(FONT, size)
-                natural = pdfmetrics.stringWidth(word["text"], FONT, size) or 1.0
-                text.setHorizScale(100 * (right - left) * scale / natural)
-                text.textOut(word["text"] + " ")
-                canvas.drawText(text)
-        canvas.showPage()
+        Image.fromarray(picture).save(jpeg, "JPEG", quality=JPEG_QUALITY)
+        canvas.drawImage(ImageReader(jpeg), 0, 0, width, height)
+    for line in page["lines"]:
+        for word in line["words"] if picture is not None or not line["own"] else ():
+            left, top, right, bottom = word["box"]
+            size = max(1.0, (bottom - top) * scale)
+            text = canvas.beginText(left * scale, height - bottom * scale)
+            text.setTextRenderMode(3)
+            text.setFont(FONT, size)
+            natural = pdfmetrics.stringWidth(word["text"], FONT, size) or 1.0
+            text.setHorizScale(100 * (right - left) * scale / natural)
+            text.textOut(word["text"] + " ")
+            canvas.drawText(text)
+    canvas.showPage()
     canvas.save()
+
+
+def joined(parts: Sequence[Path], path: Path) -> None:
+    """One PDF of many, never with more than JOINED of them open."""
+    while len(parts) > JOINED:
+        groups = [parts[first : first + JOINED] for first in range(0, len(parts), JOINED)]
+        names = [path.with_name(f"{path.stem}-{number}-{len(groups)}.pdf") for number in range(len(groups))]
+        for group, name in zip(groups, names, strict=True):
+            joined(group, name)
+        parts = names
+    with ExitStack() as opened, pikepdf.new() as whole:
+        for part in parts:
+            whole.pages.extend(opened.enter_context(pikepdf.open(part)).pages)
+        whole.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+
+
+def over_original(source: Path, pages: Sequence[Page], parts: Path, path: Path) -> None:
+    """The source's own pages with what they lack: `parts` has one page for each of `pages`. Pages whose text
+    was rejected are replaced. Raises pikepdf.PdfError where the source is too damaged for that."""
+    with pikepdf.open(source) as whole, pikepdf.open(parts) as made:
+        for page, part in zip(pages, made.pages, strict=True):
+            index = page["page"] - 1
+            if index >= len(whole.pages):
+                raise pikepdf.PdfError("the source has fewer pages here than for its renderer")
+            if page["layer"] == "rejected":
+                whole.pages[index] = part
+                continue
+            original = whole.pages[index]
+            original.rotate(-page["turned"], relative=True)
+            if not all(line["own"] for line in page["lines"]):
+                original.add_overlay(part, pikepdf.Rectangle(original.cropbox))
+        whole.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
 
 
 def overlay(picture: Pixels, page: Page, path: Path) -> None:
     """The page with every word boxed: green is sure, orange less so, red doubtful."""
-    drawn = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
+    drawn = np.array(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR if picture.ndim == 2 else cv2.COLOR_RGB2BGR))
     for line in page["lines"]:
         for word in line["words"]:
             left, top, right, bottom = word["box"]

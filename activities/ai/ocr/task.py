@@ -1,35 +1,36 @@
 """The task `ocr`: what stands on each page, with places and confidence. Korean and English.
 
-Its files: `result.json` (pages, lines, words), `text.txt`, `hocr.html`, `searchable.pdf`, and `overlay.png`,
-the first page with its words boxed in the colour of their confidence.
+Its files: `result.json` (pages, lines, words; what stands in the regions of `questions`), `text.txt`,
+`hocr.html`, `searchable.pdf`, and `overlay.png`, the first page with its words boxed in the colour of their
+confidence. The engine `google` is not to be had: its jobs get ours, and `engine_used` says so.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
+import pikepdf
 
 from activities.ai.ocr import engine
-from activities.ai.ocr.order import reading_order
-from activities.ai.ocr.output import hocr, overlay, searchable_pdf
-from activities.ai.pages import Pixels, count, load
+from activities.ai.ocr.output import hocr, joined, over_original, overlay, page_pdf
+from activities.ai.ocr.page import DPI, picture_of, read_page
+from activities.ai.ocr.regions import in_regions
+from activities.ai.pages import count, is_pdf
 from activities.ai.sniff import check_document
 from activities.ai.task import Assembled, BadInput, Limits
 from contracts.errors import TOO_MANY_PAGES
 
 MAX_PAGES = 2_000
-DPI = 300
 SURE = 60.0  # percent: lines below it are for a person to check
 RESULT, TEXT, HOCR, PDF, OVERLAY = "result.json", "text.txt", "hocr.html", "searchable.pdf", "overlay.png"
+PAGE = "page.pdf"  # of one page, from which PDF is made
 
 
 class Ocr:
     name = "ocr"
-    version = 1
+    version = 2
     limits = Limits(source_bytes=200 << 20, memory_bytes=4 << 30, cpu_seconds=300, wall_seconds=600)
 
     def fingerprint(self) -> str:
@@ -43,24 +44,11 @@ class Ocr:
         return [f"page-{number:04}" for number in range(1, pages + 1)]
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        page, turned, quads = engine.upright(load(source, _index(unit), dpi=DPI))
-        lines = [engine.read(page, quad) for quad in quads]
-        height, width = page.shape
-        ordered = [lines[index] for index in reading_order([line.box for line in lines], width)]
-        return {
-            "width": width,
-            "height": height,
-            "turned": turned,
-            "detected": len(quads),
-            "lines": [
-                {
-                    "box": line.box,
-                    "confidence": line.confidence,
-                    "words": [asdict(word) for word in line.words],
-                }
-                for line in ordered
-            ],
-        }
+        page = read_page(source, _index(unit), plain=_plain(parameters))
+        result = page.result()
+        kept = is_pdf(source) and page.layer != "rejected"
+        page_pdf(result, None if kept else page.picture, DPI, out / PAGE)
+        return result
 
     def assemble(
         self,
@@ -73,20 +61,35 @@ class Ocr:
         pages: list[dict[str, Any]] = [
             {"page": _index(unit) + 1, "text": _text(result)} | result for unit, result in results
         ]
-        (out / RESULT).write_text(json.dumps({"pages": pages}, ensure_ascii=False))
+        questions, doubts = in_regions(pages, parameters.get("questions") or [])
+        document = {"pages": pages, "questions": questions}
+        (out / RESULT).write_text(json.dumps(document, ensure_ascii=False))
         (out / TEXT).write_text("\n\f\n".join(page["text"] for page in pages))
         (out / HOCR).write_text(hocr(pages))
-        pictures = [(page, partial(_picture, source, page)) for page in pages]
-        searchable_pdf(pictures, DPI, out / PDF)
-        overlay(pictures[0][1](), pages[0], out / OVERLAY)
+        overlay(picture_of(source, pages[0]["page"] - 1, pages[0]["turned"]), pages[0], out / OVERLAY)
+        files = [RESULT, TEXT, HOCR, OVERLAY]
+        doubts += _doubts(pages)
+        with TemporaryDirectory(dir=out) as folder:
+            parts = Path(folder, PAGE)
+            joined([units / unit / PAGE for unit, _ in results], parts)
+            try:
+                if is_pdf(source):
+                    over_original(source, pages, parts, out / PDF)
+                else:
+                    parts.rename(out / PDF)
+                files.append(PDF)
+            except (pikepdf.PdfError, ValueError, TypeError):  # the latter: boxes that are none
+                doubts.append("the file is damaged: its text was read, but no searchable PDF made of it")
         lines = [line for page in pages for line in page["lines"]]
         summary = {
             "pages": len(pages),
             "lines": len(lines),
             "words": sum(len(line["words"]) for line in lines),
-            "engine_used": "lines",  # whatever `engine` the job asked for: there is no other here
+            "own_lines": sum(line["own"] for line in lines),
+            "questions": len(questions),
+            "engine_used": "tesseract" if _plain(parameters) else "lines",
         }
-        return Assembled(summary, (RESULT, TEXT, HOCR, PDF, OVERLAY), tuple(_doubts(pages)))
+        return Assembled(summary, tuple(files), tuple(doubts))
 
 
 OCR = Ocr()
@@ -96,8 +99,8 @@ def _index(unit: str) -> int:
     return int(unit.removeprefix("page-")) - 1
 
 
-def _picture(source: Path, page: Mapping[str, Any]) -> Pixels:
-    return np.ascontiguousarray(np.rot90(load(source, page["page"] - 1, dpi=DPI), page["turned"] // 90))
+def _plain(parameters: Mapping[str, Any]) -> bool:
+    return parameters.get("engine") == "tesseract"
 
 
 def _text(result: Mapping[str, Any]) -> str:

@@ -22,12 +22,15 @@ cv2.setNumThreads(1)  # a page is small; several of them are read beside each ot
 Floats = npt.NDArray[np.float32]
 
 SCALE = 7  # pixels per millimetre of the straightened page
-_LONGEST = 1800, 4000  # pixels of the longer side: marks are looked for in less detail first
+# Ways to look for marks, one after the other: pixels of the longer side, and of a blur. The blur is for the
+# ragged edges of black-and-white scans, the detail for sheets that are small in a large picture.
+_LOOKS = (1800, 0.0), (1800, 1.0), (4000, 0.0)
 _CLOSED = 14.0  # mm; nothing dark on a sheet is as wide, so closing leaves the paper
 _REACH = 3.0  # mm by which an anchor may be out of its place
 _INNER = 2.0  # mm; the printed circle stays outside
 _OUTER = 2.95  # mm; and inside
 _CELL = 3.7, 3.4  # mm to each side of a bubble that are its own; APART keeps its neighbours' circles out
+_PALE = 0.02  # how full untouched bubbles are at least, by their printed pale digit; measured: 0.025
 _INK = 0.4  # of the darkness of print: what counts as a stroke outside a bubble
 
 
@@ -48,6 +51,13 @@ class Page:
     grey: Pixels
     lines: tuple[Bubbles | None, ...]
 
+    @property
+    def shows_grey(self) -> bool:
+        """Whether pale things are still on it: a scan in black and white, or one that is too bright, loses
+        the pale digits in the bubbles, and a light pencil with them."""
+        fills = [fill for line in self.lines if line for fill in line.fills]
+        return bool(fills) and float(np.median(fills)) >= _PALE
+
 
 def find(picture: Pixels, layouts: Iterable[Layout]) -> tuple[Layout, Pixels]:
     """Which sheet it is, and its page straightened at SCALE.
@@ -56,8 +66,8 @@ def find(picture: Pixels, layouts: Iterable[Layout]) -> tuple[Layout, Pixels]:
     marks seen belong to no layout.
     """
     known = list(layouts)
-    for longest in _LONGEST:
-        marks = _marks(picture, longest)
+    for longest, blur in _LOOKS:
+        marks = _marks(picture, longest, blur)
         layout = max(known, key=lambda layout: sum(mark.id in marks for mark in layout.marks))
         seen = sum(mark.id in marks for mark in layout.marks)
         if seen == 4:
@@ -107,10 +117,12 @@ def crop(page: Page, lines: Sequence[Line], found: Sequence[Bubbles | None], abo
     return data.tobytes()
 
 
-def _marks(picture: Pixels, longest: int) -> dict[int, list[Floats]]:
+def _marks(picture: Pixels, longest: int, blur: float) -> dict[int, list[Floats]]:
     """The corners (4 × 2, clockwise from the tag's upper left) of every tag, in the picture's pixels."""
     shrink = min(1.0, longest / max(picture.shape))
     small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    if blur:
+        small = cv2.GaussianBlur(small, (0, 0), blur)
     parameters = cv2.aruco.DetectorParameters()
     parameters.minMarkerPerimeterRate = (
         0.05  # of the longer side; on a page that fills the picture it is 0.16

@@ -19,6 +19,7 @@ from activities.ai.omr.judging import UNREADABLE, Mark, judge
 from activities.ai.omr.layout import FIRST_FOREIGN_MARK, SHEETS, Layout
 from activities.ai.omr.reading import Bubbles, Page, crop, find, measure
 from activities.ai.pages import Pixels, count, load
+from activities.ai.sniff import check_document
 from activities.ai.task import Assembled, BadInput, Limits
 from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN, TOO_MANY_PAGES
 
@@ -36,6 +37,7 @@ class Omr:
         return f"opencv {version('opencv-python-headless')}, pdfium {version('pypdfium2')}"
 
     def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
+        check_document(source)
         _layouts(parameters)
         grading.questions(parameters)
         pages = count(source)
@@ -50,6 +52,8 @@ class Omr:
         layout, straight = _find(picture, parameters)
         page = measure(layout, straight)
         questions = [_judged(line) for line in page.lines[: len(layout.questions)]]
+        if not page.shows_grey:  # what looks blank may have been marked
+            questions = [UNREADABLE if mark.state == "blank" else mark for mark in questions]
         for number, mark in enumerate(questions, 1):
             if mark.doubtful:
                 index = number - 1

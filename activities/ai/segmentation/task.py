@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
+from PIL import Image
 
 from activities.ai.ocr import engine
-from activities.ai.ocr.order import reading_order
-from activities.ai.ocr.task import DPI, OCR
-from activities.ai.pages import load
-from activities.ai.segmentation.questions import Seen, find, gaps
+from activities.ai.ocr.page import read_page
+from activities.ai.ocr.task import OCR
+from activities.ai.segmentation.questions import Seen, find, gaps, trimmed
 from activities.ai.task import Assembled, BadInput
 from contracts.errors import QUESTIONS_NOT_FOUND
 
@@ -25,7 +24,7 @@ QUESTIONS = "questions.json"
 
 class Segmentation:
     name = "question_segmentation"
-    version = 1
+    version = 2
     limits = OCR.limits
 
     def fingerprint(self) -> str:
@@ -36,17 +35,14 @@ class Segmentation:
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
         index = int(unit.removeprefix("page-")) - 1
-        page, turned, quads = engine.upright(load(source, index, dpi=DPI))
-        lines = [engine.read(page, quad) for quad in quads]
-        order = reading_order([line.box for line in lines], page.shape[1])
-        questions = find([Seen(lines[each].text, lines[each].box) for each in order], page.shape[1])
+        page = read_page(source, index)
+        height, width = page.picture.shape[:2]
+        questions = find([Seen(line.text, line.box) for line in page.lines], width, height)
         found = []
         for place, question in enumerate(questions, 1):
-            left, top, right, bottom = question.box
-            left, top = max(left, 0), max(top, 0)
-            right, bottom = min(right, page.shape[1]), min(bottom, page.shape[0])
+            left, top, right, bottom = trimmed(page.picture, question.box)
             name = f"question-{place:03}.png"
-            (out / name).write_bytes(cv2.imencode(".png", page[top:bottom, left:right])[1].tobytes())
+            Image.fromarray(page.picture[top:bottom, left:right]).save(out / name)
             found.append(
                 {
                     "numbers": question.numbers,
@@ -56,7 +52,7 @@ class Segmentation:
                     "crop": name,
                 }
             )
-        return {"turned": turned, "width": page.shape[1], "height": page.shape[0], "questions": found}
+        return {"turned": page.turned, "width": width, "height": height, "questions": found}
 
     def assemble(
         self,
