@@ -6,12 +6,14 @@ process at start with the variable's name (`load`).
 
 import sys
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
+
+ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]")]
 
 
 class Settings(BaseSettings):
@@ -79,6 +81,21 @@ class Settings(BaseSettings):
     download_hosts: str = ""
     download_inner_addresses: bool = False
 
+    # Model servers: `https://host:port` before `/v1` or `/v2`, and the model's name there. Jobs whose server
+    # is not set wait for it. The one for handwriting is a chat model that sees pictures.
+    model_chat_url: ServerUrl | None = None
+    model_chat_name: str | None = None
+    model_embedding_url: ServerUrl | None = None
+    model_embedding_name: str | None = None
+    model_embedding_protocol: Literal["openai", "kserve"] = "openai"
+    model_transcription_url: ServerUrl | None = None
+    model_transcription_name: str | None = None
+    model_handwriting_url: ServerUrl | None = None
+    model_handwriting_name: str | None = None
+    model_api_key: SecretStr | None = None
+    model_read_seconds: float = Field(default=120, gt=0, description="Longest silence of a model server")
+    model_total_seconds: float = Field(default=900, gt=0, description="Longest answer of a model server")
+
     # Programs. Empty: the one in PATH, else the wheel's.
     ffmpeg_binary: str = ""
     ffprobe_binary: str = ""
@@ -101,6 +118,11 @@ class Settings(BaseSettings):
             raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; give each its own")
         if self.temporal_api_key and not self.temporal_tls:
             raise ValueError("TEMPORAL_API_KEY needs TEMPORAL_TLS=true, or the key travels in the clear")
+        for kind in ("chat", "embedding", "transcription", "handwriting"):
+            url, name = getattr(self, f"model_{kind}_url"), getattr(self, f"model_{kind}_name")
+            if bool(url) != bool(name):
+                variable = f"MODEL_{kind.upper()}"
+                raise ValueError(f"{variable}_URL and {variable}_NAME must be set together")
         if self.staff_jwt_key:
             _check_staff_key(self.staff_jwt_algorithm, self.staff_jwt_key.get_secret_value())
         return self
