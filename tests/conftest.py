@@ -1,9 +1,11 @@
-"""Fixtures: the real servers, one stack for each test process."""
+"""Fixtures: the real servers, one stack for each test process, and one to break."""
 
+import asyncio
 import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from devstack import programs
 from devstack.app import App
 from devstack.demo import repeat
 from devstack.stack import Stack
-from tests.lab import SAMPLE, Lab
+from tests.lab import SAMPLE, Lab, empty, mend
 
 
 @contextmanager
@@ -36,10 +38,25 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def own_stack() -> Iterator[Stack]:
-    """All servers for one test, which may kill them."""
+def new_stack() -> Iterator[Stack]:
+    """All servers, started for this test."""
     with temporary_stack() as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def breakable() -> Iterator[Stack]:
+    with temporary_stack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def own_stack(breakable: Stack) -> Iterator[Stack]:
+    """All servers for one test alone, which may kill them: mended and emptied for the next one."""
+    yield breakable
+    mend(breakable)
+    with ThreadPoolExecutor(1) as thread:  # this one has an event loop
+        thread.submit(asyncio.run, empty(breakable)).result()
 
 
 @pytest.fixture

@@ -5,13 +5,15 @@ import itertools
 import json
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from api.auth import create_key
 from clients import temporal
@@ -148,6 +150,34 @@ class Lab:
         async with self.engine.begin() as connection:
             await connection.execute(insert(Tenant).values(id=tenant).on_conflict_do_nothing())
             return await create_key(connection, tenant)
+
+
+def mend(stack: Stack) -> None:
+    """Every server runs again, and the logs of our own processes are gone."""
+    for name, process in stack.processes.items():
+        stack.resume(name)
+        if not process.alive():
+            stack.restart(name)
+    for log in (stack.data_dir / "logs").iterdir():
+        if log.stem not in stack.processes:
+            log.unlink()
+
+
+async def empty(stack: Stack) -> None:
+    """Nothing is left to do: no message, no running workflow, no open job."""
+    lab = await Lab.open(stack)
+    sqs = lab.producer._sqs
+    for name in lab.settings.queue_names().values():
+        for each in (name, f"{name}-dlq"):
+            sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=each)["QueueUrl"])
+    async with lab.engine.begin() as connection:
+        await connection.execute(
+            update(Job).where(Job.finished_at.is_(None)).values(state="CANCELLED", finished_at=func.now())
+        )
+    async for each in lab.temporal.list_workflows("ExecutionStatus = 'Running'"):
+        with suppress(RPCError):  # it ended meanwhile
+            await lab.temporal.get_workflow_handle(each.id, run_id=each.run_id).terminate("the test is over")
+    await lab.close()
 
 
 def log_lines(stack: Stack, process: str) -> list[dict[str, Any]]:

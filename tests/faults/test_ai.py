@@ -15,7 +15,7 @@ from PIL import Image
 from devstack.app import App, running
 from tests.integration.test_ai import Desk
 from tests.integration.test_ocr import PAGE
-from tests.lab import Lab, eventually
+from tests.lab import Lab, eventually, fresh_id
 
 PAGES = 6
 
@@ -60,7 +60,7 @@ async def begun(lab: Lab, tenant: int, count: int) -> dict[str, Any]:
 
 
 async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: Path, tmp_path: Path) -> None:
-    lab, tenant = own_lab, 7
+    lab, tenant = own_lab, fresh_id()
     async with running(lab.stack, "api", "bridge", "ai", "ops") as app:
         desk = Desk(lab, None, tmp_path)  # type: ignore[arg-type]
         key = desk.upload(tenant, "booklet.tif", booklet.read_bytes())
@@ -89,7 +89,7 @@ async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: Path, t
 async def test_cancel_stops_within_two_seconds_and_keeps_finished_pages(
     own_lab: Lab, booklet: Path, tmp_path: Path
 ) -> None:
-    lab, tenant = own_lab, 7
+    lab, tenant = own_lab, fresh_id()
     async with running(lab.stack, "bridge", "ai", "ops") as app:
         desk = Desk(lab, None, tmp_path)  # type: ignore[arg-type]
         key = desk.upload(tenant, "booklet.tif", booklet.read_bytes())

@@ -198,7 +198,7 @@ async def receiver(answers: list[int]) -> AsyncIterator[tuple[str, list[tuple[di
 
 
 async def test_the_end_is_told_to_who_asked(own_stack: Stack) -> None:
-    lab, tenant = await Lab.open(own_stack), 7
+    lab, tenant = await Lab.open(own_stack), fresh_id()
     inner = {"DOWNLOAD_INNER_ADDRESSES": "true"}
     async with (
         running(own_stack, "api", "bridge", "ai", "ops", **inner) as app,

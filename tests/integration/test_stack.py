@@ -151,31 +151,31 @@ def test_everything_listens_on_loopback_only(stack: Stack) -> None:
     assert listening == {"127.0.0.1"}
 
 
-def test_a_lock_whose_number_is_another_program_now_does_not_stop_postgres(own_stack: Stack) -> None:
-    own_stack.kill("postgres")
-    own_stack.stop()
-    lock = own_stack.data_dir / "postgres" / "data" / "postmaster.pid"
+def test_a_lock_whose_number_is_another_program_now_does_not_stop_postgres(new_stack: Stack) -> None:
+    new_stack.kill("postgres")
+    new_stack.stop()
+    lock = new_stack.data_dir / "postgres" / "data" / "postmaster.pid"
     lines = lock.read_text().splitlines(keepends=True)
     with subprocess.Popen(["/bin/sleep", "60"], user="nobody" if os.geteuid() == 0 else None) as other:
         lock.write_text("".join([f"{other.pid}\n", *lines[1:]]))
         try:
-            own_stack.start()
+            new_stack.start()
         finally:
             other.kill()
-    assert own_stack.dead() is None
+    assert new_stack.dead() is None
 
 
-async def test_data_survives_a_restart_on_other_ports(own_stack: Stack) -> None:
-    first = own_stack.settings()
+async def test_data_survives_a_restart_on_other_ports(new_stack: Stack) -> None:
+    first = new_stack.settings()
     await database(first, "CREATE TABLE kept AS SELECT 42 AS answer")
     s3(first).put_object(Bucket=first.r2_bucket, Key="kept", Body=b"x" * 100_000)
     await start_workflow(first, "kept")
     queue = sqs(first).get_queue_url(QueueName=first.video_sqs_queue_name)["QueueUrl"]
     sqs(first).send_message(QueueUrl=queue, MessageBody="kept")
-    own_stack.stop()
-    own_stack.ports = ports.choose()
-    own_stack.start()
-    again = own_stack.settings()
+    new_stack.stop()
+    new_stack.ports = ports.choose()
+    new_stack.start()
+    again = new_stack.settings()
     assert again.temporal_address != first.temporal_address
     assert await database(again, "SELECT answer FROM kept") == [(42,)]
     assert s3(again).head_object(Bucket=again.r2_bucket, Key="kept")["ContentLength"] == 100_000
@@ -188,17 +188,17 @@ async def test_data_survives_a_restart_on_other_ports(own_stack: Stack) -> None:
 @pytest.mark.parametrize("name", ["postgres", "temporal", "seaweedfs", "ministack", "valkey"])
 async def test_a_killed_server_is_mended_with_its_data(own_stack: Stack, name: str) -> None:
     settings = own_stack.settings()
-    await database(settings, "CREATE TABLE kept AS SELECT 42 AS answer")
+    await database(settings, f"CREATE TABLE kept_{name} AS SELECT 42 AS answer")
     s3(settings).put_object(Bucket=settings.r2_bucket, Key="kept", Body=b"x")
-    await start_workflow(settings, "kept")
+    await start_workflow(settings, f"kept-{name}")
     own_stack.kill(name)
     dead = own_stack.dead()
     assert dead and dead.name == name
     own_stack.restart(name)
     assert own_stack.dead() is None
-    assert await database(settings, "SELECT answer FROM kept") == [(42,)]
+    assert await database(settings, f"SELECT answer FROM kept_{name}") == [(42,)]
     assert s3(settings).get_object(Bucket=settings.r2_bucket, Key="kept")["Body"].read() == b"x"
-    assert "kept" in await workflow_ids(settings)
+    assert f"kept-{name}" in await workflow_ids(settings)
     assert sqs(settings).get_queue_url(QueueName=settings.video_sqs_queue_name)
 
 
