@@ -140,6 +140,7 @@ class SendMessages:
 
     async def _send_chunk(self, chunk: ChunkRef) -> None:
         group = await self._committed(chunk)
+        pause = REBUILD_AFTER
         while group:
             decided = await self._step("messages.send", group, Decided)
             match decided.verdict:
@@ -153,6 +154,10 @@ class SendMessages:
                     steps.stage("waiting for the provider's balance")
                     await self._wait(lambda: self._credit, CREDIT_CHECK)
                 case _:
+                    if workflow.patched("pause-when-given-up"):
+                        steps.stage("given up by the provider", "building the group anew")
+                        await self._wait(lambda: False, pause)
+                        pause = min(pause * 2, REBUILD_AT_MOST)
                     group = await self._committed(chunk)
 
     async def _committed(self, chunk: ChunkRef) -> GroupRef | None:

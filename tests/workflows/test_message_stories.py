@@ -1,11 +1,13 @@
 """The messages workflow alone: what follows which answer. Activities only note what they were asked."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner
@@ -93,6 +95,23 @@ async def test_what_cannot_be_sent_is_built_anew(
     assert isinstance(await ended(await story(env)), JobOutcome)
     assert world.names().count("messages.open_group") == 2
     assert world.asked("messages.send")[-1].group_id == "G2"
+
+
+async def test_a_provider_that_gives_up_every_group_is_not_hurried(
+    env: WorkflowEnvironment, world: World
+) -> None:
+    opened: list[datetime] = []
+
+    def open_group(_: Any) -> Opened:
+        opened.append(activity.info().scheduled_time)
+        return Opened(group_id=f"G{len(opened)}")
+
+    world.answers["messages.open_group"] = open_group
+    dead = decided(Verdict.DEAD)
+    world.answers["messages.send"] = in_turn(dead, dead, dead, decided(Verdict.GO))
+    assert isinstance(await ended(await story(env)), JobOutcome)
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(opened)]
+    assert all(pause >= least for pause, least in zip(pauses, (5, 10, 20), strict=True))
 
 
 async def test_a_committed_group_is_sent_and_not_filled(env: WorkflowEnvironment, world: World) -> None:
