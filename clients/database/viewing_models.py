@@ -18,7 +18,7 @@ def _video() -> ForeignKeyConstraint:
 
 
 class LectureSession(Base):
-    """One meeting of a lecture, by the academy's own id. `attendance` of its lecture and day belongs to it."""
+    """One meeting of a lecture, by the academy's own id; `attendance` of that lecture and day is its own."""
 
     __tablename__ = "lecture_sessions"
 
