@@ -58,8 +58,8 @@ async def view(
 ) -> View | None:
     """None if there is no such video."""
     student = null() if student_id is None else literal(student_id)
-    query = _facts(student).where(Video.tenant_id == tenant_id, Video.id == video_id)
-    row = (await connection.execute(query)).one_or_none()
+    this = select().select_from(Video).where(Video.tenant_id == tenant_id, Video.id == video_id)
+    row = (await connection.execute(_facts(this, student))).one_or_none()
     return _view(row, student_id) if row else None
 
 
@@ -68,23 +68,20 @@ async def session_view(
 ) -> tuple[Row[Any], View] | tuple[None, None]:
     """A session that is still open, and what its viewer sees now: one query, for it is asked at every
     segment."""
-    query = (
-        _facts(PlaybackSession.student_id, PlaybackSession)
-        .where(Video.tenant_id == PlaybackSession.tenant_id, Video.id == PlaybackSession.video_id)
-        .where(
-            PlaybackSession.id == session_id,
-            PlaybackSession.ended_at.is_(None),
-            PlaybackSession.expires_at > func.now(),
-        )
+    on = (Video.tenant_id == PlaybackSession.tenant_id) & (Video.id == PlaybackSession.video_id)
+    sessions = select(PlaybackSession).join(Video, on)
+    query = _facts(sessions, PlaybackSession.student_id).where(
+        PlaybackSession.id == session_id,
+        PlaybackSession.ended_at.is_(None),
+        PlaybackSession.expires_at > func.now(),
     )
     row = (await connection.execute(query)).one_or_none()
     return (row, _view(row, row.student_id)) if row else (None, None)
 
 
-def _facts(student: SQLColumnExpression[Any], *more: Any) -> Select[Any]:
-    """Everything about a video and a student; each join is a look-up by primary key."""
-    query = select(
-        *more,
+def _facts(videos: Select[Any], student: SQLColumnExpression[Any]) -> Select[Any]:
+    """Everything about a video and a student beside it; each join is a look-up by primary key."""
+    query = videos.add_columns(
         Video.status,
         Video.hls_prefix.label("published_prefix"),
         Video.duration,
@@ -101,7 +98,7 @@ def _facts(student: SQLColumnExpression[Any], *more: Any) -> Select[Any]:
         VideoProgress.progress,
         VideoProgress.proctored_completed_at,
         func.extract("epoch", func.now() - VideoProgress.beat_at).label("elapsed"),
-    ).select_from(Video)
+    )
     joins: list[tuple[Any, list[Any]]] = [
         (LectureSession, [LectureSession.id == Video.session_id]),
         (SessionEnrolment, [SessionEnrolment.session_id == Video.session_id]),
