@@ -115,6 +115,15 @@ class AudioInput(Contract):
     plan: EncodePlan
 
 
+class PicturesInput(Contract):
+    """Poster and storyboard of the plan's lecture."""
+
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    plan: EncodePlan
+
+
 class Manifest(Contract):
     """A manifest object in the store: only its key and hash travel through Temporal."""
 
@@ -130,6 +139,7 @@ class PublishInput(Contract):
     plan: EncodePlan
     batches: list[Manifest] = Field(max_length=2000)
     audio: Manifest | None
+    pictures: Manifest | None = None
 
 
 class Published(Contract):
@@ -138,6 +148,7 @@ class Published(Contract):
     hls_path: str
     duration: float
     renditions: list[str]
+    pictures: bool = Field(default=False, description="Whether it has a poster and a storyboard")
     replaced_prefix: str | None = None
     retire_after: int = 0
 
@@ -198,6 +209,18 @@ class SegmentManifest(Contract):
     encoder: str
     units: list[int]
     tracks: list[Track]
+
+
+class Picture(Contract):
+    """A file beside the segments: the poster, a sheet of the storyboard, its WebVTT track."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+class PictureManifest(Contract):
+    pictures: list[Picture] = Field(max_length=100)
 
 
 WORK = "work/"

@@ -66,7 +66,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     encode = Worker(
         client,
         task_queue="video-encode",
-        activities=[encoding.encode_batch, encoding.encode_audio],
+        activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
         max_concurrent_activities=settings.encode_slots,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=grace,

@@ -20,6 +20,7 @@ from activities.video.encode import encode_unit
 from activities.video.errors import final, reported
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment
+from activities.video.pictures import draw_pictures
 from activities.video.plan import make_plan
 from activities.video.probe import probe, remux
 from activities.video.storing import SegmentStore
@@ -32,6 +33,7 @@ from contracts.video import (
     BatchInput,
     EncodePlan,
     Manifest,
+    PicturesInput,
     ProbeInput,
     SegmentManifest,
     SourceRef,
@@ -39,6 +41,7 @@ from contracts.video import (
 
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
+PICTURES_TIMEOUT = 1500.0
 TRIES = 2
 
 T = TypeVar("T")
@@ -165,6 +168,19 @@ class VideoEncoding:
             return await self._store.accept(plan, "audio", [whole])
 
         return await self._twice("audio", encode)
+
+    @activity.defn(name="video.make_pictures")
+    async def make_pictures(self, job: PicturesInput) -> Manifest:
+        """Draw poster and storyboard from the source's keyframes."""
+        plan = job.plan
+        async with beating(self._temporal) as heart:
+            with reported(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+                out = Path(folder)
+                async with self._source(plan.source, plan.remux, heart) as path:
+                    files = await draw_pictures(
+                        self._tools, path, plan, out, timeout=PICTURES_TIMEOUT, on_frames=heart.advance
+                    )
+                return await self._store.store_pictures(plan, files)
 
     def _require_same_encoder(self, plan: EncodePlan) -> None:
         if plan.encoder != self._encoder:

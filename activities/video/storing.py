@@ -7,10 +7,20 @@ from pathlib import Path
 from activities.threads import in_thread
 from activities.video.fmp4 import MediaFile, TrackFiles
 from clients.objects import Objects, sha256
-from contracts.video import WORK, EncodePlan, Manifest, Segment, SegmentManifest, Track
+from contracts.video import (
+    WORK,
+    EncodePlan,
+    Manifest,
+    Picture,
+    PictureManifest,
+    Segment,
+    SegmentManifest,
+    Track,
+)
 
 UPLOADS = 8
 JSON = "application/json"
+PICTURE_TYPES = {".jpg": "image/jpeg", ".vtt": "text/vtt; charset=utf-8"}
 
 
 class SegmentStore:
@@ -44,7 +54,16 @@ class SegmentStore:
             for track in tracks
         ]
 
-    async def write(self, key: str, manifest: SegmentManifest) -> Manifest:
+    async def store_pictures(self, plan: EncodePlan, files: Sequence[Path]) -> Manifest:
+        """Store files beside the renditions' folders, and a manifest of them."""
+        pictures = []
+        for file in files:
+            data, key = await in_thread(file.read_bytes), plan.prefix + file.name
+            await in_thread(self._objects.put, key, data, PICTURE_TYPES[file.suffix])
+            pictures.append(Picture(key=key, size=len(data), sha256=sha256(data)))
+        return await self.write(f"{plan.prefix}{WORK}pictures.json", PictureManifest(pictures=pictures))
+
+    async def write(self, key: str, manifest: SegmentManifest | PictureManifest) -> Manifest:
         """Store a manifest; key and hash are what travels on."""
         data = manifest.model_dump_json().encode()
         await in_thread(self._objects.put, key, data, JSON)
