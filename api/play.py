@@ -30,7 +30,7 @@ _PLAYLISTS = re.compile(rf"master\.m3u8|{_FOLDER}/media\.m3u8")
 _MEDIA = re.compile(rf"{_FOLDER}/(init\.mp4|s[0-9]{{5,6}}\.m4s)")
 _PICTURES = re.compile(r"poster\.jpg|storyboard\.vtt|storyboard-[0-9]{2}\.jpg")
 VTT = "text/vtt; charset=utf-8"
-_KEY = re.compile(r"key-([^/]{1,32})")
+_KEY = re.compile(r"key-(.{1,32})")
 
 
 @router.api_route("/{link}/{path:path}", methods=["GET", "HEAD"])

@@ -71,6 +71,9 @@ class EncodePlan(Contract):
     origin: float = Field(default=0.0, description="The output's zero, from the start of the container")
     picture_frames: int = Field(default=0, description="Until the picture ends; then its last one is held")
     interlaced: bool = False
+    key_id: str | None = Field(
+        default=None, description="Segments are encrypted with this version's key, derived from that one"
+    )
 
     @property
     def fps(self) -> Fraction:

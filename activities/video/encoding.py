@@ -26,6 +26,7 @@ from activities.video.probe import probe, remux
 from activities.video.storing import SegmentStore
 from clients.objects import Objects
 from clients.progress import ProgressBoard
+from clients.vault import Vault
 from contracts.errors import ENCODE_FAILED, SOURCE_TOO_LARGE
 from contracts.progress import video_progress
 from contracts.video import (
@@ -48,7 +49,8 @@ T = TypeVar("T")
 
 
 class VideoEncoding:
-    """One for each worker process; `encoder` is the fingerprint of its ffmpeg."""
+    """One for each worker process; `encoder` is the fingerprint of its ffmpeg. `encrypt`: the segments of
+    lectures that are probed from now on."""
 
     def __init__(
         self,
@@ -61,10 +63,12 @@ class VideoEncoding:
         scratch: Path,
         max_source_bytes: int,
         max_source_seconds: int,
+        vault: Vault,
+        encrypt: bool,
     ) -> None:
         self._temporal = temporal
         self._objects = objects
-        self._store = SegmentStore(objects)
+        self._store = SegmentStore(objects, vault)
         self._board = board
         self._cache = cache
         self._tools = tools
@@ -72,6 +76,7 @@ class VideoEncoding:
         self._scratch = scratch
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
+        self._key_id = vault.key_id if encrypt else None
 
     @activity.defn(name="video.probe")
     async def probe(self, job: ProbeInput) -> EncodePlan:
@@ -91,7 +96,8 @@ class VideoEncoding:
         if needs_remux:
             async with self._source(source, True, heart) as path:
                 info = await probe(self._tools, path, max_seconds=self._max_seconds)
-        return make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
+        plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
+        return plan.model_copy(update={"key_id": self._key_id})
 
     @activity.defn(name="video.encode_batch")
     async def encode_batch(self, job: BatchInput) -> Manifest:

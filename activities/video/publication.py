@@ -67,7 +67,7 @@ class Publication:
         if not all(stored.get(picture.key) == picture.size for picture in self._pictures):
             self._pictures = []
         for track in self._tracks():
-            text = playlists.media_playlist(track)
+            text = playlists.media_playlist(track, self._plan.key_id)
             self._objects.put(f"{self._plan.prefix}{track.name}/media.m3u8", text.encode(), PLAYLIST)
         self._objects.put(f"{self._plan.prefix}master.m3u8", self.master(), PLAYLIST)
 
