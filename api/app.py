@@ -45,6 +45,7 @@ class Services:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.access").addFilter(play.hide_links)
     settings = load()
     engine = create_engine(settings, "api")
     # Lazy: reading goes on while Temporal is away.

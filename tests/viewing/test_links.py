@@ -12,7 +12,7 @@ from api import tickets
 from clients.database import videos
 from clients.database.viewing_models import PlaybackSession
 from clients.vault import Vault
-from tests.lab import fresh_id
+from tests.lab import eventually, fresh_id
 from tests.viewing.classroom import Classroom, Player
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -170,3 +170,18 @@ async def test_an_academys_page_may_fetch_links(room: Classroom, stored: None) -
     refused = await room.http.get(f"{player.link}/master.m3u8", headers=origin)
     for answer in (segment, media, refused):
         assert answer.headers["access-control-allow-origin"] in ("*", "https://academy.example")
+
+
+async def test_the_access_log_has_no_links(room: Classroom, stored: None) -> None:
+    player = await room.start(await room.student())
+    await player.get("master.m3u8")
+    await room.http.get("/healthz?after")
+    log = room.lab.stack.data_dir / "logs" / "api.log"
+
+    async def written() -> bool:
+        return "/healthz?after" in log.read_text()
+
+    await eventually(written)
+    text = log.read_text()
+    assert "GET /api/v1/play/-/master.m3u8" in text
+    assert player.link.rpartition("/")[2] not in text and player.token not in text
