@@ -13,11 +13,12 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api import accounts, callbacks, codec, messages, routes, webhooks
+from api import accounts, callbacks, codec, messages, play, playback, routes, webhooks
 from clients import progress, temporal
 from clients.database import jobs
 from clients.database.engine import create_engine
 from clients.keys import KeyDestroyed, TenantKeys
+from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.settings import Settings, load
 from clients.vault import Vault
@@ -37,11 +38,14 @@ class Services:
     submitter: Submitter
     keys: TenantKeys
     settings: Settings
+    vault: Vault
+    objects: Objects
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.access").addFilter(play.hide_links)
     settings = load()
     engine = create_engine(settings, "api")
     # Lazy: reading goes on while Temporal is away.
@@ -49,7 +53,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     redis = progress.connect(settings)
     vault = Vault(settings.payload_keys.get_secret_value())
     submitter, keys = Submitter(engine, client, vault), TenantKeys(engine, vault)
-    app.state.services = Services(engine, client, ProgressBoard(redis), submitter, keys, settings)
+    app.state.services = Services(
+        engine, client, ProgressBoard(redis), submitter, keys, settings, vault, Objects(settings)
+    )
     yield
     await redis.aclose()
     await engine.dispose()
@@ -62,6 +68,8 @@ app.include_router(webhooks.router)
 app.include_router(accounts.router)
 app.include_router(callbacks.router)
 app.include_router(codec.router)
+app.include_router(playback.router)
+app.include_router(play.router)
 
 
 @app.exception_handler(HTTPException)

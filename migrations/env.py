@@ -8,6 +8,7 @@ from clients.database import (  # noqa: F401 - they register their tables
     callbacks,
     keys,
     message_models,
+    viewing_models,
 )
 from clients.database.models import Base
 from clients.settings import load
