@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api import accounts, callbacks, codec, messages, routes, webhooks
+from api.console.site import site
 from clients import progress, temporal
 from clients.database import jobs
 from clients.database.engine import create_engine
@@ -62,6 +63,7 @@ app.include_router(webhooks.router)
 app.include_router(accounts.router)
 app.include_router(callbacks.router)
 app.include_router(codec.router)
+app.mount("/console", site(app))
 
 
 @app.exception_handler(HTTPException)
