@@ -26,6 +26,8 @@ from api import (
     media,
     messages,
     metrics,
+    play,
+    playback,
     problems,
     requests,
     routes,
@@ -35,6 +37,7 @@ from api import (
 from api import jobs as job_routes
 from api.auth import ServiceKeys, same_origin
 from api.cache import Fresh
+from api.console.site import site
 from api.events import Watches
 from api.idempotency import HEADER, Idempotency
 from api.limits import Bodies, Rates
@@ -44,6 +47,7 @@ from clients import progress, temporal
 from clients.database import jobs, videos
 from clients.database.engine import create_engine
 from clients.keys import TenantKeys
+from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.settings import Settings, load
 from clients.uploads import UploadStore
@@ -72,6 +76,7 @@ class Services:
     seen_jobs: Fresh[tuple[int, str], Row[Any]]
     seen_videos: Fresh[tuple[int, int], tuple[Row[Any], Row[Any] | None]]
     settings: Settings
+    objects: Objects
 
 
 @asynccontextmanager
@@ -83,12 +88,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     client = await temporal.connect(settings, engine, lazy=True)
     redis = progress.connect(settings)
     vault = Vault(settings.payload_keys.get_secret_value())
+    store = UploadStore(settings)
     app.state.services = Services(
         engine=engine,
         temporal=client,
         redis=redis,
         board=ProgressBoard(redis),
-        store=UploadStore(settings),
+        store=store,
         submitter=Submitter(engine, client, vault),
         keys=TenantKeys(engine, vault),
         vault=vault,
@@ -98,6 +104,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         seen_jobs=Fresh(lambda key: _job(engine, *key), routes.SEEN_SECONDS),
         seen_videos=Fresh(lambda key: _video(engine, *key), routes.SEEN_SECONDS),
         settings=settings,
+        objects=store,
     )
     yield
     await redis.aclose()
@@ -128,8 +135,11 @@ for each in (
     callbacks,
     codec,
     metrics,
+    playback,
+    play,
 ):
     app.include_router(each.router)
+app.mount("/console", site(app))
 problems.install(app)
 # The last one is outermost. What the inner two raise is answered as what routes raise.
 app.add_middleware(Idempotency)

@@ -22,11 +22,13 @@ class VaultError(Exception):
 class Vault:
     """Seals with the first key of the ring, opens with any: rotate by putting a new key in front.
 
-    `keys` is `id:base64,id:base64`, each key 32 bytes. Raises ValueError when it is not.
+    `keys` is `id:base64,id:base64`, each key 32 bytes. Raises ValueError when it is not. `key_ids` are
+    theirs, `key_id` is the first.
     """
 
     def __init__(self, keys: str) -> None:
         self._ring: dict[bytes, AESGCM] = {}
+        self._secrets: dict[str, bytes] = {}
         self._hash_keys: dict[str, bytes] = {}
         for entry in keys.split(","):
             key_id, _, text = entry.strip().partition(":")
@@ -37,8 +39,11 @@ class Vault:
             if not key_id or len(key) != 32 or len(key_id) > 32:
                 raise ValueError("PAYLOAD_KEYS must be id:base64 of 32 bytes, comma separated")
             self._ring[key_id.encode()] = AESGCM(key)
+            self._secrets[key_id] = key
             self._hash_keys[key_id] = HKDFExpand(SHA256(), 32, b"payload hash").derive(key)
         self._current = next(iter(self._ring))
+        self.key_ids = tuple(self._secrets)
+        self.key_id = self.key_ids[0]
 
     def seal(self, payload: dict[str, Any], job_id: str) -> bytes:
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
@@ -62,6 +67,16 @@ class Vault:
             return self._ring[key_id].decrypt(rest[:_NONCE], rest[_NONCE:], bound_to)
         except (InvalidTag, ValueError):  # ValueError: cut off inside the nonce
             raise VaultError("altered, or sealed for another job") from None
+
+    def derive(self, key_id: str, purpose: bytes, length: int = 32) -> bytes:
+        """A key for `purpose` out of one of the ring (HKDF, RFC 5869). Raises VaultError if it has left."""
+        if key_id not in self._secrets:
+            raise VaultError("derived from a key that PAYLOAD_KEYS does not hold")
+        return HKDFExpand(SHA256(), length, purpose).derive(self._secrets[key_id])
+
+    def hls_key(self, key_id: str, prefix: str) -> bytes:
+        """The AES-128 key of the version below `prefix`: another version has another, a retry the same."""
+        return self.derive(key_id, b"hls " + prefix.encode(), 16)
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether the first key sealed it."""

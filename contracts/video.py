@@ -71,6 +71,9 @@ class EncodePlan(Contract):
     origin: float = Field(default=0.0, description="The output's zero, from the start of the container")
     picture_frames: int = Field(default=0, description="Until the picture ends; then its last one is held")
     interlaced: bool = False
+    key_id: str | None = Field(
+        default=None, description="Segments are encrypted with this version's key, derived from that one"
+    )
 
     @property
     def fps(self) -> Fraction:
@@ -115,6 +118,15 @@ class AudioInput(Contract):
     plan: EncodePlan
 
 
+class PicturesInput(Contract):
+    """Poster and storyboard of the plan's lecture."""
+
+    job_id: UUID
+    tenant_id: int
+    video_id: int
+    plan: EncodePlan
+
+
 class Manifest(Contract):
     """A manifest object in the store: only its key and hash travel through Temporal."""
 
@@ -130,6 +142,7 @@ class PublishInput(Contract):
     plan: EncodePlan
     batches: list[Manifest] = Field(max_length=2000)
     audio: Manifest | None
+    pictures: Manifest | None = None
 
 
 class Published(Contract):
@@ -138,6 +151,7 @@ class Published(Contract):
     hls_path: str
     duration: float
     renditions: list[str]
+    pictures: bool = Field(default=False, description="Whether it has a poster and a storyboard")
     replaced_prefix: str | None = None
     retire_after: int = 0
 
@@ -198,6 +212,18 @@ class SegmentManifest(Contract):
     encoder: str
     units: list[int]
     tracks: list[Track]
+
+
+class Picture(Contract):
+    """A file beside the segments: the poster, a sheet of the storyboard, its WebVTT track."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+class PictureManifest(Contract):
+    pictures: list[Picture] = Field(max_length=100)
 
 
 WORK = "work/"

@@ -10,6 +10,7 @@ from clients.database import (  # noqa: F401 - they register their tables
     keys,
     message_models,
     uploads,
+    viewing_models,
 )
 from clients.database.models import Base
 from clients.settings import load

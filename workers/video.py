@@ -17,6 +17,7 @@ from clients import progress, temporal
 from clients.database.engine import create_engine
 from clients.objects import Objects
 from clients.settings import Settings
+from clients.vault import Vault
 from workers.running import run_workers
 from workflows.delete import DeleteVideo
 from workflows.encode import EncodeVideo
@@ -45,6 +46,8 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         _scratch(settings.work_dir),
         settings.max_source_bytes,
         settings.max_source_seconds,
+        Vault(settings.payload_keys.get_secret_value()),
+        settings.hls_encryption,
     )
     lifecycle = VideoLifecycle(engine, objects, board, settings.retire_grace_seconds)
     grace = timedelta(seconds=settings.shutdown_grace_seconds)
@@ -66,7 +69,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     encode = Worker(
         client,
         task_queue="video-encode",
-        activities=[encoding.encode_batch, encoding.encode_audio],
+        activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
         max_concurrent_activities=settings.encode_slots,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=grace,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -21,18 +21,20 @@ with workflow.unsafe.imports_passed_through():
         EncodePlan,
         EraseInput,
         Manifest,
+        PicturesInput,
         ProbeInput,
         Published,
         PublishInput,
         version_prefix,
     )
     from workflows import steps
-    from workflows.policies import INFRASTRUCTURE
+    from workflows.policies import INFRASTRUCTURE, OPTIONAL
     from workflows.retire import RetireVersion
 
 PROBE_TIMEOUT = timedelta(hours=2)  # includes fetching a 50 GB source once to the host
 BATCH_TIMEOUT = timedelta(hours=2)
 AUDIO_TIMEOUT = timedelta(hours=4)
+PICTURES_TIMEOUT = timedelta(minutes=30)
 PUBLISH_TIMEOUT = timedelta(minutes=15)
 ENCODE_WITHIN = timedelta(days=2)  # waiting in the queue included
 HEARTBEAT = timedelta(seconds=30)
@@ -100,15 +102,15 @@ class EncodeVideo:
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             retry_policy=INFRASTRUCTURE,
         )
-        batches, audio = await self._encode_tracks(job, plan)
+        batches, audio, pictures = await self._encode_tracks(job, plan)
         self._progress = video_progress("publish", 0)
         steps.stage("publishing")
-        return await self._publish(job, epoch, plan, batches, audio)
+        return await self._publish(job, epoch, plan, batches, audio, pictures)
 
     async def _encode_tracks(
         self, job: EncodeInput, plan: EncodePlan
-    ) -> tuple[list[Manifest], Manifest | None]:
-        """All batches on whatever workers have a slot, the audio beside them."""
+    ) -> tuple[list[Manifest], Manifest | None, Manifest | None]:
+        """All batches on whatever workers have a slot, audio and pictures beside them."""
         self._frames_done = 0
         self._show(plan)
         size = min(UNITS_PER_BATCH, max(1, plan.unit_count // BATCHES))
@@ -118,9 +120,16 @@ class EncodeVideo:
             )
             for first in range(0, plan.unit_count, size)
         ]
-        audio = asyncio.create_task(self._audio(job, plan), name="audio") if plan.has_audio else None
-        await steps.together([*tasks, audio] if audio else tasks)
-        return [task.result() for task in tasks], audio.result() if audio else None
+        beside = {}
+        if plan.has_audio:
+            beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
+        if workflow.patched("pictures"):
+            beside["pictures"] = asyncio.create_task(self._pictures(job, plan), name="pictures")
+        await steps.together([*tasks, *beside.values()])
+        audio, pictures = (
+            beside[name].result() if name in beside else None for name in ("audio", "pictures")
+        )
+        return [task.result() for task in tasks], audio, pictures
 
     async def _batch(self, job: EncodeInput, plan: EncodePlan, first: int, last: int) -> Manifest:
         manifest = await workflow.execute_activity(
@@ -149,7 +158,7 @@ class EncodeVideo:
         self._show(plan)
         return manifest
 
-    async def _audio(self, job: EncodeInput, plan: EncodePlan) -> Manifest:
+    async def _audio(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
         return await workflow.execute_activity(
             "video.encode_audio",
             AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan),
@@ -164,6 +173,27 @@ class EncodeVideo:
             summary="audio",
         )
 
+    async def _pictures(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
+        """Poster and storyboard. A lecture without them is still a lecture."""
+        try:
+            return await workflow.execute_activity(
+                "video.make_pictures",
+                PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan),
+                task_queue="video-encode",
+                result_type=Manifest,
+                start_to_close_timeout=PICTURES_TIMEOUT,
+                schedule_to_close_timeout=ENCODE_WITHIN,
+                heartbeat_timeout=HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4),
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                retry_policy=OPTIONAL,
+                priority=Priority(fairness_key=str(job.tenant_id)),
+                summary="poster and storyboard",
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return None
+
     async def _publish(
         self,
         job: EncodeInput,
@@ -171,6 +201,7 @@ class EncodeVideo:
         plan: EncodePlan,
         batches: list[Manifest],
         audio: Manifest | None,
+        pictures: Manifest | None,
     ) -> Published:
         """From here on a cancel comes too late: half a publication is worse than a whole one."""
         return await steps.to_the_end(
@@ -184,6 +215,7 @@ class EncodeVideo:
                     plan=plan,
                     batches=batches,
                     audio=audio,
+                    pictures=pictures,
                 ),
                 result_type=Published,
                 start_to_close_timeout=PUBLISH_TIMEOUT,
@@ -205,6 +237,7 @@ class EncodeVideo:
                 "hls_path": published.hls_path,
                 "duration": published.duration,
                 "renditions": published.renditions,
+                "pictures": published.pictures,
             },
         )
         await steps.erase(EraseInput(prefix=prefix + WORK))

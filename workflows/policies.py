@@ -19,3 +19,11 @@ PROVIDER = RetryPolicy(
     maximum_interval=timedelta(minutes=1),
 )
 """A provider on the internet: it says itself when to come again (`next_retry_delay`)."""
+
+OPTIONAL = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=3,
+)
+"""What a job can do without must not hold it up: three tries and no more."""

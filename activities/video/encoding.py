@@ -20,11 +20,13 @@ from activities.video.encode import encode_unit
 from activities.video.errors import final, reported
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment
+from activities.video.pictures import draw_pictures
 from activities.video.plan import make_plan
 from activities.video.probe import probe, remux
 from activities.video.storing import SegmentStore
 from clients.objects import Objects
 from clients.progress import ProgressBoard
+from clients.vault import Vault
 from contracts.errors import ENCODE_FAILED, SOURCE_TOO_LARGE
 from contracts.progress import video_progress
 from contracts.video import (
@@ -32,6 +34,7 @@ from contracts.video import (
     BatchInput,
     EncodePlan,
     Manifest,
+    PicturesInput,
     ProbeInput,
     SegmentManifest,
     SourceRef,
@@ -39,13 +42,15 @@ from contracts.video import (
 
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
+PICTURES_TIMEOUT = 1500.0
 TRIES = 2
 
 T = TypeVar("T")
 
 
 class VideoEncoding:
-    """One for each worker process; `encoder` is the fingerprint of its ffmpeg."""
+    """One for each worker process; `encoder` is the fingerprint of its ffmpeg. `encrypt`: the segments of
+    lectures that are probed from now on."""
 
     def __init__(
         self,
@@ -58,10 +63,12 @@ class VideoEncoding:
         scratch: Path,
         max_source_bytes: int,
         max_source_seconds: int,
+        vault: Vault,
+        encrypt: bool,
     ) -> None:
         self._temporal = temporal
         self._objects = objects
-        self._store = SegmentStore(objects)
+        self._store = SegmentStore(objects, vault)
         self._board = board
         self._cache = cache
         self._tools = tools
@@ -69,6 +76,7 @@ class VideoEncoding:
         self._scratch = scratch
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
+        self._key_id = vault.key_id if encrypt else None
 
     @activity.defn(name="video.probe")
     async def probe(self, job: ProbeInput) -> EncodePlan:
@@ -88,7 +96,8 @@ class VideoEncoding:
         if needs_remux:
             async with self._source(source, True, heart) as path:
                 info = await probe(self._tools, path, max_seconds=self._max_seconds)
-        return make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
+        plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
+        return plan.model_copy(update={"key_id": self._key_id})
 
     @activity.defn(name="video.encode_batch")
     async def encode_batch(self, job: BatchInput) -> Manifest:
@@ -165,6 +174,19 @@ class VideoEncoding:
             return await self._store.accept(plan, "audio", [whole])
 
         return await self._twice("audio", encode)
+
+    @activity.defn(name="video.make_pictures")
+    async def make_pictures(self, job: PicturesInput) -> Manifest:
+        """Draw poster and storyboard from the source's keyframes."""
+        plan = job.plan
+        async with beating(self._temporal) as heart:
+            with reported(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+                out = Path(folder)
+                async with self._source(plan.source, plan.remux, heart) as path:
+                    files = await draw_pictures(
+                        self._tools, path, plan, out, timeout=PICTURES_TIMEOUT, on_frames=heart.advance
+                    )
+                return await self._store.store_pictures(plan, files)
 
     def _require_same_encoder(self, plan: EncodePlan) -> None:
         if plan.encoder != self._encoder:

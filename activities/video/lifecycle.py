@@ -89,6 +89,7 @@ class VideoLifecycle:
             hls_path=pointer,
             duration=version.duration,
             renditions=[rung.name for rung in what.plan.rungs],
+            pictures=version.has_pictures,
             replaced_prefix=replaced,
             retire_after=self._retire_grace,
         )

@@ -2,6 +2,7 @@
 
 from pathlib import PurePosixPath
 from typing import NamedTuple
+from urllib.parse import quote
 
 from contracts.video import EncodePlan, Segment, Track
 
@@ -15,8 +16,9 @@ class Rate(NamedTuple):
     average: int
 
 
-def media_playlist(track: Track) -> str:
-    """The media playlist of a rendition; it lies in the same folder as its segments."""
+def media_playlist(track: Track, key_id: str | None = None) -> str:
+    """The media playlist of a rendition; it lies in the same folder as its segments. With `key_id` they
+    are encrypted: the key lies one folder up, where the playback API has it and no bucket."""
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
@@ -27,6 +29,8 @@ def media_playlist(track: Track) -> str:
         "#EXT-X-INDEPENDENT-SEGMENTS",
         f'#EXT-X-MAP:URI="{_file(track.init)}"',
     ]
+    if key_id:
+        lines.append(f'#EXT-X-KEY:METHOD=AES-128,URI="../key-{quote(key_id, safe="")}"')
     for segment in track.segments:
         lines += [f"#EXTINF:{segment.duration:.6f},", _file(segment)]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])

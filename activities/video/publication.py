@@ -8,7 +8,15 @@ from temporalio.exceptions import ApplicationError
 from activities.video import playlists
 from clients.database.videos import Version
 from clients.objects import Objects, sha256
-from contracts.video import Manifest, PublishInput, Segment, SegmentManifest, Track
+from contracts.video import (
+    Manifest,
+    Picture,
+    PictureManifest,
+    PublishInput,
+    Segment,
+    SegmentManifest,
+    Track,
+)
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 READERS = 16
@@ -17,17 +25,25 @@ READERS = 16
 class Publication:
     """All tracks of one version, complete and checked, or an error."""
 
-    def __init__(self, objects: Objects, what: PublishInput, video: list[Track], audio: Track | None) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        what: PublishInput,
+        video: list[Track],
+        audio: Track | None,
+        pictures: list[Picture],
+    ) -> None:
         self._objects = objects
         self._plan = what.plan
         self._video = video
         self._audio = audio
+        self._pictures = pictures
 
     @classmethod
     def read(cls, objects: Objects, what: PublishInput) -> "Publication":
         """Load the manifests that the workflow accepted. Raises a final error if they do not fit."""
         with ThreadPoolExecutor(READERS) as pool:
-            batches = list(pool.map(lambda manifest: _load(objects, manifest), what.batches))
+            batches = list(pool.map(lambda manifest: _tracks(objects, manifest), what.batches))
         units = [unit for batch in batches for unit in batch.units]
         _require(units == list(range(what.plan.unit_count)), "units are missing or repeated")
         _require({batch.encoder for batch in batches} == {what.plan.encoder}, "encoders are mixed")
@@ -36,8 +52,11 @@ class Publication:
             frames = sum(segment.frames for segment in track.segments)
             _require(track.name == rung.name, "renditions are in another order")
             _require(frames == what.plan.total_frames, f"{track.name} has {frames} frames")
-        audio = _load(objects, what.audio).tracks[0] if what.audio else None
-        return cls(objects, what, video, audio)
+        audio = _tracks(objects, what.audio).tracks[0] if what.audio else None
+        pictures: list[Picture] = []
+        if what.pictures:
+            pictures = PictureManifest.model_validate_json(_load(objects, what.pictures)).pictures
+        return cls(objects, what, video, audio, pictures)
 
     def check_and_write_playlists(self) -> None:
         """Every object must be in the store with its size before a playlist names it."""
@@ -45,8 +64,10 @@ class Publication:
         for track in self._tracks():
             for segment in (track.init, *track.segments):
                 _require(stored.get(segment.key) == segment.size, f"{segment.key} is not as it was written")
+        if not all(stored.get(picture.key) == picture.size for picture in self._pictures):
+            self._pictures = []
         for track in self._tracks():
-            text = playlists.media_playlist(track)
+            text = playlists.media_playlist(track, self._plan.key_id)
             self._objects.put(f"{self._plan.prefix}{track.name}/media.m3u8", text.encode(), PLAYLIST)
         self._objects.put(f"{self._plan.prefix}master.m3u8", self.master(), PLAYLIST)
 
@@ -73,16 +94,21 @@ class Publication:
                 }
                 for rung, track, rate in zip(self._plan.rungs, self._video, rates, strict=True)
             ],
+            has_pictures=bool(self._pictures),
         )
 
     def _tracks(self) -> list[Track]:
         return [*self._video, self._audio] if self._audio else self._video
 
 
-def _load(objects: Objects, manifest: Manifest) -> SegmentManifest:
+def _tracks(objects: Objects, manifest: Manifest) -> SegmentManifest:
+    return SegmentManifest.model_validate_json(_load(objects, manifest))
+
+
+def _load(objects: Objects, manifest: Manifest) -> bytes:
     data = objects.get(manifest.key)
     _require(sha256(data) == manifest.sha256, f"{manifest.key} was altered")
-    return SegmentManifest.model_validate_json(data)
+    return data
 
 
 def _joined(parts: list[Track]) -> Track:

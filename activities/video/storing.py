@@ -5,19 +5,32 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from activities.threads import in_thread
+from activities.video.encryption import encrypt_tracks
 from activities.video.fmp4 import MediaFile, TrackFiles
 from clients.objects import Objects, sha256
-from contracts.video import WORK, EncodePlan, Manifest, Segment, SegmentManifest, Track
+from clients.vault import Vault
+from contracts.video import (
+    WORK,
+    EncodePlan,
+    Manifest,
+    Picture,
+    PictureManifest,
+    Segment,
+    SegmentManifest,
+    Track,
+)
 
 UPLOADS = 8
 JSON = "application/json"
+PICTURE_TYPES = {".jpg": "image/jpeg", ".vtt": "text/vtt; charset=utf-8"}
 
 
 class SegmentStore:
     """What workers write below the prefix of a version."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, vault: Vault) -> None:
         self._objects = objects
+        self._vault = vault
         self._uploads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
 
     async def finished(self, plan: EncodePlan) -> set[str]:
@@ -31,7 +44,11 @@ class SegmentStore:
         return SegmentManifest.model_validate_json(await in_thread(self._objects.get, key))
 
     async def upload(self, plan: EncodePlan, out: Path, tracks: Sequence[TrackFiles]) -> list[Track]:
-        """Store all files of `tracks`; returns when every one is acknowledged."""
+        """Store all files of `tracks`, encrypted where the plan says so; returns when every one is
+        acknowledged."""
+        if plan.key_id:
+            key = self._vault.hls_key(plan.key_id, plan.prefix)
+            tracks = await in_thread(encrypt_tracks, out, tracks, key)
         names = [file.name for track in tracks for file in (track.init, *track.segments)]
         await in_thread(self._put_all, plan.prefix, out, names)
         return [
@@ -44,7 +61,16 @@ class SegmentStore:
             for track in tracks
         ]
 
-    async def write(self, key: str, manifest: SegmentManifest) -> Manifest:
+    async def store_pictures(self, plan: EncodePlan, files: Sequence[Path]) -> Manifest:
+        """Store files beside the renditions' folders, and a manifest of them."""
+        pictures = []
+        for file in files:
+            data, key = await in_thread(file.read_bytes), plan.prefix + file.name
+            await in_thread(self._objects.put, key, data, PICTURE_TYPES[file.suffix])
+            pictures.append(Picture(key=key, size=len(data), sha256=sha256(data)))
+        return await self.write(f"{plan.prefix}{WORK}pictures.json", PictureManifest(pictures=pictures))
+
+    async def write(self, key: str, manifest: SegmentManifest | PictureManifest) -> Manifest:
         """Store a manifest; key and hash are what travels on."""
         data = manifest.model_dump_json().encode()
         await in_thread(self._objects.put, key, data, JSON)

@@ -159,12 +159,12 @@ async def _lecture(board: ProgressBoard, video: Video, *columns: Any) -> Lecture
     job = Shown(*columns) if columns[0] else None
     return Lecture(
         id=video.id,
-        title=getattr(video, "title", None),
+        title=video.title,
         status=video.status,
         error_code=video.error_code,
         duration=video.duration,
         hls_prefix=video.hls_prefix,
-        has_pictures=getattr(video, "has_pictures", False),
+        has_pictures=video.has_pictures,
         updated_at=video.updated_at,
         order=video.id,
         job=await with_progress(board, job) if job else None,

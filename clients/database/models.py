@@ -4,7 +4,18 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Double, ForeignKey, Identity, Index, Integer, String, func, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    String,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -111,7 +122,11 @@ class JobEvent(Base):
 
 
 class Video(Base):
-    """A lecture. `status` speaks of what viewers may play: a published version keeps it READY."""
+    """A lecture. `status` speaks of what viewers may play: a published version keeps it READY.
+
+    `session_id` is the lecture session it belongs to; raising `policy_version` ends all who watch.
+    `has_pictures`: the published version has a poster and a storyboard.
+    """
 
     __tablename__ = "videos"
 
@@ -128,6 +143,10 @@ class Video(Base):
     published_seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
     published_job: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
     current_job: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"), index=True)
+    has_pictures: Mapped[bool] = mapped_column(server_default=text("false"))
+    session_id: Mapped[int | None] = mapped_column(BigInteger)
+    policy_version: Mapped[int] = mapped_column(Integer, server_default="1")
+    subtitles_key: Mapped[str | None] = mapped_column(String(500))
     deleted_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 

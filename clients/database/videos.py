@@ -20,6 +20,7 @@ class Version:
     hls_prefix: str
     duration: float
     renditions: list[dict[str, Any]]
+    has_pictures: bool = False
 
 
 async def begin_encode(
@@ -78,6 +79,7 @@ async def publish(
             hls_prefix=version.hls_prefix,
             replaced_prefix=video.hls_prefix,
             duration=version.duration,
+            has_pictures=version.has_pictures,
             published_seq=job.seq,
             published_job=job_id,
         )
@@ -114,6 +116,7 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
     """Leave a tombstone: nothing may be published for this video any more, whenever it arrives."""
     await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
     gone = {"status": "DELETED", "deleted_at": func.now(), "hls_path": None, "hls_prefix": None}
+    gone |= {"subtitles_key": None}
     await connection.execute(
         insert(Video)
         .values(tenant_id=tenant_id, id=video_id, file_key="", **gone)
@@ -122,6 +125,20 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
     await connection.execute(
         delete(Rendition).where(Rendition.tenant_id == tenant_id, Rendition.video_id == video_id)
     )
+
+
+async def attach_subtitles(connection: AsyncConnection, tenant_id: int, video_id: int, key: str) -> bool:
+    """Show a WebVTT object of the tenant's as the video's subtitles. False if the video is not there.
+    Raises ValueError for an object of somebody else."""
+    if not key.startswith(f"tenants/{tenant_id}/") or ".." in key:
+        raise ValueError("subtitles must lie below the tenant's prefix")
+    written = await connection.execute(
+        update(Video)
+        .where(Video.tenant_id == tenant_id, Video.id == video_id, Video.deleted_at.is_(None))
+        .values(subtitles_key=key)
+        .returning(Video.id)
+    )
+    return written.one_or_none() is not None
 
 
 async def open_encodes(connection: AsyncConnection, tenant_id: int, video_id: int) -> Sequence[str]:

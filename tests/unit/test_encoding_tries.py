@@ -13,7 +13,7 @@ from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 
 def encoding(scratch: Path) -> VideoEncoding:
     unused: Any = None
-    return VideoEncoding(unused, unused, unused, unused, unused, "build", scratch, 1, 1)
+    return VideoEncoding(unused, unused, unused, unused, unused, "build", scratch, 1, 1, unused, False)
 
 
 async def tried(scratch: Path, *failures: Exception) -> list[list[Path]]:

@@ -41,7 +41,8 @@ def commands(history: WorkflowHistory) -> Iterator[str]:
             yield f"child {child.workflow_type.name}"
         elif event.HasField("upsert_workflow_search_attributes_event_attributes"):
             fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
-            yield f"stage {fields['Stage'].data.decode()}"
+            # The other one that is written is the list of patches.
+            yield f"stage {fields['Stage'].data.decode()}" if "Stage" in fields else "patch"
 
 
 def seconds(duration: Duration) -> str:

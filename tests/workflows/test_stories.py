@@ -38,19 +38,19 @@ async def test_encode_in_order(env: WorkflowEnvironment, world: World) -> None:
     outcome = await ended(handle)
     await begun(world, "video.erase")
     path = f"{ROOT}master.m3u8"
-    result = {"hls_path": path, "duration": 33 * 8.0, "renditions": ["360p"]}
+    result = {"hls_path": path, "duration": 33 * 8.0, "renditions": ["360p"], "pictures": True}
     assert outcome == JobOutcome(state=JobState.DONE, result=result)
-    tracks = ["video.encode_batch"] * 17 + ["video.encode_audio"]
+    tracks = ["video.encode_batch"] * 17 + ["video.encode_audio", "video.make_pictures"]
     names = world.names()
     assert names[:2] == ["video.begin", "video.probe"]
-    assert sorted(names[2:20], reverse=True) == sorted(tracks, reverse=True)
-    assert names[20:23] == ["video.publish", "video.erase", "jobs.finish"]
+    assert sorted(names[2:21], reverse=True) == sorted(tracks, reverse=True)
+    assert names[21:24] == ["video.publish", "video.erase", "jobs.finish"]
     assert world.asked("video.probe")[0].prefix == prefix(job)
     (publish,) = world.asked("video.publish")
     # Every unit once and in order, whichever worker was the first to be ready.
     units = [(first, min(first + 1, 32)) for first in range(0, 33, 2)]
     assert [batch.key for batch in publish.batches] == [f"{first}-{last}" for first, last in units]
-    assert (publish.epoch, publish.audio.key) == (1, "audio")
+    assert (publish.epoch, publish.audio.key, publish.pictures.key) == (1, "audio", "pictures")
     assert written(world) == [outcome]
     shown = await handle.query("progress", result_type=Progress)
     assert (shown.step, shown.percent) == ("publish", 95)
@@ -60,6 +60,29 @@ async def test_encode_in_order(env: WorkflowEnvironment, world: World) -> None:
         EraseInput(prefix=prefix(job) + "work/"),
         EraseInput(prefix=f"{ROOT}old-1/", after=6 * 3600),
     ]
+
+
+@pytest.mark.parametrize("code", ["DECODE_FAILED", "FfmpegKilled"])
+async def test_a_lecture_does_without_pictures(env: WorkflowEnvironment, world: World, code: str) -> None:
+    """Tried at most three times, when another try could help; the result says that they are missing."""
+    world.answers["video.make_pictures"] = refuse(code, final=code == "DECODE_FAILED")
+    outcome = await ended(await start(env, "video.encode", encode_input()))
+    assert isinstance(outcome, JobOutcome) and outcome.state is JobState.DONE
+    assert outcome.result["pictures"] is False
+    assert world.names().count("video.make_pictures") == (1 if code == "DECODE_FAILED" else 3)
+    (publish,) = world.asked("video.publish")
+    assert publish.pictures is None
+
+
+async def test_a_cancel_waits_for_the_pictures(env: WorkflowEnvironment, world: World) -> None:
+    world.answers["video.make_pictures"] = world.until_cancelled
+    handle = await start(env, "video.encode", encode_input())
+    await begun(world, "video.make_pictures")
+    await handle.cancel()
+    assert await ended(handle) == "Cancelled"
+    names = world.names()
+    assert names.index("video.make_pictures stopped") < names.index("video.erase")
+    assert written(world) == [CANCELLED]
 
 
 @pytest.mark.parametrize("code", ["NOT_A_VIDEO", "ENCODE_FAILED", "SOURCE_CHANGED"])

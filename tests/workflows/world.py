@@ -44,6 +44,7 @@ from contracts.video import (
     EraseInput,
     Manifest,
     OpenEncodes,
+    PicturesInput,
     ProbeInput,
     Published,
     PublishInput,
@@ -69,6 +70,7 @@ INPUTS: dict[str, type[Contract]] = {
     "video.probe": ProbeInput,
     "video.encode_batch": BatchInput,
     "video.encode_audio": AudioInput,
+    "video.make_pictures": PicturesInput,
     "video.publish": PublishInput,
     "video.erase": EraseInput,
     "video.mark_deleted": VideoRef,
@@ -167,11 +169,14 @@ class World:
                 return Manifest(key=f"{what.first}-{what.last}", sha256="0")
             case AudioInput():
                 return Manifest(key="audio", sha256="0")
+            case PicturesInput():
+                return Manifest(key="pictures", sha256="0")
             case PublishInput():
                 return Published(
                     hls_path="tenants/7/video/hls/42/master.m3u8",
                     duration=what.plan.duration,
                     renditions=["360p"],
+                    pictures=what.pictures is not None,
                     replaced_prefix=self.replaced,
                     retire_after=6 * 3600,
                 )
@@ -263,9 +268,9 @@ def written(world: World) -> list[JobOutcome]:
     return [finish.outcome for finish in world.asked("jobs.finish")]
 
 
-def refuse(code: str) -> Any:
+def refuse(code: str, final: bool = True) -> Any:
     def answer(_what: Any) -> None:
-        raise ApplicationError("x", type=code, non_retryable=True)
+        raise ApplicationError("x", type=code, non_retryable=final)
 
     return answer
 

@@ -109,7 +109,7 @@ if (form) {
     image = null;
     if (file) {
       try {
-        image = (await upload(file, "message", () => {})).file_key;
+        image = (await upload(file, "image", () => {})).file_key;
         say(t("사진을 올렸습니다.", "The picture is uploaded."));
       } catch (error) {
         say(error.message, true);

@@ -35,8 +35,9 @@ export class Failed extends Error {
 }
 
 // The API's answer to a request; throws Failed. Without a valid sign-in the login page comes up.
-export async function ask(path, body, method = body === undefined ? "GET" : "POST") {
-  const options = { method, headers: {} };
+export async function ask(path, body, tenant) {
+  const options = { method: body === undefined ? "GET" : "POST", headers: {} };
+  if (tenant) options.headers["X-Tenant-Id"] = tenant; // operators say for whom they act
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.headers["Idempotency-Key"] = crypto.randomUUID();
@@ -74,8 +75,8 @@ export function meter(element, { percent, step_name_display: name, remaining_sec
 }
 
 // Watch one job by server-sent events; the source closes itself when the job has ended.
-export function watch(job, { progress = () => {}, state = () => {}, end = () => {} }) {
-  const source = new EventSource(`/api/v1/jobs/${job}/events`);
+export function watch(job, { progress = () => {}, state = () => {}, end = () => {} }, tenant) {
+  const source = new EventSource(`/api/v1/jobs/${job}/events${tenant ? `?tenant_id=${tenant}` : ""}`);
   source.addEventListener("progress", (event) => progress(JSON.parse(event.data)));
   source.addEventListener("state", (event) => state(JSON.parse(event.data)));
   source.addEventListener("end", (event) => {
@@ -98,7 +99,7 @@ document.addEventListener("click", async (event) => {
   if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
   button.disabled = true;
   try {
-    await ask(button.dataset.post, {});
+    await ask(button.dataset.post, {}, button.dataset.tenant);
     say(button.dataset.said || t("요청했습니다.", "Asked for."));
     document.dispatchEvent(new CustomEvent("posted", { detail: button }));
   } catch (error) {

@@ -5,8 +5,8 @@ const job = document.getElementById("job");
 if (job.dataset.watch) {
   watch(job.dataset.watch, {
     progress: (shown) => meter(document.querySelector("[data-meter]"), shown),
-    state: () => refresh("job"),
+    state: ({ status }) => status !== document.getElementById("job").dataset.state && refresh("job"),
     end: () => refresh("job"),
-  });
+  }, job.dataset.tenant);
 }
 document.addEventListener("posted", () => refresh("job"));

@@ -3,7 +3,10 @@ import { ask, meter, refresh, say, t, watch } from "./console.js";
 import { dropZone } from "./upload.js";
 
 dropZone(async (upload, file, row) => {
-  await ask("/api/v1/videos", { upload_id: upload.upload_id, title: file.name.replace(/\.[^.]+$/, "") });
+  const title = file.name.replace(/\.[^.]+$/, "").slice(0, 200);
+  const video = await ask("/api/v1/videos", { upload_id: upload.upload_id, title });
+  const { video_id, file_key } = video;
+  await ask("/api/v1/jobs", { job_type: "video.encode", payload: { video_id, file_key } });
   row.item.remove();
   say(t("올렸습니다. 변환을 시작합니다.", "Uploaded. Encoding begins."));
   await show();

@@ -6,6 +6,14 @@ const AT_ONCE = 3;
 const TRIES = 4;
 const NAME = "upload:";
 
+// Browsers know few types by themselves; the rest by the name's end.
+const TYPES = {
+  mp4: "video/mp4", m4v: "video/mp4", mov: "video/quicktime", mkv: "video/x-matroska", webm: "video/webm",
+  avi: "video/x-msvideo", pdf: "application/pdf", heic: "image/heic", heif: "image/heif", csv: "text/csv",
+  xls: "application/vnd.ms-excel",
+  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+};
+const typeOf = (file) => TYPES[file.name.split(".").pop().toLowerCase()] || file.type || "application/octet-stream";
 const nameOf = (purpose, file) => `${NAME}${purpose}:${file.size}:${file.lastModified}:${file.name}`;
 
 // PUT with progress, which fetch does not tell. Rejects with Failed.
@@ -65,24 +73,20 @@ export async function send(file, purpose, progress) {
   const name = nameOf(purpose, file);
   let upload = JSON.parse(localStorage.getItem(name));
   if (upload) {
-    try {
-      await ask(`/api/v1/uploads/${upload.upload_id}`);
-    } catch {
-      upload = null; // swept, or finished: begin anew
-    }
+    const known = await ask(`/api/v1/uploads/${upload.upload_id}`).catch(() => null);
+    if (known?.state !== "open") upload = null; // swept, or finished: begin anew
   }
   if (!upload || upload.method === "put") {
     upload = await ask("/api/v1/uploads", {
       filename: file.name,
       size: file.size,
-      content_type: file.type || "application/octet-stream",
+      content_type: typeOf(file),
       purpose,
     });
   }
   localStorage.setItem(name, JSON.stringify({ ...upload, name: file.name, size: file.size }));
   if (upload.method === "put") {
-    const type = file.type || "application/octet-stream";
-    await again(() => put(upload.upload_url, file, progress, type));
+    await again(() => put(upload.upload_url, file, progress, typeOf(file)));
   } else {
     await parts(upload, file, progress);
   }
@@ -143,7 +147,7 @@ export function dropZone(then) {
     waiting.set(name, row);
     if (upload.method === "multipart") {
       ask(`/api/v1/uploads/${upload.upload_id}`).then(
-        ({ parts: done }) => row.progress(Math.min(upload.size, done.length * upload.part_size), upload.size),
+        ({ state, parts: done }) => state !== "open" ? drop.click() : row.progress(Math.min(upload.size, done.length * upload.part_size), upload.size),
         () => drop.click(),
       );
     }

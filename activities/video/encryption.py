@@ -1,0 +1,38 @@
+"""Media segments as AES-128 HLS wants them: each CBC on its own, padded, its IV the media sequence number
+(RFC 8216, 4.3.2.4 and 5.2). Init segments stay clear, and so playlists name the key after the map."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from activities.video.fmp4 import MediaFile, TrackFiles
+
+BLOCK = 16  # bytes
+
+
+def encrypt_tracks(out: Path, tracks: Sequence[TrackFiles], key: bytes) -> list[TrackFiles]:
+    """Encrypt the media segments below `out` in their files. The same bytes and key give the same bytes."""
+    return [
+        dataclasses.replace(track, segments=[_encrypt_file(out, file, key) for file in track.segments])
+        for track in tracks
+    ]
+
+
+def encrypt(data: bytes, key: bytes, sequence: int) -> bytes:
+    """One media segment; `sequence` is its number in the playlist, from 0."""
+    padder = PKCS7(BLOCK * 8).padder()
+    cipher = Cipher(AES128(key), CBC(sequence.to_bytes(BLOCK, "big"))).encryptor()
+    return cipher.update(padder.update(data) + padder.finalize()) + cipher.finalize()
+
+
+def _encrypt_file(out: Path, file: MediaFile, key: bytes) -> MediaFile:
+    path = out / file.name
+    data = encrypt(path.read_bytes(), key, int(path.stem.removeprefix("s")))
+    path.write_bytes(data)
+    return dataclasses.replace(file, size=len(data), sha256=hashlib.sha256(data).hexdigest())

@@ -1,0 +1,94 @@
+"""What a viewer holds: a token that dies after 600 s, and the links that its session's player follows.
+
+Both are signed with keys derived from PAYLOAD_KEYS, so that rotating those rotates these.
+"""
+
+import base64
+import binascii
+import hmac
+import time
+from uuid import UUID
+
+import jwt
+from fastapi import HTTPException
+from pydantic import BaseModel, ConfigDict
+
+from clients.vault import Vault, VaultError
+
+LIFETIME = 600
+TYPE = "playback+jwt"  # RFC 8725, 3.11: no other token of ours is taken for one of these
+_ALGORITHM, _AUDIENCE = "HS256", "playback"
+_SESSION, _MAC = 16, 16  # bytes
+
+
+class Claims(BaseModel):
+    """Whom a token lets watch what: one session of one student (None: staff) under one policy version."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    tenant: int
+    video: int
+    student: int | None
+    session: UUID
+    version: str
+
+
+def issue(vault: Vault, claims: Claims) -> str:
+    """A token of LIFETIME seconds."""
+    body = claims.model_dump(mode="json") | {"aud": _AUDIENCE, "exp": int(time.time()) + LIFETIME}
+    headers = {"kid": vault.key_id, "typ": TYPE}
+    return jwt.encode(body, _token_key(vault, vault.key_id), _ALGORITHM, headers)
+
+
+def is_token(text: str) -> bool:
+    """Whether it says that it is one."""
+    try:
+        return jwt.get_unverified_header(text).get("typ") == TYPE
+    except jwt.PyJWTError:
+        return False
+
+
+def verify(vault: Vault, token: str) -> Claims:
+    """HTTPException 401 for a token that is not ours, altered, or too old."""
+    try:
+        key_id = str(jwt.get_unverified_header(token).get("kid"))
+        key = _token_key(vault, key_id)
+        body = jwt.decode(
+            token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, options={"require": ["exp", "aud"]}
+        )
+        return Claims.model_validate(body)
+    except jwt.ExpiredSignatureError:
+        raise dead("token_expired", "The playback token has expired: start again.") from None
+    except (jwt.PyJWTError, VaultError, ValueError):
+        raise dead("not_authenticated", "Send the playback token of this session.") from None
+
+
+def link_of(vault: Vault, session: UUID) -> str:
+    """The part of a session's links that nobody can guess; 43 characters."""
+    return base64.urlsafe_b64encode(session.bytes + _mac(vault, vault.key_id, session)).decode().rstrip("=")
+
+
+def session_of(vault: Vault, link: str) -> UUID:
+    """The session that a link names. HTTPException 401 for one that we did not make."""
+    try:
+        data = base64.b64decode(link + "=" * (-len(link) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if len(data) == _SESSION + _MAC:
+        session = UUID(bytes=data[:_SESSION])
+        if any(hmac.compare_digest(data[_SESSION:], _mac(vault, each, session)) for each in vault.key_ids):
+            return session
+    raise dead("not_authenticated", "This is no link of a playback session.")
+
+
+def dead(code: str, detail: str) -> HTTPException:
+    return HTTPException(401, {"detail": detail, "code": code}, {"WWW-Authenticate": "Bearer"})
+
+
+def _mac(vault: Vault, key_id: str, session: UUID) -> bytes:
+    key = vault.derive(key_id, b"playback link")
+    return hmac.digest(key, session.bytes, "sha256")[:_MAC]
+
+
+def _token_key(vault: Vault, key_id: str) -> bytes:
+    return vault.derive(key_id, b"playback token")

@@ -1,0 +1,285 @@
+"""Queries on who may watch and who is watching. The caller holds the transaction.
+
+An academy that keeps sessions, enrolments and permissions elsewhere puts views of these names in their
+place (docs/decisions/0022-academy-tables.md).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, SQLColumnExpression, and_, func, literal, null, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clients.database.academy_models import Attendance, Student
+from clients.database.models import Video
+from clients.database.viewing_models import (
+    LectureSession,
+    PlaybackSession,
+    PlaybackViolation,
+    SessionEnrolment,
+    VideoAccess,
+    VideoProgress,
+)
+from contracts.viewing import (
+    VIOLATION_WINDOW,
+    AccessMode,
+    Decision,
+    Facts,
+    Violation,
+    Watched,
+    decide,
+    is_completed,
+    preview,
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """A video as one student sees it, or staff where there is no student. Times in seconds.
+
+    `elapsed` is the time since the student's last heartbeat.
+    """
+
+    decision: Decision
+    student_id: int | None
+    hls_prefix: str | None
+    duration: float
+    has_pictures: bool
+    subtitles_key: str | None
+    watched: Watched
+    elapsed: float
+    progress: float
+
+
+async def view(
+    connection: AsyncConnection, tenant_id: int, video_id: int, student_id: int | None
+) -> View | None:
+    """None if there is no such video."""
+    student = null() if student_id is None else literal(student_id)
+    this = select().select_from(Video).where(Video.tenant_id == tenant_id, Video.id == video_id)
+    row = (await connection.execute(_facts(this, student))).one_or_none()
+    return _view(row, student_id) if row else None
+
+
+async def session_view(
+    connection: AsyncConnection, session_id: UUID
+) -> tuple[Row[Any], View] | tuple[None, None]:
+    """A session that is still open, and what its viewer sees now: one query, for it is asked at every
+    segment."""
+    on = (Video.tenant_id == PlaybackSession.tenant_id) & (Video.id == PlaybackSession.video_id)
+    sessions = select(PlaybackSession).join(Video, on)
+    query = _facts(sessions, PlaybackSession.student_id).where(
+        PlaybackSession.id == session_id,
+        PlaybackSession.ended_at.is_(None),
+        PlaybackSession.expires_at > func.now(),
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return (row, _view(row, row.student_id)) if row else (None, None)
+
+
+def _facts(videos: Select[Any], student: SQLColumnExpression[Any]) -> Select[Any]:
+    """Everything about a video and a student beside it; each join is a look-up by primary key."""
+    query = videos.add_columns(
+        Video.status,
+        Video.hls_prefix.label("published_prefix"),
+        Video.duration,
+        Video.has_pictures,
+        Video.subtitles_key,
+        Video.policy_version.label("video_policy"),
+        SessionEnrolment.student_id.label("enrolled"),
+        VideoAccess.access_mode,
+        VideoAccess.blocked,
+        VideoAccess.version.label("access_version"),
+        Attendance.status.label("attendance"),
+        VideoProgress.furthest,
+        VideoProgress.slack,
+        VideoProgress.progress,
+        VideoProgress.proctored_completed_at,
+        func.extract("epoch", func.now() - VideoProgress.beat_at).label("elapsed"),
+    )
+    joins: list[tuple[Any, list[Any]]] = [
+        (LectureSession, [LectureSession.id == Video.session_id]),
+        (SessionEnrolment, [SessionEnrolment.session_id == Video.session_id]),
+        (VideoAccess, [VideoAccess.video_id == Video.id]),
+        (VideoProgress, [VideoProgress.video_id == Video.id]),
+        (
+            Attendance,
+            [Attendance.lecture_id == LectureSession.lecture_id, Attendance.day == LectureSession.day],
+        ),
+    ]
+    for table, on in joins:
+        if table is not LectureSession:
+            on.append(table.student_id == student)
+        query = query.outerjoin(table, and_(table.tenant_id == Video.tenant_id, *on))
+    return query.where(Video.deleted_at.is_(None))
+
+
+def _view(row: Row[Any], student_id: int | None) -> View:
+    ready = row.status == "READY" and row.published_prefix is not None
+    if student_id is None:
+        decision = preview(ready, str(row.video_policy))
+    else:
+        facts = Facts(
+            ready=ready,
+            enrolled=row.enrolled is not None,
+            permission=AccessMode(row.access_mode) if row.access_mode else None,
+            blocked=bool(row.blocked),
+            online=row.attendance == "ONLINE",
+            completed=is_completed(row.progress or 0.0, row.proctored_completed_at is not None),
+            revision=f"{row.video_policy}.{row.access_version or 0}",
+        )
+        decision = decide(facts)
+    watched = Watched() if row.furthest is None else Watched(row.furthest, row.slack)
+    return View(
+        decision=decision,
+        student_id=student_id,
+        hls_prefix=row.published_prefix,
+        duration=row.duration or 0.0,
+        has_pictures=row.has_pictures,
+        subtitles_key=row.subtitles_key,
+        watched=watched,
+        elapsed=float(row.elapsed or 0.0),
+        progress=row.progress or 0.0,
+    )
+
+
+async def lock_student(connection: AsyncConnection, tenant_id: int, student_id: int) -> bool:
+    """One start or heartbeat of a student at a time; False if the tenant has no such student."""
+    this = select(Student.id).where(Student.id == student_id, Student.tenant_id == tenant_id)
+    return (await connection.execute(this.with_for_update(key_share=True))).one_or_none() is not None
+
+
+async def open_session(
+    connection: AsyncConnection,
+    session_id: UUID,
+    tenant_id: int,
+    video_id: int,
+    viewer: View,
+    expires_at: Any,
+) -> None:
+    """Begin watching. A student's other session, of whatever video, ends: the newest wins. The student
+    must be locked."""
+    if viewer.student_id is not None:
+        await connection.execute(
+            update(PlaybackSession)
+            .where(
+                PlaybackSession.tenant_id == tenant_id,
+                PlaybackSession.student_id == viewer.student_id,
+                PlaybackSession.ended_at.is_(None),
+            )
+            .values(ended_at=func.now(), end_reason="REPLACED")
+        )
+        # What passed since the last time was not watching.
+        begun = insert(VideoProgress).values(
+            tenant_id=tenant_id, video_id=video_id, student_id=viewer.student_id
+        )
+        key = [VideoProgress.tenant_id, VideoProgress.video_id, VideoProgress.student_id]
+        await connection.execute(
+            begun.on_conflict_do_update(index_elements=key, set_={"beat_at": func.now()})
+        )
+    await connection.execute(
+        insert(PlaybackSession).values(
+            id=session_id,
+            tenant_id=tenant_id,
+            video_id=video_id,
+            student_id=viewer.student_id,
+            hls_prefix=viewer.hls_prefix,
+            policy_version=viewer.decision.version,
+            expires_at=expires_at,
+        )
+    )
+
+
+async def extend_session(
+    connection: AsyncConnection, session_id: UUID, version: str, expires_at: Any
+) -> None:
+    await connection.execute(
+        update(PlaybackSession)
+        .where(PlaybackSession.id == session_id, PlaybackSession.ended_at.is_(None))
+        .values(policy_version=version, expires_at=expires_at)
+    )
+
+
+async def end_session(connection: AsyncConnection, session_id: UUID, reason: str) -> None:
+    await connection.execute(
+        update(PlaybackSession)
+        .where(PlaybackSession.id == session_id, PlaybackSession.ended_at.is_(None))
+        .values(ended_at=func.now(), end_reason=reason)
+    )
+
+
+async def save_progress(
+    connection: AsyncConnection, session: Row[Any], watched: Watched, progress: float, proctored_done: bool
+) -> None:
+    """How far the session's student is now."""
+    now_done = func.now() if proctored_done else null()
+    await connection.execute(
+        update(VideoProgress)
+        .where(
+            VideoProgress.tenant_id == session.tenant_id,
+            VideoProgress.video_id == session.video_id,
+            VideoProgress.student_id == session.student_id,
+        )
+        .values(
+            furthest=watched.furthest,
+            slack=watched.slack,
+            beat_at=func.now(),
+            progress=func.greatest(VideoProgress.progress, progress),
+            proctored_completed_at=func.coalesce(VideoProgress.proctored_completed_at, now_done),
+        )
+    )
+
+
+async def add_violations(
+    connection: AsyncConnection, session: Row[Any], found: list[tuple[Violation, float]]
+) -> None:
+    """Kind and position of each."""
+    if found:
+        row = {"tenant_id": session.tenant_id, "video_id": session.video_id}
+        row |= {"student_id": session.student_id, "session_id": session.id}
+        rows = [row | {"kind": kind, "position": position} for kind, position in found]
+        await connection.execute(insert(PlaybackViolation), rows)
+
+
+async def recent_violations(
+    connection: AsyncConnection, tenant_id: int, video_id: int, student_id: int
+) -> int:
+    counted = select(func.count()).where(
+        PlaybackViolation.tenant_id == tenant_id,
+        PlaybackViolation.student_id == student_id,
+        PlaybackViolation.video_id == video_id,
+        PlaybackViolation.at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, VIOLATION_WINDOW),
+    )
+    count: int = (await connection.execute(counted)).scalar_one()
+    return count
+
+
+async def set_access(
+    connection: AsyncConnection,
+    tenant_id: int,
+    video_id: int,
+    student_id: int,
+    permission: AccessMode | None = None,
+    blocked: bool = False,
+) -> None:
+    """Decide for one student; tokens that he or she has die."""
+    values = {"access_mode": permission, "blocked": blocked}
+    await connection.execute(
+        insert(VideoAccess)
+        .values(tenant_id=tenant_id, video_id=video_id, student_id=student_id, **values)
+        .on_conflict_do_update(
+            index_elements=[VideoAccess.tenant_id, VideoAccess.video_id, VideoAccess.student_id],
+            set_=values | {"version": VideoAccess.version + 1},
+        )
+    )
+
+
+async def revoke(connection: AsyncConnection, tenant_id: int, video_id: int) -> None:
+    """Every token of a video dies."""
+    await connection.execute(
+        update(Video)
+        .where(Video.tenant_id == tenant_id, Video.id == video_id)
+        .values(policy_version=Video.policy_version + 1)
+    )
