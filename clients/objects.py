@@ -67,11 +67,6 @@ class Objects:
         asked = {"Bucket": self._bucket, "Key": key}
         return self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
-    def link(self, key: str, seconds: int) -> str:
-        """An address at which anybody may GET the object for so long. Asks nobody, so it does not block."""
-        asked = {"Bucket": self._bucket, "Key": key}
-        return self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
-
     def download(self, source: SourceRef, path: Path, on_bytes: Callable[[int], None]) -> None:
         """Fetch exactly the version `source` names; goes on where an earlier try left `path`.
 

@@ -50,6 +50,26 @@ function play(playback) {
   }
 }
 
+// The links live as long as the newest token: a new one comes well before the old one ends.
+function keep(playback) {
+  const path = `/api/v1/media/videos/${player.dataset.video}/playback`;
+  let { token } = playback;
+  const timer = setInterval(async () => {
+    try {
+      token = (await ask(`${path}/refresh/`, { token })).token;
+    } catch (error) {
+      if (error.status) {
+        clearInterval(timer);
+        fail(error.message);
+      }
+    }
+  }, (1000 * playback.expires_in) / 2);
+  addEventListener("pagehide", () => {
+    const headers = { "Content-Type": "application/json" };
+    fetch(`${path}/end/`, { method: "POST", headers, body: JSON.stringify({ token }), keepalive: true });
+  });
+}
+
 function rates(most) {
   const rate = document.getElementById("rate");
   for (const option of rate.options) option.disabled = most != null && Number(option.value) > most;
@@ -148,6 +168,7 @@ if (player) {
     rates(playback.policy.max_rate);
     watermark(playback.policy.watermark);
     play(playback);
+    keep(playback);
     for (const extra of [storyboard(playback.urls.storyboard), captions(playback.urls.subtitles)]) {
       extra.catch(() => say(t("미리보기나 자막을 불러오지 못했습니다.", "Previews or captions could not be loaded."), true));
     }

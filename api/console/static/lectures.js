@@ -6,11 +6,27 @@ dropZone(async (upload, file, row) => {
   const title = file.name.replace(/\.[^.]+$/, "").slice(0, 200);
   const video = await ask("/api/v1/videos", { upload_id: upload.upload_id, title });
   const { video_id, file_key } = video;
-  await ask("/api/v1/jobs", { job_type: "video.encode", payload: { video_id, file_key } });
+  const job = await ask("/api/v1/jobs", { job_type: "video.encode", payload: { video_id, file_key } });
   row.item.remove();
   say(t("올렸습니다. 변환을 시작합니다.", "Uploaded. Encoding begins."));
   await show();
+  await begun(job.job_id);
 });
+
+// A lecture's job is known to the grid once its workflow has begun.
+async function begun(job) {
+  await new Promise((resolve) => {
+    const source = watch(job, {
+      state: ({ status }) => {
+        if (status === "PENDING") return;
+        source.close();
+        resolve();
+      },
+      end: resolve,
+    });
+  });
+  await show();
+}
 
 const watched = new Map();
 
@@ -30,12 +46,10 @@ function watchAll() {
   }
 }
 
-// The row of a new lecture is written when its workflow begins: look again until it is there.
-async function show(tries = 5) {
+async function show() {
   await refresh("grid");
   document.querySelector(".empty")?.remove();
   watchAll();
-  if (!document.querySelector("#grid .lecture") && tries) setTimeout(() => show(tries - 1), 1000);
 }
 
 watchAll();
