@@ -1,26 +1,56 @@
 """The HTTP API: `uvicorn api.app:app`."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.exceptions import RequestValidationError
+from botocore.exceptions import BotoCoreError, ClientError
+from fastapi import Depends, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.middleware.exceptions import ExceptionMiddleware
 from temporalio.client import Client
 
-from api import accounts, callbacks, codec, messages, play, playback, routes, webhooks
+from api import (
+    accounts,
+    callbacks,
+    codec,
+    events,
+    media,
+    messages,
+    metrics,
+    play,
+    playback,
+    problems,
+    requests,
+    routes,
+    uploads,
+    webhooks,
+)
+from api import jobs as job_routes
+from api.auth import ServiceKeys, same_origin
+from api.cache import Fresh
+from api.console.site import site
+from api.events import Watches
+from api.idempotency import HEADER, Idempotency
+from api.limits import Bodies, Rates
+from api.problems import MEDIA_TYPE, Problem
+from api.requests import Requests
 from clients import progress, temporal
-from clients.database import jobs
+from clients.database import jobs, videos
 from clients.database.engine import create_engine
-from clients.keys import KeyDestroyed, TenantKeys
+from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.settings import Settings, load
+from clients.uploads import UploadStore
 from clients.vault import Vault
 from intake.outcomes import INFRASTRUCTURE_ERRORS
 from intake.submit import Submitter
@@ -30,68 +60,114 @@ PROBE_TIMEOUT = 3.0
 
 @dataclass(frozen=True)
 class Services:
-    """What the routes use, built once."""
+    """What the routes use, built once. `seen_*` are rows of the database up to a second old."""
 
     engine: AsyncEngine
     temporal: Client
+    redis: Redis
     board: ProgressBoard
+    store: UploadStore
     submitter: Submitter
     keys: TenantKeys
-    settings: Settings
     vault: Vault
+    service_keys: ServiceKeys
+    rates: Rates
+    watches: Watches
+    seen_jobs: Fresh[tuple[int, str], Row[Any]]
+    seen_videos: Fresh[tuple[int, int], tuple[Row[Any], Row[Any] | None]]
+    settings: Settings
     objects: Objects
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.access").addFilter(play.hide_links)
+    requests.configure_logging()
     settings = load()
     engine = create_engine(settings, "api")
     # Lazy: reading goes on while Temporal is away.
     client = await temporal.connect(settings, engine, lazy=True)
     redis = progress.connect(settings)
     vault = Vault(settings.payload_keys.get_secret_value())
-    submitter, keys = Submitter(engine, client, vault), TenantKeys(engine, vault)
+    store = UploadStore(settings)
     app.state.services = Services(
-        engine, client, ProgressBoard(redis), submitter, keys, settings, vault, Objects(settings)
+        engine=engine,
+        temporal=client,
+        redis=redis,
+        board=ProgressBoard(redis),
+        store=store,
+        submitter=Submitter(engine, client, vault),
+        keys=TenantKeys(engine, vault),
+        vault=vault,
+        service_keys=ServiceKeys(engine),
+        rates=Rates(settings.api_requests_per_second, settings.api_burst),
+        watches=Watches(),
+        seen_jobs=Fresh(lambda key: _job(engine, *key), routes.SEEN_SECONDS),
+        seen_videos=Fresh(lambda key: _video(engine, *key), routes.SEEN_SECONDS),
+        settings=settings,
+        objects=store,
     )
     yield
     await redis.aclose()
     await engine.dispose()
 
 
-app = FastAPI(title="Academy Workflows", version="1", lifespan=lifespan)
-app.include_router(routes.router)
-app.include_router(messages.router)
-app.include_router(webhooks.router)
-app.include_router(accounts.router)
-app.include_router(callbacks.router)
-app.include_router(codec.router)
-app.include_router(playback.router)
-app.include_router(play.router)
+_PROBLEM = {
+    "description": "A problem (RFC 9457)",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+app = FastAPI(
+    title="Academy Workflows",
+    version="1",
+    lifespan=lifespan,
+    dependencies=[Depends(same_origin)],
+    responses={"4XX": _PROBLEM, 503: _PROBLEM},
+)
+for each in (
+    routes,
+    job_routes,
+    events,
+    uploads,
+    media,
+    messages,
+    webhooks,
+    accounts,
+    callbacks,
+    codec,
+    metrics,
+    playback,
+    play,
+):
+    app.include_router(each.router)
+app.mount("/console", site(app))
+problems.install(app)
+# The last one is outermost. What the inner two raise is answered as what routes raise.
+app.add_middleware(Idempotency)
+app.add_middleware(Bodies)
+app.add_middleware(
+    ExceptionMiddleware,
+    handlers={kind: answer for kind, answer in app.exception_handlers.items() if kind is not Exception},
+)
+app.add_middleware(Requests)
 
 
-@app.exception_handler(HTTPException)
-async def problem(_request: Request, error: HTTPException) -> JSONResponse:
-    """Old clients read `detail` and `code`."""
-    body = error.detail if isinstance(error.detail, dict) else {"detail": error.detail, "code": "error"}
-    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+def _openapi() -> dict[str, Any]:
+    """Adds what holds for every operation: the schema of problems, and `Idempotency-Key` of every POST."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        key = {"name": HEADER, "in": "header", "required": False, "description": "Asked twice, done once"}
+        key["schema"] = {"type": "string", "maxLength": 100, "pattern": r"^[\x21-\x7e]+$"}
+        for path, methods in document["paths"].items():
+            if "post" in methods and path.startswith("/api/"):
+                others = methods["post"].get("parameters", [])
+                kept = [other for other in others if other["name"].lower() != HEADER.lower()]
+                methods["post"]["parameters"] = [*kept, key]
+        app.openapi_schema = document
+    return app.openapi_schema
 
 
-@app.exception_handler(RequestValidationError)
-async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-    """An id that cannot exist is an object that is not there; the rest names the fields, not their values."""
-    places = [".".join(str(part) for part in problem["loc"]) for problem in error.errors()]
-    if any(place.startswith("path.") for place in places):
-        return JSONResponse({"detail": "There is no such object.", "code": "not_found"}, 404)
-    return JSONResponse({"detail": f"Not valid: {', '.join(places)}.", "code": "invalid"}, 422)
-
-
-@app.exception_handler(KeyDestroyed)
-async def erased(_request: Request, _error: KeyDestroyed) -> JSONResponse:
-    """The tenant's key is gone on purpose; `python -m clients.keys renew` makes a new one."""
-    return JSONResponse({"detail": "The tenant's data was erased.", "code": "tenant_erased"}, 410)
+app.openapi = _openapi  # type: ignore[method-assign]
 
 
 @app.get("/healthz")
@@ -102,17 +178,47 @@ async def healthz() -> dict[str, str]:
 
 @app.get("/readyz")
 async def readyz(request: Request) -> JSONResponse:
-    """Whether jobs can be accepted and started now; names what is missing."""
+    """Whether jobs can be accepted and started now; names what is missing. Without Redis all but the
+    display goes on: that is degraded, not missing."""
     services: Services = request.app.state.services
-    missing = []
+    asked = {
+        "postgres": _database_answers(services),
+        "temporal": services.temporal.service_client.check_health(timeout=timedelta(seconds=PROBE_TIMEOUT)),
+        "objects": asyncio.to_thread(services.store.ping),
+        "redis": services.redis.ping(),
+    }
+    answers = await asyncio.gather(*(_answers(each) for each in asked.values()))
+    away = [name for name, there in zip(asked, answers, strict=True) if not there]
+    missing, degraded = [name for name in away if name != "redis"], [name for name in away if name == "redis"]
+    body = {"status": "missing" if missing else "ok", "missing": missing, "degraded": degraded}
+    return JSONResponse(body, 503 if missing else 200)
+
+
+async def _answers(asked: Any) -> bool:
     try:
-        async with asyncio.timeout(PROBE_TIMEOUT), services.engine.connect() as connection:
-            await jobs.ping(connection)
-    except INFRASTRUCTURE_ERRORS:
-        missing.append("postgres")
-    try:
-        await services.temporal.service_client.check_health(timeout=timedelta(seconds=PROBE_TIMEOUT))
-    except (*INFRASTRUCTURE_ERRORS, RuntimeError):
-        missing.append("temporal")
-    status = 503 if missing else 200
-    return JSONResponse({"status": "missing" if missing else "ok", "missing": missing}, status)
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            await asked
+    except (*INFRASTRUCTURE_ERRORS, RuntimeError, RedisError, ClientError, BotoCoreError):
+        return False
+    return True
+
+
+async def _database_answers(services: Services) -> None:
+    async with services.engine.connect() as connection:
+        await jobs.ping(connection)
+
+
+async def _job(engine: AsyncEngine, tenant_id: int, external_id: str) -> Row[Any] | None:
+    async with engine.connect() as connection:
+        return await jobs.find(connection, tenant_id, external_id)
+
+
+async def _video(
+    engine: AsyncEngine, tenant_id: int, video_id: int
+) -> tuple[Row[Any], Row[Any] | None] | None:
+    async with engine.connect() as connection:
+        video = await videos.find(connection, tenant_id, video_id)
+        if video is None or video.deleted_at:
+            return None
+        job = await jobs.get(connection, video.current_job) if video.current_job else None
+        return video, job

@@ -11,11 +11,11 @@ from temporalio.service import RPCError
 from activities.messaging import phones
 from activities.messaging.unsendable import Unsendable
 from api.auth import Tenant
-from api.routes import JobId, find_job, message_of, not_found
+from api.routes import JobId, find_job, message_of, not_found, take
 from clients.database import messages
 from contracts.jobs import FINAL_STATES, JobRequest, JobState, payload_sha256
 from contracts.messaging import Private, SendRequest
-from intake.submit import RPC_TIMEOUT, IdempotencyMismatch
+from intake.submit import RPC_TIMEOUT
 
 JOB_TYPES = ("messaging.send", "messages.send")
 
@@ -33,33 +33,31 @@ async def send(
 
     Up to 1,000 recipients in the body; up to 100,000 as JSON Lines in an object of the tenant's.
     """
+    accepted = await take(request, wish(tenant, body, idempotency_key or str(uuid4())))
+    return {"job_id": str(accepted.job_id), "status": "accepted"}
+
+
+def wish(tenant: int, body: SendRequest, key: str) -> JobRequest:
+    """HTTPException 422 for what names nobody, or objects that are not the tenant's."""
     if body.recipients and body.recipients_key:
         raise _bad("recipients", "Give recipients or recipients_key, not both.")
     if not body.recipients and not body.recipients_key:
         raise _bad("recipients", "Give at least one recipient.")
-    for key, prefix in (
+    for named, prefix in (
         (body.recipients_key, f"tenants/{tenant}/messages/"),
         (body.draft.image_key, f"tenants/{tenant}/"),
     ):
-        if key and (not key.startswith(prefix) or ".." in key):
+        if named and (not named.startswith(prefix) or ".." in named):
             raise _bad("key", f"Objects of messages lie below {prefix}.")
     payload = body.model_dump(mode="json", exclude_defaults=True)
-    wish = JobRequest(
+    return JobRequest(
         job_type="messages.send",
         tenant_id=tenant,
-        idempotency_key=f"api:{idempotency_key or uuid4()}",
+        idempotency_key=f"api:{key}",
         payload=payload,
         payload_sha256=payload_sha256(payload, frozenset()),
         source="api",
     )
-    try:
-        accepted = await request.app.state.services.submitter.submit(wish)
-    except IdempotencyMismatch:
-        raise HTTPException(
-            422,
-            {"detail": "This Idempotency-Key was used for another message.", "code": "idempotency_mismatch"},
-        ) from None
-    return {"job_id": str(accepted.job_id), "status": "accepted"}
 
 
 @router.get("/messages/{job_id}/")

@@ -63,15 +63,21 @@ def verify(settings: Settings, token: str) -> Staff:
         ) from None
 
 
-def issue(settings: Settings, sub: str, seconds: int, tenant_id: int | None = None) -> str:
+def issue(
+    settings: Settings, sub: str, seconds: int, tenant_id: int | None = None, operator: bool = False
+) -> str:
     """A token of our own for development, without a tenant an operator's. Raises ValueError unless
     STAFF_JWT_KEY is set and symmetric: other tokens come from an identity provider."""
     if not settings.staff_jwt_key or settings.staff_jwt_algorithm != "HS256":
         raise ValueError("tokens are issued here only with STAFF_JWT_KEY and STAFF_JWT_ALGORITHM=HS256")
-    claims = {
+    claims: dict[str, str | int] = {
         "sub": sub,
         "iss": settings.staff_jwt_issuer,
         "aud": settings.staff_jwt_audience,
         "exp": int(time.time()) + seconds,
-    } | ({"role": "operator"} if tenant_id is None else {"tenant_id": tenant_id})
+    }
+    if tenant_id is not None:
+        claims["tenant_id"] = tenant_id
+    if operator or tenant_id is None:
+        claims["role"] = "operator"
     return jwt.encode(claims, settings.staff_jwt_key.get_secret_value(), "HS256")

@@ -35,6 +35,7 @@ class Objects:
             aws_access_key_id=settings.r2_access_key_id,
             aws_secret_access_key=settings.r2_secret_access_key.get_secret_value(),
             config=Config(
+                signature_version="s3v4",  # of links too: R2 takes no other
                 connect_timeout=5,
                 read_timeout=60,
                 retries={"mode": "standard", "max_attempts": 4},
@@ -51,7 +52,7 @@ class Objects:
         try:
             answer = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            raise _typed(error) from error
+            raise typed(error) from error
         return SourceRef(key=key, etag=answer["ETag"], size=answer["ContentLength"])
 
     def get(self, key: str) -> bytes:
@@ -59,7 +60,7 @@ class Objects:
         try:
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except ClientError as error:
-            raise _typed(error) from error
+            raise typed(error) from error
 
     def link(self, key: str, seconds: int) -> str:
         """An address at which anybody may GET the object for so long. Asks nobody, so it does not block."""
@@ -79,7 +80,7 @@ class Objects:
                     Bucket=self._bucket, Key=source.key, IfMatch=source.etag, Range=f"bytes={done}-"
                 )["Body"]
             except ClientError as error:
-                raise _typed(error) from error
+                raise typed(error) from error
             with path.open("ab") as file:
                 for chunk in body.iter_chunks(CHUNK):
                     file.write(chunk)
@@ -115,7 +116,7 @@ class Objects:
                 **condition,
             )
         except ClientError as error:
-            raise _typed(error) from error
+            raise typed(error) from error
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Key and size of every object below `prefix`."""
@@ -148,7 +149,8 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _typed(error: ClientError) -> Exception:
+def typed(error: ClientError) -> Exception:
+    """ObjectMissing and ObjectChanged for what S3 means by 404, 409 and 412; the error itself otherwise."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     if status == 404:
         return ObjectMissing()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -97,8 +97,22 @@ class ProgressBoard:
         result: Progress | None = await self._try(get)
         return result
 
+    async def read_many(self, keys: Sequence[str]) -> list[Progress | None]:
+        """As `read`, for several at once."""
+
+        async def get() -> list[Progress | None]:
+            texts = await self._redis.mget(keys) if keys else []
+            return [Progress.model_validate_json(text) if text else None for text in texts]
+
+        return await self._try(get) or [None] * len(keys)
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis failed lately and is not asked for a moment."""
+        return time.monotonic() < self._quiet_until
+
     async def _try(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        if time.monotonic() < self._quiet_until:
+        if self.away:
             return None
         try:
             return await call()

@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     model_read_seconds: float = Field(default=120, gt=0, description="Longest silence of a model server")
     model_total_seconds: float = Field(default=900, gt=0, description="Longest answer of a model server")
 
+    # API. The rate is for each key and process.
+    api_requests_per_second: float = Field(default=200, gt=0)
+    api_burst: int = Field(default=400, ge=1)
+    api_max_body_bytes: int = Field(default=4 * 2**20, ge=1024)
+    upload_abandoned_hours: float = Field(default=48, gt=0, description="Silence that ends an upload")
+
     # Programs. Empty: the one in PATH, else the wheel's.
     ffmpeg_binary: str = ""
     ffprobe_binary: str = ""

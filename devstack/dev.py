@@ -21,6 +21,7 @@ from devstack.stack import ROOT, Stack, running
 DATA = ROOT / ".data"
 DEV = DATA / "dev"
 STAFF_SECONDS = 3600
+DEMO_TENANT = 1
 COLOURS = (36, 32, 33, 35)  # cyan, green, yellow, magenta
 
 
@@ -36,6 +37,7 @@ def dev(ports: Ports | None) -> None:
     with Stack(DEV, ports) as stack, App(stack, *EVERYTHING) as app:
         write_environment(stack)
         print(table(stack, app))
+        print(console_link(stack, app))
         lines = follow(app)
         while not (dead := stack.dead() or app.dead()):
             for line in lines:
@@ -45,6 +47,12 @@ def dev(ports: Ports | None) -> None:
             time.sleep(0.2)
         print("stopping everything, because one process ended")
         raise dead.died()
+
+
+def console_link(stack: Stack, app: App) -> str:
+    """The console, signed in as an operator of academy 1: what is behind # is sent to nobody."""
+    token = issue(stack.settings(), getpass.getuser(), STAFF_SECONDS, DEMO_TENANT, operator=True)
+    return f"  console      {app.api_url}/console/login#{token}"
 
 
 def table(stack: Stack, app: App) -> str:

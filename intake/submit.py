@@ -5,6 +5,7 @@ A crash between the two leaves an accepted row without a workflow; the reconcile
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,9 @@ from workflows import catalog
 
 TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
 JOB_TYPE = SearchAttributeKey.for_keyword("JobType")
+
+# Which HTTP request asks: in the job's event log and its workflow's memo, so that an operator can follow it.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 RPC_TIMEOUT = timedelta(seconds=5)
 START_TIMEOUT = 15.0
@@ -69,7 +73,7 @@ class Submitter:
         while True:
             try:
                 async with self._engine.begin() as connection:
-                    return await jobs.accept(connection, self._vault, wishes)
+                    return await jobs.accept(connection, self._vault, wishes, REQUEST_ID.get())
             except SubjectJustClosed:
                 await asyncio.sleep(0)
 
@@ -99,6 +103,7 @@ class Submitter:
         row = catalog.CATALOG[ref.job_type]
         tenant = str(ref.tenant_id or 0)
         key, weight = row.fairness(ref, payload)
+        request_id = REQUEST_ID.get()
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 await self._temporal.start_workflow(
@@ -112,6 +117,7 @@ class Submitter:
                     search_attributes=TypedSearchAttributes(
                         [SearchAttributePair(TENANT_ID, tenant), SearchAttributePair(JOB_TYPE, ref.job_type)]
                     ),
+                    memo={"request_id": request_id} if request_id else None,
                     static_summary=f"{row.summary(ref, payload)} · tenant {tenant}",
                     rpc_timeout=RPC_TIMEOUT,
                 )

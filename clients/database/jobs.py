@@ -11,13 +11,20 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select, text, update
+from sqlalchemy import Row, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.models import Job, JobEvent, Tenant
 from clients.vault import Vault
-from contracts.jobs import FINAL_STATES, JobOutcome, JobRequest, JobState
+from contracts.jobs import (
+    FINAL_STATES,
+    KEPT_FOR_RETRY,
+    RETRYABLE_STATES,
+    JobOutcome,
+    JobRequest,
+    JobState,
+)
 
 
 class Acceptance(StrEnum):
@@ -42,10 +49,13 @@ class Accepted:
 
 
 async def accept(
-    connection: AsyncConnection, vault: Vault, wishes: Sequence[tuple[JobRequest, str, bytes]]
+    connection: AsyncConnection,
+    vault: Vault,
+    wishes: Sequence[tuple[JobRequest, str, bytes]],
+    request_id: str | None = None,
 ) -> list[Accepted]:
     """Accept requests, each with its workflow ID and sealed payload, in one transaction of the caller.
-    Of a payload's hash only what `vault` makes of it is stored.
+    Of a payload's hash only what `vault` makes of it is stored. `request_id` goes into the event log.
 
     The unique indexes decide between concurrent callers; nothing is read before it is written.
     """
@@ -74,7 +84,8 @@ async def accept(
     statement = insert(Job).on_conflict_do_nothing().returning(Job.id)
     new = set((await connection.execute(statement, values)).scalars())
     if new:
-        events = [{"job_id": job_id, "kind": "accepted"} for job_id in sorted(new)]
+        detail = {"request_id": request_id} if request_id else None
+        events = [{"job_id": job_id, "kind": "accepted", "detail": detail} for job_id in sorted(new)]
         await connection.execute(insert(JobEvent), events)
     accepted: list[Accepted] = []
     for request, workflow_id, _ in wishes:
@@ -132,12 +143,13 @@ async def begin(connection: AsyncConnection, job_id: UUID) -> int | None:
 
 
 async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome) -> JobOutcome:
-    """Write the final state once, drop the payload, and return the state that stands.
+    """Write the final state once, drop the payload or keep it for a retry; returns the state that stands.
 
     The first final state wins: a later call gets that one back.
     """
     if outcome.state not in FINAL_STATES:
         raise ValueError(f"{outcome.state} is not a final state")
+    kept = case((Job.job_type.in_(KEPT_FOR_RETRY), Job.sealed_payload), else_=None)
     written = await connection.execute(
         update(Job)
         .where(Job.id == job_id, Job.finished_at.is_(None))
@@ -146,7 +158,7 @@ async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome)
             error_code=outcome.error_code,
             result=outcome.result,
             finished_at=func.now(),
-            sealed_payload=None,
+            sealed_payload=kept if outcome.state in RETRYABLE_STATES else None,
         )
         .returning(Job.id)
     )
@@ -213,3 +225,40 @@ async def ended(connection: AsyncConnection, job_id: UUID) -> JobOutcome:
 
 async def get(connection: AsyncConnection, job_id: UUID) -> Row[Any]:
     return (await connection.execute(select(Job).where(Job.id == job_id))).one()
+
+
+async def page(
+    connection: AsyncConnection,
+    tenant_id: int,
+    states: Sequence[JobState],
+    job_type: str | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """The tenant's jobs, newest first; `before` is the `seq` of the last one of the page before."""
+    columns = [column for column in Job.__table__.c if column.name != "sealed_payload"]
+    rows = select(*columns).where(Job.tenant_id == tenant_id).order_by(Job.seq.desc()).limit(limit)
+    if states:
+        rows = rows.where(Job.state.in_(states) if len(states) > 1 else Job.state == states[0])
+    if job_type:
+        rows = rows.where(Job.job_type == job_type)
+    if before is not None:
+        rows = rows.where(Job.seq < before)
+    return (await connection.execute(rows)).all()
+
+
+async def events(connection: AsyncConnection, job_id: UUID, limit: int) -> Sequence[Row[Any]]:
+    """What happened to a job, in order."""
+    rows = select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.id).limit(limit)
+    return (await connection.execute(rows)).all()
+
+
+async def drop_kept_payloads(connection: AsyncConnection, age: timedelta) -> int:
+    """Erase what was kept for a retry of jobs that ended `age` ago; of how many."""
+    dropped = await connection.execute(
+        update(Job)
+        .where(Job.finished_at < func.now() - age, Job.sealed_payload.is_not(None))
+        .values(sealed_payload=None)
+        .returning(Job.id)
+    )
+    return len(dropped.all())

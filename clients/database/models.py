@@ -53,7 +53,7 @@ class Job(Base):
 
     `seq` orders acceptances: of two encodes of one video the later accepted one wins. `epoch` fences
     zombies: every execution takes a higher one, and only the highest may publish. `sealed_payload` is
-    gone once the job is final.
+    gone once the job is final, or after a week where it could be asked for again (`KEPT_FOR_RETRY`).
     """
 
     __tablename__ = "jobs"
@@ -97,6 +97,13 @@ class Job(Base):
         ),
         Index("ix_jobs_external", "tenant_id", "external_id"),
         Index("ix_jobs_open", "checked_at", "accepted_at", postgresql_where=text("finished_at IS NULL")),
+        Index("ix_jobs_tenant", "tenant_id", "seq"),
+        Index("ix_jobs_tenant_state", "tenant_id", "state", "seq"),
+        Index(
+            "ix_jobs_kept_payload",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL AND sealed_payload IS NOT NULL"),
+        ),
     )
 
 
@@ -125,6 +132,7 @@ class Video(Base):
 
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    title: Mapped[str | None] = mapped_column(String(200))
     file_key: Mapped[str] = mapped_column(String(500))
     status: Mapped[str] = mapped_column(String(16), server_default="UPLOADED")
     error_code: Mapped[str | None] = mapped_column(String(64))

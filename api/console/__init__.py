@@ -1,0 +1,1 @@
+"""`/console`: pages for academy staff and operators."""

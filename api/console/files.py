@@ -1,0 +1,24 @@
+"""Objects for the pages: small ones read here, others by a link of the object store."""
+
+import asyncio
+
+from fastapi import HTTPException, Request
+
+from clients.objects import ObjectMissing
+
+LINK_SECONDS = 300
+
+
+async def read(request: Request, key: str) -> bytes:
+    """A small object. Raises HTTPException 404."""
+    try:
+        content: bytes = await asyncio.to_thread(request.app.state.services.objects.get, key)
+    except ObjectMissing:
+        raise HTTPException(404) from None
+    return content
+
+
+def link(request: Request, key: str) -> str:
+    """A link to an object, good for a few minutes."""
+    address: str = request.app.state.services.objects.link(key, LINK_SECONDS)
+    return address

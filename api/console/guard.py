@@ -1,0 +1,68 @@
+"""What every answer of the console carries, and who may post to it."""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SAFE = ("GET", "HEAD")
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers would send `Origin: null` with forms
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Guard:
+    """A strict Content-Security-Policy, and no post from another site.
+
+    The cookie is SameSite=Strict; another port or subdomain of ours is the same site all the same, so the
+    `Origin` of a post must be the host that is asked (OWASP: verifying origin with standard headers).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        if scope["method"] not in SAFE and not same_origin(headers):
+            return await PlainTextResponse("This post comes from another site.", 403)(scope, receive, send)
+        policy = content_policy(scope["app"].state.services.settings.r2_endpoint_url)
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                out = MutableHeaders(scope=message)
+                out["Content-Security-Policy"] = policy
+                out.update(HEADERS)
+                out.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+def same_origin(headers: Headers) -> bool:
+    """Whether a request comes from a page of the host that it asks. Without an Origin it does not."""
+    return urlsplit(headers.get("origin", "")).netloc == headers.get("host") != ""
+
+
+def content_policy(object_store: str) -> str:
+    """Everything from here; pictures, video and uploads also from and to the object store."""
+    parts = urlsplit(object_store)
+    store = f"{parts.scheme}://{parts.netloc}"
+    sources = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": f"'self' {store}",
+        "media-src": f"'self' blob: {store}",
+        "connect-src": f"'self' {store}",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in sources.items())

@@ -1,0 +1,138 @@
+"""All jobs, live, and one of them with its log."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import RedirectResponse, Response
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.service import RPCError
+
+from api.console import files, queries
+from api.console.pages import Someone, page, render
+from api.console.queries import SHOWS, Shown
+from api.staff import Staff
+from intake.submit import RPC_TIMEOUT
+
+router = APIRouter()
+LOOK_AGAIN = 1.0  # seconds between two looks of one open list
+OPENED_AT = {"ai.ocr": "/console/ocr/{}", "ai.excel_parsing": "/console/rosters/{}"}
+
+
+@router.get("/")
+async def list_of_jobs(
+    request: Request, staff: Someone, show: str = "open", before: int | None = None
+) -> Response:
+    if show not in SHOWS:
+        raise HTTPException(404)
+    jobs, open_count = await _jobs(request, staff, show, before)
+    more = jobs[-1].seq if len(jobs) == queries.PAGE else None
+    return page(request, "jobs.html", jobs=jobs, open_count=open_count, show=show, more=more)
+
+
+@router.get("/jobs/stream")
+async def stream(request: Request, staff: Someone, show: str = "open") -> EventSourceResponse:
+    """The list's rows as HTML, whenever one of them is not what it was."""
+    if show not in SHOWS:
+        raise HTTPException(404)
+
+    async def rows() -> AsyncIterator[ServerSentEvent]:
+        sent = ""
+        while True:
+            jobs, open_count = await _jobs(request, staff, show, None)
+            lines = [
+                {"id": f"job-{job.id}", "html": render(request, "job_row.html", job=job).strip()}
+                for job in jobs
+            ]
+            text = json.dumps({"rows": lines, "open": open_count})
+            if text != sent:
+                sent = text
+                yield ServerSentEvent(text, event="rows")
+            await asyncio.sleep(LOOK_AGAIN)
+
+    return EventSourceResponse(rows(), ping=15)
+
+
+@router.get("/jobs/{job_id}")
+async def one_job(request: Request, staff: Someone, job_id: UUID) -> Response:
+    job = await find(request, staff, job_id)
+    services = request.app.state.services
+    async with services.engine.connect() as connection:
+        events = await queries.events(connection, job.id)
+    result = job.result or {}
+    opened_at = OPENED_AT.get(job.job_type)
+    if job.job_type in queries.MESSAGE_TYPES:
+        opened_at = "/console/messages/{}"
+    elif not result.get("files"):
+        opened_at = None
+    return page(
+        request,
+        "job.html",
+        job=job,
+        events=events,
+        activities=[] if job.final else await _activities(request, job),
+        summary={name: value for name, value in result.get("summary", {}).items() if value is not None},
+        files=sorted(result.get("files", {})),
+        review=result.get("review", []),
+        opened_at=opened_at and staff.tenant_id is not None and opened_at.format(job.id),
+    )
+
+
+@router.get("/jobs/{job_id}/files/{name}")
+async def file(request: Request, staff: Someone, job_id: UUID, name: str) -> Response:
+    """A result's file, by a link that is made now: one kept in a page would expire."""
+    job = await find(request, staff, job_id)
+    key = ((job.result or {}).get("files") or {}).get(name)
+    if key is None:
+        raise HTTPException(404)
+    return RedirectResponse(files.link(request, key), 303)
+
+
+async def find(request: Request, staff: Staff, job_id: UUID) -> Shown:
+    """A job that the staff may see. Raises HTTPException 404."""
+    services = request.app.state.services
+    tenant = None if staff.role == "operator" else staff.tenant_id
+    job = await queries.one_job(services.engine, services.board, tenant, job_id)
+    if job is None:
+        raise HTTPException(404)
+    return job
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One that a workflow waits for; `attempt` counts from 1."""
+
+    name: str
+    state: str
+    attempt: int
+    failure: str | None
+
+
+async def _activities(request: Request, job: Shown) -> list[Activity]:
+    """Nothing when Temporal does not answer."""
+    handle = request.app.state.services.temporal.get_workflow_handle(job.workflow_id)
+    try:
+        described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+    except (RPCError, RuntimeError):
+        return []
+    states = PendingActivityState.DESCRIPTOR.values_by_number
+    return [
+        Activity(
+            each.activity_type.name,
+            states[each.state].name.removeprefix("PENDING_ACTIVITY_STATE_").lower(),
+            each.attempt,
+            each.last_failure.application_failure_info.type or None,  # its text may speak of people
+        )
+        for each in described.raw_description.pending_activities
+    ]
+
+
+async def _jobs(request: Request, staff: Staff, show: str, before: int | None) -> tuple[list[Shown], int]:
+    services: Any = request.app.state.services
+    tenant = None if staff.role == "operator" else staff.tenant_id
+    return await queries.page_of_jobs(services.engine, services.board, tenant, show, before)

@@ -1,0 +1,42 @@
+"""Lectures: upload, watch the encode, play."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Path, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.console import files, queries
+from api.console.pages import Tenant, page
+
+router = APIRouter()
+POSTER = "poster.jpg"
+
+VideoId = Annotated[int, Path(gt=0, lt=2**63)]
+
+
+@router.get("/lectures")
+async def grid(request: Request, tenant: Tenant, before: int | None = None) -> Response:
+    services = request.app.state.services
+    lectures = await queries.lectures(services.engine, services.board, tenant, before)
+    more = lectures[-1].order if len(lectures) == queries.PAGE else None
+    return page(request, "lectures.html", lectures=lectures, more=more)
+
+
+@router.get("/lectures/{video_id}")
+async def player(request: Request, tenant: Tenant, video_id: VideoId) -> Response:
+    services = request.app.state.services
+    lecture = await queries.lecture(services.engine, services.board, tenant, video_id)
+    if lecture is None:
+        raise HTTPException(404)
+    async with services.engine.connect() as connection:
+        renditions = await queries.renditions(connection, tenant, video_id)
+    return page(request, "lecture.html", lecture=lecture, renditions=renditions)
+
+
+@router.get("/lectures/{video_id}/poster")
+async def poster(request: Request, tenant: Tenant, video_id: VideoId) -> Response:
+    services = request.app.state.services
+    lecture = await queries.lecture(services.engine, services.board, tenant, video_id)
+    if lecture is None or not lecture.hls_prefix or not lecture.has_pictures:
+        raise HTTPException(404)
+    return RedirectResponse(files.link(request, f"{lecture.hls_prefix.rstrip('/')}/{POSTER}"), 302)

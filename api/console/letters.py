@@ -1,0 +1,81 @@
+"""Dead letters: what lies there, why, and back with it. For operators."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated
+
+from botocore.exceptions import BotoCoreError, ClientError
+from fastapi import APIRouter, Form, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
+
+from api.console.pages import Operator, page
+from clients.queues import DeadLetter, Queue
+from clients.settings import Settings
+
+router = APIRouter()
+LOOK_AT = 100  # letters of a queue
+
+
+@lru_cache(maxsize=1)
+def queues(settings: Settings) -> dict[str, Queue]:
+    return {name: Queue(settings, queue) for name, queue in settings.queue_names().items()}
+
+
+@dataclass(frozen=True)
+class About:
+    """A dead letter and what of its body may be shown: no person's data."""
+
+    letter: DeadLetter
+    size: int
+    tenant: str | None
+    what: str | None
+
+
+@router.get("/letters")
+async def letters(request: Request, _staff: Operator, moved: int | None = None) -> Response:
+    try:
+        opened = await asyncio.to_thread(queues, request.app.state.services.settings)
+        found = await asyncio.gather(
+            *(asyncio.to_thread(queue.dead_letters, LOOK_AT) for queue in opened.values())
+        )
+    except (BotoCoreError, ClientError):
+        raise HTTPException(503) from None
+    by_queue = {name: [about(each) for each in some] for name, some in zip(opened, found, strict=True)}
+    return page(request, "letters.html", by_queue=by_queue, moved=moved, limit=LOOK_AT)
+
+
+@router.post("/letters")
+async def redrive(
+    request: Request, _staff: Operator, queue: Annotated[str, Form()], letter: Annotated[str, Form()] = ""
+) -> Response:
+    """One letter, or all of a queue."""
+    try:
+        opened = await asyncio.to_thread(queues, request.app.state.services.settings)
+        if queue not in opened:
+            raise HTTPException(404)
+        moved = await asyncio.to_thread(opened[queue].redrive, [letter] if letter else None)
+    except (BotoCoreError, ClientError):
+        raise HTTPException(503) from None
+    return RedirectResponse(f"/console/letters?moved={moved}", 303)
+
+
+def about(letter: DeadLetter) -> About:
+    try:
+        body = json.loads(letter.body)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        body = {}
+    tenant = body.get("tenant_id")
+    video = body.get("video_id")
+    what = (
+        body.get("job_type") or body.get("action") or (f"video {video}" if isinstance(video, int) else None)
+    )
+    return About(
+        letter,
+        len(letter.body.encode(errors="surrogatepass")),
+        str(tenant)[:20] if isinstance(tenant, int | str) and str(tenant).isdecimal() else None,
+        what[:40] if isinstance(what, str) else None,
+    )

@@ -1,0 +1,141 @@
+"""Who looks, in which language, and how a page is made."""
+
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from api.console import words
+from api.staff import COOKIE, Staff, verify
+from contracts.errors import REASONS
+from contracts.quiet import KST
+
+HERE = Path(__file__).parent
+LANGUAGES = ("ko", "en")
+
+
+class NotSignedIn(Exception):
+    """No valid staff token."""
+
+
+def someone(request: Request) -> Staff:
+    """Who is signed in. Raises NotSignedIn."""
+    try:
+        return verify(request.app.state.services.settings, request.cookies.get(COOKIE, ""))
+    except HTTPException as error:
+        if error.status_code != 401:
+            raise
+        raise NotSignedIn from None
+
+
+def operator(staff: Annotated[Staff, Depends(someone)]) -> Staff:
+    """An operator. To others the page is not there."""
+    if staff.role != "operator":
+        raise HTTPException(404)
+    return staff
+
+
+def tenant(staff: Annotated[Staff, Depends(someone)]) -> int:
+    """The academy of who is signed in. To operators without one the page is not there."""
+    if staff.tenant_id is None:
+        raise HTTPException(404)
+    return staff.tenant_id
+
+
+Someone = Annotated[Staff, Depends(someone)]
+Operator = Annotated[Staff, Depends(operator)]
+Tenant = Annotated[int, Depends(tenant)]
+
+
+def language(request: Request) -> str:
+    """What was chosen, else the first of ours that the browser accepts (RFC 9110, 12.5.4), else Korean."""
+    if (chosen := request.cookies.get("language")) in LANGUAGES:
+        return chosen
+    wanted = []
+    for part in request.headers.get("accept-language", "").split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            wanted.append((float(quality or 1), tag[:2].lower()))
+        except ValueError:
+            continue
+    ours = [each for each in wanted if each[1] in LANGUAGES and each[0] > 0]
+    return max(ours, key=lambda each: each[0])[1] if ours else "ko"
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    return HTMLResponse(render(request, template, status=status, **values), status)
+
+
+def render(request: Request, template: str, **values: Any) -> str:
+    """A template with `t(ko, en)`, the staff (None before login) and `values`."""
+    lang = language(request)
+    try:
+        staff = someone(request)
+    except (NotSignedIn, HTTPException):
+        staff = None
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            lang=lang,
+            t=lambda ko, en: ko if lang == "ko" else en,
+            words=words.In(lang),
+            reason=lambda code: getattr(REASONS[code], lang) if code in REASONS else code,
+            staff=staff,
+            path=request.url.path,
+            settings=request.app.state.services.settings,
+            **values,
+        )
+    )
+
+
+@cache
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(when=when, size=size, clock=clock, won=won)
+    return made
+
+
+def when(at: datetime | None) -> Markup:
+    """`<time>` in Korean time, the day only when it is not today's."""
+    if at is None:
+        return Markup("–")
+    there = at.astimezone(KST)
+    today = datetime.now(UTC).astimezone(KST).date()
+    shown = there.strftime("%H:%M:%S" if there.date() == today else "%Y-%m-%d %H:%M")
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), shown)
+
+
+def clock(seconds: float | None) -> str:
+    """`1:02:03`; `–` for None."""
+    if seconds is None:
+        return "–"
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def size(count: int) -> str:
+    """Bytes for people: `3.2 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    power = min(int(math.log10(count) // 3), 4)
+    amount = count / 1000**power
+    return f"{amount:.{0 if amount >= 100 else 1}f} {' KMGT'[power]}B"
+
+
+def won(amount: Decimal | int) -> str:
+    return f"{amount:,.0f}"

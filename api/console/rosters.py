@@ -1,0 +1,133 @@
+"""Rosters: a dry run with every error in its cell, then the import."""
+
+import asyncio
+import io
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Request
+from python_calamine import CalamineWorkbook
+from starlette.responses import Response
+
+from api.console import files, queries
+from api.console.jobs import find
+from api.console.pages import Someone, Tenant, page
+from api.console.words import COLUMNS
+
+router = APIRouter()
+JOB_TYPE = "ai.excel_parsing"
+ROWS, REPORT, FAILED, CHANGES = "rows.jsonl", "report.json", "failed.xlsx", "changes.json"
+SHOWN = 300  # rows on a page
+BEFORE_FIELDS = 3  # columns of failed.xlsx that are ours: sheet, row, error
+_BY_LABEL = {labels[0]: name for name, labels in COLUMNS.items()}
+
+
+@dataclass
+class Line:
+    """A row of the file as the page shows it. `kind`: new, changed, unchanged, conflicting or bad."""
+
+    sheet: str
+    row: int
+    kind: str
+    values: dict[str, str]
+    errors: dict[str, list[str]] = field(default_factory=dict)  # field → codes
+    before: dict[str, str] = field(default_factory=dict)  # field → what it was
+
+
+@dataclass
+class Preview:
+    lines: list[Line]
+    columns: list[str]
+    hidden: int
+
+
+@router.get("/rosters")
+async def start(request: Request, tenant: Tenant) -> Response:
+    services = request.app.state.services
+    jobs, _ = await queries.page_of_jobs(services.engine, services.board, tenant, "all", types=(JOB_TYPE,))
+    return page(request, "rosters.html", jobs=jobs)
+
+
+@router.get("/rosters/{job_id}")
+async def preview(
+    request: Request, tenant: Tenant, staff: Someone, job_id: UUID, file: str | None = None
+) -> Response:
+    """What a roster would change, or has changed. With `file` it was a dry run and can be imported."""
+    job = await find(request, staff, job_id)
+    if job.job_type != JOB_TYPE or job.tenant_id != tenant:
+        raise HTTPException(404)
+    found = (job.result or {}).get("files") or {}
+    made = None
+    if REPORT in found:
+        names = [name for name in (ROWS, REPORT, CHANGES, FAILED) if name in found]
+        contents = await asyncio.gather(*(files.read(request, found[name]) for name in names))
+        made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
+    bucket = request.app.state.services.settings.r2_bucket
+    summary = (job.result or {}).get("summary", {})
+    return page(
+        request,
+        "roster.html",
+        job=job,
+        preview=made,
+        summary=summary,
+        file=file,
+        failed=FAILED in found,
+        bucket=bucket,
+    )
+
+
+def preview_of(contents: dict[str, bytes]) -> Preview:
+    """The rows of the task's files, those with errors and changes before the others if there are many, in
+    the order of the file."""
+    changes = {(each["sheet"], each["row"]): each for each in json.loads(contents.get(CHANGES, b"[]"))}
+    lines = list(bad_lines(json.loads(contents[REPORT])["problems"], contents.get(FAILED)))
+    rows = contents.get(ROWS, b"").splitlines()
+    hidden = 0
+    for text in rows:
+        sheet, row, values, _ = json.loads(text)
+        change = changes.get((sheet, row))
+        if change is None and len(lines) >= SHOWN:
+            hidden += 1
+            continue
+        lines.append(line_of(sheet, row, values, change))
+    lines.sort(key=lambda line: (line.kind in ("unchanged", "new"), line.sheet, line.row))
+    hidden += max(0, len(lines) - SHOWN)
+    lines = sorted(lines[:SHOWN], key=lambda line: (line.sheet, line.row))
+    used = {name for line in lines for name in (*line.values, *line.errors)}
+    return Preview(lines, [name for name in COLUMNS if name in used], hidden)
+
+
+def line_of(sheet: str, row: int, values: dict[str, str], change: dict[str, Any] | None) -> Line:
+    if change is None:
+        return Line(sheet, row, "unchanged", values)
+    line = Line(sheet, row, change["kind"], values)
+    if change["kind"] == "changed":
+        line.before = {name: old or "" for name, (old, _) in change["fields"].items()}
+    if change.get("code"):
+        line.errors = {"parent_phone": [change["code"]]}
+    return line
+
+
+def bad_lines(problems: list[dict[str, Any]], failed: bytes | None) -> list[Line]:
+    """Rows that are not taken: their values from `failed.xlsx`, their errors from the report."""
+    values: dict[tuple[str, int], dict[str, str]] = {}
+    if failed:
+        head, *rows = CalamineWorkbook.from_filelike(io.BytesIO(failed)).get_sheet_by_index(0).to_python()
+        names = [_BY_LABEL.get(str(label), str(label)) for label in head[BEFORE_FIELDS:]]
+        for row in rows:
+            cells = (_text(cell) for cell in row[BEFORE_FIELDS:])
+            values[str(row[0]), int(float(str(row[1])))] = dict(zip(names, cells, strict=False))
+    errors: dict[tuple[str, int], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for problem in problems:
+        name = _BY_LABEL.get(problem["column"], problem["column"])
+        place = (problem["sheet"], problem["row"])
+        errors[place][name].append(problem["code"])
+        values.setdefault(place, {}).setdefault(name, str(problem["value"]))
+    return [Line(*place, "bad", values[place], dict(found)) for place, found in errors.items()]
+
+
+def _text(cell: Any) -> str:
+    return f"{cell:.0f}" if isinstance(cell, float) and cell.is_integer() else str(cell)

@@ -1,0 +1,57 @@
+"""The console as an application of its own below `/console`: headers, errors, static files, pages."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
+
+from api.console import door, fleet, jobs, lectures, letters, messages, ocr, rosters
+from api.console.guard import Guard
+from api.console.pages import NotSignedIn, page
+
+STATIC = Path(__file__).with_name("static")
+
+
+def site(parent: FastAPI) -> FastAPI:
+    """The application to mount at `/console`; it uses the services of `parent`."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state = parent.state
+    for pages in (door, jobs, lectures, ocr, rosters, messages, letters, fleet):
+        app.include_router(pages.router)
+    app.mount("/static", Assets(directory=STATIC), name="static")
+    app.add_middleware(Guard)
+    app.add_exception_handler(NotSignedIn, to_login)
+    app.add_exception_handler(HTTPException, problem)
+    app.add_exception_handler(RequestValidationError, invalid)
+    return app
+
+
+class Assets(StaticFiles):
+    """Ours are asked for again each time (304 by their ETag), so that all modules are of one version;
+    what is of others has its version in its name."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        kept = path.startswith("vendor/")
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        return response
+
+
+async def to_login(request: Request, _error: Exception) -> Response:
+    """People go to the login page and come back; scripts are told."""
+    if request.method != "GET" or request.headers.get("sec-fetch-dest", "document") != "document":
+        return Response(status_code=401)
+    return RedirectResponse(f"/console/login?next={quote(request.url.path)}", 303)
+
+
+async def problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return page(request, "error.html", status=error.status_code)
+
+
+async def invalid(request: Request, _error: Exception) -> Response:
+    return page(request, "error.html", status=404 if request.method == "GET" else 422)

@@ -1,0 +1,114 @@
+// What every page needs: asking the API, saying what happened, buttons that post, and watching a job.
+
+export const korean = document.documentElement.lang === "ko";
+export const t = (ko, en) => (korean ? ko : en);
+
+const STEPS = {
+  "영상 확인": "Checking the video", "영상 변환": "Encoding", "게시 준비": "Publishing",
+  "내용 확인": "Checking the text", "발송": "Sending", "결과 확인": "Waiting for reports",
+  "파일 확인": "Checking the file", "인식": "Reading", "결과 정리": "Putting together",
+};
+export const step = (display) => (korean ? display : STEPS[display] || display);
+
+export function clock(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const text = parts.slice(1).map((part) => String(part).padStart(2, "0"));
+  return parts[0] ? [parts[0], ...text].join(":") : `${parts[1]}:${text[1]}`;
+}
+
+// Says a sentence to screen readers, and shows it for a while.
+export function say(text, bad = false) {
+  const live = document.getElementById("live");
+  live.textContent = text;
+  live.className = bad ? "toast bad" : "toast";
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => (live.className = "hidden"), 6000);
+}
+
+export class Failed extends Error {
+  constructor(status, body) {
+    super(body?.detail || t("서버가 응답하지 않습니다.", "The server does not answer."));
+    this.status = status;
+    this.code = body?.code;
+  }
+}
+
+// The API's answer to a request; throws Failed. Without a valid sign-in the login page comes up.
+export async function ask(path, body, tenant) {
+  const options = { method: body === undefined ? "GET" : "POST", headers: {} };
+  if (tenant) options.headers["X-Tenant-Id"] = tenant; // operators say for whom they act
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.headers["Idempotency-Key"] = crypto.randomUUID();
+    options.body = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Failed(0);
+  }
+  if (answer.status === 401) {
+    location.assign(`/console/login?next=${encodeURIComponent(location.pathname)}`);
+  }
+  const kind = answer.headers.get("content-type") || "";
+  const value = kind.includes("json") ? await answer.json() : null;
+  if (!answer.ok) throw new Failed(answer.status, value);
+  return value;
+}
+
+// Fill a `[data-meter]` element with a progress of the API.
+export function meter(element, { percent, step_name_display: name, remaining_seconds: left }) {
+  if (percent == null) return;
+  let bar = element.querySelector("progress");
+  if (!bar) {
+    element.replaceChildren(Object.assign(document.createElement("div"), { className: "meter" }));
+    bar = Object.assign(document.createElement("progress"), { max: 100 });
+    bar.setAttribute("aria-label", t("진행", "Progress"));
+    const said = Object.assign(document.createElement("span"), { className: "said" });
+    element.firstChild.append(bar, said);
+  }
+  bar.value = percent;
+  const more = left == null ? "" : ` · ${t("남은 시간", "left")} ${clock(left)}`;
+  element.querySelector(".said").textContent = `${percent}% ${step(name || "")}${more}`;
+}
+
+// Watch one job by server-sent events; the source closes itself when the job has ended.
+export function watch(job, { progress = () => {}, state = () => {}, end = () => {} }, tenant) {
+  const source = new EventSource(`/api/v1/jobs/${job}/events${tenant ? `?tenant_id=${tenant}` : ""}`);
+  source.addEventListener("progress", (event) => progress(JSON.parse(event.data)));
+  source.addEventListener("state", (event) => state(JSON.parse(event.data)));
+  source.addEventListener("end", (event) => {
+    source.close();
+    end(JSON.parse(event.data));
+  });
+  return source;
+}
+
+// Put the same element of this page, as the server has it now, in place of ours.
+export async function refresh(id) {
+  const answer = await fetch(location.href);
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+  if (fresh) document.getElementById(id).replaceWith(fresh);
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-post]");
+  if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
+  button.disabled = true;
+  try {
+    await ask(button.dataset.post, {}, button.dataset.tenant);
+    say(button.dataset.said || t("요청했습니다.", "Asked for."));
+    document.dispatchEvent(new CustomEvent("posted", { detail: button }));
+  } catch (error) {
+    say(error.message, true);
+  }
+  button.disabled = false;
+});
+
+// The day's clock is the academy's; the exact moment is a hover away.
+for (const time of document.querySelectorAll("time")) {
+  time.title = new Date(time.dateTime).toLocaleString(korean ? "ko-KR" : "en-GB", { timeZone: "Asia/Seoul" });
+}

@@ -1,0 +1,12 @@
+// One job, live.
+import { meter, refresh, watch } from "./console.js";
+
+const job = document.getElementById("job");
+if (job.dataset.watch) {
+  watch(job.dataset.watch, {
+    progress: (shown) => meter(document.querySelector("[data-meter]"), shown),
+    state: ({ status }) => status !== document.getElementById("job").dataset.state && refresh("job"),
+    end: () => refresh("job"),
+  }, job.dataset.tenant);
+}
+document.addEventListener("posted", () => refresh("job"));

@@ -1,0 +1,27 @@
+// A roster's preview: live until it is there, then stored on demand.
+import { ask, meter, refresh, say, watch } from "./console.js";
+
+const job = document.getElementById("job");
+if (job.dataset.watch) {
+  watch(job.dataset.watch, {
+    progress: (shown) => meter(document.querySelector("[data-meter]"), shown),
+    end: () => refresh("job"),
+  });
+}
+
+document.addEventListener("submit", async (event) => {
+  if (event.target.id !== "commit") return;
+  event.preventDefault();
+  const { tenant, file, bucket } = event.target.dataset;
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  try {
+    const password = document.getElementById("password").value;
+    const payload = { tenant_id: Number(tenant), file_key: file, bucket, initial_password: password };
+    const made = await ask("/api/v1/jobs", { job_type: "ai.excel_parsing", payload });
+    location.assign(`/console/rosters/${made.job_id}`);
+  } catch (error) {
+    say(error.message, true);
+    button.disabled = false;
+  }
+});

@@ -1,0 +1,17 @@
+// Rosters: an upload is tried without storing anything, and the page goes to what it would change.
+import { ask } from "./console.js";
+import { dropZone } from "./upload.js";
+
+const { tenant, bucket } = document.getElementById("start").dataset;
+
+dropZone(async (upload) => {
+  const payload = {
+    tenant_id: Number(tenant),
+    file_key: upload.file_key,
+    bucket,
+    initial_password: "dry run", // needed by the contract, used by nobody: a dry run makes no account
+    dry_run: true,
+  };
+  const job = await ask("/api/v1/jobs", { job_type: "ai.excel_parsing", payload });
+  location.assign(`/console/rosters/${job.job_id}?file=${encodeURIComponent(upload.file_key)}`);
+});

@@ -1,0 +1,46 @@
+"""Alimtalk templates as the provider has them, kept for a minute: a preview asks at every pause in typing."""
+
+import time
+
+from fastapi import Request
+
+from clients.database.turns import Turns
+from clients.solapi import Refused, Solapi, SolapiError
+from contracts.messaging import Draft, Template
+
+KEPT_SECONDS = 60.0
+_kept: dict[str, tuple[float, Template | None]] = {}
+
+
+async def find(request: Request, draft: Draft) -> Template | None:
+    """The draft's template, or the default one; None if it needs none, or the provider has it not."""
+    services = request.app.state.services
+    settings = services.settings
+    template_id = draft.template_id or settings.solapi_kakao_template_id
+    if draft.mode == "sms" or template_id is None or not settings.solapi_api_key:
+        return None
+    kept = _kept.get(template_id)
+    if kept and kept[0] > time.monotonic():
+        return kept[1]
+    turns = Turns(services.engine, settings.solapi_api_key, settings.solapi_requests_per_second)
+    solapi = Solapi(settings, turns)
+    try:
+        found = await solapi.template(template_id)
+    except Refused:
+        template = None
+    except SolapiError:
+        return None
+    else:
+        template = Template(
+            id=template_id,
+            pf_id=found.get("channelId") or found.get("pfId") or "",
+            status=found["status"],
+            content=found["content"],
+            buttons=found.get("buttons") or (),
+        )
+    finally:
+        await solapi.aclose()
+    if len(_kept) > 1_000:
+        _kept.clear()
+    _kept[template_id] = (time.monotonic() + KEPT_SECONDS, template)
+    return template

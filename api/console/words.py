@@ -1,0 +1,132 @@
+"""What codes of ours are called on the pages, in Korean and English."""
+
+STATES = {
+    "PENDING": ("대기", "Waiting"),
+    "RUNNING": ("진행 중", "Running"),
+    "DONE": ("완료", "Done"),
+    "FAILED": ("실패", "Failed"),
+    "CANCELLED": ("취소됨", "Cancelled"),
+    "REJECTED_BAD_INPUT": ("입력 오류", "Bad input"),
+    "REVIEW_REQUIRED": ("확인 필요", "Needs review"),
+}
+JOB_TYPES = {
+    "video.encode": ("강의 변환", "Lecture encoding"),
+    "video.delete": ("강의 삭제", "Lecture deletion"),
+    "messaging.send": ("문자 발송", "Text message"),
+    "messages.send": ("문자 발송", "Text messages"),
+    "ai.ocr": ("문서 인식", "Document reading"),
+    "ai.omr_grading": ("답안지 채점", "Answer sheets"),
+    "ai.homework_video_analysis": ("과제 영상 분석", "Homework video"),
+    "ai.question_segmentation": ("문항 나누기", "Question finding"),
+    "ai.handwriting_analysis": ("손글씨 분석", "Handwriting"),
+    "ai.excel_parsing": ("명단 가져오기", "Roster import"),
+    "ai.attendance_excel_export": ("출석부 내보내기", "Attendance export"),
+    "ai.staff_excel_export": ("근무 기록 내보내기", "Staff export"),
+    "ai.embedding": ("임베딩", "Embedding"),
+    "ai.problem_generation": ("문제 생성", "Problem generation"),
+}
+STEPS = {
+    "probe": ("영상 확인", "Checking the video"),
+    "encode": ("영상 변환", "Encoding"),
+    "publish": ("게시 준비", "Publishing"),
+    "prepare": ("내용 확인", "Checking the text"),
+    "send": ("발송", "Sending"),
+    "reports": ("결과 확인", "Waiting for reports"),
+    "plan": ("파일 확인", "Checking the file"),
+    "run": ("인식", "Reading"),
+    "assemble": ("결과 정리", "Putting together"),
+}
+EVENTS = {
+    "accepted": ("접수됨", "Accepted"),
+    "began": ("시작됨", "Began"),
+    "finished": ("끝남", "Finished"),
+    "published": ("게시됨", "Published"),
+}
+VIDEOS = {
+    "PENDING": ("업로드 대기", "Waiting for the upload"),
+    "UPLOADED": ("업로드됨", "Uploaded"),
+    "PROCESSING": ("변환 중", "Encoding"),
+    "READY": ("시청 가능", "Ready"),
+    "FAILED": ("실패", "Failed"),
+}
+RECIPIENTS = {
+    "PENDING": ("대기", "Waiting"),
+    "ACCEPTED": ("보냄", "Sent"),
+    "DELIVERED": ("전달됨", "Delivered"),
+    "FAILED": ("전달 실패", "Not delivered"),
+    "REFUSED": ("거절됨", "Refused"),
+    "UNCONFIRMED": ("확인 안 됨", "Unconfirmed"),
+    "SUPPRESSED": ("보내지 않음", "Not sent"),
+    "CANCELLED": ("취소됨", "Cancelled"),
+}
+COLUMNS = {  # of a roster, in their order; the Korean ones are the task's own labels
+    "name": ("이름", "Name"),
+    "parent_phone": ("학부모 전화번호", "Parent's phone"),
+    "other_parent_phone": ("학부모 전화번호 2", "Other parent's phone"),
+    "parent_name": ("학부모 이름", "Parent's name"),
+    "student_phone": ("학생 전화번호", "Student's phone"),
+    "school": ("학교", "School"),
+    "grade": ("학년", "Grade"),
+    "class_name": ("반", "Class"),
+    "gender": ("성별", "Gender"),
+    "birth_date": ("생년월일", "Born"),
+    "enrolled_on": ("등록일", "Enrolled"),
+    "address": ("주소", "Address"),
+    "memo": ("비고", "Notes"),
+}
+ROWS = {
+    "new": ("새 학생", "New"),
+    "changed": ("바뀜", "Changed"),
+    "unchanged": ("그대로", "Unchanged"),
+    "conflicting": ("확인 필요", "Conflict"),
+    "bad": ("오류", "Error"),
+}
+CHANNELS = {
+    "SMS": ("SMS", "SMS"),
+    "LMS": ("LMS", "LMS"),
+    "MMS": ("MMS", "MMS"),
+    "ATA": ("알림톡", "Alimtalk"),
+}
+LETTERS = {
+    "NOT_JSON": ("JSON이 아닙니다.", "It is not JSON."),
+    "TOO_LARGE": ("너무 큽니다.", "It is too large."),
+    "TOO_DEEP": ("너무 깊게 겹쳐 있습니다.", "It is nested too deeply."),
+    "DUPLICATE_KEY": ("같은 항목이 두 번 있습니다.", "It gives a field twice."),
+    "UNSTORABLE_TEXT": ("저장할 수 없는 글자가 있습니다.", "It holds a character that cannot be stored."),
+    "NOT_AN_OBJECT": ("JSON 객체가 아닙니다.", "It is not a JSON object."),
+    "INVALID_FIELD": ("빠졌거나 잘못된 항목이 있습니다.", "A field is missing or not valid."),
+    "UNKNOWN_JOB_TYPE": ("모르는 작업 종류입니다.", "The job type is not known."),
+    "UNKNOWN_ACTION": ("모르는 동작입니다.", "The action is not known."),
+    "TENANT_MISMATCH": ("학원 번호가 서로 다릅니다.", "It names two different academies."),
+    "FOREIGN_KEY_PREFIX": ("다른 학원의 파일을 가리킵니다.", "It names another academy's file."),
+    "IDEMPOTENCY_MISMATCH": (
+        "같은 번호로 다른 내용이 먼저 왔습니다.",
+        "Its key was used with other content.",
+    ),
+    "START_REFUSED": ("시작할 수 없는 요청입니다.", "The request cannot be started."),
+    "REFUSED_BY_DATABASE": ("데이터베이스가 받지 않았습니다.", "The database refused it."),
+    None: ("여러 번 받았지만 처리하지 못했습니다.", "It was received several times and never settled."),
+}
+_TABLES = {
+    "state": STATES,
+    "job_type": JOB_TYPES,
+    "step": STEPS,
+    "event": EVENTS,
+    "video": VIDEOS,
+    "recipient": RECIPIENTS,
+    "channel": CHANNELS,
+    "letter": LETTERS,
+    "column": COLUMNS,
+    "row": ROWS,
+}
+
+
+class In:
+    """The words in one language: `words("state", "DONE")`. A code without words stands for itself."""
+
+    def __init__(self, lang: str) -> None:
+        self._index = 0 if lang == "ko" else 1
+
+    def __call__(self, table: str, code: str | None) -> str:
+        both = _TABLES[table].get(code)  # type: ignore[attr-defined]
+        return both[self._index] if both else str(code)

@@ -1,0 +1,101 @@
+"""Around every request: its id, one line in the log, and the metrics. No query strings, no values."""
+
+import logging
+import re
+import sys
+import time
+from types import TracebackType
+from uuid import uuid4
+
+from fastapi import Request
+from pythonjsonlogger.json import JsonFormatter
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import metrics
+from intake.submit import REQUEST_ID
+
+_SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+UNMATCHED = "unmatched"
+
+log = logging.getLogger(__name__)
+
+
+class Requests:
+    """The outermost middleware. Takes `X-Request-Id` where it is sane, else makes one; sends it back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request = Request(scope)
+        given = request.headers.get("x-request-id", "")
+        request_id = given if _SANE.fullmatch(given) else uuid4().hex
+        request.state.request_id = request_id
+        token = REQUEST_ID.set(request_id)
+        status, stream, began = 500, False, time.perf_counter()
+
+        async def answering(message: Message) -> None:
+            nonlocal status, stream
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                stream = headers.get("content-type", "").startswith("text/event-stream")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answering)
+        finally:
+            seconds = time.perf_counter() - began
+            route = template(scope)
+            metrics.REQUESTS.labels(request.method, route, status).inc()
+            if not stream:
+                metrics.SECONDS.labels(request.method, route).observe(seconds)
+            line = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000)}
+            log.info("request", extra=line | {"tenant": getattr(request.state, "tenant", None)})
+            REQUEST_ID.reset(token)
+
+
+def template(scope: Scope) -> str:
+    """`/api/v1/jobs/{job_id}` of the route that was taken: bounded, whatever is asked for."""
+    return getattr(scope.get("route"), "path", UNMATCHED)
+
+
+class JsonLines(JsonFormatter):
+    """One JSON object a line. Of an exception its kind and its place: its text may quote a person."""
+
+    def formatException(
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
+    ) -> str:
+        kind, _, frame = ei
+        places = []
+        while frame:
+            code = frame.tb_frame.f_code
+            places.append(f"{code.co_filename}:{frame.tb_lineno} {code.co_name}")
+            frame = frame.tb_next
+        return " < ".join([kind.__name__ if kind else "", *reversed(places)])
+
+
+def configure_logging() -> None:
+    """Everything as JSON on stderr. Uvicorn's own access log goes: it has paths with query strings."""
+    handler = logging.StreamHandler(sys.stderr)
+    names = {"levelname": "level", "name": "logger", "exc_info": "exception"}
+    handler.setFormatter(JsonLines("%(levelname)s %(name)s %(message)s", rename_fields=names, timestamp="at"))
+    handler.addFilter(_with_request_id)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("uvicorn.access").disabled = True
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    for noisy in ("httpx", "botocore", "boto3", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _with_request_id(record: logging.LogRecord) -> bool:
+    if request_id := REQUEST_ID.get():
+        record.request_id = request_id
+    return True

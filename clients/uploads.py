@@ -1,0 +1,72 @@
+"""The bucket as clients fill it: presigned PUT and multipart uploads. Methods block, `*_link` do not."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from clients.objects import ObjectMissing, Objects, typed
+
+
+class UploadStore(Objects):
+    def put_link(self, key: str, content_type: str, size: int | None, seconds: int) -> str:
+        """Where to PUT exactly this type (and size, where it is given); other headers are refused."""
+        asked: dict[str, Any] = {"Bucket": self._bucket, "Key": key, "ContentType": content_type}
+        if size is not None:
+            asked["ContentLength"] = size
+        return self._s3.generate_presigned_url("put_object", Params=asked, ExpiresIn=seconds)
+
+    def part_link(self, key: str, multipart_id: str, number: int, seconds: int) -> str:
+        asked = {"Bucket": self._bucket, "Key": key, "UploadId": multipart_id, "PartNumber": number}
+        return self._s3.generate_presigned_url("upload_part", Params=asked, ExpiresIn=seconds)
+
+    def begin(self, key: str, content_type: str) -> str:
+        """The store's id of a new multipart upload."""
+        began = self._s3.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
+        return began["UploadId"]
+
+    def parts(self, key: str, multipart_id: str) -> dict[int, tuple[int, str]]:
+        """Number → size and ETag of the parts that are there. Raises ObjectMissing when the upload is not."""
+        found: dict[int, tuple[int, str]] = {}
+        pages = self._s3.get_paginator("list_parts")
+        try:
+            for page in pages.paginate(Bucket=self._bucket, Key=key, UploadId=multipart_id):
+                for part in page.get("Parts", []):
+                    found[part["PartNumber"]] = (part["Size"], part["ETag"])
+        except ClientError as error:
+            raise typed(error) from error
+        return found
+
+    def complete(self, key: str, multipart_id: str, parts: dict[int, tuple[int, str]]) -> None:
+        listed = [{"PartNumber": number, "ETag": etag} for number, (_, etag) in sorted(parts.items())]
+        self._s3.complete_multipart_upload(
+            Bucket=self._bucket,
+            Key=key,
+            UploadId=multipart_id,
+            MultipartUpload={"Parts": listed},  # type: ignore[typeddict-item]
+        )
+
+    def abort(self, key: str, multipart_id: str) -> None:
+        """Throw a multipart upload and its parts away; one that is gone is fine."""
+        try:
+            self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=multipart_id)
+        except ClientError as error:
+            if not isinstance(typed(error), ObjectMissing):
+                raise
+
+    def discard(self, key: str, multipart_id: str | None) -> None:
+        """Whatever has arrived of an upload goes."""
+        if multipart_id:
+            self.abort(key, multipart_id)
+        self.delete(key)
+
+    def type_and_size(self, key: str) -> tuple[str, int]:
+        """Raises ObjectMissing."""
+        try:
+            found = self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            raise typed(error) from error
+        return found.get("ContentType", ""), found["ContentLength"]
+
+    def ping(self) -> None:
+        """Raises what the store says when it does not answer, or has no such bucket."""
+        self._s3.head_bucket(Bucket=self._bucket)

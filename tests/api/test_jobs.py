@@ -1,0 +1,166 @@
+"""Jobs of any type over the uniform API."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from clients.database.models import Job
+from contracts.jobs import JobState
+from tests.api.conftest import Caller
+from tests.lab import SAMPLE, fresh_id
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def ocr(tenant: int, **more: Any) -> dict[str, Any]:
+    """A job that waits: no AI worker runs beside these tests."""
+    return {"job_type": "ai.ocr", "payload": {"file_key": f"tenants/{tenant}/ai/page.pdf"} | more}
+
+
+async def test_an_encode_from_start_to_end(academy: Caller) -> None:
+    video, key = fresh_id(), academy.lab.producer.upload(academy.tenant, SAMPLE)
+    wanted = {"job_type": "video.encode", "payload": {"video_id": video, "file_key": key}}
+    taken = await academy.post("/jobs", wanted, X_Request_Id="from-a-test")
+    assert taken == {"job_id": taken["job_id"], "job_type": "video.encode", "status": "PENDING"}
+    seen = await academy.get(f"/jobs/{taken['job_id']}")
+    assert seen["status"] in ("PENDING", "RUNNING") and seen["finished_at"] is None
+    joined = await academy.post(
+        "/jobs", {"job_type": "video.encode", "payload": {"video_id": video, "file_key": key}}
+    )
+    assert joined["job_id"] == taken["job_id"], "one encode of a file at a time"
+    done = await academy.ended(taken["job_id"])
+    assert done["status"] == "DONE" and done["result"]["duration"] > 5
+    assert done["links"] == {} and done["source"] is None and done["progress"] is None
+    log = await academy.get(f"/jobs/{taken['job_id']}/log")
+    assert [line["kind"] for line in log["items"]] == ["accepted", "began", "finished"]
+    assert log["items"][0]["detail"] == {"request_id": "from-a-test"}
+    described = await academy.lab.temporal.get_workflow_handle(seen["workflow_id"]).describe()
+    assert await described.memo() == {"request_id": "from-a-test"}
+    assert await academy.refused("POST", f"/jobs/{taken['job_id']}/cancel", 409) == "already_final"
+    assert await academy.refused("POST", f"/jobs/{taken['job_id']}/retry", 409) == "not_retryable"
+
+
+async def test_a_waiting_job_is_cancelled_and_asked_for_again(academy: Caller) -> None:
+    job_id = (await academy.post("/jobs", ocr(academy.tenant)))["job_id"]
+    assert await academy.refused("POST", f"/jobs/{job_id}/retry", 409) == "not_final"
+    for _ in range(2):
+        taken = await academy.post(f"/jobs/{job_id}/cancel")
+        assert taken["job_id"] == job_id
+    ended = await academy.ended(job_id)
+    assert (ended["status"], ended["error_code"]) == ("CANCELLED", "CANCELLED")
+    again = await academy.post(f"/jobs/{job_id}/retry")
+    twice = await academy.post(f"/jobs/{job_id}/retry")
+    assert again["job_id"] == twice["job_id"] != job_id
+    await academy.post(f"/jobs/{again['job_id']}/cancel")
+    assert (await academy.ended(again["job_id"]))["status"] == "CANCELLED"
+    assert await academy.refused("POST", f"/jobs/{job_id}/retry", 409) == "already_retried"
+
+
+async def test_a_cancel_of_what_was_never_started(academy: Caller) -> None:
+    name = f"never-{uuid4()}"
+    await academy.row(name, JobState.PENDING)
+    await academy.post(f"/jobs/{name}/cancel")
+    assert (await academy.ended(name))["status"] == "CANCELLED"
+
+
+async def test_what_names_people_is_not_kept_for_a_retry(academy: Caller) -> None:
+    wanted = {"job_type": "ai.embedding", "payload": {"texts": ["홍길동"]}}
+    job_id = (await academy.post("/jobs", wanted))["job_id"]
+    await academy.post(f"/jobs/{job_id}/cancel")
+    await academy.ended(job_id)
+    assert await academy.refused("POST", f"/jobs/{job_id}/retry", 409) == "payload_gone"
+    async with academy.lab.engine.connect() as connection:
+        kept = select(Job.sealed_payload).where(Job.external_id == job_id)
+        assert (await connection.execute(kept)).scalar_one() is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"job_type": "ai.ocr", "payload": {"file_key": "tenants/1/x.pdf"}}, "foreign_key_prefix"),
+        ({"job_type": "ai.ocr", "payload": {"file_key": "x.pdf"}}, "foreign_key_prefix"),
+        ({"job_type": "ai.ocr", "payload": {"file_key": "tenants/{t}/x.pdf", "tenant_id": 1}}, "invalid"),
+        ({"job_type": "ai.ocr", "payload": {}}, "invalid"),
+        ({"job_type": "ai.ocr", "tier": "gold", "payload": {"file_key": "tenants/{t}/x.pdf"}}, "invalid"),
+        ({"job_type": "ops.reconcile", "payload": {}}, "invalid"),
+        ({"job_type": "ai.embedding", "payload": {"texts": ["\ud800"]}}, "unstorable_text"),
+        (
+            {"job_type": "ai.ocr", "payload": {"file_key": "tenants/{t}/x.pdf", "note": "\u0000"}},
+            "unstorable_text",
+        ),
+        (
+            {"job_type": "video.encode", "payload": {"video_id": 1, "file_key": "tenants/1/x"}},
+            "foreign_key_prefix",
+        ),
+    ],
+)
+async def test_what_cannot_be_asked_for(academy: Caller, wanted: dict[str, Any], code: str) -> None:
+    import json
+
+    text = json.dumps(wanted).replace("{t}", str(academy.tenant))
+    answer = await academy.http.post(
+        "/api/v1/jobs",
+        content=text,
+        headers={"Authorization": f"Bearer {academy.key}", "Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
+
+
+async def test_the_list_page_by_page(stranger: Caller) -> None:
+    names = [f"{n}-{uuid4()}" for n in range(5)]
+    for n, name in enumerate(names):
+        state = JobState.FAILED if n % 2 else JobState.DONE
+        await stranger.row(name, state, error_code="INTERNAL" if n % 2 else None)
+    first = await stranger.get("/jobs?limit=2")
+    assert [item["job_id"] for item in first["items"]] == [names[4], names[3]]
+    second = await stranger.get(f"/jobs?limit=2&cursor={first['next_cursor']}")
+    third = await stranger.get(f"/jobs?limit=2&cursor={second['next_cursor']}")
+    assert [item["job_id"] for item in second["items"] + third["items"]] == [names[2], names[1], names[0]]
+    assert third["next_cursor"] is None
+    failed = await stranger.get("/jobs?state=FAILED&job_type=ai.ocr")
+    assert [item["job_id"] for item in failed["items"]] == [names[3], names[1]]
+    assert failed["items"][0]["error_message"]
+    assert set(failed["items"][0]) == {
+        *("job_id", "job_type", "status", "accepted_at", "started_at", "finished_at"),
+        *("error_code", "error_message", "workflow_id", "progress"),
+    }
+    assert await stranger.get("/jobs?job_type=video.encode") == {
+        "items": [],
+        "next_cursor": None,
+        "source": None,
+    }
+
+
+async def test_files_of_a_result_have_fresh_links(academy: Caller) -> None:
+    name, key = f"files-{uuid4()}", f"tenants/{academy.tenant}/ai/results/x/text.txt"
+    academy.lab.objects.put(key, b"words", "text/plain")
+    files = {"text.txt": key, "other": "tenants/1/ai/results/x/text.txt"}
+    await academy.row(name, result={"files": files})
+    for path in (f"/jobs/{name}", f"/jobs/{name}/"):
+        shown = await academy.get(path)
+        assert set(shown["links"]) == {"text.txt"}, "nobody else's objects"
+        async with httpx.AsyncClient() as anybody:
+            assert (await anybody.get(shown["links"]["text.txt"])).content == b"words"
+    async with academy.lab.engine.connect() as connection:
+        stored = (await connection.execute(select(Job.result).where(Job.external_id == name))).scalar_one()
+    assert stored == {"files": files}
+
+
+async def test_a_retry_of_an_encode_that_has_a_newer_file(academy: Caller) -> None:
+    file = academy.lab.producer.upload(academy.tenant, SAMPLE)
+    video = fresh_id()
+    bad = f"tenants/{academy.tenant}/video/raw/1/gone.mp4"
+    payload = {"video_id": video, "file_key": bad}
+    job_id = (await academy.post("/jobs", {"job_type": "video.encode", "payload": payload}))["job_id"]
+    assert (await academy.ended(job_id))["status"] in ("FAILED", "REJECTED_BAD_INPUT")
+    again = await academy.ask("POST", f"/jobs/{job_id}/retry")
+    if again.status_code == 202:
+        await academy.ended(again.json()["job_id"])
+    payload = {"video_id": video, "file_key": file}
+    newer = (await academy.post("/jobs", {"job_type": "video.encode", "payload": payload}))["job_id"]
+    await academy.post(f"/jobs/{newer}/cancel")
+    await academy.ended(newer)
+    assert await academy.refused("POST", f"/jobs/{job_id}/retry", 409) == "superseded"
