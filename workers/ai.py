@@ -8,14 +8,18 @@ from temporalio.worker import Worker
 
 from activities.adopting import adopting
 from activities.ai.calls import Calls
+from activities.ai.inferring.jobs import Inferring
 from activities.ai.rosters import Rosters
 from activities.ai.sandbox import Sandbox
 from activities.ai.source import Sources
 from activities.ai.working import Working
 from activities.video.cache import SourceCache
+from activities.video.ffmpeg import find_tools
 from clients import progress, temporal
+from clients.database import videos
 from clients.database.engine import create_engine
 from clients.download import Downloads
+from clients.inference import Models
 from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
@@ -42,18 +46,35 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     scratch = settings.work_dir / "ai"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    board = progress.ProgressBoard(progress.connect(settings))
+    cache = SourceCache(settings.work_dir / "ai-sources", settings.source_cache_bytes, objects)
+    sources = Sources(objects, Downloads(settings), scratch)
+    models = Models(settings)
+    inferring = Inferring(
+        engine,
+        objects,
+        board,
+        cache,
+        sources,
+        find_tools(settings.ffmpeg_binary, settings.ffprobe_binary),
+        models,
+        scratch,
+        settings.max_source_bytes,
+        getattr(videos, "attach_subtitles", None),
+    )
     working = Working(
         engine,
         vault,
         objects,
-        progress.ProgressBoard(progress.connect(settings)),
-        SourceCache(settings.work_dir / "ai-sources", settings.source_cache_bytes, objects),
-        Sources(objects, Downloads(settings), scratch),
+        board,
+        cache,
+        sources,
         Sandbox(scratch),
         Rosters(engine, keys),
+        inferring,
         scratch,
     )
-    calls = Calls(engine, vault, keys, objects, scratch)
+    calls = Calls(engine, vault, keys, objects, inferring, scratch)
     names = [name for name, row in CATALOG.items() if row is AI]
     workers = [
         Worker(
@@ -63,7 +84,9 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 working.plan,
                 working.run_units,
                 working.assemble,
+                working.erase,
                 calls.call,
+                inferring.require_model,
                 *adopting(client, names),
             ],
             interceptors=[Alive()],
@@ -74,4 +97,5 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         for queue in (QUEUES if settings.ai_premium else QUEUES[:1])
     ]
     await run_workers(workers, stop)
+    await models.aclose()
     await engine.dispose()
