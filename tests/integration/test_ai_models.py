@@ -66,7 +66,7 @@ def models(port: int) -> dict[str, str]:
 async def desk(stack: Stack, app: App, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     """Without an AI worker: each test starts its own."""
     lab = await Lab.open(stack)
-    yield Desk(lab, None, tmp_path_factory.mktemp("desk"))  # type: ignore[arg-type]
+    yield Desk(lab, None, tmp_path_factory.mktemp("desk"), app)  # type: ignore[arg-type]
     await lab.close()
 
 
