@@ -1,6 +1,7 @@
 """`python -m workers ai`: everything that opens uploaded files of documents and tables."""
 
 import asyncio
+import os
 import shutil
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from temporalio.worker import Worker
 from activities.adopting import adopting
 from activities.ai.calls import Calls
 from activities.ai.inferring.jobs import Inferring
+from activities.ai.ocr.models import check_models
 from activities.ai.rosters import Rosters
 from activities.ai.sandbox import Sandbox
 from activities.ai.source import Sources
@@ -34,6 +36,7 @@ QUEUES = ("ai", "ai-gpu")
 
 async def ai(settings: Settings, stop: asyncio.Event) -> None:
     """Polls the ordinary queue; with AI_PREMIUM also the premium one."""
+    _check_host()
     engine = create_engine(settings, "worker-ai")
     client = await temporal.connect_when_up(settings, engine, stop)
     try:
@@ -99,3 +102,16 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     await run_workers(workers, stop)
     await models.aclose()
     await engine.dispose()
+
+
+def _check_host() -> None:
+    """Ends the process where jobs would be read slowly, or not at all."""
+    if os.environ.get("OMP_THREAD_LIMIT") != "1":
+        raise SystemExit(
+            "configuration: OMP_THREAD_LIMIT must be 1: several processes that use several threads each "
+            "recognise five times slower"
+        )
+    try:
+        check_models()
+    except FileNotFoundError as error:
+        raise SystemExit(f"configuration: {error}") from None
