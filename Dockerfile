@@ -36,7 +36,8 @@ COPY api api
 RUN /venv/bin/python -m compileall -q .
 
 ENV PATH=/venv/bin:$PATH \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    OMP_THREAD_LIMIT=1
 
 USER 10001:10001
 CMD ["python", "-m", "uvicorn", "api.app:app", "--host", "0.0.0.0", "--port", "8000"]

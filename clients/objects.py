@@ -1,6 +1,7 @@
 """Objects in R2 or any S3. Every call blocks: use `asyncio.to_thread`."""
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,16 +106,16 @@ class Objects:
             condition["IfMatch"] = if_match
         if if_absent:
             condition["IfNoneMatch"] = "*"
-        body = data.read_bytes() if isinstance(data, Path) else data
         try:
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=body,
-                ContentType=content_type,
-                CacheControl=cache_control,
-                **condition,
-            )
+            with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as body:
+                self._s3.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType=content_type,
+                    CacheControl=cache_control,
+                    **condition,
+                )
         except ClientError as error:
             raise typed(error) from error
 

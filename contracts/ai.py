@@ -18,12 +18,15 @@ class AiPlan(Contract):
 
     Results of units are immutable objects below `prefix`, which names the file's content, the task, its
     version and its parameters: whoever plans the same again finds them. Without units the job is one call.
+    `lacks_model`: no server is configured for it yet. `erase`: what lies below `prefix` goes with the job.
     """
 
     units: int = 0
     prefix: str = ""
     source_key: str = ""
     fallback: bool = False
+    lacks_model: bool = False
+    erase: bool = False
     refusal: JobOutcome | None = None
 
 

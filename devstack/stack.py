@@ -117,6 +117,7 @@ class Stack(Processes):
             "FFMPEG_BINARY": programs.ffmpeg(),
             "FFPROBE_BINARY": programs.ffprobe(),
             "WORK_DIR": str(self.data_dir / "work"),
+            "OMP_THREAD_LIMIT": "1",
         }
 
     def settings(self) -> Settings:

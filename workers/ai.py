@@ -1,6 +1,7 @@
 """`python -m workers ai`: everything that opens uploaded files of documents and tables."""
 
 import asyncio
+import os
 import shutil
 from datetime import timedelta
 
@@ -8,14 +9,19 @@ from temporalio.worker import Worker
 
 from activities.adopting import adopting
 from activities.ai.calls import Calls
+from activities.ai.inferring.jobs import Inferring
+from activities.ai.ocr.models import check_models
 from activities.ai.rosters import Rosters
 from activities.ai.sandbox import Sandbox
 from activities.ai.source import Sources
 from activities.ai.working import Working
 from activities.video.cache import SourceCache
+from activities.video.ffmpeg import find_tools
 from clients import progress, temporal
+from clients.database import videos
 from clients.database.engine import create_engine
 from clients.download import Downloads
+from clients.inference import Models
 from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
@@ -30,6 +36,7 @@ QUEUES = ("ai", "ai-gpu")
 
 async def ai(settings: Settings, stop: asyncio.Event) -> None:
     """Polls the ordinary queue; with AI_PREMIUM also the premium one."""
+    _check_host()
     engine = create_engine(settings, "worker-ai")
     client = await temporal.connect_when_up(settings, engine, stop)
     try:
@@ -42,18 +49,35 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     scratch = settings.work_dir / "ai"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    board = progress.ProgressBoard(progress.connect(settings))
+    cache = SourceCache(settings.work_dir / "ai-sources", settings.source_cache_bytes, objects)
+    sources = Sources(objects, Downloads(settings), scratch)
+    models = Models(settings)
+    inferring = Inferring(
+        engine,
+        objects,
+        board,
+        cache,
+        sources,
+        find_tools(settings.ffmpeg_binary, settings.ffprobe_binary),
+        models,
+        scratch,
+        settings.max_source_bytes,
+        getattr(videos, "attach_subtitles", None),
+    )
     working = Working(
         engine,
         vault,
         objects,
-        progress.ProgressBoard(progress.connect(settings)),
-        SourceCache(settings.work_dir / "ai-sources", settings.source_cache_bytes, objects),
-        Sources(objects, Downloads(settings), scratch),
+        board,
+        cache,
+        sources,
         Sandbox(scratch),
         Rosters(engine, keys),
+        inferring,
         scratch,
     )
-    calls = Calls(engine, vault, keys, objects, scratch)
+    calls = Calls(engine, vault, keys, objects, inferring, scratch)
     names = [name for name, row in CATALOG.items() if row is AI]
     workers = [
         Worker(
@@ -63,7 +87,9 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 working.plan,
                 working.run_units,
                 working.assemble,
+                working.erase,
                 calls.call,
+                inferring.require_model,
                 *adopting(client, names),
             ],
             interceptors=[Alive()],
@@ -74,4 +100,18 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         for queue in (QUEUES if settings.ai_premium else QUEUES[:1])
     ]
     await run_workers(workers, stop)
+    await models.aclose()
     await engine.dispose()
+
+
+def _check_host() -> None:
+    """Ends the process where jobs would be read slowly, or not at all."""
+    if os.environ.get("OMP_THREAD_LIMIT") != "1":
+        raise SystemExit(
+            "configuration: OMP_THREAD_LIMIT must be 1: several processes that use several threads each "
+            "recognise five times slower"
+        )
+    try:
+        check_models()
+    except FileNotFoundError as error:
+        raise SystemExit(f"configuration: {error}") from None

@@ -36,6 +36,8 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> NoReturn:
         asyncio.run(supervised())
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
+        if isinstance(error.code, str):
+            log.error(error.code)
     except BaseException:
         log.exception("ended by an error")
         code = 1

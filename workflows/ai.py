@@ -26,6 +26,7 @@ HEARTBEAT = timedelta(seconds=15)
 PLAN_TIMEOUT = timedelta(minutes=10)
 BATCH_TIMEOUT = timedelta(hours=1)
 CALL_TIMEOUT = timedelta(hours=1)
+ERASE_TIMEOUT = timedelta(minutes=10)
 END_WITHIN = timedelta(days=15)
 WAIT_FOR_GPU = timedelta(minutes=5)
 DELIVERY_TIMEOUT = timedelta(seconds=60)
@@ -36,6 +37,7 @@ DELIVER_WITHIN = timedelta(days=1)
 class RunAiJob:
     def __init__(self) -> None:
         self._progress = ai_progress("plan", 0)
+        self._planned: PlannedJob | None = None
 
     @workflow.query
     def progress(self) -> Progress:
@@ -49,19 +51,23 @@ class RunAiJob:
         except (ActivityError, asyncio.CancelledError) as error:
             outcome = steps.outcome_of(steps.code_of(error))
         standing = await steps.to_the_end(steps.finish(what.job.job_id, outcome))
-        await steps.to_the_end(self._tell(Delivery(job=what.job, outcome=standing)))
+        await steps.to_the_end(self._afterwards(Delivery(job=what.job, outcome=standing)))
         return steps.close(standing)
 
     async def _work(self, what: AiInput) -> JobOutcome:
         plan = what.plan or await self._plan(what)
         if plan.refusal:
             return plan.refusal
-        planned = PlannedJob(job=what.job, plan=plan)
+        self._planned = planned = PlannedJob(job=what.job, plan=plan)
+        if plan.units:
+            await self._run_units(what, plan)
+        if plan.lacks_model:
+            steps.stage("waiting for a model server", "its address is not set: it is looked for every minute")
+            await self._step("ai.require_model", what.job, type(None), CALL_TIMEOUT)
         if not plan.units:
             steps.stage("running")
             self._progress = ai_progress("run", 0)
             return await self._step("ai.call", planned, JobOutcome, CALL_TIMEOUT)
-        await self._run_units(what, plan)
         steps.stage("assembling")
         self._progress = ai_progress("assemble", 0)
         return await self._step("ai.assemble", planned, JobOutcome, BATCH_TIMEOUT)
@@ -103,6 +109,18 @@ class RunAiJob:
         await steps.together([asyncio.create_task(batch(first)) for first in firsts])
         if stop < plan.units:
             workflow.continue_as_new(what.model_copy(update={"plan": plan, "next_unit": stop}))
+
+    async def _afterwards(self, delivery: Delivery) -> None:
+        await asyncio.gather(self._tell(delivery), self._tidy())
+
+    async def _tidy(self) -> None:
+        """The job has ended; its work may hold people."""
+        if self._planned is None or not self._planned.plan.erase:
+            return
+        try:
+            await self._step("ai.erase", self._planned, type(None), ERASE_TIMEOUT)
+        except ActivityError:
+            workflow.logger.warning("the work of a job was not erased: %s", self._planned.plan.prefix)
 
     async def _tell(self, delivery: Delivery) -> None:
         """The job has ended, whether or not the submitting system can be reached within a day."""

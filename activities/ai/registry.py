@@ -9,6 +9,7 @@ TASKS = {
     "ocr": "activities.ai.ocr.task:OCR",
     "question_segmentation": "activities.ai.segmentation.task:SEGMENTATION",
     "omr_grading": "activities.ai.omr.task:OMR",
+    "handwriting_analysis": "activities.ai.inferring.pages:HANDWRITING",
     "excel_parsing": "activities.ai.roster.task:ROSTER",
 }
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import mimetypes
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from activities.ai.task import BadInput
@@ -21,6 +23,7 @@ NOT_PARAMETERS = frozenset(
         "source_id",
         "submission_id",
         "initial_password",
+        "video_id",
     }
 )
 
@@ -44,6 +47,16 @@ def result_prefix(tenant_id: int, job_id: object) -> str:
 def source_prefix(tenant_id: int) -> str:
     """Files fetched from a link, by content."""
     return f"tenants/{tenant_id}/ai/sources/"
+
+
+def digest_of(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def kind_of(name: str) -> str:
+    """The content type of an object, by its name."""
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def refusal(error: BadInput) -> JobOutcome:

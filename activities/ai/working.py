@@ -4,10 +4,8 @@ A finished unit is an immutable object. Resuming lists what exists, so heartbeat
 same file asked for again is found finished.
 """
 
-import hashlib
 import json
 import logging
-import mimetypes
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,11 +17,19 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
+from activities.ai.inferring.jobs import Inferring
 from activities.ai.registry import TASKS, task
 from activities.ai.rosters import CHANGES, Rosters
 from activities.ai.sandbox import Child, Sandbox
 from activities.ai.source import Sources
-from activities.ai.storing import parameters_of, refusal, result_prefix, work_prefix
+from activities.ai.storing import (
+    digest_of,
+    kind_of,
+    parameters_of,
+    refusal,
+    result_prefix,
+    work_prefix,
+)
 from activities.ai.task import BadInput
 from activities.threads import in_thread
 from activities.video.cache import SourceCache
@@ -40,7 +46,7 @@ from contracts.video import SourceRef
 log = logging.getLogger(__name__)
 
 PLAN = "plan.json"
-ROSTER = "excel_parsing"
+ROSTER, HANDWRITING = "excel_parsing", "handwriting_analysis"
 DEATHS = (TASK_OUT_OF_MEMORY, TASK_TIMED_OUT, TASK_CRASHED)
 
 
@@ -67,6 +73,7 @@ class Working:
         sources: Sources,
         sandbox: Sandbox,
         rosters: Rosters,
+        inferring: Inferring,
         scratch: Path,
     ) -> None:
         self._engine = engine
@@ -77,27 +84,33 @@ class Working:
         self._sources = sources
         self._sandbox = sandbox
         self._rosters = rosters
+        self._inferring = inferring
         self._scratch = scratch
 
     @activity.defn(name="ai.plan")
     async def plan(self, ref: JobRef) -> AiPlan:
-        """Look at the job's file and name its units; jobs without a file have none."""
+        """Look at the job's file and name its units; a job that is one call has none."""
         name = ref.job_type.removeprefix("ai.")
+        lacks_model = self._inferring.lacks_model(name)
         if name not in TASKS:
-            return AiPlan()
+            return AiPlan(lacks_model=lacks_model)
         subject = task(name)
         await self._board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("plan", 0))
         payload = await self._payload(ref)
         parameters = parameters_of(payload)
         try:
-            source, suffix = await self._sources.find(ref.tenant_id or 0, payload, subject.limits)
+            source, suffix = await self._sources.find(
+                ref.tenant_id or 0, payload, subject.limits.source_bytes
+            )
             async with self._opened(source, suffix) as file, self._sandbox.open(name) as child:
-                digest = await in_thread(_digest, file)
+                digest = await in_thread(digest_of, file)
                 engine = await child.fingerprint()
                 units = await child.plan(file, parameters)
         except BadInput as error:
             return AiPlan(refusal=refusal(error))
         identity = parameters | {"engine": engine}
+        if name == ROSTER:  # its rows are people: nobody else's work, and erased when the job has ended
+            identity |= {"job": str(ref.job_id)}
         prefix = work_prefix(ref.tenant_id or 0, digest, name, subject.version, identity)
         document = {
             "task": name,
@@ -108,7 +121,13 @@ class Working:
             "engine": engine,
         }
         await in_thread(self._put, prefix + PLAN, _json(document))
-        return AiPlan(units=len(units), prefix=prefix, source_key=source.key)
+        return AiPlan(
+            units=len(units),
+            prefix=prefix,
+            source_key=source.key,
+            lacks_model=lacks_model,
+            erase=name == ROSTER,
+        )
 
     @activity.defn(name="ai.run_units")
     async def run_units(self, what: UnitsInput) -> UnitsDone:
@@ -148,21 +167,30 @@ class Working:
                     done = await child.assemble(file, good, work.parameters, units, out)
             except BadInput as error:
                 return refusal(error)
-            summary, names = done.summary, done.files
+            summary, names, review = done.summary, done.files, done.review
             if work.task == ROSTER:
                 payload = await self._payload(what.job)
                 summary |= await self._rosters.apply(what.job, payload, out)
                 names += (CHANGES,)
+            elif work.task == HANDWRITING:
+                written = await self._inferring.read_pages(what, out)
+                summary, review = written.summary, review + written.review
+                names += written.store(out)
             files = {name: prefix + name for name in names}
             for name, key in files.items():
                 await in_thread(self._put, key, out / name)
-        review = [*done.review, *(f"{unit}: {error['code']}" for unit, error in bad.items())]
+        review += tuple(f"{unit}: {error['code']}" for unit, error in bad.items())
         result = {"summary": summary, "files": files, "engine": work.engine}
         if review:
             result["review"] = review[:100]
         if what.plan.fallback:
             result["fallback"] = "ai"
         return JobOutcome(state=JobState.REVIEW_REQUIRED if review else JobState.DONE, result=result)
+
+    @activity.defn(name="ai.erase")
+    async def erase(self, what: PlannedJob) -> None:
+        """Remove the units of a job whose plan says so."""
+        await in_thread(self._objects.erase, what.plan.prefix, lambda _: None)
 
     async def _run_unit(self, what: UnitsInput, work: Work, child: Child, file: Path, unit: str) -> None:
         """A unit that cannot be read is a result too: it must not take the other 999 pages along.
@@ -213,8 +241,7 @@ class Working:
         return Work(**document | {"source": SourceRef(**document["source"])})
 
     def _put(self, key: str, data: bytes | Path) -> None:
-        kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
-        self._objects.put(key, data, kind)
+        self._objects.put(key, data, kind_of(key))
 
     def _finished(self, prefix: str, job: JobRef) -> set[str]:
         found = set()
@@ -249,8 +276,3 @@ def _failures(prefix: str, job: JobRef) -> str:
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -115,6 +115,19 @@ class EmbeddingPayload(AiPayload):
     backend: str | None = None
 
 
+class TranscriptionPayload(AiPayload):
+    """A lecture's sound: of the upload of a video, which gets the subtitles, or of a file."""
+
+    video_id: Annotated[LooseId | None, Field(validate_default=True)] = None
+
+    @field_validator("video_id")
+    @classmethod
+    def _source(cls, video_id: int | None, info: ValidationInfo) -> int | None:
+        if video_id is None and info.data.get("file_key", "invalid") is None:
+            raise PydanticCustomError("missing_without_file_key", "file_key or video_id is needed")
+        return video_id
+
+
 class ProblemGenerationPayload(AiPayload):
     ocr_text: str = Field(min_length=1)
     model: str | None = None
@@ -131,6 +144,7 @@ AI_JOB_TYPES: dict[str, type[AiPayload]] = {
     "staff_excel_export": StaffExportPayload,
     "embedding": EmbeddingPayload,
     "problem_generation": ProblemGenerationPayload,
+    "transcription": TranscriptionPayload,
 }
 
 

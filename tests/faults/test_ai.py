@@ -62,7 +62,7 @@ async def begun(lab: Lab, tenant: int, count: int) -> dict[str, Any]:
 async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: Path, tmp_path: Path) -> None:
     lab, tenant = own_lab, fresh_id()
     async with running(lab.stack, "api", "bridge", "ai", "ops") as app:
-        desk = Desk(lab, None, tmp_path)  # type: ignore[arg-type]
+        desk = Desk(lab, None, tmp_path, app)  # type: ignore[arg-type]
         key = desk.upload(tenant, "booklet.tif", booklet.read_bytes())
         job_id = desk.send(tenant, "ocr", {"file_key": key})
         finished = await begun(lab, tenant, 2)
@@ -91,7 +91,7 @@ async def test_cancel_stops_within_two_seconds_and_keeps_finished_pages(
 ) -> None:
     lab, tenant = own_lab, fresh_id()
     async with running(lab.stack, "bridge", "ai", "ops") as app:
-        desk = Desk(lab, None, tmp_path)  # type: ignore[arg-type]
+        desk = Desk(lab, None, tmp_path, app)  # type: ignore[arg-type]
         key = desk.upload(tenant, "booklet.tif", booklet.read_bytes())
         job_id = desk.send(tenant, "ocr", {"file_key": key})
         await begun(lab, tenant, 1)

@@ -45,11 +45,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def serving(reply: Reply) -> AsyncIterator[tuple[Desk, int]]:
-    """A desk on a port of its own."""
+async def serving(reply: Reply, port: int = 0) -> AsyncIterator[tuple[Desk, int]]:
+    """A desk on the given port, or on one of its own."""
     desk, app = Desk(reply), FastAPI()
     app.add_api_route("/{path:path}", desk.handle, methods=["GET", "POST"])
-    config = uvicorn.Config(app, host=LOOPBACK, port=0, log_level="critical", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, host=LOOPBACK, port=port, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:

@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psutil
 import pytest
 import pytest_asyncio
 import uvicorn
@@ -29,12 +32,17 @@ from contracts.jobs import JobRef
 from devstack.app import App, running
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
+from tests.hostile.documents import DOCUMENTS
+from tests.hostile.tables import TABLES
+from tests.integration.serving import serving
 from tests.lab import Lab, eventually, fresh_id
+from workers.running import READY
 from workflows.catalog import CATALOG
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PASSWORD = "canary-Passw0rd"
+LISTED = "localhost"  # the host that links may lead to
 
 
 @dataclass
@@ -44,6 +52,7 @@ class Desk:
     lab: Lab
     http: httpx.AsyncClient
     folder: Path
+    app: App
 
     def upload(self, tenant: int, name: str, data: bytes) -> str:
         key = f"tenants/{tenant}/uploads/{uuid4().hex}/{name}"
@@ -92,10 +101,10 @@ class Desk:
 async def desk(stack: Stack, app: App, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     lab = await Lab.open(stack)
     async with (
-        running(stack, "ai"),
+        running(stack, "ai", DOWNLOAD_HOSTS=LISTED, DOWNLOAD_INNER_ADDRESSES="true") as worker,
         httpx.AsyncClient(base_url=app.api_url, timeout=30) as http,
     ):
-        yield Desk(lab, http, tmp_path_factory.mktemp("desk"))
+        yield Desk(lab, http, tmp_path_factory.mktemp("desk"), worker)
     await lab.close()
 
 
@@ -123,6 +132,12 @@ async def test_a_roster_is_tried_committed_and_committed_again(desk: Desk) -> No
     async with desk.lab.engine.connect() as connection:
         rows = (await connection.execute(mine)).all()
     assert len(rows) == 7
+
+    # Nor do names lie about when the jobs have ended, but in the results that people get.
+    async def no_work() -> bool:
+        return not await asyncio.to_thread(desk.lab.keys, f"tenants/{tenant}/ai/work/")
+
+    await eventually(no_work, 20, "the work of rosters goes with their jobs")
 
     # The password is used and kept nowhere: not in the rows, the results, the history or the logs.
     history = await desk.lab.temporal.get_workflow_handle(done.workflow_id).fetch_history()
@@ -169,10 +184,42 @@ async def test_a_link_to_a_host_that_is_not_listed_is_not_followed(desk: Desk) -
     assert (job.state, job.error_code) == ("REJECTED_BAD_INPUT", "DOWNLOAD_REFUSED")
 
 
-async def test_what_needs_a_model_fails_and_says_so(desk: Desk) -> None:
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+async def test_a_link_whose_time_is_over_is_a_missing_file(desk: Desk, status: int) -> None:
     tenant = fresh_id()
-    job = await desk.ended(tenant, desk.send(tenant, "embedding", {"texts": ["이차방정식"]}))
-    assert (job.state, job.error_code) == ("FAILED", "MODEL_NOT_CONFIGURED")
+    async with serving(lambda _, __: Response(status_code=status)) as (server, port):
+        link = f"http://{LISTED}:{port}/sheet.pdf?X-Amz-Signature=aa"
+        job_id = desk.send(tenant, "omr_grading", {"download_url": link, "question_count": 20})
+        job = await desk.ended(tenant, job_id)
+    assert (job.state, job.error_code) == ("REJECTED_BAD_INPUT", "FILE_MISSING")
+    assert len(server.asked) == 1
+
+
+HOSTILE = {
+    "omr_grading": ("zeros.pdf", "locked-aes.pdf", "program-and.pdf", "jbig2-bomb.pdf", "text-bomb.png"),
+    "excel_parsing": ("corners.xlsx", "deflate-bomb.xlsx", "wide.xls", "macros.xlsx", "one-field.csv"),
+}
+
+
+async def test_hostile_files_end_their_own_jobs_and_nothing_else(desk: Desk) -> None:
+    tenant = fresh_id()
+    worker = desk.app.processes["ai"].pid
+    roster = {"bucket": "academy-video", "tenant_id": tenant, "initial_password": PASSWORD}
+    for job_type, names in HOSTILE.items():
+        for name in names:
+            build, ends = (DOCUMENTS | TABLES)[name]
+            payload = {"file_key": desk.upload(tenant, name, build())}
+            payload |= roster if job_type == "excel_parsing" else {"question_count": 20}
+            began = time.monotonic()
+            job = await desk.ended(tenant, desk.send(tenant, job_type, payload))
+            # Seconds of a machine that has a core for us: other tests may use all of them.
+            assert time.monotonic() - began < 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+            assert (job.state, job.error_code in ends) == ("REJECTED_BAD_INPUT", True), (name, job.error_code)
+    key = desk.upload(tenant, "good.xlsx", desk.roster(STUDENTS))
+    good = await desk.ended(tenant, desk.send(tenant, "excel_parsing", roster | {"file_key": key}))
+    assert good.state == "DONE"
+    assert desk.app.processes["ai"].pid == worker and psutil.pid_exists(worker)
+    assert desk.app.processes["ai"].said().count(f'"message": "{READY}"') == 1, "it was not started again"
 
 
 @asynccontextmanager
@@ -209,8 +256,9 @@ async def test_the_end_is_told_to_who_asked(own_stack: Stack) -> None:
             base_url=app.api_url, headers={"Authorization": f"Bearer {key}"}
         ) as http:
             secret = (await http.put("/api/v1/callback/", json={"url": url})).json()["secret"]
-            desk = Desk(lab, http, own_stack.data_dir)
-            job_id = desk.send(tenant, "embedding", {"texts": ["x"]})
+            desk = Desk(lab, http, own_stack.data_dir, app)
+            key = desk.upload(tenant, "empty.pdf", b"")
+            job_id = desk.send(tenant, "omr_grading", {"file_key": key, "question_count": 20})
             await desk.ended(tenant, job_id)
 
             async def twice() -> bool:
@@ -224,7 +272,8 @@ async def test_the_end_is_told_to_who_asked(own_stack: Stack) -> None:
         second["academy-signature"] == "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
     )
     told = json.loads(body)
-    assert (told["job_id"], told["status"], told["error_code"]) == (job_id, "FAILED", "MODEL_NOT_CONFIGURED")
+    assert told["error_code"] == "FILE_EMPTY"
+    assert (told["job_id"], told["status"]) == (job_id, "REJECTED_BAD_INPUT")
     await lab.close()
 
 

@@ -101,6 +101,7 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "problem_generation": _ai(
         "problem_generation", {"ocr_text": "① x² = 4", "model": "any"}, tier="premium", tenant_id=None
     ),
+    "transcription": _ai("transcription", {"video_id": 101}, tier="lite"),
     "sms": (
         "messaging",
         {

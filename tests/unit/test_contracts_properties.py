@@ -123,6 +123,7 @@ AI_PAYLOADS: dict[str, st.SearchStrategy[Body]] = {
     ),
     "embedding": a({"texts": st.lists(words, min_size=1, max_size=4)}, backend=st.none() | words),
     "problem_generation": a({"ocr_text": words}, model=st.none() | words),
+    "transcription": a({"video_id": ids | ids.map(str)}, file_key=st.none() | own_keys),
 }
 
 

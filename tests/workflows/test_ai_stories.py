@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 from contracts.ai import AiInput, AiPlan
 from contracts.errors import FILE_DAMAGED
 from contracts.jobs import JobOutcome, JobRef, JobState
-from tests.workflows.world import World, start
+from tests.workflows.world import World, refuse, start
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -56,3 +56,23 @@ async def test_who_cannot_be_told_changes_nothing(env: WorkflowEnvironment, worl
     await (await start(env, "ai.job", job(), "ops")).result()
     (finished,) = world.asked("jobs.finish")
     assert finished.outcome.state == JobState.DONE
+
+
+async def test_a_job_waits_for_its_model_server_and_what_holds_people_is_erased(
+    env: WorkflowEnvironment, world: World
+) -> None:
+    world.answers["ai.plan"] = lambda _: AiPlan(units=1, prefix="x", lacks_model=True, erase=True)
+    await (await start(env, "ai.job", job(), "ops")).result()
+    steps = ["ai.plan", "ai.run_units", "ai.require_model", "ai.assemble"]
+    assert world.names() == [*steps, "jobs.finish", *world.names()[-2:]]
+    assert {"ai.erase", "ai.deliver"} == set(world.names()[-2:])
+
+
+async def test_what_holds_people_is_erased_after_a_failure_too(
+    env: WorkflowEnvironment, world: World
+) -> None:
+    world.answers["ai.plan"] = lambda _: AiPlan(units=1, prefix="x", erase=True)
+    world.answers["ai.run_units"] = refuse("INTERNAL")
+    with pytest.raises(WorkflowFailureError):
+        await (await start(env, "ai.job", job(), "ops")).result()
+    assert {"ai.erase", "ai.deliver"} == set(world.names()[-2:])

@@ -16,11 +16,11 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
-from contracts.ai import AiInput
+from contracts.ai import AiInput, AiPlan
 from contracts.jobs import JobRef
 from contracts.messaging import MessagesInput
 from contracts.video import DeleteInput, EraseInput, hls_root
-from tests.workflows.world import World, encode_input, retired, start
+from tests.workflows.world import ANSWERS, World, encode_input, retired, start
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 STORED = Path(__file__).parent / "fingerprints.txt"
@@ -54,12 +54,18 @@ async def test_fingerprints(env: WorkflowEnvironment, world: World) -> None:
     delete = DeleteInput(job_id=uuid4(), tenant_id=7, video_id=42, file_key="")
     message = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)
     document = JobRef(job_id=uuid4(), job_type="ai.ocr", tenant_id=7)
+    roster = JobRef(job_id=uuid4(), job_type="ai.excel_parsing", tenant_id=7)
+    texts = JobRef(job_id=uuid4(), job_type="ai.embedding", tenant_id=7)
+    plans = {roster.job_id: AiPlan(units=1, prefix="x", erase=True), texts.job_id: AiPlan(lacks_model=True)}
+    world.answers["ai.plan"] = lambda ref: plans.get(ref.job_id, ANSWERS["ai.plan"])
     stories: list[tuple[str, Any, str]] = [
         ("video.encode", encode_input(), "video-light"),
         ("video.delete", delete, "video-light"),
         ("video.retire", EraseInput(prefix=hls_root(7, 42), after=900), "video-light"),
         ("messages", MessagesInput(job=message), "messaging"),
         ("ai.job", AiInput(job=document, tier="premium"), "ops"),
+        ("ai.job", AiInput(job=roster, tier="premium"), "ops"),
+        ("ai.job", AiInput(job=texts, tier="premium"), "ops"),
         ("job.run", JobRef(job_id=uuid4(), job_type="messaging.send", tenant_id=7), "ops"),
     ]
     lines: list[str] = []

@@ -80,6 +80,8 @@ INPUTS: dict[str, type[Contract]] = {
     "ai.run_units": UnitsInput,
     "ai.assemble": PlannedJob,
     "ai.call": PlannedJob,
+    "ai.erase": PlannedJob,
+    "ai.require_model": JobRef,
     "messages.prepare": JobRef,
     "messages.reserve": ChunkRef,
     "messages.open_group": ChunkRef,
@@ -92,7 +94,7 @@ INPUTS: dict[str, type[Contract]] = {
     "messages.expire": MessageJobRef,
 }
 # By name, because several activities take the same reference.
-ANSWERS: dict[str, Contract] = {
+ANSWERS: dict[str, Contract | None] = {
     "messages.prepare": Prepared(chunks=1, recipients=2),
     "messages.reserve": Reserved(enough=True, sendable=2),
     "messages.open_group": Opened(group_id="G1"),
@@ -106,6 +108,7 @@ ANSWERS: dict[str, Contract] = {
     "ai.run_units": UnitsDone(computed=1, found=0),
     "ai.assemble": DONE,
     "ai.call": DONE,
+    "ai.require_model": None,
 }
 
 

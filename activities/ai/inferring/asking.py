@@ -61,6 +61,12 @@ class Inferred:
     def state(self) -> JobState:
         return JobState.REVIEW_REQUIRED if self.review else JobState.DONE
 
+    def store(self, folder: Path) -> tuple[str, ...]:
+        """Write the files to a folder; returns their names."""
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content.read_bytes() if isinstance(content, Path) else content)
+        return tuple(self.files)
+
 
 class Answer(BaseModel):
     """What a chat model is asked to fill in. Its schema has no limits of length and the like: servers refuse

@@ -3,16 +3,12 @@
 Loaded once in a child process.
 """
 
-import gzip
-import os
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -23,12 +19,10 @@ from PIL import Image
 from rapidocr import RapidOCR
 
 from activities.ai.ocr.circled import Ring, circled, take_out
+from activities.ai.ocr.models import FIRST, MODELS, SECOND, tessdata
 from activities.ai.ocr.order import Box
 from activities.ai.pages import Pixels
 
-MODELS = Path(__file__).parents[1] / "models"
-# Korean alone first: beside English, six times as many syllables are taken for Latin letters.
-FIRST, SECOND = "kor", "kor+eng"
 DETECT_SIDE = 960  # pixels of the longer side that the detector looks at, at least
 DETECT_SCALE = 0.3  # of a larger page: letters of 6 points at 300 dpi are found
 MARGIN = 0.12  # of a line's height around it
@@ -254,27 +248,3 @@ def _tesseract(languages: str) -> tesserocr.PyTessBaseAPI:
     api = tesserocr.PyTessBaseAPI(path=str(tessdata()), lang=languages, psm=tesserocr.PSM.SINGLE_LINE)
     api.SetVariable("preserve_interword_spaces", "1")  # or the model puts spaces between syllables
     return api
-
-
-def check_models() -> None:
-    """Raises FileNotFoundError where a language's model is missing: a worker without it must not start."""
-    for language in SECOND.split("+"):
-        if not (MODELS / f"{language}.traineddata.gz").is_file():
-            raise FileNotFoundError(f"the model of {language} is missing")
-
-
-@cache
-def tessdata() -> Path:
-    """A folder with the models unpacked, made once in this machine's temporary folder."""
-    check_models()
-    # Other models, another folder: what an earlier release unpacked must not be taken for ours.
-    sizes = "-".join(str(path.stat().st_size) for path in sorted(MODELS.glob("*.traineddata.gz")))
-    folder = Path(tempfile.gettempdir(), f"tessdata-{os.getuid()}-{sizes}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for packed in MODELS.glob("*.traineddata.gz"):
-        target = folder / packed.stem
-        if not target.exists():
-            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
-                part.write(gzip.decompress(packed.read_bytes()))
-            Path(part.name).rename(target)  # another process may do the same: both are right
-    return folder

@@ -1,0 +1,35 @@
+"""Tesseract's models, which lie in the repository."""
+
+import gzip
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+MODELS = Path(__file__).parents[1] / "models"
+# Korean alone first: beside English, six times as many syllables are taken for Latin letters.
+FIRST, SECOND = "kor", "kor+eng"
+
+
+def check_models(folder: Path = MODELS) -> None:
+    """Raises FileNotFoundError where a language's model is missing: a worker without it must not start."""
+    for language in SECOND.split("+"):
+        if not (folder / f"{language}.traineddata.gz").is_file():
+            raise FileNotFoundError(f"the model {language}.traineddata.gz is missing")
+
+
+@cache
+def tessdata() -> Path:
+    """A folder with the models unpacked, made once in this process's temporary folder."""
+    check_models()
+    # Other models, another folder: what an earlier release unpacked must not be taken for ours.
+    sizes = "-".join(str(path.stat().st_size) for path in sorted(MODELS.glob("*.traineddata.gz")))
+    folder = Path(tempfile.gettempdir(), f"tessdata-{os.getuid()}-{sizes}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for packed in MODELS.glob("*.traineddata.gz"):
+        target = folder / packed.stem
+        if not target.exists():
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
+                part.write(gzip.decompress(packed.read_bytes()))
+            Path(part.name).rename(target)  # another process may do the same: both are right
+    return folder

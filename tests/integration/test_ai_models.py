@@ -1,0 +1,219 @@
+"""Jobs that ask model servers, end to end: real worker, real ffmpeg, a model server of the test's own."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+
+import pytest
+import pytest_asyncio
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from PIL import Image
+from sqlalchemy.dialects.postgresql import insert
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetActivityRequest
+from temporalio.service import RPCError
+
+from clients.database.models import Tenant, Video
+from contracts.video import hls_root
+from devstack.app import App, running
+from devstack.ports import LOOPBACK
+from devstack.stack import Stack
+from tests.integration.model_server import KINDS, said, vectors
+from tests.integration.serving import serving
+from tests.integration.test_ai import Desk
+from tests.integration.test_inferring import WRITTEN
+from tests.lab import SAMPLE, Lab, eventually, fresh_id
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EXAM = SAMPLE.with_name("exam-page.png")
+SCENE = json.dumps(
+    {"shows_homework": True, "question_numbers": [3], "has_written_work": True, "description": "공책"}
+)
+PROBLEM = {
+    "question": "x² = 9",
+    "choices": ["3", "±3"],
+    "answer": "±3",
+    "explanation": "",
+    "difficulty": "하",
+}
+
+
+def answered(request: Request, body: bytes) -> Response:
+    """Every kind of model at one address."""
+    match request.url.path:
+        case "/v1/embeddings":
+            return vectors(*([0.5, number] for number in range(len(json.loads(body)["input"]))))
+        case "/v1/audio/transcriptions":
+            return JSONResponse({"text": "", "segments": [{"text": "안녕하세요", "start": 0.1, "end": 0.9}]})
+    asked = json.loads(body)
+    schema = json.dumps(asked["response_format"])
+    if "problems" in schema:
+        return said(json.dumps({"problems": [PROBLEM]}))
+    return said(WRITTEN if '"lines"' in schema else SCENE)
+
+
+def models(port: int) -> dict[str, str]:
+    """The settings that name the server."""
+    urls = {f"MODEL_{kind.upper()}_URL": f"http://{LOOPBACK}:{port}" for kind in KINDS}
+    return urls | {f"MODEL_{kind.upper()}_NAME": f"the-{kind}" for kind in KINDS}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(stack: Stack, app: App, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """Without an AI worker: each test starts its own."""
+    lab = await Lab.open(stack)
+    yield Desk(lab, None, tmp_path_factory.mktemp("desk"), app)  # type: ignore[arg-type]
+    await lab.close()
+
+
+@pytest.fixture(scope="module")
+def written_pages(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    file = tmp_path_factory.mktemp("pages") / "homework.tif"
+    page = Image.open(EXAM).convert("L")
+    pages = [page.crop((0, 300 + 20 * n, 1240, 900 + 20 * n)) for n in range(3)]
+    pages[0].save(file, save_all=True, append_images=pages[1:], dpi=(300, 300))
+    return file.read_bytes()
+
+
+async def waiting(lab: Lab, tenant: int) -> bool:
+    found = await lab.workflows(tenant)
+    return bool(found) and found[0].search_attributes.get("Stage") == ["waiting for a model server"]
+
+
+async def at_once(lab: Lab, tenant: int) -> None:
+    """`temporal activity reset`: the next try now, not in a minute."""
+    (job,) = await lab.jobs(tenant)
+    execution = WorkflowExecution(workflow_id=job.workflow_id)
+    request = ResetActivityRequest(
+        namespace=lab.temporal.namespace, execution=execution, type="ai.require_model"
+    )
+    await lab.temporal.workflow_service.reset_activity(request)
+
+
+async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
+    tenant = fresh_id()
+    async with serving(answered) as (_, port), running(desk.lab.stack, "ai", **models(port)):
+        pages = desk.upload(tenant, "homework.tif", written_pages)
+        film = desk.upload(tenant, "film.mp4", SAMPLE.read_bytes())
+        async with desk.lab.engine.begin() as connection:
+            await connection.execute(insert(Tenant).values(id=tenant).on_conflict_do_nothing())
+            await connection.execute(
+                insert(Video).values(tenant_id=tenant, id=5, file_key=film, status="PROCESSING")
+            )
+        sent = {
+            "embedding": {"texts": ["이차방정식", "삼각함수"]},
+            "problem_generation": {"ocr_text": "① x² = 4"},
+            "handwriting_analysis": {"file_key": pages},
+            "homework_video_analysis": {
+                "file_key": film,
+                "questions": [
+                    {"exam_question_id": 1, "number": 3},
+                    {"exam_question_id": 2, "number": 4},
+                ],
+            },
+            "transcription": {"video_id": 5},
+        }
+        ids = {name: desk.send(tenant, name, payload) for name, payload in sent.items()}
+        ended = {name: await desk.ended(tenant, job_id) for name, job_id in ids.items()}
+
+    assert {name: (job.state, job.error_code) for name, job in ended.items()} == {
+        "embedding": ("DONE", None),
+        "problem_generation": ("REVIEW_REQUIRED", None),
+        "handwriting_analysis": ("REVIEW_REQUIRED", None),
+        "homework_video_analysis": ("REVIEW_REQUIRED", None),
+        "transcription": ("DONE", None),
+    }
+    found = json.loads(desk.result(ended["embedding"], "embeddings.json"))
+    assert (found["model"], found["vectors"]) == ("the-embedding", [[0.5, 0], [0.5, 1]])
+    assert json.loads(desk.result(ended["problem_generation"], "problems.json"))["problems"] == [PROBLEM]
+    read = ended["handwriting_analysis"].result["summary"]
+    assert (read["pages"], read["lines"], read["model"]) == (3, 6, "the-handwriting")
+    assert desk.result(ended["handwriting_analysis"], "page-0003.jpg").startswith(b"\xff\xd8")
+    seen = ended["homework_video_analysis"].result["summary"]
+    assert (seen["questions_seen"], seen["questions_not_seen"]) == ([3], [4])
+    assert desk.result(ended["homework_video_analysis"], "frame-01.jpg")
+    subtitles = desk.result(ended["transcription"], "subtitles.vtt")
+    assert subtitles.startswith(b"WEBVTT") and "안녕하세요".encode() in subtitles
+    if hasattr(Video, "subtitles_key"):
+        video = await desk.lab.video(tenant, 5)
+        assert video.subtitles_key.startswith(hls_root(tenant, 5))
+        assert desk.lab.objects.get(video.subtitles_key) == subtitles
+
+
+async def test_jobs_wait_for_their_server_and_go_on(desk: Desk, written_pages: bytes) -> None:
+    """One that is a call, and one whose pages are made ready meanwhile."""
+    calls, pages = fresh_id(), fresh_id()
+    texts = desk.send(calls, "embedding", {"texts": ["x"]})
+    read = desk.send(pages, "handwriting_analysis", {"file_key": desk.upload(pages, "a.tif", written_pages)})
+    async with running(desk.lab.stack, "ai"):
+        for tenant in (calls, pages):
+            await eventually(lambda tenant=tenant: waiting(desk.lab, tenant), 60, "waits")  # type: ignore[misc]
+        assert not any(job.finished_at for job in await desk.lab.jobs(calls) + await desk.lab.jobs(pages))
+    async with serving(answered) as (_, port), running(desk.lab.stack, "ai", **models(port)):
+        for tenant in (calls, pages):
+            with suppress(RPCError):  # its minute was over just now
+                await at_once(desk.lab, tenant)
+        assert (await desk.ended(calls, texts)).state == "DONE"
+        assert (await desk.ended(pages, read)).state == "REVIEW_REQUIRED"
+
+
+async def test_a_homework_film_without_a_model_is_for_a_person(desk: Desk) -> None:
+    tenant = fresh_id()
+    film = desk.upload(tenant, "film.mp4", SAMPLE.read_bytes())
+    async with running(desk.lab.stack, "ai"):
+        job = await desk.ended(tenant, desk.send(tenant, "homework_video_analysis", {"file_key": film}))
+    assert (job.state, job.result["review"]) == ("REVIEW_REQUIRED", ["no model has looked at it"])
+    assert job.result["summary"]["frames"] and desk.result(job, "frame-01.jpg")
+
+
+async def test_what_a_server_read_before_it_died_is_not_asked_again(desk: Desk, written_pages: bytes) -> None:
+    tenant, asked = fresh_id(), 0
+
+    def once(request: Request, body: bytes) -> Response:
+        nonlocal asked
+        asked += 1
+        return answered(request, body) if asked == 1 else Response(status_code=500)
+
+    async with AsyncExitStack() as first:
+        _, port = await first.enter_async_context(serving(once))
+        async with running(desk.lab.stack, "ai", **models(port)):
+            key = desk.upload(tenant, "homework.tif", written_pages)
+            job_id = desk.send(tenant, "handwriting_analysis", {"file_key": key})
+
+            async def tried() -> bool:
+                return asked >= 2
+
+            await eventually(tried, 60, "one page read, one failed")
+            await first.aclose()
+            async with serving(answered, port) as (server, _):
+                job = await desk.ended(tenant, job_id)
+                assert len(server.asked) == 2, "the first page stays read"
+    assert job.result["summary"]["lines"] == 6
+
+
+async def test_a_cancel_reaches_a_model_that_does_not_answer(desk: Desk) -> None:
+    tenant = fresh_id()
+
+    async def nothing() -> AsyncIterator[bytes]:
+        await asyncio.sleep(60)
+        yield b""
+
+    async with (
+        serving(lambda _, __: StreamingResponse(nothing())) as (server, port),
+        running(desk.lab.stack, "ai", **models(port)),
+    ):
+        job_id = desk.send(tenant, "problem_generation", {"ocr_text": "x"})
+
+        async def asked() -> bool:
+            return bool(server.asked)
+
+        await eventually(asked, 60, "asked")
+        (job,) = await desk.lab.jobs(tenant)
+        began = time.monotonic()
+        await desk.lab.temporal.get_workflow_handle(job.workflow_id).cancel()
+        assert (await desk.ended(tenant, job_id)).state == "CANCELLED"
+        assert time.monotonic() - began < 20, "and not when the model's time is over"
