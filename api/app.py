@@ -1,4 +1,4 @@
-"""The HTTP API: `uvicorn api.app:app`."""
+"""The HTTP API: `uvicorn api.app:served`."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,6 +41,7 @@ from api.console.site import site
 from api.events import Watches
 from api.idempotency import HEADER, Idempotency
 from api.limits import Bodies, Rates
+from api.polls import Polls
 from api.problems import MEDIA_TYPE, Problem
 from api.requests import Requests
 from clients import progress, temporal
@@ -149,6 +150,7 @@ app.add_middleware(
     handlers={kind: answer for kind, answer in app.exception_handlers.items() if kind is not Exception},
 )
 app.add_middleware(Requests)
+served = Polls(app)
 
 
 def _openapi() -> dict[str, Any]:

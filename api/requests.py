@@ -31,8 +31,7 @@ class Requests:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         request = Request(scope)
-        given = request.headers.get("x-request-id", "")
-        request_id = given if _SANE.fullmatch(given) else uuid4().hex
+        request_id = request_id_of(request)
         request.state.request_id = request_id
         token = REQUEST_ID.set(request_id)
         status, stream, began = 500, False, time.perf_counter()
@@ -57,6 +56,12 @@ class Requests:
             line = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000)}
             log.info("request", extra=line | {"tenant": getattr(request.state, "tenant", None)})
             REQUEST_ID.reset(token)
+
+
+def request_id_of(request: Request) -> str:
+    """The caller's own where it is sane, else a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _SANE.fullmatch(given) else uuid4().hex
 
 
 def template(scope: Scope) -> str:

@@ -79,21 +79,7 @@ async def get_video_progress(video_id: VideoId, tenant: Tenant, request: Request
         shown = await services.board.read(video_key(tenant, video_id))
         if shown is None:
             shown, _ = await progress_of(services, tenant, job)
-    answer = {
-        "id": video.id,
-        "status": video.status,
-        "encoding_progress": shown.percent if shown else None,
-        "encoding_remaining_seconds": shown.remaining_seconds if shown else None,
-        "encoding_step_index": shown.step_index if shown else None,
-        "encoding_step_total": shown.step_total if shown else None,
-        "encoding_step_name": shown.step_name_display if shown else None,
-        "encoding_step_percent": shown.step_percent if shown else None,
-    }
-    if video.hls_path:
-        answer |= {"hls_path": video.hls_path, "duration": video.duration}
-    if video.error_code:
-        answer["error_reason"] = message_of(video.error_code)
-    return answer
+    return video_progress(video, shown)
 
 
 @router.post("/media/videos/{video_id}/retry/", status_code=202)
@@ -120,6 +106,25 @@ async def retry_video(
     )
     accepted = await take(request, wish)
     return {"id": video_id, "job_id": str(accepted.job_id), "status": "accepted"}
+
+
+def video_progress(video: Row[Any], shown: Progress | None) -> dict[str, Any]:
+    """The answer to a poll, with the names of old."""
+    answer = {
+        "id": video.id,
+        "status": video.status,
+        "encoding_progress": shown.percent if shown else None,
+        "encoding_remaining_seconds": shown.remaining_seconds if shown else None,
+        "encoding_step_index": shown.step_index if shown else None,
+        "encoding_step_total": shown.step_total if shown else None,
+        "encoding_step_name": shown.step_name_display if shown else None,
+        "encoding_step_percent": shown.step_percent if shown else None,
+    }
+    if video.hls_path:
+        answer |= {"hls_path": video.hls_path, "duration": video.duration}
+    if video.error_code:
+        answer["error_reason"] = message_of(video.error_code)
+    return answer
 
 
 async def take(request: Request, wish: JobRequest) -> Accepted:

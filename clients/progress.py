@@ -89,12 +89,13 @@ class ProgressBoard:
 
     async def read(self, key: str) -> Progress | None:
         """The progress under a key, None if there is none or Redis is away."""
+        text = await self.read_text(key)
+        return Progress.model_validate_json(text) if text else None
 
-        async def get() -> Progress | None:
-            text = await self._redis.get(key)
-            return Progress.model_validate_json(text) if text else None
+    async def read_text(self, key: str) -> str | None:
+        """As `read`, in JSON."""
 
-        result: Progress | None = await self._try(get)
+        result: str | None = await self._try(lambda: self._redis.get(key))
         return result
 
     async def read_many(self, keys: Sequence[str]) -> list[Progress | None]:

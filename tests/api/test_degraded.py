@@ -32,7 +32,7 @@ async def api(stack: Stack, name: str, **env: str) -> AsyncIterator[str]:
     """Another process of the API on the shared stack, with some of its servers out of reach."""
     with socket.create_server((LOOPBACK, 0)) as free:
         port = free.getsockname()[1]
-    argv = ("-m", "uvicorn", "api.app:app", "--host", LOOPBACK, "--port", str(port))
+    argv = ("-m", "uvicorn", "api.app:served", "--host", LOOPBACK, "--port", str(port))
     process = stack.python(name, *argv, **env)
     url = f"http://{LOOPBACK}:{port}"
     process.start()
