@@ -65,7 +65,6 @@ async def preview(
         names = [name for name in (ROWS, REPORT, CHANGES, FAILED) if name in found]
         contents = await asyncio.gather(*(files.read(request, found[name]) for name in names))
         made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
-    bucket = request.app.state.services.settings.r2_bucket
     summary = (job.result or {}).get("summary", {})
     return page(
         request,
@@ -75,7 +74,6 @@ async def preview(
         summary=summary,
         file=file,
         failed=FAILED in found,
-        bucket=bucket,
     )
 
 
