@@ -36,11 +36,11 @@ class Caller:
 
 
 class ServiceKeys:
-    """Which tenant a service key is of. Known keys are looked up again after `KEY_SECONDS`."""
+    """Which tenant a service key is of. Known keys are looked up again after `seconds`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, seconds: float = KEY_SECONDS) -> None:
         self._engine = engine
-        self._known = Fresh(self._look_up, KEY_SECONDS)
+        self._known = Fresh(self._look_up, seconds)
 
     async def tenant(self, prefix: str, secret: str) -> int | None:
         return await self._known.get((prefix, _hash(secret)))

@@ -149,7 +149,9 @@ async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
         if job.job_type in letters.JOB_TYPES:
             await messages.request_cancel(connection, job.id, tenant)
     if job.job_type in letters.JOB_TYPES:
-        with suppress(RPCError):  # what was written is asked for before every send; this only makes it sooner
+        with suppress(
+            RPCError, RuntimeError
+        ):  # what was written is asked for before every send; this only makes it sooner
             await handle.signal("cancel", rpc_timeout=RPC_TIMEOUT)
     else:
         try:
@@ -158,6 +160,9 @@ async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             await _end_unstarted(request, job)
+        except RuntimeError:  # the client has not reached Temporal since we started
+            detail = "Temporal does not answer. Send the same again in a moment."
+            raise refused(503, "unavailable", detail, Retry_After="5") from None
     return _answer(job)
 
 

@@ -115,7 +115,9 @@ async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, s
         return {"outcome": "CANCELLED" if job.state == JobState.CANCELLED else "TOO_LATE"}
     async with services.engine.begin() as connection:
         outcome = await messages.request_cancel(connection, job.id, tenant)
-    with suppress(RPCError):  # what was written is asked for before every send; this only makes it sooner
+    with suppress(
+        RPCError, RuntimeError
+    ):  # what was written is asked for before every send; this only makes it sooner
         handle = services.temporal.get_workflow_handle(job.workflow_id)
         await handle.signal("cancel", rpc_timeout=RPC_TIMEOUT)
     return {"outcome": outcome}

@@ -1,4 +1,4 @@
-"""`python -m workers ops`: generic jobs, final states, and the reconciler's schedule."""
+"""`python -m workers ops`: generic jobs, final states, and what runs on a schedule."""
 
 import asyncio
 from datetime import timedelta
@@ -17,10 +17,12 @@ from temporalio.worker import Worker
 
 from activities.ai.delivering import Delivering
 from activities.jobs import JobActivities
+from activities.sweeping import Sweeping
 from clients import temporal
 from clients.database.engine import create_engine
 from clients.keys import TenantKeys
 from clients.settings import Settings
+from clients.uploads import UploadStore
 from clients.vault import Vault
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
@@ -28,9 +30,11 @@ from workers.running import run_workers
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.reconcile import Reconcile
+from workflows.sweep import Sweep
 
 SLOTS = 20
-EVERY = timedelta(minutes=1)
+RECONCILE_EVERY = timedelta(minutes=1)
+SWEEP_EVERY = timedelta(hours=1)
 
 
 async def ops(settings: Settings, stop: asyncio.Event) -> None:
@@ -41,27 +45,30 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     submitter = Submitter(engine, client, vault)
     delivering = Delivering(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
     activities = JobActivities(engine, Reconciler(engine, client, submitter))
+    abandoned = timedelta(hours=settings.upload_abandoned_hours)
+    sweeping = Sweeping(engine, UploadStore(settings), abandoned)
     worker = Worker(
         client,
         task_queue="ops",
-        workflows=[RunJob, RunAiJob, Reconcile],
-        activities=[activities.finish, activities.reconcile, delivering.tell],
+        workflows=[RunJob, RunAiJob, Reconcile, Sweep],
+        activities=[activities.finish, activities.reconcile, delivering.tell, sweeping.sweep],
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
     )
-    await ensure_schedule(client)
+    await ensure_schedule(client, "reconcile", RECONCILE_EVERY)
+    await ensure_schedule(client, "sweep", SWEEP_EVERY)
     await run_workers([worker], stop)
     await engine.dispose()
 
 
-async def ensure_schedule(client: Client) -> None:
-    """The reconciler every minute, never two at a time."""
+async def ensure_schedule(client: Client, name: str, every: timedelta) -> None:
+    """The workflow `ops.<name>`: never two at a time, and none for those that were missed."""
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow(Reconcile.run, id="ops.reconcile", task_queue="ops"),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=EVERY),
+        action=ScheduleActionStartWorkflow(f"ops.{name}", id=f"ops.{name}", task_queue="ops"),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
     )
     try:
-        await client.create_schedule("reconcile", schedule)
+        await client.create_schedule(name, schedule)
     except ScheduleAlreadyRunningError:
         return

@@ -1,0 +1,128 @@
+"""Servers that the API needs are away: what it still does, and what it says."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from clients.vault import Vault
+from contracts.progress import ai_progress
+from devstack.app import App
+from devstack.ports import LOOPBACK
+from devstack.stack import Stack
+from intake.reconcile import Reconciler
+from intake.submit import Submitter
+from tests.api.conftest import Caller, caller
+from tests.api.test_jobs import ocr
+from tests.lab import SAMPLE, Lab, eventually, fresh_id
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+NOBODY = "1"  # a port at which nobody answers
+BURST = 60
+
+
+@asynccontextmanager
+async def api(stack: Stack, name: str, **env: str) -> AsyncIterator[str]:
+    """Another process of the API on the shared stack, with some of its servers out of reach."""
+    with socket.create_server((LOOPBACK, 0)) as free:
+        port = free.getsockname()[1]
+    argv = ("-m", "uvicorn", "api.app:app", "--host", LOOPBACK, "--port", str(port))
+    process = stack.python(name, *argv, **env)
+    url = f"http://{LOOPBACK}:{port}"
+    process.start()
+    try:
+        await asyncio.to_thread(
+            process.wait_ready, lambda: httpx.get(f"{url}/healthz").raise_for_status(), (httpx.HTTPError,)
+        )
+        yield url
+    finally:
+        await asyncio.to_thread(process.stop, 10)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lame(app: App, stack: Stack) -> AsyncIterator[Caller]:
+    """Calls an API that reaches neither Temporal nor Redis, and that is strict about how often."""
+    away = {"TEMPORAL_ADDRESS": f"{LOOPBACK}:{NOBODY}", "REDIS_PORT": NOBODY}
+    lab = await Lab.open(stack)
+    async with (
+        api(stack, "api-lame", API_REQUESTS_PER_SECOND="2", API_BURST=str(BURST), **away) as url,
+        httpx.AsyncClient(base_url=url, timeout=60) as http,
+    ):
+        yield await caller(lab, http)
+    await lab.close()
+
+
+async def test_a_crash_between_accept_and_start_is_healed(lame: Caller, tmp_path: Path) -> None:
+    """Temporal does not answer when the job is to be started. It is accepted all the same, says so, and the
+    reconciler starts it."""
+    video, key = fresh_id(), lame.lab.producer.upload(lame.tenant, SAMPLE)
+    wanted = {"job_type": "video.encode", "payload": {"video_id": video, "file_key": key}}
+    taken = await lame.post("/jobs", wanted, key="healed")
+    assert taken["status"] == "PENDING"
+    shown = await lame.get(f"/jobs/{taken['job_id']}")
+    assert (shown["status"], shown["progress"], shown["source"]) == ("PENDING", None, "database")
+    assert (await lame.post("/jobs", wanted, key="healed"))["job_id"] == taken["job_id"]
+    vault = Vault(lame.lab.settings.payload_keys.get_secret_value())
+    submitter = Submitter(lame.lab.engine, lame.lab.temporal, vault)
+    reconciler = Reconciler(lame.lab.engine, lame.lab.temporal, submitter)
+
+    async def started() -> bool:
+        await reconciler.run_once(timedelta(0))  # what a worker does every minute
+        return (await lame.lab.only_job(lame.tenant)).started_at is not None
+
+    await eventually(started, 60)
+    (job,) = await lame.lab.ended(lame.tenant)
+    assert (str(job.id), job.state) == (taken["job_id"], "DONE")
+
+
+async def test_what_is_missing_is_named(lame: Caller) -> None:
+    ready = await lame.http.get("/readyz")
+    told = {"status": "missing", "missing": ["temporal"], "degraded": ["redis"]}
+    assert (ready.status_code, ready.json()) == (503, told)
+    assert (await lame.http.get("/healthz")).status_code == 200
+
+
+async def test_a_cancel_that_cannot_be_asked_for_says_so(lame: Caller) -> None:
+    job_id = (await lame.post("/jobs", ocr(lame.tenant)))["job_id"]
+    assert await lame.refused("POST", f"/jobs/{job_id}/cancel", 503) == "unavailable"
+
+
+async def test_without_redis_the_workflow_is_asked(app: App, stack: Stack) -> None:
+    lab = await Lab.open(stack)
+    async with (
+        api(stack, "api-dim", REDIS_PORT=NOBODY) as url,
+        httpx.AsyncClient(base_url=url, timeout=60) as http,
+    ):
+        dim = await caller(lab, http)
+        job_id = (await dim.post("/jobs", ocr(dim.tenant)))["job_id"]
+
+        async def asked() -> bool:
+            shown = await dim.get(f"/jobs/{job_id}")
+            return shown["source"] == "workflow" and shown["progress"] == ai_progress("plan", 0).model_dump()
+
+        assert await eventually(asked)
+        page = await dim.get("/jobs")
+        assert (page["items"][0]["progress"], page["source"]) == (None, "database")
+        assert (await http.get("/readyz")).json() == {"status": "ok", "missing": [], "degraded": ["redis"]}
+        await dim.post(f"/jobs/{job_id}/cancel")
+        await dim.ended(job_id)
+    await lab.close()
+
+
+async def test_a_key_over_its_rate_gets_429(lame: Caller) -> None:
+    other = await caller(lame.lab, lame.http)
+
+    async def limited() -> list[httpx.Response]:
+        answers = await asyncio.gather(*(other.ask("GET", "/jobs/none") for _ in range(BURST + 20)))
+        return [answer for answer in answers if answer.status_code == 429]
+
+    (first, *_) = await eventually(limited)
+    assert first.json()["code"] == "too_many_requests" and int(first.headers["retry-after"]) >= 1
+    third = await caller(lame.lab, lame.http)
+    assert (await third.ask("GET", "/jobs/none")).status_code == 404, "others are not limited by it"
