@@ -29,7 +29,14 @@ from contracts.viewing import (
     is_completed,
 )
 
-router = APIRouter(prefix="/api/v1/media/videos/{video_id}/playback")
+router = APIRouter(
+    prefix="/api/v1/media/videos/{video_id}/playback",
+    responses={
+        401: {"description": "No valid credential, or the token is dead"},
+        403: {"description": "The policy does not allow it"},
+        404: {"description": "No such video or student of this tenant"},
+    },
+)
 
 REFUSALS = {
     Refusal.NOT_READY: "The lecture cannot be played yet.",

@@ -34,7 +34,6 @@ with workflow.unsafe.imports_passed_through():
 PROBE_TIMEOUT = timedelta(hours=2)  # includes fetching a 50 GB source once to the host
 BATCH_TIMEOUT = timedelta(hours=2)
 AUDIO_TIMEOUT = timedelta(hours=4)
-PICTURES_TIMEOUT = timedelta(minutes=30)
 PUBLISH_TIMEOUT = timedelta(minutes=15)
 ENCODE_WITHIN = timedelta(days=2)  # waiting in the queue included
 HEARTBEAT = timedelta(seconds=30)
@@ -181,7 +180,7 @@ class EncodeVideo:
                 PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan),
                 task_queue="video-encode",
                 result_type=Manifest,
-                start_to_close_timeout=PICTURES_TIMEOUT,
+                start_to_close_timeout=BATCH_TIMEOUT,
                 schedule_to_close_timeout=ENCODE_WITHIN,
                 heartbeat_timeout=HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4),
                 cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -42,7 +42,7 @@ from contracts.video import (
 
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
-PICTURES_TIMEOUT = 1500.0
+PICTURES_TIMEOUT = 600.0
 TRIES = 2
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Request
 from python_calamine import CalamineWorkbook
 from starlette.responses import Response
 
+from activities.ai.roster.columns import ranked_field
 from api.console import files, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, page
@@ -65,7 +66,6 @@ async def preview(
         names = [name for name in (ROWS, REPORT, CHANGES, FAILED) if name in found]
         contents = await asyncio.gather(*(files.read(request, found[name]) for name in names))
         made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
-    bucket = request.app.state.services.settings.r2_bucket
     summary = (job.result or {}).get("summary", {})
     return page(
         request,
@@ -75,7 +75,6 @@ async def preview(
         summary=summary,
         file=file,
         failed=FAILED in found,
-        bucket=bucket,
     )
 
 
@@ -122,11 +121,22 @@ def bad_lines(problems: list[dict[str, Any]], failed: bytes | None) -> list[Line
             values[str(row[0]), int(float(str(row[1])))] = dict(zip(names, cells, strict=False))
     errors: dict[tuple[str, int], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for problem in problems:
-        name = _BY_LABEL.get(problem["column"], problem["column"])
         place = (problem["sheet"], problem["row"])
+        row_values = values.setdefault(place, {})
+        name = field_of(problem["column"], str(problem["value"]), row_values)
         errors[place][name].append(problem["code"])
-        values.setdefault(place, {}).setdefault(name, str(problem["value"]))
+        row_values.setdefault(name, str(problem["value"]))
     return [Line(*place, "bad", values[place], dict(found)) for place, found in errors.items()]
+
+
+def field_of(label: str, value: str, values: dict[str, str]) -> str:
+    """The field of a column of the file. A label in two rows, or the second of a kind, is told by its
+    value."""
+    known = ranked_field(label)
+    named = known[0] if known else label
+    if value and values.get(named) != value:
+        return next((name for name, own in values.items() if own == value), named)
+    return named
 
 
 def _text(cell: Any) -> str:

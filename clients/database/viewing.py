@@ -5,6 +5,7 @@ place (docs/decisions/0022-academy-tables.md).
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -57,9 +58,10 @@ async def view(
     connection: AsyncConnection, tenant_id: int, video_id: int, student_id: int | None
 ) -> View | None:
     """None if there is no such video."""
-    student = null() if student_id is None else literal(student_id)
     this = select().select_from(Video).where(Video.tenant_id == tenant_id, Video.id == video_id)
-    row = (await connection.execute(_facts(this, student))).one_or_none()
+    student = null() if student_id is None else literal(student_id)
+    query = _facts(this, literal(tenant_id), literal(video_id), student)
+    row = (await connection.execute(query)).one_or_none()
     return _view(row, student_id) if row else None
 
 
@@ -68,19 +70,38 @@ async def session_view(
 ) -> tuple[Row[Any], View] | tuple[None, None]:
     """A session that is still open, and what its viewer sees now: one query, for it is asked at every
     segment."""
-    on = (Video.tenant_id == PlaybackSession.tenant_id) & (Video.id == PlaybackSession.video_id)
-    sessions = select(PlaybackSession).join(Video, on)
-    query = _facts(sessions, PlaybackSession.student_id).where(
-        PlaybackSession.id == session_id,
-        PlaybackSession.ended_at.is_(None),
-        PlaybackSession.expires_at > func.now(),
+    playing = PlaybackSession
+    on = and_(Video.tenant_id == playing.tenant_id, Video.id == playing.video_id)
+    sessions = select(playing).join(Video, on)
+    query = _facts(sessions, playing.tenant_id, playing.video_id, playing.student_id).where(
+        playing.id == session_id, playing.ended_at.is_(None), playing.expires_at > func.now()
     )
     row = (await connection.execute(query)).one_or_none()
     return (row, _view(row, row.student_id)) if row else (None, None)
 
 
-def _facts(videos: Select[Any], student: SQLColumnExpression[Any]) -> Select[Any]:
-    """Everything about a video and a student beside it; each join is a look-up by primary key."""
+def _facts(
+    videos: Select[Any],
+    tenant: SQLColumnExpression[Any],
+    video: SQLColumnExpression[Any],
+    student: SQLColumnExpression[Any],
+) -> Select[Any]:
+    """Everything about a video and a student beside it.
+
+    Each table is looked up by its whole primary key, named by one row or in a subquery of its own: in a
+    plain join Postgres may look up a part, and compare with every student of the lecture.
+    """
+    enrolled = select(SessionEnrolment.student_id).where(
+        SessionEnrolment.tenant_id == Video.tenant_id,
+        SessionEnrolment.session_id == Video.session_id,
+        SessionEnrolment.student_id == student,
+    )
+    attendance = select(Attendance.status).where(
+        Attendance.tenant_id == Video.tenant_id,
+        Attendance.lecture_id == LectureSession.lecture_id,
+        Attendance.day == LectureSession.day,
+        Attendance.student_id == student,
+    )
     query = videos.add_columns(
         Video.status,
         Video.hls_prefix.label("published_prefix"),
@@ -88,31 +109,22 @@ def _facts(videos: Select[Any], student: SQLColumnExpression[Any]) -> Select[Any
         Video.has_pictures,
         Video.subtitles_key,
         Video.policy_version.label("video_policy"),
-        SessionEnrolment.student_id.label("enrolled"),
+        enrolled.scalar_subquery().label("enrolled"),
+        attendance.scalar_subquery().label("attendance"),
         VideoAccess.access_mode,
         VideoAccess.blocked,
         VideoAccess.version.label("access_version"),
-        Attendance.status.label("attendance"),
         VideoProgress.furthest,
         VideoProgress.slack,
         VideoProgress.progress,
         VideoProgress.proctored_completed_at,
         func.extract("epoch", func.now() - VideoProgress.beat_at).label("elapsed"),
     )
-    joins: list[tuple[Any, list[Any]]] = [
-        (LectureSession, [LectureSession.id == Video.session_id]),
-        (SessionEnrolment, [SessionEnrolment.session_id == Video.session_id]),
-        (VideoAccess, [VideoAccess.video_id == Video.id]),
-        (VideoProgress, [VideoProgress.video_id == Video.id]),
-        (
-            Attendance,
-            [Attendance.lecture_id == LectureSession.lecture_id, Attendance.day == LectureSession.day],
-        ),
-    ]
-    for table, on in joins:
-        if table is not LectureSession:
-            on.append(table.student_id == student)
-        query = query.outerjoin(table, and_(table.tenant_id == Video.tenant_id, *on))
+    of = and_(LectureSession.tenant_id == Video.tenant_id, LectureSession.id == Video.session_id)
+    query = query.outerjoin(LectureSession, of)
+    for table in (VideoAccess, VideoProgress):
+        this = and_(table.tenant_id == tenant, table.video_id == video, table.student_id == student)
+        query = query.outerjoin(table, this)
     return query.where(Video.deleted_at.is_(None))
 
 
@@ -157,7 +169,7 @@ async def open_session(
     tenant_id: int,
     video_id: int,
     viewer: View,
-    expires_at: Any,
+    expires_at: datetime,
 ) -> None:
     """Begin watching. A student's other session, of whatever video, ends: the newest wins. The student
     must be locked."""
@@ -193,7 +205,7 @@ async def open_session(
 
 
 async def extend_session(
-    connection: AsyncConnection, session_id: UUID, version: str, expires_at: Any
+    connection: AsyncConnection, session_id: UUID, version: str, expires_at: datetime
 ) -> None:
     await connection.execute(
         update(PlaybackSession)

@@ -319,6 +319,9 @@ async def test_staff_preview_without_a_trace(room: Classroom) -> None:
     second = await room.ask("start", token)
     assert second.status_code == 200
     assert (await player.ask("refresh")).status_code == 200
+    path = f"/api/v1/media/videos/{room.video}/playback/start/"
+    signed_in = {"Cookie": f"{staff.COOKIE}={token}"}  # the console's page
+    assert (await room.http.post(path, headers=signed_in)).status_code == 200
     operator = staff.issue(room.lab.settings, "operator", 60)
     assert (await room.ask("start", operator)).status_code == 404
     assert (await room.ask("start", operator, {"tenant_id": room.tenant})).status_code == 200

@@ -129,7 +129,7 @@ def _match(rows: Sequence[Sequence[str]], number: int) -> Header:
     ignored: list[str] = []
     for index, label in enumerate(rows[number]):
         group = above[index] if index < len(above) else ""
-        known = _field(label, group)
+        known = ranked_field(label, group)
         if known:
             named.append((*known, Column(index, known[0], label)))
         elif label:
@@ -145,8 +145,8 @@ def _match(rows: Sequence[Sequence[str]], number: int) -> Header:
     return Header(number, tuple(sorted(columns.values(), key=lambda each: each.index)), tuple(ignored))
 
 
-def _field(label: str, group: str) -> tuple[str, int] | None:
-    """A label under a group's: 연락처 under 학부모 is the parents'."""
+def ranked_field(label: str, group: str = "") -> tuple[str, int] | None:
+    """The field of a label under a group's (연락처 under 학부모 is the parents'), and its rank among them."""
     own = _readings(label)
     grouped = [upper + each for upper in _readings(group) for each in own]
     turned = [each + upper for upper in _readings(group) for each in own]

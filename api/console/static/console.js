@@ -112,3 +112,6 @@ document.addEventListener("click", async (event) => {
 for (const time of document.querySelectorAll("time")) {
   time.title = new Date(time.dateTime).toLocaleString(korean ? "ko-KR" : "en-GB", { timeZone: "Asia/Seoul" });
 }
+
+// On a phone the menu is wider than the screen.
+document.querySelector(".bar [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

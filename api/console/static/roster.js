@@ -12,12 +12,11 @@ if (job.dataset.watch) {
 document.addEventListener("submit", async (event) => {
   if (event.target.id !== "commit") return;
   event.preventDefault();
-  const { tenant, file, bucket } = event.target.dataset;
   const button = event.target.querySelector("button");
   button.disabled = true;
   try {
     const password = document.getElementById("password").value;
-    const payload = { tenant_id: Number(tenant), file_key: file, bucket, initial_password: password };
+    const payload = { file_key: event.target.dataset.file, initial_password: password };
     const made = await ask("/api/v1/jobs", { job_type: "ai.excel_parsing", payload });
     location.assign(`/console/rosters/${made.job_id}`);
   } catch (error) {

@@ -2,13 +2,9 @@
 import { ask } from "./console.js";
 import { dropZone } from "./upload.js";
 
-const { tenant, bucket } = document.getElementById("start").dataset;
-
 dropZone(async (upload) => {
   const payload = {
-    tenant_id: Number(tenant),
     file_key: upload.file_key,
-    bucket,
     initial_password: "dry run", // needed by the contract, used by nobody: a dry run makes no account
     dry_run: true,
   };

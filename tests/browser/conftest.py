@@ -1,0 +1,128 @@
+"""A browser in front of the console: the system's Chromium on the real application."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from api.staff import COOKIE, issue
+from devstack.app import App
+from devstack.stack import Stack
+from tests.lab import Lab, eventually
+from tests.messages import FAST, Mail
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+GRAVE = ("serious", "critical")
+
+
+@dataclass
+class Visit:
+    """One person's browser on the console. `troubles` are errors of its console and requests elsewhere."""
+
+    page: Page
+    url: str
+    mail: Mail
+    tenant: int
+    origins: frozenset[str]
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def lab(self) -> Lab:
+        return self.mail.lab
+
+    def listen(self) -> None:
+        def requested(address: str) -> None:
+            parts = urlsplit(address)
+            if parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" not in self.origins:
+                self.troubles.append(f"asks {parts.netloc}")
+
+        self.page.on("request", lambda request: requested(request.url))
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on(
+            "console",
+            lambda said: said.type == "error" and self.troubles.append(f"{said.text} {said.location}"),
+        )
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(self.url + path)
+
+    async def until(self, script: str, timeout: float = 20) -> None:
+        """Wait until a script is true; `wait_for_function` would need the eval that the policy forbids."""
+        await eventually(lambda: self.page.evaluate(script), timeout, script)
+
+    async def grave(self, *rules: str) -> list[str]:
+        """What axe finds of serious and critical violations, of all its rules or of some."""
+        options: dict[str, object] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = list(rules)
+        found = (await Axe().run(self.page, options=options)).response["violations"]
+        return [
+            f"{self.page.url}: {each['id']}: {each['nodes'][0]['html'][:200]}"
+            for each in found
+            if each["impact"] in GRAVE
+        ]
+
+
+@pytest.fixture(scope="package")
+def more_workers(app: App, stack: Stack) -> Iterator[None]:
+    """Messages and AI beside the session's application."""
+    with App(stack, "messaging", "ai", **FAST):
+        yield
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def browser() -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def mail(stack: Stack) -> AsyncIterator[Mail]:
+    lab = await Lab.open(stack)
+    yield Mail(lab)
+    await lab.close()
+
+
+@pytest.fixture
+def credentials(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that open queues themselves."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, stack.environment()[name])
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    context = await browser.new_context(locale="ko-KR")
+    context.set_default_timeout(20_000)
+    yield context
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def visit(app: App, more_workers: None, mail: Mail, context: BrowserContext) -> AsyncIterator[Visit]:
+    """Signed in as an operator of a new academy with an account for messages. At the end nothing may have
+    gone wrong in the browser, and nobody else may have been asked."""
+    settings = mail.lab.settings
+    tenant = await mail.account()
+    token = issue(settings, "minji", 3600, tenant, operator=True)
+    await context.add_cookies([{"name": COOKIE, "value": token, "url": app.api_url, "sameSite": "Strict"}])
+    visit = Visit(
+        await context.new_page(),
+        app.api_url,
+        mail,
+        tenant,
+        frozenset({app.api_url, settings.r2_endpoint_url}),
+    )
+    visit.listen()
+    yield visit
+    assert not visit.troubles

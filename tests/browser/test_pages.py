@@ -1,0 +1,268 @@
+"""Each page of the console does in a real browser what it is for."""
+
+import json
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+from playwright.async_api import Request, Route, expect
+from sqlalchemy import select
+
+from clients.database.academy_models import Student
+from clients.queues import Queue, QueueMessage
+from devstack.demo_ai import BAD, GOOD, HEADER
+from tests.browser.conftest import Visit
+from tests.lab import SAMPLE, eventually, fresh_id
+from tests.messages import phones
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+PAGE = SAMPLE.with_name("exam-page.png")
+
+
+async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
+    page = visit.page
+    await visit.open("/console/lectures")
+    await page.set_input_files("#file", SAMPLE)
+    await expect(page.locator("#grid .lecture [data-watch] progress")).to_be_attached()
+    await expect(page.locator("#grid .badge.good")).to_be_visible(timeout=60_000)
+    await visit.until("document.querySelector('#grid img').naturalWidth > 0")
+    await page.click("#grid h2 a")
+    await page.click("#play")
+    await visit.until("document.getElementById('video').currentTime > 1")
+    assert await page.text_content("#mark")
+    await page.hover("#seek")
+    await expect(page.locator("#preview")).to_be_visible()
+    await page.select_option("#rate", "2")
+    assert await page.evaluate("document.getElementById('video').playbackRate") == 2
+    assert await visit.grave() == []
+
+
+async def test_an_upload_goes_on_after_a_reload(visit: Visit, tmp_path: Path) -> None:
+    page, file = visit.page, tmp_path / "long.mp4"
+    with file.open("wb") as sparse:
+        sparse.truncate(110 << 20)
+    sent: list[str] = []
+    cut = True
+
+    async def through(route: Route, request: Request) -> None:
+        number = request.url.partition("partNumber=")[2].partition("&")[0]
+        if cut and int(number) > 2:
+            return  # never answered: the reload comes in between
+        sent.append(number)
+        await route.continue_()
+
+    await page.route("**/*partNumber=*", through)
+    await visit.open("/console/lectures")
+    await page.set_input_files("#file", file)
+    await eventually(_has(sent, 2), what="two parts sent")
+    await visit.until("document.querySelector('#uploads progress').value > 25")
+    page.on("dialog", lambda dialog: dialog.accept())
+    await page.reload()
+    cut = False
+    await expect(page.locator("#uploads")).to_contain_text("같은 파일을 다시 고르면")
+    await visit.until("document.querySelector('#uploads progress').value > 25")
+    await page.set_input_files("#file", file)
+    await expect(page.locator("#uploads li")).to_have_count(0, timeout=30_000)
+    assert sorted(sent) == list("1234567")
+    (job,) = await visit.lab.ended(visit.tenant)
+    assert job.error_code == "NOT_A_VIDEO"
+
+
+async def test_words_lie_over_the_page_that_they_were_read_from(visit: Visit) -> None:
+    page = visit.page
+    await visit.open("/console/ocr")
+    await page.set_input_files("#file", PAGE)
+    await page.wait_for_url("**/console/ocr/*-*")
+    await expect(page.locator("#page .word").first).to_be_attached(timeout=60_000)
+    await expect(page.locator("#text")).to_contain_text("일차방정식")
+    place = "document.querySelector('#page image').getBoundingClientRect()"
+    picture = await page.evaluate(f"({{left: {place}.left, width: {place}.width}})")
+    word = await page.locator("#page .word", has_text="중학교").first.bounding_box()
+    assert word and picture["width"] > 300
+    assert 0.2 < (word["x"] - picture["left"]) / picture["width"] < 0.5
+    assert await page.locator(".word.sure").count() > 50
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.click("#copy")
+    assert "일차방정식" in await page.evaluate("navigator.clipboard.readText()")
+    assert await visit.grave() == []
+
+
+async def test_errors_of_a_roster_stand_in_their_cells_and_the_rest_is_stored(
+    visit: Visit, tmp_path: Path
+) -> None:
+    page, file = visit.page, tmp_path / "roster.xlsx"
+    with xlsxwriter.Workbook(file) as book:
+        sheet = book.add_worksheet("2학년")
+        for number, row in enumerate([HEADER, *GOOD[:3], *BAD, *GOOD[3:5]]):
+            sheet.write_row(number, 0, row)
+    await visit.open("/console/rosters")
+    await page.set_input_files("#file", file)
+    await expect(page.locator("td.wrong")).to_have_count(3, timeout=60_000)
+    rows = [await each.text_content() or "" for each in await page.locator(".sheet tbody tr").all()]
+    assert [number for number, row in enumerate(rows, 2) if "오류" in row] == [5, 6, 7]
+    assert "없음" in (await page.locator("td.wrong").nth(1).text_content() or "")
+    assert await _students(visit) == 0
+    assert await visit.grave() == []
+    async with page.expect_download() as failed:
+        await page.click("text=오류 행만 내려받기")
+    assert (await failed.value).url.startswith(visit.lab.settings.r2_endpoint_url)
+    await page.fill("#password", "change-me")
+    await page.click("#commit button")
+    await page.wait_for_url(lambda address: "file=" not in address)
+    await expect(page.locator(".tiles .good b")).to_have_text("5", timeout=60_000)
+    assert await _students(visit) == 5
+
+
+async def test_a_message_is_counted_priced_and_sent(visit: Visit) -> None:
+    page, (one, two) = visit.page, phones(2)
+    await visit.open("/console/messages/new")
+    await page.fill("#text", "똠 #{이름}")
+    await page.fill("#people", f"{one}, 하늘\n02-123-4567, 바다")
+    await expect(page.locator(".bubble.wrong")).to_have_count(1)
+    await expect(page.locator("#send")).to_be_disabled()
+    await page.fill("#people", f"{one}, 하늘\n{two}, 가람누리")
+    await expect(page.locator("#send")).to_be_enabled()
+    await expect(page.locator("#bytes")).to_have_text("7")
+    await expect(page.locator("#total")).to_have_text("40")
+    await page.fill("#text", "가" * 46)
+    await page.fill("#people", one)
+    await expect(page.locator("#type")).to_have_text("LMS")
+    await expect(page.locator("#total")).to_have_text("50")
+    await expect(page.locator("#send")).to_be_enabled()
+    assert await visit.grave() == []
+    await page.click("#send")
+    await page.wait_for_url("**/console/messages/*-*")
+    await expect(page.locator("tbody .badge.good")).to_be_visible(timeout=30_000)
+    assert f"010-****-{one[-4:]}" in await page.inner_text("tbody")
+    assert one not in await page.content()
+    job = await visit.lab.only_job(visit.tenant)
+    assert visit.mail.sent(job.id) == [one]
+    assert await visit.grave() == []
+
+
+async def test_a_scheduled_message_is_listed_and_cancelled(visit: Visit) -> None:
+    page = visit.page
+    await visit.open("/console/messages/new")
+    await page.fill("#text", "다음 달 안내")
+    await page.fill("#people", phones(1)[0])
+    await page.fill("#at", "2027-01-04T09:00")
+    await expect(page.locator("#send")).to_be_enabled()
+    await page.click("#send")
+    await page.wait_for_url("**/console/messages/*-*")
+    await expect(page.locator(".notice")).to_contain_text("2027-01-04 09:00", timeout=30_000)
+    await visit.open("/console/messages?show=scheduled")
+    await page.click("tbody a")
+    page.on("dialog", lambda dialog: dialog.accept())
+    await page.click("text=취소")
+    await expect(page.locator("h1 .badge")).to_have_text("취소됨", timeout=30_000)
+    await visit.open("/console/messages?show=cancelled")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+
+
+async def test_a_dead_letter_is_sent_back_and_done_once(visit: Visit, credentials: None) -> None:
+    page, lab = visit.page, visit.lab
+    (phone,) = phones(1)
+    body = json.dumps({"tenant_id": visit.tenant, "to": phone, "text": "안녕하세요", "message_mode": "sms"})
+    queue = Queue(lab.settings, lab.settings.queue_names()["messaging"])
+    first = f"first-{visit.tenant}"
+    for _ in range(2):  # the second time it is the same wish: nothing more is sent
+        queue.bury(QueueMessage(first, "", body), "REFUSED_BY_DATABASE", "OperationalError")
+        await visit.open("/console/letters")
+        row = page.locator("tr", has_text=first)
+        await expect(row).to_contain_text("데이터베이스가 받지 않았습니다.")
+        assert phone not in await page.content()
+        assert await visit.grave() == []
+        await row.get_by_role("button").click()
+        await expect(page.locator(".notice.good")).to_contain_text("1")
+        await lab.drained("messaging")
+    (job,) = await lab.ended(visit.tenant)
+    assert job.idempotency_key == f"sqs:{first}"
+    assert visit.mail.sent(job.id) == [phone]
+
+
+async def test_what_cannot_be_a_job_comes_back_and_is_not_sent_for_ever(
+    visit: Visit, credentials: None
+) -> None:
+    queue = Queue(visit.lab.settings, visit.lab.settings.queue_names()["ai-lite"])
+    mark = f"nonsense {visit.tenant}"
+    visit.lab.send("ai-lite", mark)
+
+    async def there() -> list[str]:
+        return [each.id for each in queue.dead_letters(100) if each.body == mark]
+
+    (first,) = await eventually(there, what="buried")
+    page = visit.page
+    await visit.open("/console/letters")
+    await page.get_by_role("button", name="모두 되돌리기 ai-lite").click()
+    await expect(page.locator(".notice.good")).to_be_visible()
+    assert await eventually(there, what="buried again") == [first]
+
+
+async def test_jobs_are_live_and_a_failed_one_says_why(visit: Visit, tmp_path: Path) -> None:
+    page, text = visit.page, tmp_path / "lecture.mp4"
+    text.write_text("no video\n")
+    await visit.open("/console/?show=all")
+    await expect(page.locator("#empty, tbody tr").first).to_be_attached()
+    visit.lab.send_encode(visit.tenant, video := fresh_id(), text)
+    row = page.locator("tbody tr", has_text=f"강의 {video}")
+    await expect(row.locator(".badge.bad")).to_be_visible(timeout=30_000)
+    await expect(row).to_contain_text("영상 파일이 아니거나 손상되었습니다.")
+    await row.get_by_role("link").first.click()
+    await expect(page.locator(".log")).to_contain_text("접수됨")
+    assert visit.lab.settings.temporal_ui_origin in (
+        await page.get_by_role("link", name="Temporal").first.get_attribute("href") or ""
+    )
+    assert await visit.grave() == []
+    before = len(await visit.lab.jobs(visit.tenant))
+    await page.get_by_role("button", name="다시").click()
+    await expect(page.locator("#live")).to_contain_text("요청했습니다.")
+    await visit.lab.ended(visit.tenant, before + 1)
+
+
+async def test_every_page_is_for_everybody(visit: Visit) -> None:
+    pages = [
+        "",
+        "/lectures",
+        "/ocr",
+        "/rosters",
+        "/messages",
+        "/messages/new",
+        "/letters",
+        "/fleet",
+        "/login",
+    ]
+    found: list[str] = []
+    for each in pages:
+        await visit.page.emulate_media(color_scheme="light")
+        await visit.open(f"/console{each}")
+        found += await visit.grave()
+        await visit.page.emulate_media(color_scheme="dark")
+        found += await visit.grave("color-contrast")
+        await visit.page.set_viewport_size({"width": 360, "height": 740})
+        too_wide = await visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        found += [f"{each} is {too_wide} px too wide"] if too_wide > 0 else []
+        await visit.page.set_viewport_size({"width": 1280, "height": 720})
+    assert found == []
+
+
+async def test_the_language_is_the_browsers_until_it_is_chosen(visit: Visit) -> None:
+    page = visit.page
+    await visit.open("/console/lectures")
+    await expect(page.locator("h1")).to_have_text("강의")
+    await page.click("text=English")
+    await expect(page.locator("h1")).to_have_text("Lectures")
+    assert page.url.endswith("/console/lectures")
+    assert await page.get_attribute("html", "lang") == "en"
+
+
+async def _students(visit: Visit) -> int:
+    async with visit.lab.engine.connect() as connection:
+        rows = await connection.execute(select(Student.id).where(Student.tenant_id == visit.tenant))
+        return len(rows.all())
+
+
+def _has(some: list[str], count: int):
+    async def look() -> bool:
+        return len(some) >= count
+
+    return look
