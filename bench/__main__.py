@@ -13,7 +13,7 @@ from pathlib import Path
 from devstack.stack import Stack
 from tests.lab import Lab
 
-NAMES = ("encode", "bridge", "kill", "messages", "duplicates", "ocr", "roster", "fairness", "stack")
+NAMES = ("encode", "bridge", "kill", "messages", "duplicates", "ocr", "roster", "fairness", "memory", "stack")
 
 
 async def measure(name: str) -> dict[str, object]:
