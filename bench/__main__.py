@@ -13,7 +13,19 @@ from pathlib import Path
 from devstack.stack import Stack
 from tests.lab import Lab
 
-NAMES = ("encode", "bridge", "kill", "messages", "duplicates", "ocr", "roster", "fairness", "polls", "stack")
+NAMES = (
+    "encode",
+    "bridge",
+    "kill",
+    "messages",
+    "duplicates",
+    "ocr",
+    "roster",
+    "fairness",
+    "memory",
+    "polls",
+    "stack",
+)
 
 
 async def measure(name: str) -> dict[str, object]:

@@ -53,6 +53,7 @@ async def dispatched(lab: Lab, tenants: dict[str, int], *tiers: str) -> list[str
         await asyncio.gather(*(add(name, tenant, tier, row.priority) for _ in range(EACH)))
 
     await asyncio.gather(*(add("urgent", 7, "lite", 1) for _ in range(URGENT)))
+    await asyncio.sleep(2)  # the server reads a new priority's tasks a moment after they came
     request = PollActivityTaskQueueRequest(
         namespace=lab.temporal.namespace, task_queue=TaskQueue(name=queue), identity="bench"
     )

@@ -1,0 +1,21 @@
+"""A long document: its last page takes what its first one took. `make bench NAME=memory` has a thousand."""
+
+from pathlib import Path
+
+import pytest
+
+from activities.ai import sandbox
+from bench import memory
+
+PAGES = 50
+GROWTH = 24 << 20  # bytes
+
+
+async def test_memory_is_flat_over_many_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "MAX_CALLS", 25)
+    monkeypatch.setattr(memory, "EVERY", 5)
+    found = await memory.measured(tmp_path, PAGES)
+    assert found["read"] > 0.9 * PAGES, "pages were read"
+    assert found["children"] == 3, "planning is a call too"
+    assert max(found["worker"]) - found["worker"][0] < GROWTH
+    assert max(found["child"]) - found["child"][0] < GROWTH
