@@ -68,6 +68,7 @@ def measured(pages: dict[Path, Drawn], method: Callable[[list[Path]], Iterable[s
     began = time.monotonic()
     texts = list(method(list(pages)))
     took = time.monotonic() - began
+    print(f"{len(pages)} pages in {took:.0f} s", flush=True)
     found = {"pages_per_minute": round(60 * len(pages) / took, 1)}
     for kind in KINDS:
         both = [(page, text) for page, text in zip(pages.values(), texts, strict=True) if page.kind == kind]

@@ -145,6 +145,21 @@ class Capture:
         await eventually(waits)
         await handle.cancel()
         await self.store("ai.job-cancelled", job.workflow_id)
+        await self.waiting_for_a_model(tenant + 3)
+
+    async def waiting_for_a_model(self, tenant: int) -> None:
+        """Cancelled: there is no server here."""
+        _, body = BODIES["transcription"]
+        self._lab.send("ai-basic", body | {"tenant_id": str(tenant), "job_id": "no-model"})
+        job = await self._lab.only_job(tenant)
+
+        async def waits() -> bool:
+            found = await self._lab.workflows(tenant)
+            return bool(found and found[0].search_attributes.get("Stage") == ["waiting for a model server"])
+
+        await eventually(waits)
+        await self._lab.temporal.get_workflow_handle(job.workflow_id).cancel()
+        await self.store("ai.job-without-model", job.workflow_id)
 
     async def messages(self) -> None:
         """A text that arrives, one cancelled while it waits for credit, and the morning's comparison."""
