@@ -1,17 +1,22 @@
 """The console as an application of its own below `/console`: headers, errors, static files, pages."""
 
+import logging
 from pathlib import Path
 from urllib.parse import quote
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from api.console import door, fleet, jobs, lectures, letters, messages, ocr, rosters
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, page
+from intake.outcomes import INFRASTRUCTURE_ERRORS
+
+log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).with_name("static")
 
@@ -27,6 +32,8 @@ def site(parent: FastAPI) -> FastAPI:
     app.add_exception_handler(NotSignedIn, to_login)
     app.add_exception_handler(HTTPException, problem)
     app.add_exception_handler(RequestValidationError, invalid)
+    for kind in INFRASTRUCTURE_ERRORS:
+        app.add_exception_handler(kind, away)
     return app
 
 
@@ -55,3 +62,9 @@ async def problem(request: Request, error: Exception) -> Response:
 
 async def invalid(request: Request, _error: Exception) -> Response:
     return page(request, "error.html", status=404 if request.method == "GET" else 422)
+
+
+async def away(request: Request, error: Exception) -> Response:
+    """Postgres or Temporal does not answer."""
+    log.warning("%s cannot be shown: %s", request.scope["path"], type(error).__name__)
+    return page(request, "error.html", status=503)

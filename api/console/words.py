@@ -74,6 +74,23 @@ COLUMNS = {  # of a roster, in their order; the Korean ones are the task's own l
     "address": ("주소", "Address"),
     "memo": ("비고", "Notes"),
 }
+FACTS = {  # numbers of a result
+    "rows": ("행", "Rows"),
+    "students": ("학생", "Students"),
+    "new": ("새 학생", "New"),
+    "changed": ("바뀜", "Changed"),
+    "unchanged": ("그대로", "Unchanged"),
+    "conflicting": ("확인 필요", "Conflicts"),
+    "failed": ("오류", "Errors"),
+    "repeated": ("겹침", "Repeated"),
+    "enrolled": ("강의 등록", "Enrolled"),
+    "pages": ("쪽", "Pages"),
+    "lines": ("줄", "Lines"),
+    "words": ("단어", "Words"),
+    "own_lines": ("파일에 있던 줄", "Lines of the file's own"),
+    "questions": ("문항", "Questions"),
+    "engine_used": ("인식기", "Engine"),
+}
 ROWS = {
     "new": ("새 학생", "New"),
     "changed": ("바뀜", "Changed"),
@@ -118,6 +135,7 @@ _TABLES = {
     "letter": LETTERS,
     "column": COLUMNS,
     "row": ROWS,
+    "fact": FACTS,
 }
 
 

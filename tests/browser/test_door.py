@@ -79,6 +79,13 @@ async def test_pages_are_of_ones_own_academy_and_of_operators(app: App, mail: Ma
         assert (await operator.get("/console/lectures")).status_code == 404
 
 
+async def test_what_is_not_there_is_a_page_too(app: App, mail: Mail) -> None:
+    async with client(app, token(mail.lab, fresh_id())) as http:
+        for path in ("/nothing", "/jobs/x", "/lectures/0", "/ocr/x", "/?show=x"):
+            answer = await http.get(f"/console{path}", headers={"Accept-Language": "en"})
+            assert (answer.status_code, "There is nothing here" in answer.text) == (404, True), path
+
+
 async def test_every_answer_carries_the_policy(app: App, mail: Mail) -> None:
     async with client(app, token(mail.lab, fresh_id())) as http:
         for path in ("/", "/login", "/nothing", "/static/console.js"):
