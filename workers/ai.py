@@ -18,7 +18,6 @@ from activities.ai.working import Working
 from activities.video.cache import SourceCache
 from activities.video.ffmpeg import find_tools
 from clients import progress, temporal
-from clients.database import videos
 from clients.database.engine import create_engine
 from clients.download import Downloads
 from clients.inference import Models
@@ -63,7 +62,6 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         models,
         scratch,
         settings.max_source_bytes,
-        getattr(videos, "attach_subtitles", None),
     )
     working = Working(
         engine,

@@ -138,10 +138,9 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
     assert desk.result(ended["homework_video_analysis"], "frame-01.jpg")
     subtitles = desk.result(ended["transcription"], "subtitles.vtt")
     assert subtitles.startswith(b"WEBVTT") and "안녕하세요".encode() in subtitles
-    if hasattr(Video, "subtitles_key"):
-        video = await desk.lab.video(tenant, 5)
-        assert video.subtitles_key.startswith(hls_root(tenant, 5))
-        assert desk.lab.objects.get(video.subtitles_key) == subtitles
+    video = await desk.lab.video(tenant, 5)
+    assert video.subtitles_key.startswith(hls_root(tenant, 5))
+    assert desk.lab.objects.get(video.subtitles_key) == subtitles
 
 
 async def test_jobs_wait_for_their_server_and_go_on(desk: Desk, written_pages: bytes) -> None:

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.ai.inferring.asking import Inferred, Report, StoredUnits, asked
@@ -46,9 +46,6 @@ HOMEWORK_BYTES = 2 << 30
 VERSION = 1  # of prompts and parts, as a task's: finished parts are found again by it
 SHOWN_EVERY = 1.0  # seconds
 
-Attach = Callable[[AsyncConnection, int, int, str], Awaitable[bool]]
-"""Shows an object as a video's subtitles; False when the video is gone."""
-
 
 class Inferring:
     def __init__(
@@ -62,7 +59,6 @@ class Inferring:
         models: Models,
         scratch: Path,
         max_lecture_bytes: int,
-        attach: Attach | None,
     ) -> None:
         self._engine = engine
         self._objects = objects
@@ -73,7 +69,6 @@ class Inferring:
         self._models = models
         self._scratch = scratch
         self._max_lecture_bytes = max_lecture_bytes
-        self._attach = attach
 
     def lacks_model(self, name: str) -> bool:
         """Whether jobs of this name have to wait for somebody to name a server."""
@@ -94,8 +89,8 @@ class Inferring:
                 done = await self._asked(name, ref, payload, Path(folder), report)
             files = await self._stored(ref, done)
         summary = done.summary
-        if name == "transcription" and self._attach and payload.get("video_id"):
-            summary |= {"attached": await self._attached(self._attach, ref, payload["video_id"], done)}
+        if name == "transcription" and payload.get("video_id"):
+            summary |= {"attached": await self._attached(ref, payload["video_id"], done)}
         result: dict[str, Any] = {"summary": summary, "files": files}
         if done.review:
             result["review"] = done.review[:100]
@@ -171,14 +166,14 @@ class Inferring:
             await in_thread(self._objects.put, key, done.files[name], kind_of(name))
         return files
 
-    async def _attached(self, attach: Attach, ref: JobRef, video_id: int, done: Inferred) -> bool:
+    async def _attached(self, ref: JobRef, video_id: int, done: Inferred) -> bool:
         """An object of its own beside the video's versions: published ones stay as they are, a new one keeps
         the subtitles, and what deletes the video deletes them."""
         tenant = ref.tenant_id or 0
         key = f"{hls_root(tenant, video_id)}subtitles/{ref.job_id.hex}.vtt"
         await in_thread(self._objects.put, key, done.files["subtitles.vtt"], kind_of(key))
         async with self._engine.begin() as connection:
-            attached = await attach(connection, tenant, video_id, key)
+            attached = await videos.attach_subtitles(connection, tenant, video_id, key)
         if not attached:
             await in_thread(self._objects.delete, key)
         return attached
