@@ -153,8 +153,33 @@ app.add_middleware(Requests)
 served = Polls(app)
 
 
+# What an answer names, and what can be asked about it next: links of the OpenAPI document.
+_FOLLOWED = {
+    "/api/v1/jobs": ("job_id", ("get /{job_id}", "get /{job_id}/log", "post /{job_id}/cancel")),
+    "/api/v1/uploads": (
+        "upload_id",
+        ("get /{upload_id}", "post /{upload_id}/parts", "post /{upload_id}/complete", "delete /{upload_id}"),
+    ),
+}
+
+
+def _link(paths: dict[str, Any]) -> None:
+    for path, (name, followers) in _FOLLOWED.items():
+        answers = paths[path]["post"]["responses"]
+        made = next(answer for status, answer in answers.items() if status.startswith("2"))
+        made["links"] = {
+            follower: {
+                "operationId": paths[path + rest][method]["operationId"],
+                "parameters": {name: f"$response.body#/{name}"},
+            }
+            for follower in followers
+            for method, _, rest in [follower.partition(" ")]
+        }
+
+
 def _openapi() -> dict[str, Any]:
-    """Adds what holds for every operation: the schema of problems, and `Idempotency-Key` of every POST."""
+    """Adds what holds for every operation: the schema of problems, and `Idempotency-Key` of every POST; and
+    links from what is made to what can be done with it."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
         document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
@@ -165,6 +190,7 @@ def _openapi() -> dict[str, Any]:
                 others = methods["post"].get("parameters", [])
                 kept = [other for other in others if other["name"].lower() != HEADER.lower()]
                 methods["post"]["parameters"] = [*kept, key]
+        _link(document["paths"])
         app.openapi_schema = document
     return app.openapi_schema
 

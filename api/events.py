@@ -147,11 +147,21 @@ class Watches:
                 watch.poller.cancel()
 
 
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["state", "progress", END]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string"},
+    },
+}
+
+
 @router.get(
     "/jobs/{job_id}/events",
     response_class=EventSourceResponse,
     responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events"},
+        200: {"content": {"text/event-stream": {"schema": _EVENT}}, "description": "Events"},
         204: {"description": "This client has seen the end: do not connect again"},
     },
 )

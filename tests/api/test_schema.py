@@ -1,6 +1,7 @@
 """Every operation of the OpenAPI document, called with what its schema allows and does not allow."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
     ignored_auth,
     response_schema_conformance,
     status_code_conformance,
+    use_after_free,
 )
 
 import api.app
@@ -55,6 +57,37 @@ def credentials(app: App, stack: Stack) -> dict[str, str]:
 def session(app: App) -> Iterator[Any]:
     with requests.Session() as session:
         yield session
+
+
+def test_jobs_are_followed_by_the_links_of_the_document(
+    app: App, credentials: dict[str, str], session: Any
+) -> None:
+    """But not into streams of events, which last as long as their job."""
+    followed: Counter[str] = Counter()
+    jobs = schema.include(path_regex=r"^/api/v1/jobs(/\{job_id\}(/(?!events)\w+)?)?$")
+
+    class Machine(jobs.as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            headers = {"Authorization": credentials["own"]}
+            return {"base_url": app.api_url, "headers": headers, "session": session, "timeout": 30}
+
+        def validate_response(self, response: Any, case: Any, **_: Any) -> None:
+            case.validate_response(response, checks=[*CHECKS[:-1], use_after_free])
+            if response.status_code < 300:
+                followed[f"{case.operation.method} {case.operation.path}"] += 1
+
+    Machine.run(
+        settings=settings(
+            max_examples=8,
+            stateful_step_count=6,
+            deadline=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        )
+    )
+    assert followed["get /api/v1/jobs/{job_id}"], f"no job that was made was found: {followed}"
 
 
 @schema.parametrize()
