@@ -7,7 +7,6 @@ Every stream begins with how things stand, so a client that was cut off just com
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,19 +75,24 @@ class Watch:
             if standing.ended:
                 return
             if standing is self.standing:
+                if self.poller.done():  # a fault of ours: the client comes again
+                    return
                 await changed.wait()
 
     async def _poll(self) -> None:
         looks = 0
-        while not self.standing.ended:
-            standing = await self._look(looks % DATABASE_EVERY == DATABASE_EVERY - 1)
-            if standing != self.standing:
-                self.standing = standing
-                changed, self._changed = self._changed, asyncio.Event()
-                changed.set()
-            looks += 1
-            if not standing.ended:
-                await asyncio.sleep(EVERY)
+        try:
+            while not self.standing.ended:
+                standing = await self._look(looks % DATABASE_EVERY == DATABASE_EVERY - 1)
+                if standing != self.standing:
+                    self.standing = standing
+                    changed, self._changed = self._changed, asyncio.Event()
+                    changed.set()
+                looks += 1
+                if not standing.ended:
+                    await asyncio.sleep(EVERY)
+        finally:
+            asyncio.get_running_loop().call_soon(self._changed.set)  # when the task is done
 
     async def _look(self, ask_database: bool) -> Standing:
         progress, source = await progress_of(self._services, self._job.tenant_id, self._job)
@@ -114,7 +118,8 @@ class Watch:
                 job = await jobs.get(connection, self._job.id)
         except INFRASTRUCTURE_ERRORS:
             return standing  # and again at the next look
-        return replace(standing, status=job.state, error_code=job.error_code)
+        stage = None if job.finished_at else standing.stage
+        return replace(standing, status=job.state, stage=stage, error_code=job.error_code)
 
 
 class Watches:
@@ -140,8 +145,6 @@ class Watches:
                 del self._open[job.id]
                 metrics.WATCHED.dec()
                 watch.poller.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watch.poller
 
 
 @router.get(
@@ -170,5 +173,5 @@ async def _told(services: "Services", job: Row[Any]) -> AsyncIterator[JSONServer
         if standing.progress and (before is None or standing.progress != before.progress):
             yield JSONServerSentEvent(standing.progress.model_dump(), event="progress")
         before = standing
-    assert before
-    yield JSONServerSentEvent(before.state(), event=END, id=END)
+    if before and before.ended:
+        yield JSONServerSentEvent(before.state(), event=END, id=END)

@@ -12,27 +12,34 @@ from uuid import UUID, uuid4, uuid5
 
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from api.auth import Tenant
 from api.problems import refused
 from api.routes import not_found
+from api.schemas_uploads import (
+    LARGEST,
+    MOST_PARTS,
+    Part,
+    PartLinks,
+    PartsWanted,
+    UploadBegun,
+    UploadShown,
+    UploadWanted,
+    VideoMade,
+    VideoWanted,
+)
 from clients.database import uploads
 from clients.database.uploads import ABORTED, COMPLETED, OPEN
 from clients.objects import ObjectMissing
 from clients.uploads import UploadStore
 
 SINGLE_PUT_BYTES = 100 * 2**20
-LARGEST = 50 * 2**30
 SMALLEST_PART = 16 * 2**20
 MIB = 2**20
-MOST_PARTS = 10_000  # S3 and R2
-PARTS_AT_ONCE = 1000
 LINK_SECONDS = 3600
 _NAMES = UUID("0c1f4a52-7b0e-5d5c-93a4-5d8b8d0e6f21")
 
-Purpose = Literal["video", "document", "table", "image"]
 TYPES: dict[str, tuple[str, ...]] = {
     "video": ("video/",),
     "document": ("application/pdf", "image/"),
@@ -46,69 +53,6 @@ TYPES: dict[str, tuple[str, ...]] = {
 LIMITS = {"video": LARGEST, "document": 2**30, "table": 100 * MIB, "image": 100 * MIB}
 
 router = APIRouter(prefix="/api/v1")
-
-
-class UploadWanted(BaseModel):
-    """The name is used for its ending alone, and not kept."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    filename: str = Field(min_length=1, max_length=255)
-    size: int = Field(ge=1, le=LARGEST, description="Bytes")
-    content_type: str = Field(max_length=100, pattern=r"^[a-z0-9]+/[a-zA-Z0-9.+-]+$")
-    purpose: Purpose
-    session: str = Field(default="api", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Folder of a video")
-
-
-class UploadBegun(BaseModel):
-    """`put`: one PUT of the whole file with its Content-Type to `upload_url`, within the hour. `multipart`:
-    parts of `part_size` bytes (the last one is smaller), each to a link of `…/parts`."""
-
-    upload_id: UUID
-    file_key: str
-    method: Literal["put", "multipart"]
-    part_size: int | None
-    upload_url: str | None
-
-
-class Part(BaseModel):
-    number: int
-    size: int
-    etag: str
-
-
-class UploadShown(BaseModel):
-    """`parts` are those that have arrived: the others are still to be sent."""
-
-    upload_id: UUID
-    file_key: str
-    state: Literal["open", "completed", "aborted"]
-    method: Literal["put", "multipart"]
-    size: int | None
-    content_type: str
-    part_size: int | None
-    parts: list[Part]
-
-
-class PartsWanted(BaseModel):
-    numbers: list[Annotated[int, Field(ge=1, le=MOST_PARTS)]] = Field(min_length=1, max_length=PARTS_AT_ONCE)
-
-
-class PartLinks(BaseModel):
-    urls: dict[int, str]
-
-
-class VideoWanted(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    upload_id: UUID
-    title: str | None = Field(default=None, max_length=200, pattern=r"^[^\x00]*$")
-
-
-class VideoMade(BaseModel):
-    video_id: int
-    status: str
-    file_key: str
 
 
 @router.post("/uploads", status_code=201)

@@ -29,6 +29,7 @@ from devstack.processes import Process, StackError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CORSRuleTypeDef
     from mypy_boto3_sqs import SQSClient
 
 NOT_YET = (OSError, psycopg.OperationalError, redis.RedisError, BotoCoreError, ClientError)
@@ -139,8 +140,18 @@ def _seaweedfs(home: Path, ports: Ports, settings: Settings) -> Server:
     def ready() -> None:
         s3().head_bucket(Bucket=settings.r2_bucket)
         s3().put_bucket_policy(Bucket=settings.r2_bucket, Policy=json.dumps(_viewers(settings.r2_bucket)))
+        s3().put_bucket_cors(Bucket=settings.r2_bucket, CORSConfiguration={"CORSRules": [_UPLOADERS]})
 
     return Server(process, ready)
+
+
+# Browsers PUT files to presigned links, and read the ETag of what arrived. On this machine from any page.
+_UPLOADERS: "CORSRuleTypeDef" = {
+    "AllowedOrigins": ["*"],
+    "AllowedMethods": ["GET", "HEAD", "PUT"],
+    "AllowedHeaders": ["*"],
+    "ExposeHeaders": ["ETag"],
+}
 
 
 def _viewers(bucket: str) -> dict[str, object]:

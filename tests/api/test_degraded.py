@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from clients.vault import Vault
 from contracts.progress import ai_progress
 from devstack.app import App
 from devstack.ports import LOOPBACK
+from devstack.processes import Process
 from devstack.stack import Stack
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
@@ -28,7 +30,7 @@ BURST = 60
 
 
 @asynccontextmanager
-async def api(stack: Stack, name: str, **env: str) -> AsyncIterator[str]:
+async def api(stack: Stack, name: str, **env: str) -> AsyncIterator[tuple[str, Process]]:
     """Another process of the API on the shared stack, with some of its servers out of reach."""
     with socket.create_server((LOOPBACK, 0)) as free:
         port = free.getsockname()[1]
@@ -40,7 +42,7 @@ async def api(stack: Stack, name: str, **env: str) -> AsyncIterator[str]:
         await asyncio.to_thread(
             process.wait_ready, lambda: httpx.get(f"{url}/healthz").raise_for_status(), (httpx.HTTPError,)
         )
-        yield url
+        yield url, process
     finally:
         await asyncio.to_thread(process.stop, 10)
 
@@ -51,7 +53,7 @@ async def lame(app: App, stack: Stack) -> AsyncIterator[Caller]:
     away = {"TEMPORAL_ADDRESS": f"{LOOPBACK}:{NOBODY}", "REDIS_PORT": NOBODY}
     lab = await Lab.open(stack)
     async with (
-        api(stack, "api-lame", API_REQUESTS_PER_SECOND="2", API_BURST=str(BURST), **away) as url,
+        api(stack, "api-lame", API_REQUESTS_PER_SECOND="2", API_BURST=str(BURST), **away) as (url, _),
         httpx.AsyncClient(base_url=url, timeout=60) as http,
     ):
         yield await caller(lab, http)
@@ -96,7 +98,7 @@ async def test_a_cancel_that_cannot_be_asked_for_says_so(lame: Caller) -> None:
 async def test_without_redis_the_workflow_is_asked(app: App, stack: Stack) -> None:
     lab = await Lab.open(stack)
     async with (
-        api(stack, "api-dim", REDIS_PORT=NOBODY) as url,
+        api(stack, "api-dim", REDIS_PORT=NOBODY) as (url, _),
         httpx.AsyncClient(base_url=url, timeout=60) as http,
     ):
         dim = await caller(lab, http)
@@ -112,6 +114,31 @@ async def test_without_redis_the_workflow_is_asked(app: App, stack: Stack) -> No
         assert (await http.get("/readyz")).json() == {"status": "ok", "missing": [], "degraded": ["redis"]}
         await dim.post(f"/jobs/{job_id}/cancel")
         await dim.ended(job_id)
+    await lab.close()
+
+
+async def test_open_streams_do_not_hold_up_a_stop(app: App, stack: Stack) -> None:
+    lab = await Lab.open(stack)
+    async with httpx.AsyncClient(timeout=60) as http:
+        who = await caller(lab, http)
+        async with api(stack, "api-stopping") as (url, process):
+            headers = {"Authorization": f"Bearer {who.key}"}
+            wanted = ocr(who.tenant)
+            answer = await http.post(f"{url}/api/v1/jobs", json=wanted, headers=headers)
+            events = f"{url}/api/v1/jobs/{answer.json()['job_id']}/events"
+            async with http.stream("GET", events, headers=headers) as stream:
+                lines = stream.aiter_lines()
+                assert await anext(lines) == "event: state"
+                began = time.monotonic()
+                process.ask_to_stop()
+                with suppress(httpx.RemoteProtocolError):  # cut: the client comes again, to another process
+                    async for _ in lines:
+                        pass
+                await asyncio.to_thread(process.wait, 20)
+                assert time.monotonic() - began < 8
+        (job,) = await lab.jobs(who.tenant)
+        await lab.temporal.get_workflow_handle(job.workflow_id).cancel()
+        await lab.ended(who.tenant)
     await lab.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -42,7 +43,8 @@ async def here(app: App, stack: Stack) -> AsyncIterator[Caller]:
         await eventually(started)
         port = server.servers[0].sockets[0].getsockname()[1]
         lab = await Lab.open(stack)
-        limits = httpx.Limits(max_connections=WATCHERS + 10)
+        # Given up before uvicorn gives them up.
+        limits = httpx.Limits(max_connections=WATCHERS + 10, keepalive_expiry=1)
         url = f"http://{LOOPBACK}:{port}"
         async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as http:
             yield await caller(lab, http)
@@ -137,5 +139,31 @@ async def test_who_leaves_is_forgotten(here: Caller) -> None:
         return not services.watches._open and poller.done()
 
     await eventually(forgotten)
+    await here.post(f"/jobs/{job_id}/cancel")
+    await here.ended(job_id)
+
+
+async def test_polls_do_not_touch_postgres_either(here: Caller) -> None:
+    """Credential and job are looked up once in a while, however many ask."""
+    services = api.app.app.state.services
+    job_id = (await here.post("/jobs", ocr(here.tenant, note="polled")))["job_id"]
+    job = (await here.lab.jobs(here.tenant))[-1]
+    redis = progress.connect(here.lab.settings)
+    await ProgressBoard(redis).show_job(here.tenant, job.id, ai_progress("run", 0.5))
+    await redis.aclose()
+    statements: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(services.engine.sync_engine, "before_cursor_execute", note)
+    began = time.monotonic()
+    for _ in range(5):
+        polls = (here.get(f"/core/job_progress/{job_id}/") for _ in range(40))
+        assert {each["percent"] for each in await asyncio.gather(*polls)} == {ai_progress("run", 0.5).percent}
+    seconds = time.monotonic() - began
+    event.remove(services.engine.sync_engine, "before_cursor_execute", note)
+    print(f"{len(statements)} statements for 200 polls in {seconds:.1f} s")
+    assert len(statements) <= 4 + 2 * seconds
     await here.post(f"/jobs/{job_id}/cancel")
     await here.ended(job_id)

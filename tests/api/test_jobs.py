@@ -7,10 +7,12 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+import api.app
 from clients.database.models import Job
 from contracts.jobs import JobState
 from tests.api.conftest import Caller
 from tests.lab import SAMPLE, fresh_id
+from workflows.catalog import CATALOG
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -18,6 +20,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 def ocr(tenant: int, **more: Any) -> dict[str, Any]:
     """A job that waits: no AI worker runs beside these tests."""
     return {"job_type": "ai.ocr", "payload": {"file_key": f"tenants/{tenant}/ai/page.pdf"} | more}
+
+
+async def test_every_type_of_the_catalog_can_be_asked_for() -> None:
+    body = api.app.app.openapi()["paths"]["/api/v1/jobs"]["post"]["requestBody"]
+    schema = body["content"]["application/json"]["schema"]
+    assert set(schema["discriminator"]["mapping"]) == set(CATALOG)
 
 
 async def test_an_encode_from_start_to_end(academy: Caller) -> None:

@@ -57,6 +57,24 @@ async def test_one_put(academy: Caller) -> None:
     assert academy.lab.objects.get(begun["file_key"]) == b"%PDF"
 
 
+async def test_a_browser_may_put_from_a_page(academy: Caller) -> None:
+    begun = await academy.post("/uploads", PDF, 201)
+    asks = {"Origin": "http://127.0.0.1:8000", "Access-Control-Request-Method": "PUT"}
+    async with httpx.AsyncClient() as browser:
+        allowed = await browser.options(
+            begun["upload_url"], headers=asks | {"Access-Control-Request-Headers": "content-type"}
+        )
+        assert allowed.status_code in (200, 204) and allowed.headers["access-control-allow-origin"]
+        assert "PUT" in allowed.headers["access-control-allow-methods"]
+        sent = await browser.put(
+            begun["upload_url"],
+            content=b"%PDF",
+            headers={"Origin": asks["Origin"], "Content-Type": "application/pdf"},
+        )
+    assert sent.status_code == 200
+    assert "etag" in sent.headers.get("access-control-expose-headers", "").lower()
+
+
 async def test_another_file_than_was_announced(academy: Caller) -> None:
     begun = await academy.post("/uploads", PDF, 201)
     for data, kind, code in (

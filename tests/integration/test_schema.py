@@ -18,6 +18,7 @@ from clients.database import jobs, videos, viewing
 from clients.database.models import ServiceKey
 from clients.settings import Settings
 from clients.vault import Vault
+from contracts.jobs import JobState
 from devstack.stack import ROOT, Stack
 from tests.integration.test_database import wish
 from tests.lab import Lab
@@ -112,6 +113,13 @@ async def accept_twice(connection: AsyncConnection) -> None:
 HOT: dict[str, tuple[Query, str]] = {
     "reconciler": (lambda c: jobs.take_unfinished(c, timedelta(0), 500), "ix_jobs_open"),
     "job by outside id": (lambda c: jobs.find(c, TENANT, "external-20"), "ix_jobs_external"),
+    "jobs of a tenant": (lambda c: jobs.page(c, TENANT, [], None, None, 50), "ix_jobs_tenant"),
+    "the next page": (lambda c: jobs.page(c, TENANT, [], "video.encode", 5000, 50), "ix_jobs_tenant"),
+    "those in one state": (
+        lambda c: jobs.page(c, TENANT, [JobState.FAILED], None, None, 50),
+        "ix_jobs_tenant_state",
+    ),
+    "payloads kept too long": (lambda c: jobs.drop_kept_payloads(c, timedelta(7)), "ix_jobs_kept_payload"),
     "same wish again": (accept_twice, "jobs_pkey"),
     "same subject again": (lambda c: accept(c, "x", "video.encode:100:x"), "uq_jobs_open_subject"),
     "begin": (lambda c: jobs.begin(c, A_JOB), "jobs_pkey"),

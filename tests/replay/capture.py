@@ -171,8 +171,9 @@ class Capture:
         await self.store("messages-cancelled", job.workflow_id)
         await self._scheduled("messages-compare", "messages.compare")
 
-    async def reconcile(self) -> None:
+    async def schedules(self) -> None:
         await self._scheduled("reconcile", "ops.reconcile")
+        await self._scheduled("sweep", "ops.sweep")
 
     async def _scheduled(self, schedule_id: str, name: str) -> None:
         schedule = self._lab.temporal.get_schedule_handle(schedule_id)
@@ -199,7 +200,7 @@ async def capture(version: str) -> None:
                 await story.cancelled(Path(scratch))
                 await story.ai()
                 await story.messages()
-                await story.reconcile()
+                await story.schedules()
             await lab.close()
 
 

@@ -24,8 +24,19 @@ from workflows.generic import RunJob
 from workflows.messages import SendMessages
 from workflows.reconcile import Reconcile
 from workflows.retire import RetireVersion
+from workflows.sweep import Sweep
 
-WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, RunAiJob, Reconcile, SendMessages, CompareDay]
+WORKFLOWS = [
+    EncodeVideo,
+    DeleteVideo,
+    RetireVersion,
+    RunJob,
+    RunAiJob,
+    Reconcile,
+    SendMessages,
+    CompareDay,
+    Sweep,
+]
 FILES = sorted(HISTORIES.glob("*/*.json"))
 ENCODES = [file for file in FILES if file.stem.startswith("video.encode")]
 

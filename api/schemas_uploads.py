@@ -1,0 +1,75 @@
+"""What uploads take and answer."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LARGEST = 50 * 2**30
+MOST_PARTS = 10_000  # S3 and R2
+PARTS_AT_ONCE = 1000
+
+Purpose = Literal["video", "document", "table", "image"]
+
+
+class UploadWanted(BaseModel):
+    """The name is used for its ending alone, and not kept."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    filename: str = Field(min_length=1, max_length=255)
+    size: int = Field(ge=1, le=LARGEST, description="Bytes")
+    content_type: str = Field(max_length=100, pattern=r"^[a-z0-9]+/[a-zA-Z0-9.+-]+$")
+    purpose: Purpose
+    session: str = Field(default="api", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Folder of a video")
+
+
+class UploadBegun(BaseModel):
+    """`put`: one PUT of the whole file with its Content-Type to `upload_url`, within the hour. `multipart`:
+    parts of `part_size` bytes (the last one is smaller), each to a link of `…/parts`."""
+
+    upload_id: UUID
+    file_key: str
+    method: Literal["put", "multipart"]
+    part_size: int | None
+    upload_url: str | None
+
+
+class Part(BaseModel):
+    number: int
+    size: int
+    etag: str
+
+
+class UploadShown(BaseModel):
+    """`parts` are those that have arrived: the others are still to be sent."""
+
+    upload_id: UUID
+    file_key: str
+    state: Literal["open", "completed", "aborted"]
+    method: Literal["put", "multipart"]
+    size: int | None
+    content_type: str
+    part_size: int | None
+    parts: list[Part]
+
+
+class PartsWanted(BaseModel):
+    numbers: list[Annotated[int, Field(ge=1, le=MOST_PARTS)]] = Field(min_length=1, max_length=PARTS_AT_ONCE)
+
+
+class PartLinks(BaseModel):
+    urls: dict[int, str]
+
+
+class VideoWanted(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    upload_id: UUID
+    title: str | None = Field(default=None, max_length=200, pattern=r"^[^\x00]*$")
+
+
+class VideoMade(BaseModel):
+    video_id: int
+    status: str
+    file_key: str
