@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: demo dev down clean test check bench
+.PHONY: demo dev down clean test check bench chromium
 
 VIDEO ?= samples/big-buck-bunny.mp4
 PORTS ?= fixed
@@ -27,8 +27,15 @@ check: $(READY)
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-test: $(READY)
-	@$(RUN) pytest -n 2 --dist worksteal
+test: $(READY) chromium
+	@$(RUN) pytest -n 3 --dist worksteal
+
+# Only tests of the console's pages need it, and they say so where it is missing.
+chromium:
+	@for p in chromium chromium-browser google-chrome; do command -v $$p > /dev/null && exit; done; \
+	{ test "$$(id -u)" = 0 && command -v apt-get > /dev/null && echo "installing chromium for the browser tests" \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
+	|| echo "there is no Chromium: the browser tests are skipped (Debian: apt-get install chromium)"
 
 bench: $(READY)
 	@$(RUN) bench $(NAME)

@@ -96,6 +96,8 @@ class Job(Base):
             postgresql_nulls_not_distinct=True,
         ),
         Index("ix_jobs_external", "tenant_id", "external_id"),
+        # Of open jobs as well the planner would take it for their subjects.
+        Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("ix_jobs_open", "checked_at", "accepted_at", postgresql_where=text("finished_at IS NULL")),
         Index("ix_jobs_tenant", "tenant_id", "seq"),
         Index("ix_jobs_tenant_state", "tenant_id", "state", "seq"),

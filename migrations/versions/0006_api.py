@@ -14,6 +14,9 @@ NOW = sa.text("now()")
 def upgrade() -> None:
     op.execute("CREATE SEQUENCE video_ids START 1000000000000")
     op.add_column("videos", sa.Column("title", sa.String(length=200), nullable=True))
+    op.create_index(
+        "ix_jobs_finished", "jobs", ["finished_at"], postgresql_where=sa.text("finished_at IS NOT NULL")
+    )
     op.create_index("ix_jobs_tenant", "jobs", ["tenant_id", "seq"])
     op.create_index("ix_jobs_tenant_state", "jobs", ["tenant_id", "state", "seq"])
     op.create_index(
@@ -65,5 +68,6 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_kept_payload", "jobs")
     op.drop_index("ix_jobs_tenant_state", "jobs")
     op.drop_index("ix_jobs_tenant", "jobs")
+    op.drop_index("ix_jobs_finished", "jobs")
     op.drop_column("videos", "title")
     op.execute("DROP SEQUENCE video_ids")

@@ -63,6 +63,11 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/videos": obj({"upload_id": "{upload_id}"}),
     "POST /api/v1/media/videos/upload/init/": About("own", {"filename": "a.mp4"}),
     "POST /api/v1/media/videos/{video_id}/upload/complete/": obj(),
+    "POST /api/v1/media/videos/{video_id}/playback/start/": obj({"student_id": 1}),
+    **{  # of who holds a playback token
+        f"POST /api/v1/media/videos/{{video_id}}/playback/{step}/": OTHER
+        for step in ("refresh", "heartbeat", "events", "end")
+    },
     "POST /api/v1/ai/jobs/": About("own", {"job_type": "embedding", "payload": {"texts": ["x"]}}),
     "POST /api/v1/excel/jobs/": About("own", {}),
     "POST /api/v1/messaging/send/": About("own", {}),

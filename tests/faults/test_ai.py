@@ -17,14 +17,14 @@ from tests.integration.test_ai import Desk
 from tests.integration.test_ocr import PAGE
 from tests.lab import Lab, eventually, fresh_id
 
-PAGES = 6
+PAGES = 4
 
 
 @pytest.fixture
 def booklet(tmp_path: Path) -> Path:
     """Several small pages in one TIFF."""
     page = Image.open(PAGE).convert("L")
-    pages = [page.crop((0, 380 + 10 * n, 1240, 900 + 10 * n)) for n in range(PAGES)]
+    pages = [page.crop((0, 380 + 10 * n, 1240, 700 + 10 * n)) for n in range(PAGES)]
     file = tmp_path / "booklet.tif"
     pages[0].save(file, save_all=True, append_images=pages[1:], dpi=(300, 300))
     return file

@@ -127,7 +127,7 @@ async def test_the_worker_stays_as_it_was(tmp_path: Path) -> None:
     worker = psutil.Process()
     before = worker.children()
     sizes = []
-    for _ in range(12):
+    for _ in range(6):
         async with Sandbox(tmp_path).open("excel_parsing") as child:
             assert await end_of(child, deadly, {}) == TASK_OUT_OF_MEMORY
             await end_of(child, large, {})

@@ -320,7 +320,7 @@ async def test_staff_preview_without_a_trace(room: Classroom) -> None:
     assert second.status_code == 200
     assert (await player.ask("refresh")).status_code == 200
     path = f"/api/v1/media/videos/{room.video}/playback/start/"
-    signed_in = {"Cookie": f"{staff.COOKIE}={token}"}  # the console's page
+    signed_in = {"Cookie": f"{staff.COOKIE}={token}", "Sec-Fetch-Site": "same-origin"}  # the console's page
     assert (await room.http.post(path, headers=signed_in)).status_code == 200
     operator = staff.issue(room.lab.settings, "operator", 60)
     assert (await room.ask("start", operator)).status_code == 404
