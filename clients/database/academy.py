@@ -7,6 +7,7 @@ An academy that keeps lectures and working hours elsewhere points `lecture_stude
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, select, text
@@ -38,8 +39,8 @@ async def lock_roster(connection: AsyncConnection, tenant_id: int) -> None:
 # plain join, and statistics of before an import, Postgres takes the tenant for empty and compares each of its
 # students with each wanted one (measured: 50,000 × 5,000, over 100 s).
 #
-# These statements are the driver's own, for its `b`: arrays of bytes travel as they are. As text, which is what
-# SQLAlchemy's binds come to, the driver escapes each element in Python, and that took twice Postgres's own time.
+# These statements are in the driver's own words, for its `b`: arrays of bytes travel as they are. As text,
+# which SQLAlchemy's binds make of them, each element is escaped in Python: twice Postgres's own time.
 _FIND = """
     SELECT s.id, s.identity_mac, s.sealed FROM unnest(%(macs)b::bytea[]) AS wanted (mac) CROSS JOIN LATERAL (
         SELECT id, identity_mac, sealed FROM students
@@ -55,7 +56,8 @@ async def students(
 ) -> Sequence[StudentRow]:
     """Those that exist; locked, nobody else changes them until the transaction ends."""
     values = {"tenant": tenant_id, "macs": sorted(identity_macs)}  # in order: no deadlocks
-    return (await connection.exec_driver_sql(_LOCK if lock else _FIND, values)).all()
+    found = (await connection.exec_driver_sql(_LOCK if lock else _FIND, values)).all()
+    return cast(Sequence[StudentRow], found)
 
 
 async def lookalikes(
