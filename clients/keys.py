@@ -47,7 +47,7 @@ class Sealer:
         self.key_id = key_id
         self._prefix = b"%d:" % key_id
         self._cipher = AESGCM(_derive(key, b"seal"))
-        self._mac_key = _derive(key, b"mac")
+        self._mac = hmac.new(_derive(key, b"mac"), digestmod="sha256")
 
     def seal(self, data: bytes, aad: bytes) -> bytes:
         """`data` encrypted, bound to `aad`: it opens only with the same."""
@@ -68,7 +68,9 @@ class Sealer:
 
     def mac(self, text: str) -> bytes:
         """HMAC of a text, 32 bytes: a blind index, for equal texts are found and none can be guessed."""
-        return hmac.digest(self._mac_key, text.encode(), "sha256")
+        mac = self._mac.copy()
+        mac.update(text.encode())
+        return mac.digest()
 
 
 class _Cached(NamedTuple):

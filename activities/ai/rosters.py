@@ -1,10 +1,10 @@
 """What follows a roster that was read: the students that it adds and changes, or would."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
@@ -49,5 +49,5 @@ class Rosters:
                     raise ApplicationError(
                         "another roster was written meanwhile", type="Interfered"
                     ) from None
-        (out / CHANGES).write_text(json.dumps(diff.report(), ensure_ascii=False))
+        await in_thread(lambda: (out / CHANGES).write_bytes(to_json(diff.report())))
         return diff.summary()

@@ -3,9 +3,11 @@
 A blank cell changes nothing: a roster says what it says, and nothing about the rest.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -61,7 +63,7 @@ class Diff:
 
     def report(self) -> list[dict[str, Any]]:
         """The changes as JSON, with names and phones: for the result's object and nowhere else."""
-        return [asdict(change) for change in self.changes]
+        return [dict(vars(change)) for change in self.changes]
 
 
 class Interfered(Exception):
@@ -80,8 +82,9 @@ class _Chunk:
 async def diff(connection: AsyncConnection, sealer: Sealer, tenant_id: int, rows: Sequence[Row]) -> Diff:
     """What `commit` would do now. Each student stands in `rows` once. Raises KeyDestroyed."""
     found = Diff()
-    for start in range(0, len(rows), AT_ONCE):
-        await _compare(connection, sealer, tenant_id, rows[start : start + AT_ONCE], found, lock=False)
+    async with aclosing(_sealed(sealer, rows)) as parts:
+        async for part, sealed in parts:
+            await _compare(connection, sealer, tenant_id, part, sealed, found, lock=False)
     return found
 
 
@@ -103,22 +106,42 @@ async def commit(
     found = Diff()
     password_hash: str | None = None
     await academy.lock_roster(connection, tenant_id)
-    for start in range(0, len(rows), AT_ONCE):
-        part = rows[start : start + AT_ONCE]
-        chunk = await _compare(connection, sealer, tenant_id, part, found, lock=True)
-        ids = chunk.known
-        if chunk.new:
-            if initial_password and not password_hash:
-                password_hash = await in_thread(hashed, initial_password)
-            added = await academy.insert_students(connection, tenant_id, job_id, chunk.new, password_hash)
-            if len(added) < len(chunk.new):
-                raise Interfered
-            ids = ids + added
-        if chunk.changed:
-            await academy.update_students(connection, job_id, chunk.changed)
-        if lecture_id is not None and ids:
-            found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, ids)
+    async with aclosing(_sealed(sealer, rows)) as parts:
+        async for part, sealed in parts:
+            chunk = await _compare(connection, sealer, tenant_id, part, sealed, found, lock=True)
+            ids = chunk.known
+            if chunk.new:
+                if initial_password and not password_hash:
+                    password_hash = await in_thread(hashed, initial_password)
+                added = await academy.insert_students(connection, tenant_id, job_id, chunk.new, password_hash)
+                if len(added) < len(chunk.new):
+                    raise Interfered
+                ids = ids + added
+            if chunk.changed:
+                await academy.update_students(connection, job_id, chunk.changed)
+            if lecture_id is not None and ids:
+                found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, ids)
     return found
+
+
+async def _sealed(
+    sealer: Sealer, rows: Sequence[Row]
+) -> AsyncGenerator[tuple[Sequence[Row], list[SealedStudent]], None]:
+    """Rows with their seals, AT_ONCE of them; the next are sealed while the database works on these. Sealing
+    and opening is work for a thread: the event loop has heartbeats to send."""
+
+    def seal(start: int) -> tuple[Sequence[Row], list[SealedStudent]]:
+        part = rows[start : start + AT_ONCE]
+        return part, [seal_student(sealer, row.values) for row in part]
+
+    ahead = asyncio.create_task(in_thread(seal, 0))
+    try:
+        for start in range(0, len(rows), AT_ONCE):
+            ready = await ahead
+            ahead = asyncio.create_task(in_thread(seal, start + AT_ONCE))
+            yield ready
+    finally:
+        await asyncio.wait([ahead])
 
 
 async def _compare(
@@ -126,11 +149,10 @@ async def _compare(
     sealer: Sealer,
     tenant_id: int,
     rows: Sequence[Row],
+    sealed: Sequence[SealedStudent],
     found: Diff,
     lock: bool,
 ) -> _Chunk:
-    """Sealing and opening is work for a thread: the event loop has heartbeats to send."""
-    sealed = await in_thread(lambda: [seal_student(sealer, row.values) for row in rows])
     macs = [each.identity_mac for each in sealed]
     existing = {
         each.identity_mac: each for each in await academy.students(connection, tenant_id, macs, lock=lock)

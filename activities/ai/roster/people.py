@@ -1,19 +1,18 @@
 """Students and staff, sealed as the tables hold them."""
 
-import json
 from collections.abc import Mapping
+
+from pydantic_core import from_json, to_json
 
 from activities.ai.roster.identity import identity, likeness
 from clients.database.academy import HoursRow, SealedStudent, StudentRow
 from clients.keys import Sealer
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
 
 def seal_student(sealer: Sealer, values: Mapping[str, str]) -> SealedStudent:
     mac = identity_mac(sealer, values)
     like = likeness(values)
-    sealed = sealer.seal(_JSON.encode(values).encode(), mac)
+    sealed = sealer.seal(to_json(values), mac)
     return SealedStudent(mac, sealer.mac("likeness\n" + "\n".join(like)) if like else None, sealed)
 
 
@@ -23,7 +22,7 @@ def identity_mac(sealer: Sealer, values: Mapping[str, str]) -> bytes:
 
 def open_student(sealer: Sealer, row: StudentRow) -> dict[str, str]:
     """Values by `FIELDS`. Raises KeyDestroyed, VaultError."""
-    values: dict[str, str] = json.loads(sealer.open(row.sealed, row.identity_mac))
+    values: dict[str, str] = from_json(sealer.open(row.sealed, row.identity_mac))
     return values
 
 

@@ -4,13 +4,14 @@ Its files: `rows.jsonl` (students to take, `Row` a line), `report.json` (every p
 if rows are not taken, `failed.xlsx`, to be corrected and sent again.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from activities.ai.exports.sheet import Book
 from activities.ai.roster.columns import FIELDS, REQUIRED
@@ -30,7 +31,6 @@ from contracts.errors import (
 
 MAX_ROWS = 50_000
 ROWS, REPORT, FAILED = "rows.jsonl", "report.json", "failed.xlsx"
-_JSON = json.JSONEncoder(ensure_ascii=False)
 _GATHERED = {"class_name": ", ", "memo": "\n"}  # several rows of one student may each have their own
 
 
@@ -89,7 +89,7 @@ class Roster:
             "problems": [asdict(problem) for row in bad for problem in row.problems],
             "sheets": [result for _, result in results],
         }
-        (out / REPORT).write_text(_JSON.encode(report))
+        (out / REPORT).write_bytes(to_json(report))
         review = [f"{unit}: {ROSTER_HEADER_MISSING}" for unit, result in results if result["suspicious"]]
         if bad:
             _write_failed(out / FAILED, bad)
@@ -115,12 +115,13 @@ def merge(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
     by_identity: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         by_identity[identity(row.values)].append(row)
-    whose: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    whose: dict[tuple[str, str], tuple[str, str]] = {}
+    doubtful: set[tuple[str, str]] = set()
     for who, same in by_identity.items():
         for row in same:
-            if like := likeness(row.values):
-                whose[like].add(who)
-    doubtful = {who for several in whose.values() if len(several) > 1 for who in several}
+            like = likeness(row.values)
+            if like and whose.setdefault(like, who) != who:
+                doubtful |= {who, whose[like]}
     good: list[Row] = []
     bad: list[Row] = []
     for who, same in by_identity.items():
@@ -135,8 +136,8 @@ def merge(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
 
 
 def read_rows(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8") as lines:
-        return [_row(json.loads(line)) for line in lines]
+    with path.open("rb") as lines:
+        return [_row(from_json(line)) for line in lines]
 
 
 def _merged(rows: Sequence[Row]) -> tuple[Row, list[str]]:
@@ -175,10 +176,9 @@ def _no_header(results: Sequence[tuple[str, dict[str, Any]]]) -> BadInput:
 
 
 def _write(path: Path, rows: Iterable[Row]) -> None:
-    with path.open("w", encoding="utf-8") as lines:
-        for row in rows:
-            fields = [row.sheet, row.row, row.values, [asdict(problem) for problem in row.problems]]
-            lines.write(_JSON.encode(fields) + "\n")
+    lines = (to_json((row.sheet, row.row, row.values, row.problems)) + b"\n" for row in rows)
+    with path.open("wb") as file:
+        file.writelines(lines)
 
 
 def _row(fields: list[Any]) -> Row:

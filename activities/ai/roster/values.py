@@ -52,11 +52,12 @@ def text(cell: Cell) -> str:
 
 def phone(cell: Cell) -> str:
     """`01012345678`, also of 1012345678.0, as a spreadsheet keeps a number. Raises Invalid."""
-    raw = text(cell)
-    if raw in _NOTHING:
-        return ""
+    raw = cell if isinstance(cell, str) else text(cell)
     if plain := _PHONE.fullmatch(raw):  # what nearly all are; the library takes some 30 microseconds
         return f"0{plain[1]}{plain[2]}{plain[3]}"
+    raw = text(raw)
+    if raw in _NOTHING:
+        return ""
     try:
         return phones.mobile(raw)
     except Unsendable:
@@ -71,7 +72,7 @@ def looks_like_phone(cell: Cell) -> bool:
 def name(cell: Cell) -> str:
     """A name holds a letter, and is no longer than 50 characters. Raises Invalid."""
     written = text(cell)
-    if len(written) > 50 or (written and not any(map(str.isalpha, written))):
+    if len(written) > 50 or not (written.isalpha() or not written or any(map(str.isalpha, written))):
         raise Invalid(ROSTER_NAME_INVALID)
     return written
 
