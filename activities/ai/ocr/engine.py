@@ -100,15 +100,6 @@ def read(page: Pixels, quad: Quad) -> Line:
     return Line(around(quad), tuple(words))
 
 
-def read_whole(page: Pixels) -> list[Line]:
-    """The lines as Tesseract finds them by itself on an upright page."""
-    api = _tesseract(SECOND)
-    api.SetPageSegMode(tesserocr.PSM.AUTO)
-    lines = [words for words in _read(api, page) if words]
-    api.SetPageSegMode(tesserocr.PSM.SINGLE_LINE)
-    return [Line(hull([word.box for word in words]), tuple(words)) for words in lines]
-
-
 def surer(first: Sequence[Word], second: Sequence[Word]) -> list[Word]:
     """`first`, with runs of unsure words replaced by what `second` has in their place if that is surer."""
     words: list[Word] = []
@@ -132,8 +123,6 @@ def _recognised(strip: Pixels, languages: str) -> list[Word]:
 
 
 def _read(api: tesserocr.PyTessBaseAPI, picture: Pixels) -> Iterator[list[Word]]:
-    """The words of each line, as people write them: Tesseract's own are single syllables wherever the writing
-    is Korean, but its text has the spaces right."""
     api.SetImage(Image.fromarray(picture))
     text = api.GetUTF8Text()  # recognises
     pieces: deque[Word] = deque()
@@ -143,8 +132,18 @@ def _read(api: tesserocr.PyTessBaseAPI, picture: Pixels) -> Iterator[list[Word]]
             piece, box = each.GetUTF8Text(tesserocr.RIL.WORD).strip(), each.BoundingBox(tesserocr.RIL.WORD)
             if piece and box:
                 pieces.append(Word(piece, each.Confidence(tesserocr.RIL.WORD), box))
+    yield from lines_of(text, pieces)
+
+
+def lines_of(text: str, pieces: deque[Word]) -> Iterator[list[Word]]:
+    """The words of each line of Tesseract's text, as people write them: its own `pieces` are single syllables
+    wherever the writing is Korean, but its text has the spaces right."""
     for line in text.splitlines():
         yield list(_joined(line.split(), pieces))
+
+
+def line_of(words: Sequence[Word]) -> Line:
+    return Line(hull([word.box for word in words]), tuple(words))
 
 
 def _joined(texts: Sequence[str], pieces: deque[Word]) -> Iterator[Word]:

