@@ -1,8 +1,4 @@
-"""Pages with known text at 300 dpi as a scanner gives them.
-
-A column, the same skewed, an exam in two columns, a table. Without the blur Tesseract's own search for
-columns fails, and the peers would look bad for nothing.
-"""
+"""Pages with known text at 300 dpi: a column, the same skewed and noisy, an exam in two columns, a table."""
 
 import random
 from dataclasses import dataclass
@@ -49,18 +45,21 @@ class Drawn:
     questions: tuple[tuple[int, int], ...] = ()
 
 
-def draw(kind: str, seed: int = 1) -> Drawn:
+def draw(kind: str, seed: int = 1, scanned: bool = False) -> Drawn:
+    """`scanned`: with a scanner's blur and noise."""
     chance = random.Random(f"{kind} {seed}")
     sheet = Image.new("L", (WIDTH, HEIGHT), 255)
     pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(FONT, SIZE)
     if kind == "table":
         lines = _table(pen, font, chance)
-        return Drawn(kind, _scanned(np.array(sheet), seed), lines)
+        return Drawn(kind, _scanned(sheet, seed) if scanned else np.array(sheet), lines)
     if kind == "exam":
         lines, questions = _exam(pen, font, chance)
-        return Drawn(kind, _scanned(np.array(sheet), seed), lines, questions)
+        return Drawn(kind, _scanned(sheet, seed) if scanned else np.array(sheet), lines, questions)
     lines = _column(pen, font, chance)
-    return Drawn(kind, _scanned(np.array(sheet), seed, 1.5 if kind == "skewed" else 0.0), lines)
+    if kind == "skewed":
+        return Drawn(kind, _scanned(sheet, seed, 1.5), lines)
+    return Drawn(kind, _scanned(sheet, seed) if scanned else np.array(sheet), lines)
 
 
 def _column(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, chance: random.Random) -> tuple[str, ...]:
@@ -126,10 +125,10 @@ def _table(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, chance: rando
     return tuple(lines)
 
 
-def _scanned(pixels: Pixels, seed: int, degrees: float = 0.0) -> Pixels:
+def _scanned(sheet: Image.Image, seed: int, degrees: float = 0.0) -> Pixels:
     """Turned, blurred, greyish, with noise and specks."""
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), degrees, 1.0)
-    turned = cv2.warpAffine(pixels, turn, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderValue=255)
+    turned = cv2.warpAffine(np.array(sheet), turn, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderValue=255)
     blurred = cv2.GaussianBlur(turned, (0, 0), 1.2).astype(np.float32)
     noise = np.random.default_rng(seed)
     noisy = 20 + 0.86 * blurred + noise.normal(0, 10, blurred.shape)

@@ -11,12 +11,12 @@ from activities.programs import find_program
 
 MODELS = Path(__file__).parents[1] / "models"
 # Korean alone first: beside English, six times as many syllables are taken for Latin letters.
-FIRST, SECOND = "kor", "kor+eng"
+FIRST, LATIN, BOTH = "kor", "eng", "kor+eng"
 
 
 def check_models(folder: Path = MODELS) -> None:
     """Raises FileNotFoundError where a language's model is missing: a worker without it must not start."""
-    for language in SECOND.split("+"):
+    for language in BOTH.split("+"):
         if not (folder / f"{language}.traineddata.gz").is_file():
             raise FileNotFoundError(f"the model {language}.traineddata.gz is missing")
 

@@ -32,7 +32,7 @@ PAGE = "page.pdf"  # of one page, from which PDF is made
 
 class Ocr:
     name = "ocr"
-    version = 2
+    version = 3
     plain = False
     limits = Limits(source_bytes=200 << 20, memory_bytes=4 << 30, cpu_seconds=300, wall_seconds=600)
 

@@ -16,7 +16,7 @@ from pytesseract.pytesseract import TesseractError, run_tesseract
 
 from activities.ai.ocr import engine
 from activities.ai.ocr.engine import Line, Word, line_of, lines_of
-from activities.ai.ocr.models import SECOND, program, tessdata
+from activities.ai.ocr.models import BOTH, program, tessdata
 from activities.ai.pages import DPI, Pixels
 from activities.ai.task import BadInput
 from contracts.errors import TASK_CRASHED, TASK_TIMED_OUT
@@ -46,7 +46,7 @@ def read(page: Pixels) -> list[Line]:
         picture, out = Path(folder, "page.bmp"), Path(folder, "page")
         Image.fromarray(cv2.GaussianBlur(page, (0, 0), SOFTER)).save(picture, dpi=(DPI, DPI))
         try:
-            run_tesseract(str(picture), str(out), extension="", lang=SECOND, config=_OPTIONS)
+            run_tesseract(str(picture), str(out), extension="", lang=BOTH, config=_OPTIONS)
         except TesseractError as error:  # its text holds paths
             timed_out = error.status in (-signal.SIGXCPU, -signal.SIGKILL)
             raise BadInput(TASK_TIMED_OUT if timed_out else TASK_CRASHED, {"exit": error.status}) from None
