@@ -12,7 +12,7 @@ FROM python:3.11-slim-trixie
 # break the build. Within a stable release the upstream version (ffmpeg 7.1) does not change.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ffmpeg \
+    && apt-get install --yes --no-install-recommends ffmpeg tesseract-ocr \
     && rm -rf /var/lib/apt/lists/*
 
 # /work exists here so that a new volume mounted on it belongs to this user.

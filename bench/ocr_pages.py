@@ -45,19 +45,21 @@ class Drawn:
     questions: tuple[tuple[int, int], ...] = ()
 
 
-def draw(kind: str, seed: int = 1) -> Drawn:
+def draw(kind: str, seed: int = 1, scanned: bool = False) -> Drawn:
+    """`scanned`: with a scanner's blur and noise."""
     chance = random.Random(f"{kind} {seed}")
     sheet = Image.new("L", (WIDTH, HEIGHT), 255)
     pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(FONT, SIZE)
     if kind == "table":
         lines = _table(pen, font, chance)
-        return Drawn(kind, np.array(sheet), lines)
+        return Drawn(kind, _scanned(sheet, seed) if scanned else np.array(sheet), lines)
     if kind == "exam":
         lines, questions = _exam(pen, font, chance)
-        return Drawn(kind, np.array(sheet), lines, questions)
+        return Drawn(kind, _scanned(sheet, seed) if scanned else np.array(sheet), lines, questions)
     lines = _column(pen, font, chance)
-    pixels = np.array(sheet)
-    return Drawn(kind, _scanned(pixels, seed) if kind == "skewed" else pixels, lines)
+    if kind == "skewed":
+        return Drawn(kind, _scanned(sheet, seed, 1.5), lines)
+    return Drawn(kind, _scanned(sheet, seed) if scanned else np.array(sheet), lines)
 
 
 def _column(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, chance: random.Random) -> tuple[str, ...]:
@@ -123,10 +125,10 @@ def _table(pen: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont, chance: rando
     return tuple(lines)
 
 
-def _scanned(pixels: Pixels, seed: int) -> Pixels:
-    """Turned by 1.5 degrees, blurred, greyish, with noise and specks."""
-    turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 1.5, 1.0)
-    turned = cv2.warpAffine(pixels, turn, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderValue=255)
+def _scanned(sheet: Image.Image, seed: int, degrees: float = 0.0) -> Pixels:
+    """Turned, blurred, greyish, with noise and specks."""
+    turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), degrees, 1.0)
+    turned = cv2.warpAffine(np.array(sheet), turn, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderValue=255)
     blurred = cv2.GaussianBlur(turned, (0, 0), 1.2).astype(np.float32)
     noise = np.random.default_rng(seed)
     noisy = 20 + 0.86 * blurred + noise.normal(0, 10, blurred.shape)

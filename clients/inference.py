@@ -134,7 +134,10 @@ class _Server:
 
 
 class Models:
-    """The configured model servers. Every call raises ModelError's kinds."""
+    """The configured model servers. Every call raises ModelError's kinds. Results of `unproven` kinds are for
+    review, always."""
+
+    unproven: frozenset[Kind] = frozenset()
 
     def __init__(self, settings: Settings) -> None:
         self._servers: dict[Kind, _Server] = {}

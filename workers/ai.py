@@ -10,17 +10,18 @@ from temporalio.worker import Worker
 from activities.adopting import adopting
 from activities.ai.calls import Calls
 from activities.ai.inferring.jobs import Inferring
-from activities.ai.ocr.models import check_models
+from activities.ai.inferring.speech import Speech
+from activities.ai.ocr.models import check_models, program
 from activities.ai.rosters import Rosters
 from activities.ai.sandbox import Sandbox
 from activities.ai.source import Sources
 from activities.ai.working import Working
 from activities.video.cache import SourceCache
-from activities.video.ffmpeg import find_tools
+from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
 from clients.database.engine import create_engine
 from clients.download import Downloads
-from clients.inference import Models
+from clients.inference import Models, NotConfigured
 from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
@@ -35,7 +36,7 @@ QUEUES = ("ai", "ai-gpu")
 
 async def ai(settings: Settings, stop: asyncio.Event) -> None:
     """Polls the ordinary queue; with AI_PREMIUM also the premium one."""
-    _check_host()
+    tesseract = _check_host(settings.tesseract_binary)
     engine = create_engine(settings, "worker-ai")
     client = await temporal.connect_when_up(settings, engine, stop)
     try:
@@ -51,14 +52,15 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     board = progress.ProgressBoard(progress.connect(settings))
     cache = SourceCache(settings.work_dir / "ai-sources", settings.source_cache_bytes, objects)
     sources = Sources(objects, Downloads(settings), scratch)
-    models = Models(settings)
+    tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
+    models = _models(settings, tools)
     inferring = Inferring(
         engine,
         objects,
         board,
         cache,
         sources,
-        find_tools(settings.ffmpeg_binary, settings.ffprobe_binary),
+        tools,
         models,
         scratch,
         settings.max_source_bytes,
@@ -70,7 +72,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         board,
         cache,
         sources,
-        Sandbox(scratch),
+        Sandbox(scratch, tesseract),
         Rosters(engine, keys),
         inferring,
         scratch,
@@ -102,8 +104,17 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     await engine.dispose()
 
 
-def _check_host() -> None:
-    """Ends the process where jobs would be read slowly, or not at all."""
+def _models(settings: Settings, tools: Tools) -> Models:
+    if settings.model_transcription_engine == "server":
+        return Models(settings)
+    try:
+        return Speech(settings, tools)
+    except NotConfigured as error:
+        raise SystemExit(f"configuration: {error}") from None
+
+
+def _check_host(tesseract: str) -> str:
+    """Tesseract's path. Ends the process where jobs would be read slowly, or not at all."""
     if os.environ.get("OMP_THREAD_LIMIT") != "1":
         raise SystemExit(
             "configuration: OMP_THREAD_LIMIT must be 1: several processes that use several threads each "
@@ -111,5 +122,6 @@ def _check_host() -> None:
         )
     try:
         check_models()
+        return program(tesseract)
     except FileNotFoundError as error:
         raise SystemExit(f"configuration: {error}") from None

@@ -25,7 +25,7 @@ def main() -> None:
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     subject = load(sys.argv[1])
-    confine()
+    confine(subject.limits.programs)
     for line in sys.stdin:
         _allow(subject.limits.cpu_seconds)
         try:

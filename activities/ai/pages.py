@@ -17,6 +17,7 @@ from contracts.errors import FILE_DAMAGED, FILE_ENCRYPTED, FILE_NOT_SUPPORTED, P
 
 Pixels = npt.NDArray[np.uint8]
 
+DPI = 300  # at which pages are read
 PAGE_PIXELS = 40_000_000  # of a page handed out: A4 at 600 dpi has 35 million
 _DECODED_PIXELS = 80_000_000  # of a picture that no decoder can shrink: A3 at 600 dpi has 70 million
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF")
@@ -39,7 +40,7 @@ def count(path: Path) -> int:
         return int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
 
 
-def load(path: Path, index: int, mode: Literal["L", "RGB"] = "L", dpi: int = 300) -> Pixels:
+def load(path: Path, index: int, mode: Literal["L", "RGB"] = "L", dpi: int = DPI) -> Pixels:
     """Page `index` (from 0) upright by its own metadata on white: height × width, and × 3 for RGB.
 
     PDF pages are rendered at `dpi`, less where that were more than PAGE_PIXELS; pictures keep their own

@@ -1,17 +1,25 @@
 """Which tasks there are. Their modules bring parsers along; those are used in the child alone."""
 
 import importlib
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from activities.ai.task import Task
 
 TASKS = {
     "ocr": "activities.ai.ocr.task:OCR",
+    "ocr_plain": "activities.ai.ocr.task:PLAIN_OCR",
     "question_segmentation": "activities.ai.segmentation.task:SEGMENTATION",
     "omr_grading": "activities.ai.omr.task:OMR",
     "handwriting_analysis": "activities.ai.inferring.pages:HANDWRITING",
     "excel_parsing": "activities.ai.roster.task:ROSTER",
 }
+
+
+def chosen(name: str, parameters: Mapping[str, Any]) -> str:
+    """The task for jobs of this name: another where the parameters want an engine that runs programs."""
+    return "ocr_plain" if name == "ocr" and parameters.get("engine") == "tesseract" else name
 
 
 @cache

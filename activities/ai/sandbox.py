@@ -59,16 +59,18 @@ _DONE = TypeAdapter(_Done)
 
 
 class Sandbox:
-    """`async with sandbox.open("ocr") as child`: calls of one task for one job."""
+    """`async with sandbox.open("ocr") as child`: calls of one task for one job. Tasks that run Tesseract's
+    program look for it where `tesseract` is empty."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, tesseract: str = "") -> None:
         self._scratch = scratch
+        self._tesseract = tesseract
 
     @asynccontextmanager
     async def open(self, name: str) -> AsyncIterator["Child"]:
         # Temporary files of one tenant's job are nothing for the next one's child.
         with TemporaryDirectory(dir=self._scratch) as folder:
-            child = Child(name, task(name).limits, Path(folder))
+            child = Child(name, task(name).limits, Path(folder), self._tesseract)
             try:
                 yield child
             finally:
@@ -82,10 +84,11 @@ class Child:
     child did not survive it. A cancelled call leaves no process.
     """
 
-    def __init__(self, name: str, limits: Limits, scratch: Path) -> None:
+    def __init__(self, name: str, limits: Limits, scratch: Path, tesseract: str) -> None:
         self._name = name
         self._limits = limits
         self._scratch = scratch
+        self._tesseract = tesseract
         self._process: Process | None = None
         self._calls = 0
 
@@ -190,6 +193,7 @@ class Child:
                 # Tesseract is five times slower when several processes use several threads each.
                 "OMP_THREAD_LIMIT": "1",
                 "OMP_NUM_THREADS": "1",
+                "TESSERACT_BINARY": self._tesseract,
                 "OPENBLAS_NUM_THREADS": "1",
                 **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
             },

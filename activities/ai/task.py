@@ -22,12 +22,14 @@ class BadInput(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one file may take. Memory, CPU and wall clock are those of one call in the child."""
+    """What one file may take. Memory, CPU and wall clock are those of one call in the child, and again of a
+    program that it starts, which it may where `programs` says so."""
 
     source_bytes: int
     memory_bytes: int
     cpu_seconds: int
     wall_seconds: int
+    programs: bool = False
 
 
 @dataclass(frozen=True)

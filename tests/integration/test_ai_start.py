@@ -52,4 +52,10 @@ def test_a_missing_model(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
     monkeypatch.setattr(ai, "check_models", lambda: check_models(tmp_path))
     with pytest.raises(SystemExit, match="kor"):
-        ai._check_host()
+        ai._check_host("")
+
+
+def test_a_missing_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
+    with pytest.raises(SystemExit, match="no-such-tesseract"):
+        ai._check_host("no-such-tesseract")

@@ -39,12 +39,12 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-async def recognised(source: Path, folder: Path) -> tuple[Assembled, Path]:
+async def recognised(source: Path, folder: Path, task: str = "ocr") -> tuple[Assembled, Path]:
     """Through the sandbox, as a worker does it."""
     units, out = folder / "units", folder / "out"
     out.mkdir()
     results = []
-    async with Sandbox(folder).open("ocr") as child:
+    async with Sandbox(folder).open(task) as child:
         for unit in await child.plan(source, {}):
             (units / unit).mkdir(parents=True)
             results.append((unit, await child.run(source, unit, {}, units / unit)))

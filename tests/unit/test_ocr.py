@@ -15,11 +15,12 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from activities.ai.ocr import whole
 from activities.ai.ocr.circled import circled, take_out
 from activities.ai.ocr.engine import Word, surer
 from activities.ai.ocr.order import reading_order
 from activities.ai.ocr.output import joined
-from activities.ai.ocr.task import OCR, RESULT
+from activities.ai.ocr.task import OCR, PLAIN_OCR, RESULT
 from activities.ai.task import BadInput
 from bench.ocr_pages import FONT, SIZE
 from contracts.errors import FILE_NOT_SUPPORTED
@@ -40,14 +41,14 @@ def paper(lines=LINES, top=120):
     return sheet
 
 
-def recognised(source, folder, parameters=None):
+def recognised(source, folder, parameters=None, task=OCR):
     """As a worker does it, without its child."""
     parameters, out, results = parameters or {}, folder / "out", []
     out.mkdir()
-    for unit in OCR.plan(source, parameters):
+    for unit in task.plan(source, parameters):
         (folder / unit).mkdir()
-        results.append((unit, json.loads(json.dumps(OCR.run(source, unit, parameters, folder / unit)))))
-    return OCR.assemble(source, results, parameters, folder, out), out
+        results.append((unit, json.loads(json.dumps(task.run(source, unit, parameters, folder / unit)))))
+    return task.assemble(source, results, parameters, folder, out), out
 
 
 def error_rate(truth, text):
@@ -191,10 +192,14 @@ def test_questions_get_the_text_of_their_regions(tmp_path):
     assert [each.split(":")[0] for each in done.review] == ["question 3", "question 4"]
 
 
-def test_the_plain_engine_drops_lines_but_not_silently(tmp_path):
+def test_the_plain_engine_drops_lines_but_not_silently(tmp_path, monkeypatch):
+    read = whole.read
+    monkeypatch.setattr(
+        whole, "read", lambda page: [line for line in read(page) if "도서관" not in line.text]
+    )
     source = tmp_path / "page.png"
     paper().save(source)
-    done, out = recognised(source, tmp_path, {"engine": "tesseract"})
+    done, out = recognised(source, tmp_path, task=PLAIN_OCR)
     assert done.summary["engine_used"] == "tesseract"
     text = (out / "text.txt").read_text()
     assert "The library opens" in text and "도서관" not in text

