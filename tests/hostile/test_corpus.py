@@ -1,6 +1,7 @@
 """Every hostile file through the real tasks in the real sandbox: an end that people can read, in seconds, and
 the next good file is read as if nothing had been."""
 
+import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -28,7 +29,11 @@ pytestmark = [
 
 QUESTIONS = {"question_count": 20}
 PAGES = 3  # of a file that was planned; the others are alike
-SECONDS = 10
+
+
+def seconds() -> float:
+    """Ten on a machine that has a core for us: other tests may use all of them."""
+    return 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -61,7 +66,7 @@ async def end_of(child: Child, file: Path, parameters: Mapping[str, Any]) -> str
     try:
         await read(child, file, parameters)
     except BadInput as refusal:
-        assert time.monotonic() - started < SECONDS
+        assert time.monotonic() - started < seconds()
         assert REASONS[refusal.code].state is JobState.REJECTED_BAD_INPUT
         if refusal.code == FILE_ENCRYPTED:
             await child.end()  # pdfium remembers it; a real child has one file

@@ -11,6 +11,7 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -117,7 +118,7 @@ def document(folder, text=LINES, scanned=False, rotate=0):
     path, scale = folder / "page.pdf", 72 / 300
     canvas = Canvas(str(path), pagesize=(1400 * scale, 700 * scale))
     if scanned:
-        canvas.drawInlineImage(paper(), 0, 0, 1400 * scale, 700 * scale)
+        canvas.drawImage(ImageReader(paper()), 0, 0, 1400 * scale, 700 * scale)
     for number, line in enumerate(text):
         words = canvas.beginText(100 * scale, (700 - 156 - 110 * number) * scale)
         words.setFont("gothic", SIZE * scale)

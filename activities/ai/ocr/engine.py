@@ -19,14 +19,14 @@ from PIL import Image
 from rapidocr import RapidOCR
 
 from activities.ai.ocr.circled import Ring, circled, take_out
-from activities.ai.ocr.models import FIRST, LATIN, MODELS, tessdata
+from activities.ai.ocr.models import BOTH, FIRST, MODELS, tessdata
 from activities.ai.ocr.order import Box
 from activities.ai.pages import Pixels
 
-DETECT_SIDE = 800  # pixels of the longer side that the detector looks at, at least
-DETECT_SCALE = 0.25  # of a larger page: letters of 6 points at 300 dpi are found
+DETECT_SIDE = 960  # pixels of the longer side that the detector looks at, at least
+DETECT_SCALE = 0.3  # of a larger page: letters of 6 points at 300 dpi are found
 MARGIN = 0.12  # of a line's height around it
-LOOK_AGAIN = 80.0  # percent: a word below it is read as English too
+LOOK_AGAIN = 80.0  # percent: a word below it is read in both languages too
 BETTER = 10.0  # percent by which that must be surer
 SAMPLE = 5  # of the longest lines tell whether a page is upside down
 UPRIGHT_ENOUGH = 60.0  # mean confidence, in percent, below which a page is tried upside down
@@ -93,7 +93,7 @@ def read(page: Pixels, quad: Quad) -> Line:
     rest, rings = take_out(strip)
     words = _recognised(rest, FIRST)
     if any(word.confidence < LOOK_AGAIN for word in words):
-        words = surer(words, _recognised(rest, LATIN))
+        words = surer(words, _recognised(rest, BOTH))
     words += [_number(ring) for ring in rings]
     words.sort(key=lambda word: word.box[0])
     words = [replace(word, box=_on_page(word.box, back)) for word in words]

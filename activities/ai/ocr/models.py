@@ -11,7 +11,7 @@ from activities.programs import find_program
 
 MODELS = Path(__file__).parents[1] / "models"
 # Korean alone first: beside English, six times as many syllables are taken for Latin letters.
-FIRST, LATIN, BOTH = "kor", "eng", "kor+eng"
+FIRST, BOTH = "kor", "kor+eng"
 
 
 def check_models(folder: Path = MODELS) -> None:
