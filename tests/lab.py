@@ -35,15 +35,17 @@ def fresh_id() -> int:
     return next(_ids)
 
 
-async def eventually(look: Callable[[], Awaitable[T]], timeout: float = 30, what: str = "") -> T:
-    """The first true answer of `look`; fails after `timeout` seconds."""
+async def eventually(
+    look: Callable[[], Awaitable[T]], timeout: float = 30, what: str = "", every: float = 0.1
+) -> T:
+    """The first true answer of `look`, asked `every` so many seconds; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         answer = await look()
         if answer:
             return answer
         assert time.monotonic() < deadline, f"not within {timeout} s: {what or look}"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(every)
 
 
 class Lab:

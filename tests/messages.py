@@ -104,7 +104,8 @@ class Mail:
                 row = (await connection.execute(select(Job).where(Job.id == job))).one()
             return row if row.state in FINAL_STATES else None
 
-        row = await eventually(look, timeout, f"messages job {job} ended")
+        # Fifty that wait at once would keep the database busy.
+        row = await eventually(look, timeout, f"messages job {job} ended", every=0.4)
         assert row is not None
         return row
 

@@ -1,33 +1,36 @@
-"""An OCR job whose worker is killed, and one that is cancelled: finished pages are finished."""
+"""A job of many pages whose worker is killed, and one that is cancelled: finished pages are finished."""
 
 import asyncio
 import os
 import signal
 import time
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import psutil
 import pytest
-from PIL import Image
 
+from activities.ai.omr.sheet import sheet
 from devstack.app import App, running
 from tests.integration.test_ai import Desk
-from tests.integration.test_ocr import PAGE
 from tests.lab import Lab, eventually, fresh_id
 
-PAGES = 4
+PAGES = 24
+WANTED = {"question_count": 30}
 
 
 @pytest.fixture
-def booklet(tmp_path: Path) -> Path:
-    """Several small pages in one TIFF."""
-    page = Image.open(PAGE).convert("L")
-    pages = [page.crop((0, 380 + 10 * n, 1240, 700 + 10 * n)) for n in range(PAGES)]
-    file = tmp_path / "booklet.tif"
-    pages[0].save(file, save_all=True, append_images=pages[1:], dpi=(300, 300))
-    return file
+def booklet() -> bytes:
+    """Many answer sheets in one PDF."""
+    with pikepdf.open(BytesIO(sheet(30))) as page, pikepdf.new() as booklet:
+        for _ in range(PAGES):
+            booklet.pages.extend(page.pages)
+        out = BytesIO()
+        booklet.save(out)
+    return out.getvalue()
 
 
 def units(lab: Lab, tenant: int) -> dict[str, Any]:
@@ -59,12 +62,12 @@ async def begun(lab: Lab, tenant: int, count: int) -> dict[str, Any]:
     return await eventually(look, 90, f"{count} pages")
 
 
-async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: Path, tmp_path: Path) -> None:
+async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: bytes, tmp_path: Path) -> None:
     lab, tenant = own_lab, fresh_id()
-    async with running(lab.stack, "api", "bridge", "ai", "ops") as app:
+    async with running(lab.stack, "bridge", "ai", "ops") as app:
         desk = Desk(lab, None, tmp_path, app)  # type: ignore[arg-type]
-        key = desk.upload(tenant, "booklet.tif", booklet.read_bytes())
-        job_id = desk.send(tenant, "ocr", {"file_key": key})
+        key = desk.upload(tenant, "booklet.pdf", booklet)
+        job_id = desk.send(tenant, "omr_grading", WANTED | {"file_key": key})
         finished = await begun(lab, tenant, 2)
         assert len(finished) < PAGES
         orphans = children(app)
@@ -78,22 +81,22 @@ async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: Path, t
         await asyncio.to_thread(app.restart, "ai")
         job = await desk.ended(tenant, job_id)
         # Again the same file: all of it is found.
-        again = await desk.ended(tenant, desk.send(tenant, "ocr", {"file_key": key}))
-    assert job.result["summary"]["pages"] == PAGES, job.result
-    assert again.result["summary"]["pages"] == PAGES
+        again = await desk.ended(tenant, desk.send(tenant, "omr_grading", WANTED | {"file_key": key}))
+    assert job.result["summary"]["sheets"] == PAGES, job.result
+    assert again.result["summary"]["sheets"] == PAGES
     written = await asyncio.to_thread(units, lab, tenant)
     assert len(written) == PAGES
     assert finished.items() <= written.items(), "a finished page was computed again"
 
 
 async def test_cancel_stops_within_two_seconds_and_keeps_finished_pages(
-    own_lab: Lab, booklet: Path, tmp_path: Path
+    own_lab: Lab, booklet: bytes, tmp_path: Path
 ) -> None:
     lab, tenant = own_lab, fresh_id()
     async with running(lab.stack, "bridge", "ai", "ops") as app:
         desk = Desk(lab, None, tmp_path, app)  # type: ignore[arg-type]
-        key = desk.upload(tenant, "booklet.tif", booklet.read_bytes())
-        job_id = desk.send(tenant, "ocr", {"file_key": key})
+        key = desk.upload(tenant, "booklet.pdf", booklet)
+        job_id = desk.send(tenant, "omr_grading", WANTED | {"file_key": key})
         await begun(lab, tenant, 1)
         (job,) = await lab.jobs(tenant)
         asked = time.monotonic()

@@ -31,7 +31,7 @@ async def every_job_has_its_workflow(lab: Lab, tenant: int, count: int) -> None:
         jobs = [job.workflow_id for job in await lab.jobs(tenant)]
         return len(jobs) == count and sorted(workflows) == sorted(jobs)
 
-    await eventually(look, timeout=60, what=f"{count} jobs with one workflow each")
+    await eventually(look, timeout=60, what=f"{count} jobs with one workflow each", every=0.4)
 
 
 @pytest.mark.parametrize("point", POINTS)

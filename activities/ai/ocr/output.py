@@ -1,8 +1,8 @@
 """What people get of a recognised page: hOCR, a PDF that can be searched, and a picture to look at."""
 
 import io
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ FONT = "HYSMyeongJo-Medium"  # a name only: invisible text is never drawn
 JPEG_QUALITY = 60
 JOINED = 100  # files open at once
 OVERLAY_WIDTH = 1200
-rl_config.useA85 = 0  # or it writes pictures as text, which takes as long as reading the page
 _COLOURS = ((90.0, (60, 160, 60)), (75.0, (0, 170, 230)), (0.0, (50, 50, 220)))  # blue, green, red
 
 Page = Mapping[str, Any]
@@ -59,7 +58,8 @@ def page_pdf(page: Page, picture: Pixels | None, dpi: int, path: Path) -> None:
     if picture is not None:
         jpeg = io.BytesIO()
         Image.fromarray(picture).save(jpeg, "JPEG", quality=JPEG_QUALITY)
-        canvas.drawImage(ImageReader(jpeg), 0, 0, width, height)
+        with _bytes_as_they_are():
+            canvas.drawImage(ImageReader(jpeg), 0, 0, width, height)
     for line in page["lines"]:
         for word in line["words"] if picture is not None or not line["own"] else ():
             left, top, right, bottom = word["box"]
@@ -73,6 +73,17 @@ def page_pdf(page: Page, picture: Pixels | None, dpi: int, path: Path) -> None:
             canvas.drawText(text)
     canvas.showPage()
     canvas.save()
+
+
+@contextmanager
+def _bytes_as_they_are() -> Iterator[None]:
+    """ReportLab writes pictures as text, which takes as long as reading the page. The setting is its whole
+    module's, and other sheets must stay the bytes they are."""
+    before, rl_config.useA85 = rl_config.useA85, 0
+    try:
+        yield
+    finally:
+        rl_config.useA85 = before
 
 
 def joined(parts: Sequence[Path], path: Path) -> None:
