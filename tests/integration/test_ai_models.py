@@ -172,8 +172,14 @@ async def test_a_homework_film_without_a_model_is_for_a_person(desk: Desk) -> No
 async def test_what_a_server_read_before_it_died_is_not_asked_again(desk: Desk, written_pages: bytes) -> None:
     tenant, asked = fresh_id(), 0
 
+    def ours(body: bytes) -> bool:
+        """On the shared stack jobs of other tests may wait for a model too."""
+        return b"the-handwriting" in body
+
     def once(request: Request, body: bytes) -> Response:
         nonlocal asked
+        if not ours(body):
+            return Response(status_code=503)
         asked += 1
         return answered(request, body) if asked == 1 else Response(status_code=500)
 
@@ -190,7 +196,8 @@ async def test_what_a_server_read_before_it_died_is_not_asked_again(desk: Desk, 
             await first.aclose()
             async with serving(answered, port) as (server, _):
                 job = await desk.ended(tenant, job_id)
-                assert len(server.asked) == 2, "the first page stays read"
+                again = [body for _, body in server.asked if ours(body)]
+                assert len(again) == 2, "the first page stays read"
     assert job.result["summary"]["lines"] == 6
 
 
