@@ -20,7 +20,6 @@ from contracts.jobs import FINAL_STATES
 from intake.outcomes import INFRASTRUCTURE_ERRORS
 
 Answer = Callable[[Request, int, str], Awaitable[bytes | None]]
-JOB_ID = r"[A-Za-z0-9._:-]{1,100}"
 VIDEO_ID = r"[1-9]\d{0,17}"
 JOB = f"{routes.router.prefix}/core/job_progress/{{job_id}}/"
 VIDEO = f"{routes.router.prefix}/media/videos/{{video_id}}/progress/"
@@ -33,7 +32,7 @@ class Polls:
         self._app = app
         self._answers = [
             (
-                re.compile(template.format(job_id=f"({JOB_ID})", video_id=f"({VIDEO_ID})")),
+                re.compile(template.format(job_id=f"({routes.JOB_ID})", video_id=f"({VIDEO_ID})")),
                 answer,
                 metrics.REQUESTS.labels("GET", template, 200),
                 metrics.SECONDS.labels("GET", template),

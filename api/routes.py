@@ -36,7 +36,8 @@ LINK_SECONDS = 3600
 SEEN_SECONDS = 1.0  # how old the state of an open job may be that a poll sees
 
 Source = Literal["workflow", "database"]
-JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:-]{1,100}$")]
+JOB_ID = r"[A-Za-z0-9._:-]{1,100}"
+JobId = Annotated[str, Path(pattern=f"^{JOB_ID}$")]
 VideoId = Annotated[int, Path(gt=0, lt=2**63)]
 
 

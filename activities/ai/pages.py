@@ -13,7 +13,13 @@ from pillow_heif import register_heif_opener
 from pypdfium2 import raw
 
 from activities.ai.task import BadInput
-from contracts.errors import FILE_DAMAGED, FILE_ENCRYPTED, FILE_NOT_SUPPORTED, PAGE_TOO_LARGE
+from contracts.errors import (
+    FILE_DAMAGED,
+    FILE_ENCRYPTED,
+    FILE_NOT_SUPPORTED,
+    PAGE_TOO_LARGE,
+    TOO_MANY_PAGES,
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -38,6 +44,19 @@ def count(path: Path) -> int:
     with _picture(path, 0) as picture:
         # Other files with several frames hold thumbnails, gain maps or bursts of the first one.
         return int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
+
+
+def page_units(path: Path, limit: int) -> list[str]:
+    """A unit for each page: `page-0001` and on. Raises BadInput TOO_MANY_PAGES, and as `count`."""
+    pages = count(path)
+    if pages > limit:
+        raise BadInput(TOO_MANY_PAGES, {"pages": pages, "limit": limit})
+    return [f"page-{number:04}" for number in range(1, pages + 1)]
+
+
+def page_index(unit: str) -> int:
+    """Which page a unit of `page_units` is, from 0."""
+    return int(unit.removeprefix("page-")) - 1
 
 
 def load(path: Path, index: int, mode: Literal["L", "RGB"] = "L", dpi: int = DPI) -> Pixels:

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 
 from activities.ai.inferring.quality import as_dict, measure
-from activities.ai.pages import count, load
+from activities.ai.pages import load, page_index, page_units
 from activities.ai.sniff import check_document
-from activities.ai.task import Assembled, BadInput, Limits
-from contracts.errors import TOO_MANY_PAGES
+from activities.ai.task import Assembled, Limits
 
 MAX_PAGES = 50
 DPI = 150
@@ -33,13 +32,10 @@ class Pages:
 
     def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
         check_document(source)
-        pages = count(source)
-        if pages > MAX_PAGES:
-            raise BadInput(TOO_MANY_PAGES, {"pages": pages, "limit": MAX_PAGES})
-        return [f"page-{number:04}" for number in range(1, pages + 1)]
+        return page_units(source, MAX_PAGES)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        page = load(source, int(unit.removeprefix("page-")) - 1, "RGB", DPI)
+        page = load(source, page_index(unit), "RGB", DPI)
         shrink = min(1.0, SIDE / max(page.shape[:2]))
         size = max(1, round(page.shape[1] * shrink)), max(1, round(page.shape[0] * shrink))
         picture = cv2.cvtColor(cv2.resize(page, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)

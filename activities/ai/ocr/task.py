@@ -19,10 +19,9 @@ from activities.ai.ocr import engine, whole
 from activities.ai.ocr.output import hocr, joined, over_original, overlay, page_pdf
 from activities.ai.ocr.page import picture_of, read_page
 from activities.ai.ocr.regions import in_regions
-from activities.ai.pages import DPI, count, is_pdf
+from activities.ai.pages import DPI, is_pdf, page_index, page_units
 from activities.ai.sniff import check_document
-from activities.ai.task import Assembled, BadInput, Limits
-from contracts.errors import TOO_MANY_PAGES
+from activities.ai.task import Assembled, Limits
 
 MAX_PAGES = 2_000
 SURE = 60.0  # percent: lines below it are for a person to check
@@ -41,13 +40,10 @@ class Ocr:
 
     def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
         check_document(source)
-        pages = count(source)
-        if pages > MAX_PAGES:
-            raise BadInput(TOO_MANY_PAGES, {"pages": pages, "limit": MAX_PAGES})
-        return [f"page-{number:04}" for number in range(1, pages + 1)]
+        return page_units(source, MAX_PAGES)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        page = read_page(source, _index(unit), plain=self.plain)
+        page = read_page(source, page_index(unit), plain=self.plain)
         result = page.result()
         kept = is_pdf(source) and page.layer != "rejected"
         page_pdf(result, None if kept else page.picture, DPI, out / PAGE)
@@ -62,7 +58,7 @@ class Ocr:
         out: Path,
     ) -> Assembled:
         pages: list[dict[str, Any]] = [
-            {"page": _index(unit) + 1, "text": _text(result)} | result for unit, result in results
+            {"page": page_index(unit) + 1, "text": _text(result)} | result for unit, result in results
         ]
         questions, doubts = in_regions(pages, parameters.get("questions") or [])
         document = {"pages": pages, "questions": questions}
@@ -108,10 +104,6 @@ class PlainOcr(Ocr):
 
 OCR = Ocr()
 PLAIN_OCR = PlainOcr()
-
-
-def _index(unit: str) -> int:
-    return int(unit.removeprefix("page-")) - 1
 
 
 def _text(result: Mapping[str, Any]) -> str:

@@ -18,10 +18,10 @@ from activities.ai.omr import grading
 from activities.ai.omr.judging import UNREADABLE, Mark, judge
 from activities.ai.omr.layout import FIRST_FOREIGN_MARK, SHEETS, Layout
 from activities.ai.omr.reading import Bubbles, Page, crop, find, measure
-from activities.ai.pages import Pixels, count, load
+from activities.ai.pages import Pixels, load, page_index, page_units
 from activities.ai.sniff import check_document
 from activities.ai.task import Assembled, BadInput, Limits
-from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN, TOO_MANY_PAGES
+from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN
 
 MAX_PAGES = 500
 _DPI = 200  # of PDF pages; 11 pixels for a module of a corner mark
@@ -40,13 +40,10 @@ class Omr:
         check_document(source)
         _layouts(parameters)
         grading.questions(parameters)
-        pages = count(source)
-        if pages > MAX_PAGES:
-            raise BadInput(TOO_MANY_PAGES, {"pages": pages, "limit": MAX_PAGES})
-        return [f"page-{number:04}" for number in range(1, pages + 1)]
+        return page_units(source, MAX_PAGES)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        picture = load(source, int(unit.removeprefix("page-")) - 1, dpi=_DPI)
+        picture = load(source, page_index(unit), dpi=_DPI)
         if _is_empty(picture):  # backs of sheets, from scanners that take both sides
             return {"empty": True}
         layout, straight = _find(picture, parameters)

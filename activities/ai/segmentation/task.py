@@ -15,6 +15,7 @@ from PIL import Image
 from activities.ai.ocr import engine
 from activities.ai.ocr.page import read_page
 from activities.ai.ocr.task import OCR
+from activities.ai.pages import page_index
 from activities.ai.segmentation.questions import Seen, find, gaps, trimmed
 from activities.ai.task import Assembled, BadInput
 from contracts.errors import QUESTIONS_NOT_FOUND
@@ -34,7 +35,7 @@ class Segmentation:
         return OCR.plan(source, parameters)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        index = int(unit.removeprefix("page-")) - 1
+        index = page_index(unit)
         page = read_page(source, index)
         height, width = page.picture.shape[:2]
         questions = find([Seen(line.text, line.box) for line in page.lines], width, height)
