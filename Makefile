@@ -1,6 +1,9 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
 .PHONY: demo dev down clean test check bench chromium
 
+# Programs start often here: what Python compiled is kept, also where the environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
 VIDEO ?= samples/big-buck-bunny.mp4
 PORTS ?= fixed
 NAME ?=

@@ -1,6 +1,8 @@
 """Fixtures: the real servers, one stack for each test process, and one to break."""
 
 import asyncio
+import fcntl
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,18 +14,29 @@ from pathlib import Path
 import pytest
 
 from clients.settings import Settings
-from devstack import programs
 from devstack.app import App
 from devstack.demo import repeat
+from devstack.processes import Process
 from devstack.stack import Stack
-from tests.lab import SAMPLE, Lab, empty, mend
+from tests import forked
+from tests.lab import CLIP, SAMPLE, Lab, empty, mend
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_processes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Process, "_spawn", forked.start)
+        yield
 
 
 @contextmanager
-def temporary_stack() -> Iterator[Stack]:
+def temporary_stack(new: Path | None = None) -> Iterator[Stack]:
+    """All servers in a folder of their own, which begins as a copy of `new`."""
     folder = Path(tempfile.mkdtemp(prefix="stack-"))
-    folder.chmod(0o711)  # as root, Postgres runs as `nobody` and must pass
     try:
+        if new:
+            subprocess.run(["cp", "-a", f"{new}/.", folder], check=True)  # Postgres' files are `nobody`'s
+        folder.chmod(0o711)  # as root, Postgres runs as `nobody` and must pass
         with Stack(folder) as stack:
             yield stack
     finally:
@@ -31,22 +44,37 @@ def temporary_stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a stack that was started once: made by one process of the run, copied by all."""
+    run = tmp_path_factory.getbasetemp()
+    run = run.parent if "PYTEST_XDIST_WORKER" in os.environ else run
+    folder = run / "new-stack"
+    with (run / "new-stack.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            with temporary_stack() as stack:
+                stack.stop()
+                subprocess.run(["cp", "-a", stack.data_dir, folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(new: Path) -> Iterator[Stack]:
     """All servers, shared by the tests of this process: leave them running."""
-    with temporary_stack() as stack:
+    with temporary_stack(new) as stack:
         yield stack
 
 
 @pytest.fixture
-def new_stack() -> Iterator[Stack]:
+def new_stack(new: Path) -> Iterator[Stack]:
     """All servers, started for this test."""
-    with temporary_stack() as stack:
+    with temporary_stack(new) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
-def breakable() -> Iterator[Stack]:
-    with temporary_stack() as stack:
+def breakable(new: Path) -> Iterator[Stack]:
+    with temporary_stack(new) as stack:
         yield stack
 
 
@@ -98,20 +126,7 @@ def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_lecture(lecture: Path) -> Path:
-    """The same at 360 lines: one rendition, for tests in which something else takes the time."""
+    """The same at 360 lines, for tests in which something else takes the time."""
     file = lecture.with_name("small.mp4")
-    scaled = [
-        "-i",
-        str(lecture),
-        "-vf",
-        "scale=-2:360",
-        "-preset",
-        "ultrafast",
-        "-g",
-        "50",
-        "-c:a",
-        "copy",
-        str(file),
-    ]
-    subprocess.run([programs.ffmpeg(), "-v", "error", "-y", *scaled], check=True)
+    repeat(CLIP, 4, file)
     return file

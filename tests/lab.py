@@ -26,6 +26,7 @@ from devstack.producer import Producer, encode_body
 from devstack.stack import Stack
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "big-buck-bunny.mp4"
+CLIP = Path(__file__).with_name("clip.mp4")  # the sample at 360 lines, to encode in a moment
 T = TypeVar("T")
 _ids = itertools.count(1000)
 
@@ -71,7 +72,7 @@ class Lab:
     def send(self, queue: str, body: dict[str, Any] | str) -> str:
         return self.producer.send(self.settings.queue_names()[queue], body)
 
-    def send_encode(self, tenant: int, video: int, file: Path = SAMPLE, **more: Any) -> dict[str, Any]:
+    def send_encode(self, tenant: int, video: int, file: Path = CLIP, **more: Any) -> dict[str, Any]:
         """Upload and send, as the producer does; returns the body."""
         body = encode_body(tenant, video, self.producer.upload(tenant, file), **more)
         self.send("video", body)

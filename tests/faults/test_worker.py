@@ -17,7 +17,7 @@ from devstack.app import App, running
 from devstack.stack import Stack
 from tests.faults.proxy import Proxy
 from tests.integration.test_encode import encoding_began, ffmpegs
-from tests.lab import Lab, eventually, fresh_id, log_lines
+from tests.lab import SAMPLE, Lab, eventually, fresh_id, log_lines
 
 OURS = ("bridge", "ops", "video")
 
@@ -73,7 +73,7 @@ async def test_redis_is_away_from_start_to_end(own_lab: Lab) -> None:
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
     await asyncio.to_thread(lab.stack.kill, "valkey")
     with App(lab.stack, "api", *OURS) as app:
-        body = lab.send_encode(tenant, video)
+        body = lab.send_encode(tenant, video, SAMPLE)
         key = await lab.service_key(tenant)
         async with httpx.AsyncClient(base_url=app.api_url, headers={"Authorization": f"Bearer {key}"}) as api:
             seen: list[Any] = []

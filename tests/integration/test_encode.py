@@ -36,7 +36,7 @@ def ffprobe(lab: Lab, key: str) -> dict[str, Any]:
 
 async def test_a_message_becomes_a_playable_lecture(app: App, lab: Lab) -> None:
     tenant, video = fresh_id(), fresh_id()
-    lab.send_encode(tenant, video)
+    lab.send_encode(tenant, video, SAMPLE)
     (job,) = await lab.ended(tenant)
     assert (job.state, job.error_code) == ("DONE", None)
     row = await lab.video(tenant, video)
@@ -129,7 +129,7 @@ async def test_the_same_message_five_times_is_one_encode(app: App, lab: Lab) -> 
 
 async def test_a_second_wish_for_a_running_encode_joins_it(app: App, lab: Lab) -> None:
     tenant, video = fresh_id(), fresh_id()
-    body = lab.send_encode(tenant, video)
+    body = lab.send_encode(tenant, video, SAMPLE)
     await lab.only_job(tenant)
     lab.send("video", body | {"created_at": "2026-05-05T05:05:05Z"})
     await lab.ended(tenant)
@@ -248,9 +248,9 @@ async def test_delete_leaves_nothing(app: App, lab: Lab) -> None:
     assert not lab.keys(hls_root(tenant, video))
 
 
-async def test_delete_stops_a_running_encode(app: App, lab: Lab, lecture: Path) -> None:
+async def test_delete_stops_a_running_encode(app: App, lab: Lab, small_lecture: Path) -> None:
     tenant, video = fresh_id(), fresh_id()
-    body = lab.send_encode(tenant, video, lecture)
+    body = lab.send_encode(tenant, video, small_lecture)
     await encoding_began(lab, tenant, video)
     lab.send("video", delete_body(tenant, video, body["file_key"]))
     encode, delete = await lab.ended(tenant, count=2)

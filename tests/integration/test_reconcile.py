@@ -20,7 +20,7 @@ from devstack.app import App
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
 from tests.integration.test_encode import encoding_began
-from tests.lab import SAMPLE, Lab, eventually, fresh_id
+from tests.lab import CLIP, Lab, eventually, fresh_id
 
 NOW = timedelta(0)
 
@@ -167,7 +167,7 @@ async def test_young_jobs_and_jobs_just_looked_at_are_left_alone(
 ) -> None:
     """The bridge has accepted it and is about to start it."""
     tenant = fresh_id()
-    (accepted,) = await submitter.accept([wish(lab, tenant, fresh_id(), SAMPLE)])
+    (accepted,) = await submitter.accept([wish(lab, tenant, fresh_id(), CLIP)])
     assert "started" not in await reconciler.run_once()
     async with lab.engine.begin() as connection:
         old = func.now() - timedelta(minutes=2)

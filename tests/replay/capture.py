@@ -89,7 +89,7 @@ class Capture:
 
     async def encode(self) -> None:
         for _ in range(2):  # the second one replaces the first
-            body = self._lab.send_encode(TENANT, 1)
+            body = self._lab.send_encode(TENANT, 1, SAMPLE)
             *_, job = await self._lab.ended(TENANT, len(await self._lab.jobs(TENANT)) + 1)
         await self.store("video.encode-done", job.workflow_id)
         await self.store("video.retire", f"video.retire-{job.workflow_id}")
