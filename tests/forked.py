@@ -22,9 +22,8 @@ from devstack.processes import Process
 from devstack.stack import ROOT
 
 PR_SET_PDEATHSIG = 1
-# None of these starts a thread when it is imported; `workers.ai` does.
 IMPORTS = ["uvicorn", "api.app", "devstack.solapi.app", "alembic.command", "clients.database.models"]
-IMPORTS += [f"workers.{name}" for name in ("__main__", "bridging", "messaging", "ops", "video")]
+IMPORTS += [f"workers.{name}" for name in ("__main__", "ai", "bridging", "messaging", "ops", "video")]
 
 forkserver = multiprocessing.get_context("forkserver")
 forkserver.set_forkserver_preload(IMPORTS)

@@ -37,7 +37,7 @@ def fresh_id() -> int:
 
 
 async def eventually(
-    look: Callable[[], Awaitable[T]], timeout: float = 30, what: str = "", every: float = 0.1
+    look: Callable[[], Awaitable[T]], timeout: float = 30, what: str = "", every: float = 0.2
 ) -> T:
     """The first true answer of `look`, asked `every` so many seconds; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout

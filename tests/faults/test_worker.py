@@ -54,7 +54,7 @@ async def test_kill_9_in_the_middle_of_an_encode_changes_no_byte(own_lab: Lab, s
         async def second_unit_runs() -> bool:
             return sum((starts(lab.stack, "video") - before).values()) == 2 and bool(ffmpegs(lab))
 
-        await eventually(second_unit_runs, timeout=60)
+        await eventually(second_unit_runs, timeout=60, every=0.1)
         os.kill(app.processes["video"].pid, signal.SIGKILL)
 
         async def no_ffmpeg() -> bool:
