@@ -84,7 +84,7 @@ def checked(path: Path) -> tuple[float, list[Row]]:
             (units / unit).mkdir(parents=True)
             results.append((unit, ROSTER.run(path, unit, {}, units / unit)))
         done = ROSTER.assemble(path, results, {}, units, out)
-        rows = read_rows(out / ROWS)
+        rows = list(read_rows(out / ROWS))
         took = time.perf_counter() - began
     assert done.summary == {"rows": STUDENTS, "students": STUDENTS, "failed": 0, "repeated": 0}
     return took, rows

@@ -29,7 +29,7 @@ class Rosters:
         Returns the numbers. With `dry_run` in the payload nothing is written. The same again changes nothing.
         """
         assert ref.tenant_id is not None
-        rows = await in_thread(read_rows, out / ROWS)
+        rows = await in_thread(lambda: list(read_rows(out / ROWS)))
         sealer = await self.keys.sealer(ref.tenant_id)
         async with self.engine.begin() as connection:
             if payload.get("dry_run"):

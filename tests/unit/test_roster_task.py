@@ -42,7 +42,7 @@ class Read:
 
     @property
     def rows(self) -> list[Row]:
-        return read_rows(self.out / ROWS)
+        return list(read_rows(self.out / ROWS))
 
     @property
     def report(self) -> dict[str, Any]:
