@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from activities.ai.roster.commit import AT_ONCE
 from activities.ai.roster.parse import Row
 from activities.ai.roster.passwords import hashed
-from activities.ai.roster.people import seal_student
+from activities.ai.roster.people import seal_students
 from activities.ai.roster.task import ROSTER, ROWS, read_rows
 from clients.database import academy
 from clients.database.academy import SealedStudent
@@ -105,7 +105,7 @@ async def run(lab: Lab) -> dict[str, object]:
                 tenant = fresh_id()
                 if statements:
                     sealer = await keys.sealer(tenant)
-                    sealed = [seal_student(sealer, row.values) for row in rows]
+                    sealed = seal_students(sealer, [row.values for row in rows])
                     async with lab.engine.connect() as connection:
                         database.append(await statements_alone(connection, tenant, sealed, password_hash))
                 else:

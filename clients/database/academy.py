@@ -20,7 +20,7 @@ StudentRow = Row[int, bytes, bytes]  # id, identity_mac, sealed
 HoursRow = Row[int, bytes, datetime, datetime, int]  # id, sealed, began_at, ended_at, break_minutes
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class SealedStudent:
     """A student as it is written."""
 

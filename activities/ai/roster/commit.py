@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.roster.parse import Row
 from activities.ai.roster.passwords import hashed
-from activities.ai.roster.people import open_student, seal_student
+from activities.ai.roster.people import open_student, seal_students
 from activities.threads import in_thread
 from clients.database import academy
 from clients.database.academy import SealedStudent, StudentRow
@@ -58,17 +58,19 @@ class Diff:
         return {str(kind): self.counts[kind] for kind in Kind} | {"enrolled": self.enrolled}
 
     def report(self) -> bytes:
-        """A JSON array of what becomes of each row: `sheet`, `row`, `kind`, `code`, and (before, after) of the
-        `fields` that change. It holds names and phones: for the result's object and nowhere else."""
+        """What becomes of each row, a JSON array of `sheet`, `row`, `kind`, `code`, and (before, after) of
+        the `fields` that change. It holds names and phones: for the result's object and nowhere else."""
         return b"[" + b",".join(self._parts) + b"]"
 
     def add(self, changes: Sequence["_Change"]) -> None:
         self.counts.update(change[1] for change in changes)
-        told = [
-            {"sheet": row.sheet, "row": row.row, "kind": kind, "fields": fields, "code": _CODES.get(kind)}
-            for row, kind, fields in changes
-            if kind != Kind.UNCHANGED
-        ]
+        told = []
+        for row, kind, fields in changes:
+            if kind == Kind.NEW:
+                fields = {name: (None, value) for name, value in row.values.items()}
+            if kind != Kind.UNCHANGED:
+                change = {"sheet": row.sheet, "row": row.row, "kind": kind, "fields": fields}
+                told.append(change | {"code": _CODES.get(kind)})
         if told:
             self._parts.append(to_json(told)[1:-1])
 
@@ -159,7 +161,8 @@ async def _sealed(sealer: Sealer, rows: Iterable[Row]) -> AsyncGenerator[_Part, 
     left = iter(rows)
 
     def seal() -> _Part:
-        return [(row, seal_student(sealer, row.values)) for row in islice(left, AT_ONCE)]
+        part = list(islice(left, AT_ONCE))
+        return list(zip(part, seal_students(sealer, [row.values for row in part]), strict=True))
 
     ahead = asyncio.create_task(in_thread(seal))
     try:
@@ -184,13 +187,15 @@ async def _compare(
 
 def _sort(sealer: Sealer, part: _Part, existing: dict[bytes, StudentRow], alike: set[bytes]) -> _Chunk:
     chunk = _Chunk()
+    ids: list[int] = []
+    changed: list[dict[str, str]] = []
     for row, own in part:
         known = existing.get(own.identity_mac)
         kind, fields = Kind.UNCHANGED, _Fields()
         if known is None and own.likeness_mac in alike:
             kind = Kind.CONFLICTING
         elif known is None:
-            kind, fields = Kind.NEW, {name: (None, value) for name, value in row.values.items()}
+            kind = Kind.NEW
             chunk.new.append(own)
         else:
             chunk.known.append(known.id)
@@ -201,6 +206,8 @@ def _sort(sealer: Sealer, part: _Part, existing: dict[bytes, StudentRow], alike:
             }
             if fields:
                 kind = Kind.CHANGED
-                chunk.changed.append((known.id, seal_student(sealer, after)))
+                ids.append(known.id)
+                changed.append(after)
         chunk.changes.append((row, kind, fields))
+    chunk.changed = list(zip(ids, seal_students(sealer, changed), strict=True))
     return chunk
