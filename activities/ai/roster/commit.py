@@ -10,7 +10,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -42,16 +42,13 @@ class Kind(StrEnum):
     CONFLICTING = "conflicting"
 
 
-_CODES = {Kind.CONFLICTING: ROSTER_SAME_STUDENT}
-
-
 @dataclass(repr=False)
 class Diff:
     """Rows by kind, and all changes but those that are none. `enrolled`: how many are new in the lecture."""
 
     counts: Counter[Kind] = field(default_factory=Counter)
     enrolled: int = 0
-    _parts: list[bytes] = field(default_factory=list)
+    _told: list[bytes] = field(default_factory=list)
 
     def summary(self) -> dict[str, int]:
         """Numbers only: may be kept with the job."""
@@ -60,19 +57,21 @@ class Diff:
     def report(self) -> bytes:
         """What becomes of each row, a JSON array of `sheet`, `row`, `kind`, `code`, and (before, after) of
         the `fields` that change. It holds names and phones: for the result's object and nowhere else."""
-        return b"[" + b",".join(self._parts) + b"]"
+        return b"[" + b",".join(self._told) + b"]"
 
     def add(self, changes: Sequence["_Change"]) -> None:
         self.counts.update(change[1] for change in changes)
-        told = []
-        for row, kind, fields in changes:
-            if kind == Kind.NEW:
-                fields = {name: (None, value) for name, value in row.values.items()}
-            if kind != Kind.UNCHANGED:
-                change = {"sheet": row.sheet, "row": row.row, "kind": kind, "fields": fields}
-                told.append(change | {"code": _CODES.get(kind)})
-        if told:
-            self._parts.append(to_json(told)[1:-1])
+        # Written one by one: tuples that stay would have the garbage collector look at them again and again.
+        self._told += [
+            to_json(_telling(row, kind, fields)) for row, kind, fields in changes if kind != Kind.UNCHANGED
+        ]
+
+
+def _telling(row: Row, kind: Kind, fields: "_Fields") -> dict[str, Any]:
+    if kind == Kind.NEW:
+        fields = {name: (None, value) for name, value in row.values.items()}
+    code = ROSTER_SAME_STUDENT if kind == Kind.CONFLICTING else None
+    return {"sheet": row.sheet, "row": row.row, "kind": kind.value, "fields": fields, "code": code}
 
 
 class Interfered(Exception):
