@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from activities.ai.roster.commit import AT_ONCE
 from activities.ai.roster.parse import Row
 from activities.ai.roster.passwords import hashed
-from activities.ai.roster.people import seal_student
+from activities.ai.roster.people import seal_students
 from activities.ai.roster.task import ROSTER, ROWS, read_rows
 from clients.database import academy
 from clients.database.academy import SealedStudent
@@ -84,7 +84,7 @@ def checked(path: Path) -> tuple[float, list[Row]]:
             (units / unit).mkdir(parents=True)
             results.append((unit, ROSTER.run(path, unit, {}, units / unit)))
         done = ROSTER.assemble(path, results, {}, units, out)
-        rows = read_rows(out / ROWS)
+        rows = list(read_rows(out / ROWS))
         took = time.perf_counter() - began
     assert done.summary == {"rows": STUDENTS, "students": STUDENTS, "failed": 0, "repeated": 0}
     return took, rows
@@ -105,7 +105,7 @@ async def run(lab: Lab) -> dict[str, object]:
                 tenant = fresh_id()
                 if statements:
                     sealer = await keys.sealer(tenant)
-                    sealed = [seal_student(sealer, row.values) for row in rows]
+                    sealed = seal_students(sealer, [row.values for row in rows])
                     async with lab.engine.connect() as connection:
                         database.append(await statements_alone(connection, tenant, sealed, password_hash))
                 else:

@@ -2,28 +2,15 @@
 
 import hashlib
 import json
-from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
 
 from pydantic import Field
 
 from contracts.base import Contract
+from contracts.states import JobState as JobState
 
 _JOB_NAMESPACE = UUID("6f1d2f2e-6f0b-5a0e-9d6a-2b4c0d9c7a11")
-
-
-class JobState(StrEnum):
-    """The states that Postgres knows. Live progress inside RUNNING is Temporal's and Redis's."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    DONE = "DONE"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    REJECTED_BAD_INPUT = "REJECTED_BAD_INPUT"
-    REVIEW_REQUIRED = "REVIEW_REQUIRED"
-
 
 FINAL_STATES = frozenset(JobState) - {JobState.PENDING, JobState.RUNNING}
 

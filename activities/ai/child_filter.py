@@ -8,7 +8,6 @@ namespaces. Numbers: the kernel's asm/unistd.h and linux/audit.h; instructions: 
 import ctypes
 import errno
 import os
-import platform
 from typing import NamedTuple
 
 
@@ -61,7 +60,7 @@ def confine(programs: bool) -> None:
 
     Raises OSError where the kernel has no such filters, KeyError on a machine that is none of those above.
     """
-    machine = _MACHINES[platform.machine()]
+    machine = _MACHINES[os.uname().machine]
     steps = _steps(machine, programs)
     instructions = (_Instruction * len(steps))(*(_Instruction(*step) for step in steps))
     program = _Program(len(steps), instructions)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
@@ -29,7 +28,7 @@ class Rosters:
         Returns the numbers. With `dry_run` in the payload nothing is written. The same again changes nothing.
         """
         assert ref.tenant_id is not None
-        rows = await in_thread(read_rows, out / ROWS)
+        rows = read_rows(out / ROWS)
         sealer = await self.keys.sealer(ref.tenant_id)
         async with self.engine.begin() as connection:
             if payload.get("dry_run"):
@@ -49,5 +48,5 @@ class Rosters:
                     raise ApplicationError(
                         "another roster was written meanwhile", type="Interfered"
                     ) from None
-        await in_thread(lambda: (out / CHANGES).write_bytes(to_json(diff.report())))
+        await in_thread(lambda: (out / CHANGES).write_bytes(diff.report()))
         return diff.summary()

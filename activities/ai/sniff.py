@@ -51,6 +51,8 @@ _BIFF = b"\x09\x08\x10\x00\x00\x06\x05\x00", b"\x09\x08\x08\x00\x00\x05\x05\x00"
 _FILEPASS, _BOUNDSHEET, _END = 0x2F, 0x85, 0x0A
 _CELL = re.compile(rb"""<(?:c|\w+:c)\s(?:[^>]{0,200}?\b)??r\s*=\s*["']([A-Za-z]{1,3}\d{1,7})""")
 _ROW = re.compile(rb"""<(?:row|\w+:row)\s(?:[^>]{0,200}?\b)??r\s*=\s*["'](\d{1,7})""")
+# As nearly all programs write them, which is found three times as fast.
+_PLAIN_CELL, _PLAIN_ROW = re.compile(rb'<c r="([A-Z]{1,3}\d{1,7})"'), re.compile(rb'<row r="(\d{1,7})"')
 _LETTERS, _DIGITS = string.ascii_letters.encode(), string.digits.encode()
 
 
@@ -190,24 +192,38 @@ def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     columns: set[bytes] = set()
     inflated, count, kept = 0, 0, b""
     with archive.open(entry) as sheet:
-        while chunk := sheet.read(CHUNK):
+        while (chunk := sheet.read(CHUNK)) or kept:
             inflated += len(chunk)
             if inflated > MAX_INFLATED:  # the directory lied about its size
                 raise BadInput(ARCHIVE_TOO_DEEP, {"limit": MAX_INFLATED})
             text = kept + chunk
-            cells = b" ".join(_CELL.findall(text))  # all at once: a big sheet has millions
+            # The last tag is cut here, or the last of all; one longer than OVERLAP is looked at in two parts.
+            cut = text.rfind(b"<", -OVERLAP) if chunk else -1
+            text, kept = (text, text[-OVERLAP:] if chunk else b"") if cut < 0 else (text[:cut], text[cut:])
+            tags = _tags(text, b"c")
+            cells = b" ".join(_found(text, _PLAIN_CELL, _CELL, tags))  # all at once: a big sheet has millions
             columns.update(cells.translate(None, _DIGITS).split())
-            rows.update(map(int, {*cells.translate(None, _LETTERS).split(), *_ROW.findall(text)}))
+            numbered = _found(text, _PLAIN_ROW, _ROW, _tags(text, b"row"))
+            rows.update(map(int, {*cells.translate(None, _LETTERS).split(), *numbered}))
             rows = {min(rows), max(rows)} if rows else rows
-            count += chunk.count(b"<c") + chunk.count(b":c")  # with or without a prefix, and never too few
+            count += tags
             if count > MAX_CELLS:
                 raise BadInput(TOO_MANY_CELLS, {"limit": MAX_CELLS})
-            kept = text[-OVERLAP:]
     if rows and columns:
-        numbers = [_column(column) for column in columns]
-        height, width = max(rows) - min(rows) + 1, max(numbers) - min(numbers) + 1
+        indexes = [_column(column) for column in columns]
+        height, width = max(rows) - min(rows) + 1, max(indexes) - min(indexes) + 1
         if height * width > MAX_RECTANGLE:
             raise BadInput(TOO_MANY_CELLS, {"rows": height, "columns": width, "limit": MAX_RECTANGLE})
+
+
+def _found(text: bytes, plain: re.Pattern[bytes], any_way: re.Pattern[bytes], tags: int) -> list[bytes]:
+    found: list[bytes] = plain.findall(text)
+    return found if len(found) == tags else any_way.findall(text)
+
+
+def _tags(text: bytes, name: bytes) -> int:
+    """With or without a prefix: those of longer names too, and never too few."""
+    return text.count(b"<" + name) + text.count(b":" + name)
 
 
 def _column(letters: bytes) -> int:

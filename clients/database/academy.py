@@ -10,8 +10,7 @@ from datetime import date, datetime
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.academy_models import Attendance, Enrolment, Staff, StaffHours, Student
@@ -21,7 +20,7 @@ StudentRow = Row[int, bytes, bytes]  # id, identity_mac, sealed
 HoursRow = Row[int, bytes, datetime, datetime, int]  # id, sealed, began_at, ended_at, break_minutes
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class SealedStudent:
     """A student as it is written."""
 
@@ -81,11 +80,9 @@ _UPDATE = """
     FROM unnest(%(ids)b::bigint[], %(likenesses)b::bytea[], %(sealed)b::bytea[]) AS n (id, likeness, sealed)
     WHERE s.id = n.id"""
 
-_ENROL = text("""
+_ENROL = """
     INSERT INTO enrolments (tenant_id, lecture_id, student_id)
-    SELECT :tenant, :lecture, unnest(:ids) ON CONFLICT DO NOTHING RETURNING student_id""").bindparams(
-    bindparam("ids", type_=ARRAY(BIGINT))
-)
+    SELECT %(tenant)s, %(lecture)s, unnest(%(ids)b::bigint[]) ON CONFLICT DO NOTHING"""
 
 
 async def insert_students(
@@ -123,7 +120,7 @@ async def update_students(
 async def enrol(connection: AsyncConnection, tenant_id: int, lecture_id: int, ids: Sequence[int]) -> int:
     """Enrol students in a lecture; how many were not yet."""
     values = {"tenant": tenant_id, "lecture": lecture_id, "ids": sorted(ids)}
-    return len((await connection.execute(_ENROL, values)).all())
+    return (await connection.exec_driver_sql(_ENROL, values)).rowcount
 
 
 async def lecture_students(

@@ -1,7 +1,7 @@
 """AI jobs: files that cannot be worked on, and models that are not there."""
 
 from contracts.errors.reason import add as _add
-from contracts.jobs import JobState
+from contracts.states import JobState
 
 _F, _R = JobState.FAILED, JobState.REJECTED_BAD_INPUT
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from contracts.jobs import JobState
+from contracts.states import JobState
 
 
 class Reason(NamedTuple):

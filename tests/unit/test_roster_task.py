@@ -1,6 +1,7 @@
 """A roster's file, from its first sheet to what is taken, reported and given back."""
 
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import openpyxl
 import pytest
 import xlsxwriter
 
+from activities.ai import sniff
 from activities.ai.roster import task
 from activities.ai.roster.parse import Row
 from activities.ai.roster.task import FAILED, REPORT, ROSTER, ROWS, read_rows
@@ -25,6 +27,7 @@ from contracts.errors import (
     ROSTER_PHONE_MISSING,
     ROSTER_SAME_STUDENT,
     ROSTER_TOO_MANY_ROWS,
+    TOO_MANY_CELLS,
 )
 
 HEADER = ["이름", "학부모 연락처", "학생 연락처", "학교", "반"]
@@ -42,7 +45,7 @@ class Read:
 
     @property
     def rows(self) -> list[Row]:
-        return read_rows(self.out / ROWS)
+        return list(read_rows(self.out / ROWS))
 
     @property
     def report(self) -> dict[str, Any]:
@@ -334,3 +337,31 @@ def test_a_damaged_book(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(BadInput, match=FILE_DAMAGED):
         ROSTER.run(path, "sheet-1", {}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "cell", [b'<c r="XFD1048576"/>', b'<c t="n" r="XFD1048576"/>', b"<x:c r='XFD1048576'/>"]
+)
+def test_a_far_cell_is_seen_wherever_a_chunk_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: bytes
+) -> None:
+    monkeypatch.setattr(sniff, "CHUNK", 400)
+    path = tmp_path / "far.xlsx"
+    for before in range(340, 400):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("xl/workbook.xml", b"")
+            archive.writestr("xl/worksheets/sheet1.xml", b'<c r="A1"/>'.ljust(before) + cell)
+        with pytest.raises(BadInput, match=TOO_MANY_CELLS):
+            sniff.check_table(path)
+
+
+def test_units_of_an_earlier_release_are_merged(tmp_path: Path) -> None:
+    source = book(tmp_path, [HEADER, KIM, KIM, LEE])
+    units, out = tmp_path / "units", tmp_path / "result"
+    (units / "sheet-1").mkdir(parents=True)
+    out.mkdir()
+    result = ROSTER.run(source, "sheet-1", {}, units / "sheet-1")
+    assert not result.pop("distinct")
+    done = ROSTER.assemble(source, [("sheet-1", result)], {}, units, out)
+    assert done.summary == {"rows": 3, "students": 2, "failed": 0, "repeated": 1}
+    assert [row.values["name"] for row in read_rows(out / ROWS)] == ["김철수", "이영희"]

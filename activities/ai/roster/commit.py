@@ -5,18 +5,20 @@ A blank cell changes nothing: a roster says what it says, and nothing about the 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.roster.parse import Row
 from activities.ai.roster.passwords import hashed
-from activities.ai.roster.people import open_student, seal_student
+from activities.ai.roster.people import open_student, seal_students
 from activities.threads import in_thread
 from clients.database import academy
 from clients.database.academy import SealedStudent, StudentRow
@@ -25,6 +27,9 @@ from contracts.errors import ROSTER_SAME_STUDENT
 
 AT_ONCE = 5_000  # rows: some 50 ms of a thread, and a statement of well under a second
 _IDENTIFYING = ("name", "parent_phone")  # the same by definition, but for spaces in a name
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 
 class Kind(StrEnum):
@@ -37,54 +42,63 @@ class Kind(StrEnum):
     CONFLICTING = "conflicting"
 
 
-@dataclass(frozen=True, repr=False)
-class Change:
-    """What becomes of one row. `fields` holds (before, after) of those that change: for the uploader alone,
-    so nothing prints it."""
-
-    sheet: str
-    row: int
-    kind: Kind
-    fields: dict[str, tuple[str | None, str]] = field(default_factory=dict)
-    code: str | None = None
-
-
 @dataclass(repr=False)
 class Diff:
     """Rows by kind, and all changes but those that are none. `enrolled`: how many are new in the lecture."""
 
     counts: Counter[Kind] = field(default_factory=Counter)
-    changes: list[Change] = field(default_factory=list)
     enrolled: int = 0
+    _told: list[bytes] = field(default_factory=list)
 
     def summary(self) -> dict[str, int]:
         """Numbers only: may be kept with the job."""
         return {str(kind): self.counts[kind] for kind in Kind} | {"enrolled": self.enrolled}
 
-    def report(self) -> list[dict[str, Any]]:
-        """The changes as JSON, with names and phones: for the result's object and nowhere else."""
-        return [dict(vars(change)) for change in self.changes]
+    def report(self) -> bytes:
+        """What becomes of each row, a JSON array of `sheet`, `row`, `kind`, `code`, and (before, after) of
+        the `fields` that change. It holds names and phones: for the result's object and nowhere else."""
+        return b"[" + b",".join(self._told) + b"]"
+
+    def add(self, changes: Sequence["_Change"]) -> None:
+        self.counts.update(change[1] for change in changes)
+        # Written one by one: tuples that stay would have the garbage collector look at them again and again.
+        self._told += [
+            to_json(_telling(row, kind, fields)) for row, kind, fields in changes if kind != Kind.UNCHANGED
+        ]
+
+
+def _telling(row: Row, kind: Kind, fields: "_Fields") -> dict[str, Any]:
+    if kind == Kind.NEW:
+        fields = {name: (None, value) for name, value in row.values.items()}
+    code = ROSTER_SAME_STUDENT if kind == Kind.CONFLICTING else None
+    return {"sheet": row.sheet, "row": row.row, "kind": kind.value, "fields": fields, "code": code}
 
 
 class Interfered(Exception):
     """Somebody else added one of these students meanwhile. Try again: then it is no new one."""
 
 
+_Fields = dict[str, tuple[str | None, str]]
+_Change = tuple[Row, Kind, _Fields]
+
+
 @dataclass
 class _Chunk:
-    """Rows compared: what to write, and the students that stand in them already."""
+    """Rows compared: what to write, the students that stand in them already, and what to tell."""
 
     new: list[SealedStudent] = field(default_factory=list)
     changed: list[tuple[int, SealedStudent]] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
+    changes: list[_Change] = field(default_factory=list)
 
 
-async def diff(connection: AsyncConnection, sealer: Sealer, tenant_id: int, rows: Sequence[Row]) -> Diff:
+async def diff(connection: AsyncConnection, sealer: Sealer, tenant_id: int, rows: Iterable[Row]) -> Diff:
     """What `commit` would do now. Each student stands in `rows` once. Raises KeyDestroyed."""
     found = Diff()
     async with aclosing(_sealed(sealer, rows)) as parts:
-        async for part, sealed in parts:
-            await _compare(connection, sealer, tenant_id, part, sealed, found, lock=False)
+        async for part in parts:
+            chunk = await _compare(connection, sealer, tenant_id, part, lock=False)
+            await in_thread(found.add, chunk.changes)
     return found
 
 
@@ -93,7 +107,7 @@ async def commit(
     sealer: Sealer,
     tenant_id: int,
     job_id: UUID,
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     initial_password: str | None = None,
     lecture_id: int | None = None,
 ) -> Diff:
@@ -104,80 +118,84 @@ async def commit(
     hashed once: salts of their own would hide nothing and take hours for 50,000.
     """
     found = Diff()
-    password_hash: str | None = None
-    await academy.lock_roster(connection, tenant_id)
-    async with aclosing(_sealed(sealer, rows)) as parts:
-        async for part, sealed in parts:
-            chunk = await _compare(connection, sealer, tenant_id, part, sealed, found, lock=True)
-            ids = chunk.known
-            if chunk.new:
-                if initial_password and not password_hash:
-                    password_hash = await in_thread(hashed, initial_password)
-                added = await academy.insert_students(connection, tenant_id, job_id, chunk.new, password_hash)
-                if len(added) < len(chunk.new):
-                    raise Interfered
-                ids = ids + added
-            if chunk.changed:
-                await academy.update_students(connection, job_id, chunk.changed)
-            if lecture_id is not None and ids:
-                found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, ids)
+    async with _beside(hashed, initial_password) as hashing, aclosing(_sealed(sealer, rows)) as parts:
+        await academy.lock_roster(connection, tenant_id)
+        async for part in parts:
+            chunk = await _compare(connection, sealer, tenant_id, part, lock=True)
+            async with _beside(found.add, chunk.changes):
+                ids = chunk.known
+                if chunk.new:
+                    added = await academy.insert_students(
+                        connection, tenant_id, job_id, chunk.new, await hashing if hashing else None
+                    )
+                    if len(added) < len(chunk.new):
+                        raise Interfered
+                    ids = ids + added
+                if chunk.changed:
+                    await academy.update_students(connection, job_id, chunk.changed)
+                if lecture_id is not None and ids:
+                    found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, ids)
     return found
 
 
-async def _sealed(
-    sealer: Sealer, rows: Sequence[Row]
-) -> AsyncGenerator[tuple[Sequence[Row], list[SealedStudent]], None]:
-    """Rows with their seals, AT_ONCE of them; the next are sealed while the database works on these. Sealing
-    and opening is work for a thread: the event loop has heartbeats to send."""
-
-    def seal(start: int) -> tuple[Sequence[Row], list[SealedStudent]]:
-        part = rows[start : start + AT_ONCE]
-        return part, [seal_student(sealer, row.values) for row in part]
-
-    ahead = asyncio.create_task(in_thread(seal, 0))
+@asynccontextmanager
+async def _beside(call: Callable[[A], T], argument: A | None) -> AsyncGenerator[asyncio.Task[T] | None, None]:
+    """`call` in a thread while the body waits for the database; not at all without an argument."""
+    running = None if argument is None else asyncio.create_task(in_thread(call, argument))
     try:
-        for start in range(0, len(rows), AT_ONCE):
-            ready = await ahead
-            ahead = asyncio.create_task(in_thread(seal, start + AT_ONCE))
+        yield running
+        if running:
+            await running
+    finally:
+        if running:
+            await asyncio.wait([running])
+
+
+_Part = list[tuple[Row, SealedStudent]]
+
+
+async def _sealed(sealer: Sealer, rows: Iterable[Row]) -> AsyncGenerator[_Part, None]:
+    """Rows with their seals, AT_ONCE of them; the next are read and sealed while the database works on these.
+    Sealing and opening is work for a thread: the event loop has heartbeats to send."""
+    left = iter(rows)
+
+    def seal() -> _Part:
+        part = list(islice(left, AT_ONCE))
+        return list(zip(part, seal_students(sealer, [row.values for row in part]), strict=True))
+
+    ahead = asyncio.create_task(in_thread(seal))
+    try:
+        while ready := await ahead:
+            ahead = asyncio.create_task(in_thread(seal))
             yield ready
     finally:
         await asyncio.wait([ahead])
 
 
 async def _compare(
-    connection: AsyncConnection,
-    sealer: Sealer,
-    tenant_id: int,
-    rows: Sequence[Row],
-    sealed: Sequence[SealedStudent],
-    found: Diff,
-    lock: bool,
+    connection: AsyncConnection, sealer: Sealer, tenant_id: int, part: _Part, lock: bool
 ) -> _Chunk:
-    macs = [each.identity_mac for each in sealed]
+    macs = [sealed.identity_mac for _, sealed in part]
     existing = {
         each.identity_mac: each for each in await academy.students(connection, tenant_id, macs, lock=lock)
     }
-    likenesses = [each.likeness_mac for each in sealed if each.likeness_mac]
+    likenesses = [sealed.likeness_mac for _, sealed in part if sealed.likeness_mac]
     alike = await academy.lookalikes(connection, tenant_id, likenesses)
-    return await in_thread(_sort, sealer, rows, sealed, existing, alike, found)
+    return await in_thread(_sort, sealer, part, existing, alike)
 
 
-def _sort(
-    sealer: Sealer,
-    rows: Sequence[Row],
-    sealed: Sequence[SealedStudent],
-    existing: dict[bytes, StudentRow],
-    alike: set[bytes],
-    found: Diff,
-) -> _Chunk:
+def _sort(sealer: Sealer, part: _Part, existing: dict[bytes, StudentRow], alike: set[bytes]) -> _Chunk:
     chunk = _Chunk()
-    for row, own in zip(rows, sealed, strict=True):
+    ids: list[int] = []
+    changed: list[dict[str, str]] = []
+    for row, own in part:
         known = existing.get(own.identity_mac)
+        kind, fields = Kind.UNCHANGED, _Fields()
         if known is None and own.likeness_mac in alike:
-            change = Change(row.sheet, row.row, Kind.CONFLICTING, code=ROSTER_SAME_STUDENT)
+            kind = Kind.CONFLICTING
         elif known is None:
+            kind = Kind.NEW
             chunk.new.append(own)
-            change = Change(row.sheet, row.row, Kind.NEW, _changes({}, row.values))
         else:
             chunk.known.append(known.id)
             before = open_student(sealer, known)
@@ -185,14 +203,10 @@ def _sort(
             fields = {
                 name: (before.get(name), after[name]) for name in after if before.get(name) != after[name]
             }
-            change = Change(row.sheet, row.row, Kind.CHANGED if fields else Kind.UNCHANGED, fields)
             if fields:
-                chunk.changed.append((known.id, seal_student(sealer, after)))
-        found.counts[change.kind] += 1
-        if change.kind != Kind.UNCHANGED:
-            found.changes.append(change)
+                kind = Kind.CHANGED
+                ids.append(known.id)
+                changed.append(after)
+        chunk.changes.append((row, kind, fields))
+    chunk.changed = list(zip(ids, seal_students(sealer, changed), strict=True))
     return chunk
-
-
-def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str | None, str]]:
-    return {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}

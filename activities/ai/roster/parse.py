@@ -22,7 +22,7 @@ class Problem:
     value: str
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Row:
     """A student, as in row `row` (from 1, as people count) of a sheet: normalised values of `FIELDS`, none of
     them empty. Of a row with problems the values are as written."""
@@ -59,12 +59,14 @@ def parse(sheet: Sheet) -> Parsed:
     }
     fill_merged(sheet.cells, sheet.merged, columns=False)
     readers = [(column, column.index, column.field, READ[column.field]) for column in header.columns]
+    width = max(indexes) + 1
     for number, cells in enumerate(sheet.cells[header.row + 1 :], header.row + 1):
+        if len(cells) < width:
+            cells = [*cells, *[""] * (width - len(cells))]
         values: dict[str, str] = {}
         invalid: list[tuple[Column, str]] = []
         for column, index, name, read in readers:
-            cell = cells[index] if index < len(cells) else ""
-            if cell == "":
+            if (cell := cells[index]) == "":
                 continue
             try:
                 if value := read(cell):
@@ -89,17 +91,15 @@ def _sort(
     columns = parsed.header.columns
     if "parent_phone" not in values and "other_parent_phone" in values:
         values["parent_phone"] = values.pop("other_parent_phone")
+    row = sheet.first_row + number + 1
+    if not invalid and all(map(values.__contains__, REQUIRED)):
+        parsed.good.append(Row(sheet.name, row, values))
+        return
     failed = {column.field for column, _ in invalid}
     for column in columns:
         if column.field in _MISSING and column.field not in values and column.field not in failed:
             invalid.append((column, _MISSING[column.field]))
-    row = sheet.first_row + number + 1
-    if not invalid:
-        parsed.good.append(Row(sheet.name, row, values))
-        return
-    written = {
-        column.field: text(cells[column.index]) if column.index < len(cells) else "" for column in columns
-    }
+    written = {column.field: text(cells[column.index]) for column in columns}
     if all(written[column.field] == column.label for column in columns if column.field in REQUIRED):
         return  # the header again, as in sheets made for printing
     problems = tuple(

@@ -1,6 +1,6 @@
 """Students and staff, sealed as the tables hold them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic_core import from_json, to_json
 
@@ -9,11 +9,15 @@ from clients.database.academy import HoursRow, SealedStudent, StudentRow
 from clients.keys import Sealer
 
 
-def seal_student(sealer: Sealer, values: Mapping[str, str]) -> SealedStudent:
-    mac = identity_mac(sealer, values)
-    like = likeness(values)
-    sealed = sealer.seal(to_json(values), mac)
-    return SealedStudent(mac, sealer.mac("likeness\n" + "\n".join(like)) if like else None, sealed)
+def seal_students(sealer: Sealer, many: Sequence[Mapping[str, str]]) -> list[SealedStudent]:
+    """Each student's values, sealed."""
+    macs = [identity_mac(sealer, values) for values in many]
+    likes = [likeness(values) for values in many]
+    sealed = sealer.seal_all([(to_json(values), mac) for values, mac in zip(many, macs, strict=True)])
+    return [
+        SealedStudent(mac, sealer.mac("likeness\n" + "\n".join(like)) if like else None, data)
+        for mac, like, data in zip(macs, likes, sealed, strict=True)
+    ]
 
 
 def identity_mac(sealer: Sealer, values: Mapping[str, str]) -> bytes:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from activities.messaging import phones
-from activities.messaging.unsendable import Unsendable
 from contracts.errors import (
     PHONE_NOT_MOBILE,
     ROSTER_DATE_INVALID,
@@ -58,6 +56,10 @@ def phone(cell: Cell) -> str:
     raw = text(raw)
     if raw in _NOTHING:
         return ""
+    # Here, for few files need it: it takes longer to load than a small roster to read.
+    from activities.messaging import phones
+    from activities.messaging.unsendable import Unsendable
+
     try:
         return phones.mobile(raw)
     except Unsendable:
