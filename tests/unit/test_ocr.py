@@ -213,9 +213,17 @@ def word(text, confidence, left):
 
 def test_unsure_words_give_way_to_surer_ones_in_their_place_only():
     first = [word("우리는", 93, 0), word("10339", 20, 100), word("사서", 60, 200), word("간다", 93, 300)]
-    second = [word("P2", 99, 0), word("library", 96, 100), word("at", 96, 200), word("ZC", 97, 300)]
-    assert [each.text for each in surer(first, second)] == ["우리는", "library", "at", "간다"]
-    assert surer(first, [word("library", 35, 150)]) == first
+    second = [word("library", 96, 100), word("at", 96, 200)]
+    asked = []
+
+    def again(left, right):
+        asked.append((left, right))
+        return second
+
+    assert [each.text for each in surer(first, again)] == ["우리는", "library", "at", "간다"]
+    assert asked == [(80, 270)], "no more than between the sure words"
+    assert surer(first, lambda left, right: [word("library", 35, 150)]) == first
+    assert surer(first, lambda left, right: []) == first
 
 
 def test_many_pages_become_one_pdf_with_few_files_open(tmp_path, monkeypatch):

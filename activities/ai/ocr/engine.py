@@ -4,7 +4,7 @@ Loaded once in a child process.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -26,7 +26,9 @@ from activities.ai.pages import Pixels
 DETECT_SIDE = 960  # pixels of the longer side that the detector looks at, at least
 DETECT_SCALE = 0.3  # of a larger page: letters of 6 points at 300 dpi are found
 MARGIN = 0.12  # of a line's height around it
+HEIGHT = 52  # pixels of a line, at most, when it is read: with more, more is read wrongly
 LOOK_AGAIN = 80.0  # percent: a word below it is read in both languages too
+AROUND = 20  # pixels on both sides of what is read again, as far as no sure word stands there
 BETTER = 10.0  # percent by which that must be surer
 SAMPLE = 5  # of the longest lines tell whether a page is upside down
 UPRIGHT_ENOUGH = 60.0  # mean confidence, in percent, below which a page is tried upside down
@@ -91,35 +93,42 @@ def read(page: Pixels, quad: Quad) -> Line:
     """The words of one line; none if nothing in it can be read."""
     strip, back = _straight(page, quad)
     rest, rings = take_out(strip)
-    words = _recognised(rest, FIRST)
-    if any(word.confidence < LOOK_AGAIN for word in words):
-        words = surer(words, _recognised(rest, BOTH))
+    words = surer(_recognised(rest, FIRST), lambda left, right: _recognised(rest[:, left:right], BOTH, left))
     words += [_number(ring) for ring in rings]
     words.sort(key=lambda word: word.box[0])
     words = [replace(word, box=_on_page(word.box, back)) for word in words]
     return Line(around(quad), tuple(words))
 
 
-def surer(first: Sequence[Word], second: Sequence[Word]) -> list[Word]:
-    """`first`, with runs of unsure words replaced by what `second` has in their place if that is surer."""
+def surer(first: Sequence[Word], again: Callable[[int, int], list[Word]]) -> list[Word]:
+    """`first`, with runs of unsure words replaced by what `again` reads between two places in the line, left
+    and right of them, if that is surer."""
     words: list[Word] = []
-    end = float("-inf")  # of the last sure word
+    done = 0
     for unsure, run in groupby(first, lambda word: word.confidence < LOOK_AGAIN):
         here = list(run)
+        before, after = first[:done], first[done + len(here) :]
+        done += len(here)
         if unsure:
-            after = first.index(here[-1]) + 1
-            limit = first[after].box[0] if after < len(first) else float("inf")
-            there = [word for word in second if end < (word.box[0] + word.box[2]) / 2 < limit]
+            left, right = here[0].box[0], here[-1].box[2]
+            there = again(
+                min(left, max(left - AROUND, before[-1].box[2] if before else 0)),
+                max(right, min(right + AROUND, after[0].box[0])) if after else right + AROUND,
+            )
             better = there and _confidence(there) > _confidence(here) + BETTER
             words += there if better else here
         else:
             words += here
-            end = here[-1].box[2]
     return words
 
 
-def _recognised(strip: Pixels, languages: str) -> list[Word]:
-    return [word for words in _read(_tesseract(languages), strip) for word in words]
+def _recognised(strip: Pixels, languages: str, left: int = 0) -> list[Word]:
+    """The words of a strip that begins `left` pixels from the line's beginning."""
+    words = (word for words in _read(_tesseract(languages), strip) for word in words)
+    return [
+        replace(word, box=(word.box[0] + left, word.box[1], word.box[2] + left, word.box[3]))
+        for word in words
+    ]
 
 
 def _read(api: tesserocr.PyTessBaseAPI, picture: Pixels) -> Iterator[list[Word]]:
@@ -201,7 +210,9 @@ def _straight(page: Pixels, quad: Quad) -> tuple[Pixels, npt.NDArray[Any]]:
     forth = cv2.getPerspectiveTransform(quad, target)
     size = (max(1, round(width + 2 * margin)), max(1, round(height + 2 * margin)))
     strip = cv2.warpPerspective(page, forth, size, flags=cv2.INTER_CUBIC, borderValue=255)
-    return np.asarray(strip, np.uint8), np.linalg.inv(forth)
+    scale = min(1.0, HEIGHT / size[1])
+    small = cv2.resize(strip, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else strip
+    return np.asarray(small, np.uint8), np.linalg.inv(forth) @ np.diag([1 / scale, 1 / scale, 1])
 
 
 def _on_page(box: Box, back: npt.NDArray[Any]) -> Box:
