@@ -18,6 +18,14 @@ async def read(request: Request, key: str) -> bytes:
     return content
 
 
+async def exists(request: Request, key: str) -> bool:
+    try:
+        await asyncio.to_thread(request.app.state.services.objects.head, key)
+    except ObjectMissing:
+        return False
+    return True
+
+
 def link(request: Request, key: str) -> str:
     """A link to an object, good for a few minutes."""
     address: str = request.app.state.services.objects.link(key, LINK_SECONDS)
