@@ -23,6 +23,7 @@ from api import (
     callbacks,
     codec,
     events,
+    links,
     media,
     messages,
     metrics,
@@ -48,7 +49,6 @@ from clients import progress, temporal
 from clients.database import jobs, videos
 from clients.database.engine import create_engine
 from clients.keys import TenantKeys
-from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.settings import Settings, load
 from clients.uploads import UploadStore
@@ -67,7 +67,7 @@ class Services:
     temporal: Client
     redis: Redis
     board: ProgressBoard
-    store: UploadStore
+    objects: UploadStore
     submitter: Submitter
     keys: TenantKeys
     vault: Vault
@@ -77,7 +77,6 @@ class Services:
     seen_jobs: Fresh[tuple[int, str], Row[Any]]
     seen_videos: Fresh[tuple[int, int], tuple[Row[Any], Row[Any] | None]]
     settings: Settings
-    objects: Objects
 
 
 @asynccontextmanager
@@ -89,13 +88,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     client = await temporal.connect(settings, engine, lazy=True)
     redis = progress.connect(settings)
     vault = Vault(settings.payload_keys.get_secret_value())
-    store = UploadStore(settings)
     app.state.services = Services(
         engine=engine,
         temporal=client,
         redis=redis,
         board=ProgressBoard(redis),
-        store=store,
+        objects=UploadStore(settings),
         submitter=Submitter(engine, client, vault),
         keys=TenantKeys(engine, vault),
         vault=vault,
@@ -105,7 +103,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         seen_jobs=Fresh(lambda key: _job(engine, *key), routes.SEEN_SECONDS),
         seen_videos=Fresh(lambda key: _video(engine, *key), routes.SEEN_SECONDS),
         settings=settings,
-        objects=store,
     )
     yield
     await redis.aclose()
@@ -153,30 +150,6 @@ app.add_middleware(Requests)
 served = Polls(app)
 
 
-# What an answer names, and what can be asked about it next: links of the OpenAPI document.
-_FOLLOWED = {
-    "/api/v1/jobs": ("job_id", ("get /{job_id}", "get /{job_id}/log", "post /{job_id}/cancel")),
-    "/api/v1/uploads": (
-        "upload_id",
-        ("get /{upload_id}", "post /{upload_id}/parts", "post /{upload_id}/complete", "delete /{upload_id}"),
-    ),
-}
-
-
-def _link(paths: dict[str, Any]) -> None:
-    for path, (name, followers) in _FOLLOWED.items():
-        answers = paths[path]["post"]["responses"]
-        made = next(answer for status, answer in answers.items() if status.startswith("2"))
-        made["links"] = {
-            follower: {
-                "operationId": paths[path + rest][method]["operationId"],
-                "parameters": {name: f"$response.body#/{name}"},
-            }
-            for follower in followers
-            for method, _, rest in [follower.partition(" ")]
-        }
-
-
 def _openapi() -> dict[str, Any]:
     """Adds what holds for every operation: the schema of problems, and `Idempotency-Key` of every POST; and
     links from what is made to what can be done with it."""
@@ -190,7 +163,7 @@ def _openapi() -> dict[str, Any]:
                 others = methods["post"].get("parameters", [])
                 kept = [other for other in others if other["name"].lower() != HEADER.lower()]
                 methods["post"]["parameters"] = [*kept, key]
-        _link(document["paths"])
+        links.add(document["paths"])
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -212,7 +185,7 @@ async def readyz(request: Request) -> JSONResponse:
     asked = {
         "postgres": _database_answers(services),
         "temporal": services.temporal.service_client.check_health(timeout=timedelta(seconds=PROBE_TIMEOUT)),
-        "objects": asyncio.to_thread(services.store.ping),
+        "objects": asyncio.to_thread(services.objects.ping),
         "redis": services.redis.ping(),
     }
     answers = await asyncio.gather(*(_answers(each) for each in asked.values()))

@@ -186,7 +186,7 @@ def links(services: "Services", tenant: int, result: dict[str, Any] | None) -> d
     files = (result or {}).get("files")
     mine = f"tenants/{tenant}/"
     return {
-        name: services.store.link(key, LINK_SECONDS)
+        name: services.objects.link(key, LINK_SECONDS)
         for name, key in (files.items() if isinstance(files, dict) else ())
         if isinstance(key, str) and key.startswith(mine)
     }

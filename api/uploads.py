@@ -99,7 +99,7 @@ async def parts(
 
     def links() -> dict[int, str]:
         return {
-            number: services.store.part_link(upload.file_key, upload.multipart_id, number, LINK_SECONDS)
+            number: services.objects.part_link(upload.file_key, upload.multipart_id, number, LINK_SECONDS)
             for number in sorted(set(body.numbers))
         }
 
@@ -134,7 +134,7 @@ async def abort(upload_id: UUID, tenant: Tenant, request: Request) -> None:
     services = request.app.state.services
     async with services.engine.begin() as connection:
         await uploads.close(connection, upload.id, ABORTED)
-    await _store(services.store.discard, upload.file_key, upload.multipart_id)
+    await _store(services.objects.discard, upload.file_key, upload.multipart_id)
 
 
 @router.post("/videos", status_code=201)
@@ -181,7 +181,7 @@ async def open_upload(
             file_key=file_key,
             content_type=content_type,
             size=size,
-            multipart_id=await _store(services.store.begin, file_key, content_type) if multipart else None,
+            multipart_id=await _store(services.objects.begin, file_key, content_type) if multipart else None,
             part_size=part_size(size) if multipart and size else None,
             video_id=video_id,
         )
@@ -193,14 +193,14 @@ def part_size(size: int) -> int:
 
 
 def put_link(request: Request, upload: Row[Any]) -> str:
-    store: UploadStore = request.app.state.services.store
+    store: UploadStore = request.app.state.services.objects
     return store.put_link(upload.file_key, upload.content_type, upload.size, LINK_SECONDS)
 
 
 async def finish(request: Request, upload: Row[Any]) -> None:
     """Join the parts, look at the object, close the upload. HTTPException 409 says what is missing."""
     services = request.app.state.services
-    store: UploadStore = services.store
+    store: UploadStore = services.objects
     if upload.multipart_id:
         try:
             there = await _store(store.parts, upload.file_key, upload.multipart_id)
@@ -244,7 +244,7 @@ async def _parts(request: Request, upload: Row[Any]) -> dict[int, tuple[int, str
         await uploads.touch(connection, upload.id)
     try:
         found: dict[int, tuple[int, str]] = await _store(
-            services.store.parts, upload.file_key, upload.multipart_id
+            services.objects.parts, upload.file_key, upload.multipart_id
         )
     except ObjectMissing:
         return {}

@@ -182,6 +182,8 @@ class Working:
                 await in_thread(self._put, key, out / name)
         review += tuple(f"{unit}: {error['code']}" for unit, error in bad.items())
         result = {"summary": summary, "files": files, "engine": work.engine}
+        if not what.plan.erase:
+            result["units"] = f"{what.plan.prefix}units/"
         if review:
             result["review"] = review[:100]
         if what.plan.fallback:

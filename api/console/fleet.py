@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from api.console import queries
 from api.console.letters import queues
-from api.console.pages import Operator, page
+from api.console.pages import Away, Operator, page
 from contracts.quiet import KST
 from intake.submit import RPC_TIMEOUT
 from workflows.catalog import CATALOG
@@ -82,10 +82,13 @@ async def fleet(request: Request, _staff: Operator) -> Response:
             ),
             _workers(services.temporal),
         )
+    except (RPCError, RuntimeError):
+        raise Away("temporal") from None
+    try:
         opened = await asyncio.to_thread(queues, services.settings)
         depths = await asyncio.gather(*(asyncio.to_thread(queue.depth) for queue in opened.values()))
-    except (RPCError, RuntimeError, BotoCoreError, ClientError):
-        raise HTTPException(503) from None
+    except (BotoCoreError, ClientError):
+        raise Away("queues") from None
     until = _next_step()
     async with services.engine.connect() as connection:
         done = await queries.throughput(connection, until - STEPS * STEP, STEP)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import RedirectResponse, Response
 from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from api.console import files, queries
 from api.console.pages import Someone, page, render
@@ -113,13 +113,15 @@ class Activity:
     failure: str | None
 
 
-async def _activities(request: Request, job: Shown) -> list[Activity]:
-    """Nothing when Temporal does not answer."""
+async def _activities(request: Request, job: Shown) -> list[Activity] | None:
+    """None when Temporal does not answer."""
     handle = request.app.state.services.temporal.get_workflow_handle(job.workflow_id)
     try:
         described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
-    except (RPCError, RuntimeError):
-        return []
+    except RPCError as error:
+        return [] if error.status == RPCStatusCode.NOT_FOUND else None  # accepted and not started yet
+    except RuntimeError:
+        return None
     states = PendingActivityState.DESCRIPTOR.values_by_number
     return [
         Activity(

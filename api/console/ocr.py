@@ -6,15 +6,18 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from api.console import files, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, page
+from api.console.queries import Shown
+from api.staff import Staff
 
 router = APIRouter()
 JOB_TYPE = "ai.ocr"
-RESULT, TEXT, OVERLAY = "result.json", "text.txt", "overlay.png"
+RESULT, OVERLAY = "result.json", "overlay.png"
+PICTURE = "page-{:04}/page.jpg"  # below the result's `units`
 SURE, UNSURE = 90.0, 75.0  # percent, as in the overlay that the task draws
 
 
@@ -33,9 +36,7 @@ async def result(
     job_id: UUID,
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
 ) -> Response:
-    job = await find(request, staff, job_id)
-    if job.job_type != JOB_TYPE or job.tenant_id != tenant:
-        raise HTTPException(404)
+    job = await _job(request, tenant, staff, job_id)
     found = (job.result or {}).get("files") or {}
     if RESULT not in found:
         return page(request, "ocr_result.html", job=job, shown=None)
@@ -51,11 +52,41 @@ async def result(
         words_of=words(shown),
         number=number,
         last=len(pages),
-        # The task draws the first page only.
-        picture=OVERLAY if number == 1 and OVERLAY in found else None,
+        picture=await _picture(request, job, shown["page"]),
         names=sorted(found),
         review=(job.result or {}).get("review", []),
     )
+
+
+@router.get("/ocr/{job_id}/pages/{number}")
+async def picture(request: Request, tenant: Tenant, staff: Someone, job_id: UUID, number: int) -> Response:
+    """What page `number` of the file looks like."""
+    job = await _job(request, tenant, staff, job_id)
+    if "units" not in (job.result or {}):
+        raise HTTPException(404)
+    return RedirectResponse(files.link(request, _key(job, number)), 303)
+
+
+async def _job(request: Request, tenant: int, staff: Staff, job_id: UUID) -> Shown:
+    job = await find(request, staff, job_id)
+    if job.job_type != JOB_TYPE or job.tenant_id != tenant:
+        raise HTTPException(404)
+    return job
+
+
+async def _picture(request: Request, job: Shown, number: int) -> tuple[str, str] | None:
+    """Where a page's picture is, and whether its words are drawn on it already: so on the first page of what
+    was read before every page had a picture."""
+    result = job.result or {}
+    if "units" in result and await files.exists(request, _key(job, number)):
+        return f"/console/ocr/{job.id}/pages/{number}", "bare"
+    if number == 1 and OVERLAY in result["files"]:
+        return f"/console/jobs/{job.id}/files/{OVERLAY}", "drawn"
+    return None
+
+
+def _key(job: Shown, number: int) -> str:
+    return f"{(job.result or {})['units']}{PICTURE.format(number)}"
 
 
 def words(shown: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -25,6 +25,14 @@ class NotSignedIn(Exception):
     """No valid staff token."""
 
 
+class Away(Exception):
+    """A server that the page needs does not answer: `postgres`, `temporal`, `objects` or `queues`."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(server)
+        self.server = server
+
+
 def someone(request: Request) -> Staff:
     """Who is signed in. Raises NotSignedIn."""
     try:

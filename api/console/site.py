@@ -10,10 +10,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
+from temporalio.service import RPCError
 
 from api.console import door, fleet, jobs, lectures, letters, messages, ocr, rosters
 from api.console.guard import Guard
-from api.console.pages import NotSignedIn, page
+from api.console.pages import Away, NotSignedIn, page
+from api.requests import template
 from intake.outcomes import INFRASTRUCTURE_ERRORS
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ def site(parent: FastAPI) -> FastAPI:
     app.add_exception_handler(NotSignedIn, to_login)
     app.add_exception_handler(HTTPException, problem)
     app.add_exception_handler(RequestValidationError, invalid)
-    for kind in INFRASTRUCTURE_ERRORS:
+    for kind in (Away, *INFRASTRUCTURE_ERRORS):
         app.add_exception_handler(kind, away)
     return app
 
@@ -57,14 +59,21 @@ async def to_login(request: Request, _error: Exception) -> Response:
 
 async def problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return page(request, "error.html", status=error.status_code)
+    return page(request, "error.html", status=error.status_code, missing=None)
 
 
 async def invalid(request: Request, _error: Exception) -> Response:
-    return page(request, "error.html", status=404 if request.method == "GET" else 422)
+    return page(request, "error.html", status=404 if request.method == "GET" else 422, missing=None)
 
 
 async def away(request: Request, error: Exception) -> Response:
-    """Postgres or Temporal does not answer."""
-    log.warning("%s cannot be shown: %s", request.scope["path"], type(error).__name__)
-    return page(request, "error.html", status=503)
+    """A server does not answer; the page says which."""
+    match error:
+        case Away():
+            missing = error.server
+        case RPCError():
+            missing = "temporal"
+        case _:  # the others are met by their own clients, which raise Away
+            missing = "postgres"
+    log.warning("%s cannot be shown without %s: %s", template(request.scope), missing, type(error).__name__)
+    return page(request, "error.html", status=503, missing=missing)

@@ -36,6 +36,12 @@ STEPS = {
     "run": ("인식", "Reading"),
     "assemble": ("결과 정리", "Putting together"),
 }
+SERVERS = {
+    "postgres": ("데이터베이스(Postgres)", "The database (Postgres)"),
+    "temporal": ("Temporal", "Temporal"),
+    "objects": ("파일 저장소(S3)", "The object store (S3)"),
+    "queues": ("메시지 큐(SQS)", "The message queues (SQS)"),
+}
 EVENTS = {
     "accepted": ("접수됨", "Accepted"),
     "began": ("시작됨", "Began"),
@@ -129,6 +135,7 @@ _TABLES = {
     "job_type": JOB_TYPES,
     "step": STEPS,
     "event": EVENTS,
+    "server": SERVERS,
     "video": VIDEOS,
     "recipient": RECIPIENTS,
     "channel": CHANNELS,

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+from temporalio.service import RPCError, RPCStatusCode
 
 from clients.vault import Vault
 from contracts.progress import ai_progress
@@ -81,6 +83,27 @@ async def test_a_crash_between_accept_and_start_is_healed(lame: Caller, tmp_path
     await eventually(started, 60)
     (job,) = await lame.lab.ended(lame.tenant)
     assert (str(job.id), job.state) == (taken["job_id"], "DONE")
+
+
+async def test_no_answer_says_started_of_what_is_not(lame: Caller) -> None:
+    """Whatever path a job comes by: 202 is accepted, and all that shows the job says that it waits."""
+    file, phone = f"tenants/{lame.tenant}/a.xlsx", {"id": "1", "to": "01095551234"}
+    asked: dict[str, Any] = {
+        "/jobs": ocr(lame.tenant),
+        "/ai/jobs/": {"job_type": "ocr", "payload": {"file_key": file}},
+        "/excel/jobs/": {"file_key": file, "initial_password": "made-up-3"},
+        "/messaging/send/": {"to": "01095551234", "text": "x", "message_mode": "sms"},
+        "/messages/": {"draft": {"text": "x"}, "recipients": [phone]},
+    }
+    for path, body in asked.items():
+        taken = await lame.post(path, body)
+        assert taken["status"] == ("accepted" if path == "/messages/" else "PENDING"), path
+        shown = await lame.get(f"/jobs/{taken['job_id']}")
+        assert (shown["status"], shown["started_at"], shown["progress"]) == ("PENDING", None, None), path
+        assert (await lame.get(f"/jobs/{taken['job_id']}/"))["status"] == "PENDING", path
+        with pytest.raises(RPCError) as none:
+            await lame.lab.temporal.get_workflow_handle(shown["workflow_id"]).describe()
+        assert none.value.status == RPCStatusCode.NOT_FOUND, "there is really no workflow"
 
 
 async def test_what_is_missing_is_named(lame: Caller) -> None:

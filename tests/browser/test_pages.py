@@ -42,19 +42,21 @@ async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
 async def test_an_upload_goes_on_after_a_reload(visit: Visit, tmp_path: Path) -> None:
     page, file = visit.page, tmp_path / "long.mp4"
     with file.open("wb") as sparse:
-        sparse.truncate(110 << 20)
+        sparse.truncate(101 << 20)
     done: list[str] = []
     parts = re.compile(r"partNumber=(\d)")
 
-    async def never(_route: Route) -> None:
-        """The reload comes before the answer."""
+    async def two_alone(route: Route) -> None:
+        """Of the other parts' links none comes before the reload."""
+        if route.request.post_data_json["numbers"][0] <= 2:
+            await route.continue_()
 
     def finished(request: Request) -> None:
         if part := parts.search(request.url):
             done.append(f"{request.method} {part[1]}")
 
     page.on("requestfinished", finished)
-    await page.route(re.compile(r"partNumber=[3-7]"), never)
+    await page.route("**/api/v1/uploads/*/parts", two_alone)
     await visit.open("/console/lectures")
     await page.set_input_files("#file", file)
     kept = "JSON.parse(Object.values(localStorage)[0]).upload_id"
@@ -73,9 +75,11 @@ async def test_an_upload_goes_on_after_a_reload(visit: Visit, tmp_path: Path) ->
 
 
 async def test_words_lie_over_the_page_that_they_were_read_from(visit: Visit, tmp_path: Path) -> None:
-    page, file = visit.page, tmp_path / "page.png"
+    """On every page of a document, whose pages are turned over by the keyboard."""
+    page, file = visit.page, tmp_path / "exam.pdf"
     with Image.open(PAGE) as whole:
-        whole.crop((0, 0, whole.width, whole.height // 4)).save(file)
+        first, second = whole.crop((0, 0, whole.width, 500)), whole.crop((0, 510, whole.width, 745))
+        first.save(file, resolution=300, save_all=True, append_images=[second])
     await visit.open("/console/ocr")
     await page.set_input_files("#file", file)
     await page.wait_for_url("**/console/ocr/*-*")
@@ -91,6 +95,16 @@ async def test_words_lie_over_the_page_that_they_were_read_from(visit: Visit, tm
     await page.click("#copy")
     assert "일차방정식" in await page.evaluate("navigator.clipboard.readText()")
     assert await visit.grave() == []
+    assert (first_height := await _drawn(visit)) > 0
+    await page.get_by_role("spinbutton", name="쪽").focus()
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**?page=2")
+    assert 0 < await _drawn(visit) != first_height, "another picture, of another shape"
+    assert await page.locator("#page .word.bare").count() > 5
+    await page.focus("a[rel=prev]")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**?page=1")
 
 
 async def test_errors_of_a_roster_stand_in_their_cells_and_the_rest_is_stored(
@@ -259,6 +273,17 @@ async def test_the_language_is_the_browsers_until_it_is_chosen(visit: Visit) -> 
     await expect(page.locator("h1")).to_have_text("Lectures")
     assert page.url.endswith("/console/lectures")
     assert await page.get_attribute("html", "lang") == "en"
+
+
+async def _drawn(visit: Visit) -> int:
+    """Rows of the page's picture as the browser has it."""
+    load = """async () => {
+        const picture = new Image();
+        picture.src = document.querySelector("#page image").href.baseVal;
+        await picture.decode();
+        return picture.naturalHeight;
+    }"""
+    return int(await visit.page.evaluate(load))
 
 
 async def _students(visit: Visit) -> int:

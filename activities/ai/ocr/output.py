@@ -131,5 +131,12 @@ def overlay(picture: Pixels, page: Page, path: Path) -> None:
     path.write_bytes(np.asarray(cv2.imencode(".png", small)[1]).tobytes())
 
 
+def small(picture: Pixels, path: Path) -> None:
+    """The page as it was read, OVERLAY_WIDTH wide at most, for words to be laid over it."""
+    image = Image.fromarray(picture)
+    image.thumbnail((OVERLAY_WIDTH, 10 * OVERLAY_WIDTH))  # a JPEG has 65,535 rows at most
+    image.save(path, "JPEG", quality=JPEG_QUALITY)
+
+
 def _bbox(box: Sequence[int]) -> str:
     return "bbox " + " ".join(str(each) for each in box)

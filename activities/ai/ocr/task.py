@@ -2,8 +2,8 @@
 
 Its files: `result.json` (pages, lines, words; what stands in the regions of `questions`), `text.txt`,
 `hocr.html`, `searchable.pdf`, and `overlay.png`, the first page with its words boxed in the colour of their
-confidence. `ocr_plain` is the same by Tesseract's own program. The engine `google` is not to be had: its jobs
-get ours, and `engine_used` says so.
+confidence. Each page's unit keeps its PICTURE. `ocr_plain` is the same by Tesseract's own program. The engine
+`google` is not to be had: its jobs get ours, and `engine_used` says so.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 import pikepdf
 
 from activities.ai.ocr import engine, whole
-from activities.ai.ocr.output import hocr, joined, over_original, overlay, page_pdf
+from activities.ai.ocr.output import hocr, joined, over_original, overlay, page_pdf, small
 from activities.ai.ocr.page import picture_of, read_page
 from activities.ai.ocr.regions import in_regions
 from activities.ai.pages import DPI, is_pdf, page_index, page_units
@@ -27,11 +27,12 @@ MAX_PAGES = 2_000
 SURE = 60.0  # percent: lines below it are for a person to check
 RESULT, TEXT, HOCR, PDF, OVERLAY = "result.json", "text.txt", "hocr.html", "searchable.pdf", "overlay.png"
 PAGE = "page.pdf"  # of one page, from which PDF is made
+PICTURE = "page.jpg"  # of one page, to look at
 
 
 class Ocr:
     name = "ocr"
-    version = 3
+    version = 4
     plain = False
     limits = Limits(source_bytes=200 << 20, memory_bytes=4 << 30, cpu_seconds=300, wall_seconds=600)
 
@@ -47,6 +48,7 @@ class Ocr:
         result = page.result()
         kept = is_pdf(source) and page.layer != "rejected"
         page_pdf(result, None if kept else page.picture, DPI, out / PAGE)
+        small(page.picture, out / PICTURE)
         return result
 
     def assemble(

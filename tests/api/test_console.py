@@ -1,0 +1,155 @@
+"""Pages of the console when servers are away, and of what was read before every page had a picture."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import insert, select
+
+import api.app
+from api import requests
+from api.console import door, fleet, jobs, lectures, letters, messages, ocr, rosters
+from api.staff import COOKIE, issue
+from clients.database.models import Job, Video
+from contracts.jobs import JobState
+from devstack.ports import LOOPBACK
+from devstack.stack import Stack
+from tests.api.conftest import SECONDS, Caller
+from tests.lab import fresh_id
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+NOBODY = f"{LOOPBACK}:1"  # where nobody answers
+AWAY = {
+    "redis": {"REDIS_PORT": "1"},
+    "temporal": {"TEMPORAL_ADDRESS": NOBODY},
+    "objects": {"R2_ENDPOINT_URL": f"http://{NOBODY}"},
+    "queues": {"SQS_ENDPOINT_URL": f"http://{NOBODY}"},
+    "postgres": {"DB_PORT": "1"},
+}
+NAMES = {"temporal": "Temporal", "objects": "(S3)", "queues": "(SQS)", "postgres": "(Postgres)"}
+# What each page cannot be without; whatever else is away, it is shown.
+NEEDS: dict[str, set[str]] = {
+    "/": {"postgres"},
+    "/jobs/{job_id}": {"postgres"},
+    "/jobs/{job_id}/files/{name}": {"postgres"},
+    "/lectures": {"postgres"},
+    "/lectures/{video_id}": {"postgres"},
+    "/lectures/{video_id}/poster": {"postgres"},
+    "/ocr": {"postgres"},
+    "/ocr/{job_id}": {"postgres", "objects"},
+    "/ocr/{job_id}/pages/{number}": {"postgres"},
+    "/rosters": {"postgres"},
+    "/rosters/{job_id}": {"postgres", "objects"},
+    "/messages": {"postgres"},
+    "/messages/new": {"postgres"},
+    "/messages/{job_id}": {"postgres"},
+    "/letters": {"queues"},
+    "/fleet": {"postgres", "temporal", "queues"},
+    "/login": set(),
+}
+STREAM = "/jobs/stream"  # never ends
+PARTS = (door, jobs, lectures, letters, fleet, messages, ocr, rosters)
+
+
+@asynccontextmanager
+async def console(stack: Stack, tenant: int, **away: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The application in this process, without some of its servers, and an operator of an academy."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (stack.environment() | away).items():
+            patch.setenv(name, value)
+        patch.setattr(requests, "configure_logging", lambda: None)  # ours is pytest's
+        async with api.app.lifespan(api.app.app):
+            token = issue(stack.settings(), "kim", SECONDS, tenant, operator=True)
+            transport = httpx.ASGITransport(api.app.app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://console", cookies={COOKIE: token}
+            ) as http:
+                yield http
+
+
+async def job(academy: Caller, job_type: str, state: JobState = JobState.DONE, **result: object) -> UUID:
+    name = str(uuid4())
+    await academy.row(name, state, job_type=job_type, result=result or None)
+    async with academy.lab.engine.connect() as connection:
+        found: UUID = (await connection.execute(select(Job.id).where(Job.external_id == name))).scalar_one()
+    return found
+
+
+async def reading(academy: Caller, **result: object) -> UUID:
+    """What OCR leaves of two pages, each with a word."""
+    word = {"text": "가나다", "confidence": 96.0, "box": [10, 10, 90, 40]}
+    lines = [{"box": word["box"], "confidence": 96.0, "own": False, "words": [word]}]
+    sheet = {"width": 200, "height": 100, "text": "가나다", "lines": lines}
+    key = f"tenants/{academy.tenant}/ai/results/{uuid4()}/result.json"
+    document = {"pages": [sheet | {"page": 1}, sheet | {"page": 2}]}
+    academy.lab.objects.put(key, json.dumps(document).encode(), "application/json")
+    files = {"result.json": key, "overlay.png": key}
+    return await job(academy, "ai.ocr", files=files, **result)
+
+
+@pytest.mark.parametrize("away", AWAY)
+async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stack: Stack, away: str) -> None:
+    report = f"tenants/{academy.tenant}/ai/results/{uuid4()}/report.json"
+    academy.lab.objects.put(report, b'{"problems": []}', "application/json")
+    read = await reading(academy, units=f"tenants/{academy.tenant}/ai/work/x/ocr-4-y/units/")
+    ids = {
+        "/ocr": {"job_id": read, "number": 1},
+        "/rosters": {"job_id": await job(academy, "ai.excel_parsing", files={"report.json": report})},
+        "/messages": {"job_id": await job(academy, "messages.send")},
+        "/jobs": {"job_id": await job(academy, "video.encode", JobState.RUNNING)},
+        "/lectures": {"video_id": (video := fresh_id())},
+    }
+    known = {"hls_prefix": "x/", "has_pictures": True, "status": "READY", "file_key": "x"}
+    async with academy.lab.engine.begin() as connection:
+        await connection.execute(insert(Video).values(id=video, tenant_id=academy.tenant, **known))
+    async with console(stack, academy.tenant, **AWAY[away]) as http:
+
+        async def look(template: str, needs: set[str]) -> None:
+            names = ids.get("/" + template.split("/")[1], {})
+            if template.endswith("/{name}"):
+                names = {"job_id": read, "name": "result.json"}
+            path = f"/console{template.format(**names)}"
+            answer = await http.get(path, headers={"Accept-Language": "en"})
+            if away in needs:
+                assert answer.status_code == 503, (path, answer.status_code)
+                assert f"{NAMES[away]}</strong> does not answer." in answer.text, path
+            else:
+                assert answer.status_code < 400, (path, answer.status_code)
+            assert "Traceback" not in answer.text
+            if template == "/jobs/{job_id}":
+                assert ("work in hand cannot be shown" in answer.text) == (away == "temporal")
+
+        await asyncio.gather(*(look(template, needs) for template, needs in NEEDS.items()))
+
+
+async def test_no_page_is_forgotten() -> None:
+    routes = [each for part in PARTS for each in part.router.routes if isinstance(each, APIRoute)]
+    assert {each.path for each in routes if "GET" in each.methods} == {*NEEDS, STREAM}
+
+
+async def test_what_was_read_before_pages_had_pictures_still_opens(academy: Caller, stack: Stack) -> None:
+    old = await reading(academy)
+    async with console(stack, academy.tenant) as http:
+        first, second = [(await http.get(f"/console/ocr/{old}?page={page}")).text for page in (1, 2)]
+        assert f'<image href="/console/jobs/{old}/files/overlay.png"' in first and "word sure drawn" in first
+        assert "<image" not in second and "word sure plain" in second
+        assert (await http.get(f"/console/ocr/{old}/pages/2")).status_code == 404
+
+
+async def test_a_picture_is_ones_own_academys(academy: Caller, stranger: Caller, stack: Stack) -> None:
+    units = f"tenants/{academy.tenant}/ai/work/{uuid4()}/ocr-4-x/units/"
+    academy.lab.objects.put(f"{units}page-0002/page.jpg", b"a picture", "image/jpeg")
+    mine = await reading(academy, units=units)
+    async with console(stack, stranger.tenant) as http:  # an operator of another one
+        assert (await http.get(f"/console/ocr/{mine}/pages/2")).status_code == 404
+    async with console(stack, academy.tenant) as http:
+        shown = (await http.get(f"/console/ocr/{mine}?page=2")).text
+        assert f'<image href="/console/ocr/{mine}/pages/2"' in shown and "word sure bare" in shown
+        link = (await http.get(f"/console/ocr/{mine}/pages/2")).headers["location"]
+    async with httpx.AsyncClient() as store:
+        assert (await store.get(link)).content == b"a picture"
