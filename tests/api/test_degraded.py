@@ -24,7 +24,7 @@ from intake.reconcile import Reconciler
 from intake.submit import Submitter
 from tests.api.conftest import Caller, caller
 from tests.api.test_jobs import ocr
-from tests.lab import SAMPLE, Lab, eventually, fresh_id
+from tests.lab import CLIP, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NOBODY = "1"  # a port at which nobody answers
@@ -65,7 +65,7 @@ async def lame(app: App, stack: Stack) -> AsyncIterator[Caller]:
 async def test_a_crash_between_accept_and_start_is_healed(lame: Caller, tmp_path: Path) -> None:
     """Temporal does not answer when the job is to be started. It is accepted all the same, says so, and the
     reconciler starts it."""
-    video, key = fresh_id(), lame.lab.producer.upload(lame.tenant, SAMPLE)
+    video, key = fresh_id(), lame.lab.producer.upload(lame.tenant, CLIP)
     wanted = {"job_type": "video.encode", "payload": {"video_id": video, "file_key": key}}
     taken = await lame.post("/jobs", wanted, key="healed")
     assert taken["status"] == "PENDING"

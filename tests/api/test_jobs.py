@@ -11,7 +11,7 @@ import api.app
 from clients.database.models import Job
 from contracts.jobs import JobState
 from tests.api.conftest import Caller
-from tests.lab import SAMPLE, fresh_id
+from tests.lab import CLIP, fresh_id
 from workflows.catalog import CATALOG
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,7 +29,7 @@ async def test_every_type_of_the_catalog_can_be_asked_for() -> None:
 
 
 async def test_an_encode_from_start_to_end(academy: Caller) -> None:
-    video, key = fresh_id(), academy.lab.producer.upload(academy.tenant, SAMPLE)
+    video, key = fresh_id(), academy.lab.producer.upload(academy.tenant, CLIP)
     wanted = {"job_type": "video.encode", "payload": {"video_id": video, "file_key": key}}
     taken = await academy.post("/jobs", wanted, X_Request_Id="from-a-test")
     assert taken == {"job_id": taken["job_id"], "job_type": "video.encode", "status": "PENDING"}
@@ -158,7 +158,7 @@ async def test_files_of_a_result_have_fresh_links(academy: Caller) -> None:
 
 
 async def test_a_retry_of_an_encode_that_has_a_newer_file(academy: Caller) -> None:
-    file = academy.lab.producer.upload(academy.tenant, SAMPLE)
+    file = academy.lab.producer.upload(academy.tenant, CLIP)
     video = fresh_id()
     bad = f"tenants/{academy.tenant}/video/raw/1/gone.mp4"
     payload = {"video_id": video, "file_key": bad}

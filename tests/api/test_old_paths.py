@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import Caller
-from tests.lab import SAMPLE, fresh_id
+from tests.lab import CLIP, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -64,7 +64,7 @@ async def test_the_tenant_of_a_body_does_not_count(academy: Caller, stranger: Ca
 
 
 async def test_delete_over_the_uniform_api(academy: Caller) -> None:
-    video, key = fresh_id(), academy.lab.producer.upload(academy.tenant, SAMPLE)
+    video, key = fresh_id(), academy.lab.producer.upload(academy.tenant, CLIP)
     payload = {"video_id": video, "file_key": key}
     encode = (await academy.post("/jobs", {"job_type": "video.encode", "payload": payload}))["job_id"]
     await academy.ended(encode, 90)

@@ -15,7 +15,7 @@ from clients.database.uploads import Upload
 from clients.objects import ObjectMissing
 from clients.uploads import UploadStore
 from tests.api.conftest import Caller
-from tests.lab import SAMPLE, eventually, fresh_id
+from tests.lab import CLIP, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -144,7 +144,7 @@ async def test_what_is_not_taken(academy: Caller, change: dict[str, Any]) -> Non
 
 
 async def test_from_upload_to_a_playable_video(academy: Caller) -> None:
-    data = SAMPLE.read_bytes()
+    data = CLIP.read_bytes()
     wanted = {"filename": "1강.mp4", "size": len(data), "content_type": "video/mp4", "purpose": "video"}
     begun = await academy.post("/uploads", wanted | {"session": "12"}, 201)
     assert begun["file_key"] == f"tenants/{academy.tenant}/video/raw/12/{begun['upload_id']}.mp4"
@@ -177,7 +177,7 @@ async def test_the_old_paths(academy: Caller) -> None:
     }
     done = f"/media/videos/{video}/upload/complete/"
     assert await academy.refused("POST", done, 409) == "incomplete"
-    answer = await put(begun["upload_url"], SAMPLE.read_bytes(), Content_Type=begun["content_type"])
+    answer = await put(begun["upload_url"], CLIP.read_bytes(), Content_Type=begun["content_type"])
     assert answer.status_code == 200
     first, second = await academy.post(done), await academy.post(done)
     assert first == second == {"id": video, "job_id": first["job_id"], "status": "UPLOADED"}

@@ -14,7 +14,7 @@ from clients.database.academy_models import Student
 from clients.queues import Queue, QueueMessage
 from devstack.demo_ai import BAD, GOOD, HEADER
 from tests.browser.conftest import Visit
-from tests.lab import SAMPLE, eventually, fresh_id
+from tests.lab import CLIP, SAMPLE, eventually, fresh_id
 from tests.messages import phones
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -24,7 +24,7 @@ PAGE = SAMPLE.with_name("exam-page.png")
 async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     page = visit.page
     await visit.open("/console/lectures")
-    await page.set_input_files("#file", SAMPLE)
+    await page.set_input_files("#file", CLIP)
     await expect(page.locator("#grid .lecture [data-watch] progress")).to_be_attached()
     await expect(page.locator("#grid .badge.good")).to_be_visible(timeout=60_000)
     await visit.until("document.querySelector('#grid img').naturalWidth > 0")
