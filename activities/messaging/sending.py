@@ -4,19 +4,20 @@ There is no idempotency key at the provider; the group is the key. It is filled 
 compared with what was asked for, committed in our database, and only then sent: always that same group.
 """
 
-import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.messaging.chunks import encode, position_of
 from activities.messaging.provider import retried
-from clients.database import credits, messages
+from clients.database import credits, message_chunks, messages
 from clients.database.credits import End
 from clients.keys import TenantKeys
 from clients.solapi import Ambiguous, Refused, Solapi, SolapiError, Throttled, Unreachable
@@ -61,8 +62,9 @@ class Sending:
             job = await messages.lock_job(connection, chunk.job_id, chunk.tenant_id)
             if await _is_cancelled(connection, job):
                 return Reserved(enough=False, stopped=True)
-            missing = await credits.reserve(connection, chunk, job.advertising, today)
-            return Reserved(enough=not missing, sendable=len(await messages.pending(connection, chunk)))
+            if await credits.reserve(connection, chunk, job.advertising, today):
+                return Reserved(enough=False)
+            return Reserved(enough=True, sendable=await message_chunks.count_open(connection, chunk))
 
     @activity.defn(name="messages.open_group")
     async def open_group(self, chunk: ChunkRef) -> Opened:
@@ -96,14 +98,13 @@ class Sending:
                 if known and known.group_id == group.group_id and known.state == "ADDING":
                     raise _ambiguous("an earlier try ended in the middle")
                 return Added(fenced=True)
-            pending = await messages.pending(connection, group)
-        if not pending:  # an earlier try was refused for everybody, and its answer got lost
-            return Added()
+            sealed, ended = await message_chunks.pending(connection, group)
         sealer = await self._keys.sealer(group.tenant_id)
-        aad = group.job_id.bytes
-        opened = [sealer.open(sealed, aad) for _, sealed in pending]
+        body, wanted = _manifest([sealer.open(piece, group.job_id.bytes) for piece in sealed], ended)
+        if not wanted:  # an earlier try was refused for everybody, and its answer got lost
+            return Added()
         try:
-            results = await self._solapi.add(group.group_id, opened)
+            results = await self._solapi.add(group.group_id, body)
         except (Throttled, Unreachable):
             async with self._engine.begin() as connection:
                 await messages.move(connection, group, group.group_id, "ADDING", "OPEN")
@@ -111,12 +112,11 @@ class Sending:
                 raise
         except (Ambiguous, Refused) as error:
             raise _ambiguous(error.code) from None
-        wanted = [(position, json.loads(text)) for (position, _), text in zip(pending, opened, strict=True)]
         registered, ends = _compare(wanted, results)
         async with self._engine.begin() as connection:
             if not await messages.move(connection, group, group.group_id, "ADDING", "ADDED"):
                 return Added(fenced=True)
-            await messages.register(connection, group.job_id, registered)
+            await message_chunks.register(connection, group, registered)
             await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return Added(accepted=len(registered))
 
@@ -211,7 +211,7 @@ class Sending:
             known = await messages.group(connection, group)
             if known is None or known.state != "CANCELLED":
                 raise ApplicationError("the group changed meanwhile", type="Unproven")
-            positions = await messages.open_positions(connection, group.job_id, group.chunk)
+            positions = await message_chunks.open_positions(connection, group)
             ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return True
@@ -229,7 +229,7 @@ class Sending:
         async with self._engine.begin() as connection:
             now = {"sent_at": self._now()}
             if await messages.move(connection, group, group.group_id, "COMMITTED", "SENT", **now):
-                await messages.accept(connection, group)
+                await message_chunks.forget(connection, group)
         return Decided(verdict=Verdict.GO)
 
     async def _is_dead(self, group: GroupRef) -> bool:
@@ -252,8 +252,18 @@ async def _is_cancelled(connection: AsyncConnection, job: Row[Any]) -> bool:
     return bool(job.cancel_requested_at) or await messages.reservation_is_cancelled(connection, job)
 
 
+def _manifest(pieces: Sequence[bytes], ended: Set[int]) -> tuple[bytes, dict[int, str]]:
+    """The messages of those who have no end yet, as they travel, and position → phone in their order."""
+    body = b",".join(pieces)
+    messages = from_json(b"[%b]" % body)
+    if ended:
+        messages = [message for message in messages if position_of(message) not in ended]
+        body = b",".join(map(encode, messages))
+    return body, {position_of(message): message["to"] for message in messages}
+
+
 def _compare(
-    wanted: Sequence[tuple[int, dict[str, Any]]], results: Sequence[dict[str, Any]]
+    wanted: Mapping[int, str], results: Sequence[dict[str, Any]]
 ) -> tuple[dict[int, str], list[End]]:
     """The answer against the manifest: message ids by position, and the ends of those refused.
 
@@ -263,8 +273,8 @@ def _compare(
         raise _ambiguous(f"{len(results)} results for {len(wanted)} messages")
     registered: dict[int, str] = {}
     ends: list[End] = []
-    for (position, message), result in zip(wanted, results, strict=True):
-        if result.get("to") != message["to"]:
+    for (position, to), result in zip(wanted.items(), results, strict=True):
+        if result.get("to") != to:
             raise _ambiguous("the results are of other recipients")
         if str(result.get("statusCode")) == ACCEPTED and result.get("messageId"):
             registered[position] = str(result["messageId"])
