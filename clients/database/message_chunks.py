@@ -110,25 +110,26 @@ async def forget(connection: AsyncConnection, chunk: ChunkRef) -> None:
     await connection.execute(update(MessageChunk).where(*_is(chunk)).values(sealed=None))
 
 
-_OPEN = text("""
-    SELECT n.id, r.position FROM message_chunks c
-    CROSS JOIN LATERAL unnest(c.positions, c.provider_ids) AS n (position, id)
-    JOIN message_recipients r ON r.job_id = c.job_id AND r.position = n.position
-    WHERE c.job_id = :job AND c.chunk = :chunk AND r.final_at IS NULL""")
-
-
 async def open_recipients(connection: AsyncConnection, chunk: ChunkRef) -> dict[str, int]:
     """Provider message id → position of those in a chunk who have no final state."""
-    rows = await connection.execute(_OPEN, {"job": chunk.job_id, "chunk": chunk.chunk})
-    return {row.id: row.position for row in rows}
+    query = select(MessageChunk.positions, MessageChunk.provider_ids).where(*_is(chunk))
+    registered = (await connection.execute(query)).one_or_none()
+    if registered is None or registered.positions is None:
+        return {}
+    waiting = set(await open_positions(connection, chunk))
+    pairs = zip(registered.provider_ids, registered.positions, strict=True)
+    return {message_id: position for message_id, position in pairs if position in waiting}
 
 
+# LIMIT makes each look-up one of its own: the planner takes a new job for one or two rows, and would compare
+# each with each.
 _REGISTERED = """
     SELECT n.id AS provider_message_id, r.tenant_id, r.job_id, r.position, r.state, r.code
     FROM message_groups g
     JOIN message_chunks c ON c.job_id = g.job_id AND c.chunk = g.chunk
     CROSS JOIN LATERAL unnest(c.positions, c.provider_ids) AS n (position, id)
-    JOIN message_recipients r ON r.job_id = c.job_id AND r.position = n.position"""
+    CROSS JOIN LATERAL (
+        SELECT * FROM message_recipients WHERE job_id = c.job_id AND position = n.position LIMIT 1) AS r"""
 _SENT_BETWEEN = text(f"{_REGISTERED} WHERE g.sent_at >= :start AND g.sent_at < :end")
 _BY_IDS = text(f"{_REGISTERED} WHERE g.group_id = ANY(:groups) AND n.id = ANY(:ids)")
 
