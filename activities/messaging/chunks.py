@@ -1,9 +1,8 @@
 """Requests that the provider takes: split by count and by bytes. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from activities.messaging.unsendable import Unsendable
 from contracts.errors import MESSAGE_TOO_LARGE
@@ -21,7 +20,7 @@ def encode(message: Mapping[str, object]) -> bytes:
 
 
 # Two messages of one text differ in their first value, the phone, and their last, the position: only these
-# are written anew.
+# are written for each.
 _START, _END = b'{"to":"', b'"}}'
 
 
@@ -30,14 +29,29 @@ def between(encoded: bytes, to: str, position: int) -> bytes:
     return encoded[len(_START) + len(to) : -len(_END) - len(str(position))]
 
 
-def again(middle: bytes, to: str, position: int) -> bytes:
-    """The message to somebody else."""
+def message(middle: bytes, to: str, position: int) -> bytes:
     return b"%b%b%b%d%b" % (_START, to.encode(), middle, position, _END)
 
 
-def position_of(message: Mapping[str, Any]) -> int:
-    """Where in its job a message's recipient stands: it travels in the custom fields."""
-    return int(message["customFields"]["n"])
+def pack(people: Iterable[tuple[bytes, str, int]]) -> bytes:
+    """A chunk's messages, each text once: JSON of `[[middle, [[phone, position], …]], …]`."""
+    texts: dict[bytes, list[tuple[str, int]]] = {}
+    for middle, to, position in people:
+        texts.setdefault(middle, []).append((to, position))
+    return to_json([(middle.decode(), told) for middle, told in texts.items()])
+
+
+def unpack(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
+    """(position, phone, message) of everybody in a packed chunk, or in the one message that the first
+    releases sealed for each."""
+    if packed.startswith(_START):
+        alone = from_json(packed)
+        yield int(alone["customFields"]["n"]), alone["to"], packed
+        return
+    for middle, told in from_json(packed):
+        encoded = middle.encode()
+        for to, position in told:
+            yield position, to, message(encoded, to, position)
 
 
 def split(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.messaging import image, phones
-from activities.messaging.chunks import again, between, encode, split
+from activities.messaging.chunks import between, encode, message, pack, split
 from activities.messaging.compose import compose, provider_message
 from activities.messaging.provider import retried
 from activities.messaging.unsendable import Unsendable
@@ -198,30 +198,27 @@ class Preparing:
         """Each chunk: recipients, and sealed messages. Raises Problems. CPU work, so it runs in a thread."""
         problems: list[dict[str, Any]] = []
         seen: set[str] = set()
-        waiting: deque[tuple[Recipient, str, Composed]] = deque()
-        same: Composed | None = None
-        middle = b""
+        waiting: deque[tuple[Recipient, str, bytes, Composed]] = deque()
 
-        def composed() -> Iterator[bytes]:
-            nonlocal same, middle
+        def encoded_messages() -> Iterator[bytes]:
+            same: tuple[Composed, bytes] | None = None
             for position, recipient in enumerate(job.recipients):
                 try:
                     if recipient.id in seen:
                         raise Unsendable(DUPLICATE_RECIPIENT)
                     seen.add(recipient.id)
                     if recipient.variables or same is None:
-                        message = compose(
+                        composed = compose(
                             job.request.draft, recipient, job.account, job.template, self._default_pf_id
                         ).model_copy(update={"image_id": job.image_id})
                         custom = {"job": job.ref.job_id.hex, "n": str(position)}
-                        encoded = encode(provider_message(message, custom))
-                        waiting.append((recipient, message.to, message))
-                        if not recipient.variables:
-                            same, middle = message, between(encoded, message.to, position)
+                        to, encoded = composed.to, encode(provider_message(composed, custom))
+                        middle = between(encoded, to, position)
+                        same = None if recipient.variables else (composed, middle)
                     else:  # the same for everybody without variables, but for the phone
-                        to = phones.mobile(recipient.to)
-                        encoded = again(middle, to, position)
-                        waiting.append((recipient, to, same))
+                        (composed, middle), to = same, phones.mobile(recipient.to)
+                        encoded = message(middle, to, position)
+                    waiting.append((recipient, to, middle, composed))
                 except Unsendable as error:
                     problems.append(_problem(position, error))
                     if len(problems) == MAX_PROBLEMS:
@@ -230,10 +227,11 @@ class Preparing:
                 yield encoded
 
         position, aad = 0, job.ref.job_id.bytes
-        for chunk, chunk_messages in enumerate(split(composed())):
-            rows = []
+        for chunk, chunk_messages in enumerate(split(encoded_messages())):
+            rows, people = [], []
             for _ in chunk_messages:
-                recipient, to, message = waiting.popleft()
+                recipient, to, middle, composed = waiting.popleft()
+                people.append((middle, to, position))
                 rows.append(
                     NewRecipient(
                         position=position,
@@ -241,13 +239,13 @@ class Preparing:
                         recipient_id=recipient.id,
                         phone_mac=job.sealer.mac(to),
                         masked_phone=phones.mask(to),
-                        channel=message.channel,
-                        fallback=message.fallback,
+                        channel=composed.channel,
+                        fallback=composed.fallback,
                         occurrence=_occurrence(job.request.draft, recipient),
                     )
                 )
                 position += 1
-            yield rows, job.sealer.seal(b",".join(chunk_messages), aad)
+            yield rows, job.sealer.seal(pack(people), aad)
         if problems:
             raise Problems(problems)
 

@@ -5,17 +5,16 @@ compared with what was asked for, committed in our database, and only then sent:
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import from_json
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.messaging.chunks import encode, position_of
+from activities.messaging.chunks import unpack
 from activities.messaging.provider import retried
 from clients.database import credits, message_chunks, messages
 from clients.database.credits import End
@@ -252,14 +251,16 @@ async def _is_cancelled(connection: AsyncConnection, job: Row[Any]) -> bool:
     return bool(job.cancel_requested_at) or await messages.reservation_is_cancelled(connection, job)
 
 
-def _manifest(pieces: Sequence[bytes], ended: Set[int]) -> tuple[bytes, dict[int, str]]:
+def _manifest(pieces: Iterable[bytes], ended: Set[int]) -> tuple[bytes, dict[int, str]]:
     """The messages of those who have no end yet, as they travel, and position → phone in their order."""
-    body = b",".join(pieces)
-    messages = from_json(b"[%b]" % body)
-    if ended:
-        messages = [message for message in messages if position_of(message) not in ended]
-        body = b",".join(map(encode, messages))
-    return body, {position_of(message): message["to"] for message in messages}
+    wanted: dict[int, str] = {}
+    messages = []
+    for piece in pieces:
+        for position, to, message in unpack(piece):
+            if position not in ended:
+                wanted[position] = to
+                messages.append(message)
+    return b",".join(messages), wanted
 
 
 def _compare(

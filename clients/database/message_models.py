@@ -121,9 +121,9 @@ class MessageGroup(Base):
 
 
 class MessageChunk(Base):
-    """What a group is filled with. `sealed`: the messages as the provider takes them, JSON objects joined by
-    commas, in one piece (one a recipient in chunks of the first releases); gone when the group is sent, or
-    when nobody is left to send to. `reserved` counts the recipients whose credit was reserved, all at once.
+    """What a group is filled with. `sealed`: its messages in one piece (one a recipient in chunks of the
+    first releases); gone when the group is sent, or when nobody is left to send to. `reserved` counts the
+    recipients whose credit was reserved, all at once.
     `provider_ids` are of those at `positions`, whom the provider took into the group.
     """
 
