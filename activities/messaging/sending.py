@@ -6,7 +6,7 @@ compared with what was asked for, committed in our database, and only then sent:
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -19,8 +19,8 @@ from activities.messaging.provider import retried
 from clients.database import credits, message_chunks, messages
 from clients.database.credits import End
 from clients.keys import TenantKeys
-from clients.solapi import Ambiguous, Refused, Solapi, SolapiError, Throttled, Unreachable
-from contracts.errors import RESERVATION_CANCELLED
+from clients.solapi import Ambiguous, Group, Refused, Solapi, SolapiError, Throttled, Unreachable
+from contracts.errors import GROUP_LOST, RESERVATION_CANCELLED
 from contracts.messaging import (
     Added,
     ChunkRef,
@@ -40,6 +40,7 @@ SENT_BEFORE = ("GroupInProcessing", "AlreadySent", "ScheduledGroup")
 GIVEN_UP = ("FailedGroup", "DeletedGroup", "InvalidStatus", "GroupNotFound", "ResourceNotFound")
 SENT_STATES = ("SENDING", "COMPLETE", "SCHEDULED")
 NEVER_SENT = ("DELETED", "FAILED")  # when its count of sent messages is 0
+LOST_AFTER = timedelta(days=1)  # of answers that there is no such group
 
 log = logging.getLogger(__name__)
 
@@ -146,14 +147,17 @@ class Sending:
             return Decided(verdict=Verdict.STOP if known.state == "CANCELLED" else Verdict.GO)
         if known.send_began_at:
             with retried():
-                found = await self._solapi.group(group.group_id)
+                found = await self._look(known)
+            if found is None:
+                return await self._lost(group)
             if found.state in SENT_STATES:
                 return await self._sent(group)
         if gate.verdict is not Verdict.GO:
             return gate
         async with self._engine.begin() as connection:
             began = {"send_began_at": self._now()}
-            await messages.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began)
+            if not await messages.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began):
+                raise ApplicationError("the group changed meanwhile", type="Unproven")
         with retried():
             try:
                 await self._solapi.send(group.group_id)
@@ -193,22 +197,29 @@ class Sending:
     async def withdraw(self, group: GroupRef, code: str) -> bool:
         """Take a committed group back from the provider; False when it had been sent. Raises until it is
         known which."""
+        async with self._engine.connect() as connection:
+            known = await messages.group(connection, group)
+        assert known is not None and known.group_id == group.group_id, "a committed group stays the chunk's"
         with retried():
             try:
                 await self._solapi.delete(group.group_id)
             except Refused as error:
                 log.info("group of chunk %s cannot be deleted: %s", group.chunk, error.code)
-            found = await self._solapi.group(group.group_id)
-        if found.state in SENT_STATES:
+            found = await self._look(known)
+        if found is None and known.send_began_at:
+            await self._lost(group)
+            return False
+        if found and found.state in SENT_STATES:
             await self._sent(group)
             return False
-        if found.state not in NEVER_SENT or found.sent:
+        if found and (found.state not in NEVER_SENT or found.sent):
             raise ApplicationError(f"the group is {found.state}, neither sent nor deleted", type="Unproven")
         async with self._engine.begin() as connection:
             for state in ("COMMITTED", "OPEN"):  # OPEN: a send met the deleted group first
                 await messages.move(connection, group, group.group_id, state, "CANCELLED")
             known = await messages.group(connection, group)
-            if known is None or known.state != "CANCELLED":
+            asked_meanwhile = found is None and known is not None and known.send_began_at
+            if known is None or known.state != "CANCELLED" or asked_meanwhile:
                 raise ApplicationError("the group changed meanwhile", type="Unproven")
             positions = await message_chunks.open_positions(connection, group)
             ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
@@ -229,6 +240,27 @@ class Sending:
             now = {"sent_at": self._now()}
             if await messages.move(connection, group, group.group_id, "COMMITTED", "SENT", **now):
                 await message_chunks.forget(connection, group)
+        return Decided(verdict=Verdict.GO)
+
+    async def _look(self, row: Row[Any]) -> Group | None:
+        """The committed group as the provider has it. None when it knows of no such group, and we never asked
+        it to send it, or did so long ago: a 404 alone proves nothing, for reads can be stale."""
+        try:
+            return await self._solapi.group(row.group_id)
+        except Refused as error:
+            asked = row.send_began_at
+            if error.status != 404 or (asked and self._now() - asked < LOST_AFTER):
+                raise
+        return None
+
+    async def _lost(self, group: GroupRef) -> Decided:
+        """Nobody will ever know what became of it. It may have been sent, so it is never sent again."""
+        log.error("the provider has lost the group of chunk %s of job %s", group.chunk, group.job_id)
+        async with self._engine.begin() as connection:
+            if await messages.move(connection, group, group.group_id, "COMMITTED", "DONE"):
+                positions = await message_chunks.open_positions(connection, group)
+                ends = [End(position, RecipientState.UNCONFIRMED, GROUP_LOST) for position in positions]
+                await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return Decided(verdict=Verdict.GO)
 
     async def _is_dead(self, group: GroupRef) -> bool:
