@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+from pydantic_core import from_json
 
 from clients.settings import Settings
 
@@ -91,11 +92,11 @@ class Solapi:
         )
         return str(answer["groupId"])
 
-    async def add(self, group_id: str, messages: Sequence[bytes]) -> list[dict[str, Any]]:
-        """Put messages, each in JSON, into a PENDING group; returns `resultList`, one entry for each."""
+    async def add(self, group_id: str, messages: bytes) -> list[dict[str, Any]]:
+        """Put messages, JSON objects joined by commas, into a PENDING group; returns `resultList`, one entry
+        for each."""
         path = f"/messages/v4/groups/{group_id}/messages"
-        body = b'{"messages":[' + b",".join(messages) + b"]}"
-        answer = await self._call("PUT", path, body, timeout=ADD_TIMEOUT)
+        answer = await self._call("PUT", path, b'{"messages":[%b]}' % messages, timeout=ADD_TIMEOUT)
         results: list[dict[str, Any]] = answer["resultList"]
         return results
 
@@ -188,7 +189,7 @@ def _read(answer: httpx.Response) -> Any:
     if answer.status_code >= 500:
         raise Ambiguous(f"HTTP{answer.status_code}", _retry_after(answer))
     try:
-        value = answer.json()
+        value = from_json(answer.content)
     except ValueError:
         value = None
     if answer.is_success and isinstance(value, dict):

@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 from clients.database import credits, messages
 from clients.database.message_models import (
     CreditEntry,
+    MessageChunk,
     MessageGroup,
     MessagingAccount,
     NotificationLog,
@@ -126,6 +127,12 @@ class Mail:
 
     async def states(self, job: UUID) -> list[tuple[str, str | None]]:
         return [(each.state, each.code) for each in await self.recipients(job)]
+
+    async def texts(self, job: UUID) -> list[list[bytes] | None]:
+        """The sealed texts of each chunk, None when they are gone."""
+        query = select(MessageChunk.sealed).where(MessageChunk.job_id == job).order_by(MessageChunk.chunk)
+        async with self.lab.engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
 
     async def group(self, tenant: int, job: UUID) -> Row[Any] | None:
         async with self.lab.engine.connect() as connection:

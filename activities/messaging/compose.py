@@ -75,7 +75,8 @@ def compose(
 
 
 def provider_message(composed: Composed, custom: dict[str, str]) -> dict[str, object]:
-    """The message as Solapi's JSON. `custom` comes back with its reports (key 30, value 100 characters).
+    """The message as Solapi's JSON, `to` first and `custom` last. That comes back with its reports (key 30,
+    value 100 characters).
 
     An Alimtalk without fallback goes without `text`: Solapi fills the template.
     """
@@ -85,7 +86,6 @@ def provider_message(composed: Composed, custom: dict[str, str]) -> dict[str, ob
         "type": composed.channel.value,
         "country": "82",
         "autoTypeDetect": False,
-        "customFields": custom,
     }
     if composed.channel is not Channel.ATA or composed.fallback:
         message["text"] = composed.text
@@ -105,6 +105,7 @@ def provider_message(composed: Composed, custom: dict[str, str]) -> dict[str, ob
                 button.model_dump(by_alias=True, exclude_none=True) for button in composed.buttons
             ]
         message["kakaoOptions"] = kakao
+    message["customFields"] = custom
     return message
 
 

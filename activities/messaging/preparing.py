@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.messaging import image, phones
-from activities.messaging.chunks import encode, split
+from activities.messaging.chunks import between, encode, message, pack, split
 from activities.messaging.compose import compose, provider_message
 from activities.messaging.provider import retried
 from activities.messaging.unsendable import Unsendable
-from clients.database import credits, jobs, messages
+from clients.database import credits, jobs, message_chunks, messages
 from clients.database.credits import End
-from clients.database.messages import NewRecipient
+from clients.database.message_chunks import NewRecipient
 from clients.keys import Sealer, TenantKeys
 from clients.objects import ObjectMissing, Objects
 from clients.progress import ProgressBoard
@@ -54,7 +54,6 @@ from contracts.progress import messages_progress
 MAX_RECIPIENTS = 100_000
 MAX_PROBLEMS = 100  # told; the first of them is the job's reason
 MAX_AHEAD = timedelta(days=180)
-WRITE_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -195,64 +194,72 @@ class Preparing:
         with retried():
             return await self._solapi.upload_image(data, "image.jpg")
 
-    def _compose(self, job: Job) -> Iterator[NewRecipient]:
-        """Raises Problems. CPU work, so it runs in a thread."""
+    def _compose(self, job: Job) -> Iterator[tuple[list[NewRecipient], bytes]]:
+        """Each chunk: recipients, and sealed messages. Raises Problems. CPU work, so it runs in a thread."""
         problems: list[dict[str, Any]] = []
         seen: set[str] = set()
-        waiting: deque[tuple[Recipient, Composed]] = deque()
-        same: Composed | None = None
+        waiting: deque[tuple[Recipient, str, bytes, Composed]] = deque()
 
-        def composed() -> Iterator[bytes]:
-            nonlocal same
+        def encoded_messages() -> Iterator[bytes]:
+            same: tuple[Composed, bytes] | None = None
             for position, recipient in enumerate(job.recipients):
                 try:
                     if recipient.id in seen:
                         raise Unsendable(DUPLICATE_RECIPIENT)
                     seen.add(recipient.id)
                     if recipient.variables or same is None:
-                        message = compose(
+                        composed = compose(
                             job.request.draft, recipient, job.account, job.template, self._default_pf_id
                         ).model_copy(update={"image_id": job.image_id})
-                        same = None if recipient.variables else message
+                        custom = {"job": job.ref.job_id.hex, "n": str(position)}
+                        to, encoded = composed.to, encode(provider_message(composed, custom))
+                        middle = between(encoded, to, position)
+                        same = None if recipient.variables else (composed, middle)
                     else:  # the same for everybody without variables, but for the phone
-                        message = same.model_copy(update={"to": phones.mobile(recipient.to)})
+                        (composed, middle), to = same, phones.mobile(recipient.to)
+                        encoded = message(middle, to, position)
+                    waiting.append((recipient, to, middle, composed))
                 except Unsendable as error:
                     problems.append(_problem(position, error))
                     if len(problems) == MAX_PROBLEMS:
                         raise Problems(problems) from None
                     continue
-                waiting.append((recipient, message))
-                yield encode(provider_message(message, {"job": job.ref.job_id.hex, "n": str(position)}))
+                yield encoded
 
-        position = 0
-        for chunk, chunk_messages in enumerate(split(composed())):
-            for text in chunk_messages:
-                recipient, message = waiting.popleft()
-                yield NewRecipient(
-                    position=position,
-                    chunk=chunk,
-                    recipient_id=recipient.id,
-                    phone_mac=job.sealer.mac(message.to),
-                    masked_phone=phones.mask(message.to),
-                    sealed=job.sealer.seal(text, job.ref.job_id.bytes),
-                    channel=message.channel,
-                    fallback=message.fallback,
-                    occurrence=_occurrence(job.request.draft, recipient),
+        position, aad = 0, job.ref.job_id.bytes
+        for chunk, chunk_messages in enumerate(split(encoded_messages())):
+            rows, people = [], []
+            for _ in chunk_messages:
+                recipient, to, middle, composed = waiting.popleft()
+                people.append((middle, to, position))
+                rows.append(
+                    NewRecipient(
+                        position=position,
+                        chunk=chunk,
+                        recipient_id=recipient.id,
+                        phone_mac=job.sealer.mac(to),
+                        masked_phone=phones.mask(to),
+                        channel=composed.channel,
+                        fallback=composed.fallback,
+                        occurrence=_occurrence(job.request.draft, recipient),
+                    )
                 )
                 position += 1
+            yield rows, job.sealer.seal(pack(people), aad)
         if problems:
             raise Problems(problems)
 
-    async def _write(self, job: Job, composed: list[NewRecipient]) -> Prepared:
+    async def _write(self, job: Job, composed: list[tuple[list[NewRecipient], bytes]]) -> Prepared:
         """One transaction: the job is prepared by one execution, once."""
         tenant_id, job_id, draft = job.account.tenant_id, job.ref.job_id, job.request.draft
         async with self._engine.begin() as connection:
             row = await messages.lock_job(connection, job_id, tenant_id)
             if row.chunks is None and row.cancel_requested_at is None:
                 taken: list[int] = []
-                for begin in range(0, len(composed), WRITE_AT_ONCE):
-                    part = composed[begin : begin + WRITE_AT_ONCE]
-                    taken += await messages.write_recipients(connection, job_id, tenant_id, part)
+                for rows, _ in composed:
+                    taken += await message_chunks.write_recipients(connection, job_id, tenant_id, rows)
+                sealed = [piece for _, piece in composed]
+                await message_chunks.write_chunks(connection, job_id, tenant_id, sealed)
                 ends = [End(position, RecipientState.SUPPRESSED, DUPLICATE_MESSAGE) for position in taken]
                 await messages.mark_prepared(
                     connection,
@@ -262,8 +269,8 @@ class Preparing:
                     fallback=draft.mode == "both",
                     template_id=job.template.id if job.template else None,
                     send_at=draft.send_at,
-                    recipients=len(composed),
-                    chunks=composed[-1].chunk + 1,
+                    recipients=sum(len(rows) for rows, _ in composed),
+                    chunks=len(composed),
                 )
                 await credits.settle(connection, tenant_id, job_id, ends)
         # One that was cancelled meanwhile has nothing written; the next step says so.

@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.messaging.provider import retried
 from activities.messaging.sending import SENT_STATES, Sending, as_group
-from clients.database import credits, messages
+from clients.database import credits, message_chunks, messages
 from clients.database.credits import End
 from clients.database.message_models import ProviderDifference
 from clients.progress import ProgressBoard
@@ -92,7 +92,7 @@ class Reporting:
         found: list[dict[str, Any]] = []
         compared = 0
         async with self._engine.connect() as connection:
-            ours = await messages.sent_between(connection, start, end)
+            ours = await message_chunks.sent_between(connection, start, end)
         async for page in self._listed(start, end):
             compared += len(page)
             found += await self._differences(what, page)
@@ -111,7 +111,7 @@ class Reporting:
     async def _read_group(self, row: Row[Any]) -> None:
         ref = as_group(row)
         async with self._engine.connect() as connection:
-            waiting = await messages.open_recipients(connection, ref)
+            waiting = await message_chunks.open_recipients(connection, ref)
         if waiting:
             with retried():
                 group = await self._solapi.group(ref.group_id)
@@ -125,12 +125,12 @@ class Reporting:
                 async with self._engine.begin() as connection:
                     await credits.settle(connection, ref.tenant_id, ref.job_id, ends)
         async with self._engine.begin() as connection:
-            if not await messages.open_positions(connection, ref.job_id, ref.chunk):
+            if not await message_chunks.open_positions(connection, ref):
                 await messages.move(connection, ref, ref.group_id, "SENT", "DONE")
 
     async def _expire_group(self, row: Row[Any]) -> None:
         async with self._engine.begin() as connection:
-            positions = await messages.open_positions(connection, row.job_id, row.chunk)
+            positions = await message_chunks.open_positions(connection, as_group(row))
             ends = [End(position, RecipientState.UNCONFIRMED) for position in positions]
             await credits.settle(connection, row.tenant_id, row.job_id, ends)
             await messages.move(connection, as_group(row), row.group_id, "SENT", "DONE")
@@ -156,7 +156,8 @@ class Reporting:
     async def _differences(self, what: Day, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
         by_id = {str(message.get("messageId")): message for message in page}
         async with self._engine.connect() as connection:
-            rows = await messages.by_provider_ids(connection, list(by_id))
+            groups = {str(message.get("groupId")) for message in page}
+            rows = await message_chunks.by_provider_ids(connection, list(by_id), list(groups))
         ours = {row.provider_message_id: row for row in rows}
         found: list[dict[str, Any]] = []
         asked: dict[str, bool] = {}

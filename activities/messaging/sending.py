@@ -4,10 +4,9 @@ There is no idempotency key at the provider; the group is the key. It is filled 
 compared with what was asked for, committed in our database, and only then sent: always that same group.
 """
 
-import json
 import logging
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -15,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.messaging.chunks import unpack
 from activities.messaging.provider import retried
-from clients.database import credits, messages
+from clients.database import credits, message_chunks, messages
 from clients.database.credits import End
 from clients.keys import TenantKeys
-from clients.solapi import Ambiguous, Refused, Solapi, SolapiError, Throttled, Unreachable
-from contracts.errors import RESERVATION_CANCELLED
+from clients.solapi import Ambiguous, Group, Refused, Solapi, SolapiError, Throttled, Unreachable
+from contracts.errors import GROUP_LOST, RESERVATION_CANCELLED
 from contracts.messaging import (
     Added,
     ChunkRef,
@@ -40,6 +40,7 @@ SENT_BEFORE = ("GroupInProcessing", "AlreadySent", "ScheduledGroup")
 GIVEN_UP = ("FailedGroup", "DeletedGroup", "InvalidStatus", "GroupNotFound", "ResourceNotFound")
 SENT_STATES = ("SENDING", "COMPLETE", "SCHEDULED")
 NEVER_SENT = ("DELETED", "FAILED")  # when its count of sent messages is 0
+LOST_AFTER = timedelta(days=1)  # of answers that there is no such group
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,9 @@ class Sending:
             job = await messages.lock_job(connection, chunk.job_id, chunk.tenant_id)
             if await _is_cancelled(connection, job):
                 return Reserved(enough=False, stopped=True)
-            missing = await credits.reserve(connection, chunk, job.advertising, today)
-            return Reserved(enough=not missing, sendable=len(await messages.pending(connection, chunk)))
+            if await credits.reserve(connection, chunk, job.advertising, today):
+                return Reserved(enough=False)
+            return Reserved(enough=True, sendable=await message_chunks.count_open(connection, chunk))
 
     @activity.defn(name="messages.open_group")
     async def open_group(self, chunk: ChunkRef) -> Opened:
@@ -96,14 +98,13 @@ class Sending:
                 if known and known.group_id == group.group_id and known.state == "ADDING":
                     raise _ambiguous("an earlier try ended in the middle")
                 return Added(fenced=True)
-            pending = await messages.pending(connection, group)
-        if not pending:  # an earlier try was refused for everybody, and its answer got lost
-            return Added()
+            sealed, ended = await message_chunks.pending(connection, group)
         sealer = await self._keys.sealer(group.tenant_id)
-        aad = group.job_id.bytes
-        opened = [sealer.open(sealed, aad) for _, sealed in pending]
+        body, wanted = _manifest([sealer.open(piece, group.job_id.bytes) for piece in sealed], ended)
+        if not wanted:  # an earlier try was refused for everybody, and its answer got lost
+            return Added()
         try:
-            results = await self._solapi.add(group.group_id, opened)
+            results = await self._solapi.add(group.group_id, body)
         except (Throttled, Unreachable):
             async with self._engine.begin() as connection:
                 await messages.move(connection, group, group.group_id, "ADDING", "OPEN")
@@ -111,12 +112,11 @@ class Sending:
                 raise
         except (Ambiguous, Refused) as error:
             raise _ambiguous(error.code) from None
-        wanted = [(position, json.loads(text)) for (position, _), text in zip(pending, opened, strict=True)]
         registered, ends = _compare(wanted, results)
         async with self._engine.begin() as connection:
             if not await messages.move(connection, group, group.group_id, "ADDING", "ADDED"):
                 return Added(fenced=True)
-            await messages.register(connection, group.job_id, registered)
+            await message_chunks.register(connection, group, registered)
             await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return Added(accepted=len(registered))
 
@@ -147,14 +147,17 @@ class Sending:
             return Decided(verdict=Verdict.STOP if known.state == "CANCELLED" else Verdict.GO)
         if known.send_began_at:
             with retried():
-                found = await self._solapi.group(group.group_id)
+                found = await self._look(known)
+            if found is None:
+                return await self._lost(group)
             if found.state in SENT_STATES:
                 return await self._sent(group)
         if gate.verdict is not Verdict.GO:
             return gate
         async with self._engine.begin() as connection:
             began = {"send_began_at": self._now()}
-            await messages.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began)
+            if not await messages.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began):
+                raise ApplicationError("the group changed meanwhile", type="Unproven")
         with retried():
             try:
                 await self._solapi.send(group.group_id)
@@ -194,24 +197,31 @@ class Sending:
     async def withdraw(self, group: GroupRef, code: str) -> bool:
         """Take a committed group back from the provider; False when it had been sent. Raises until it is
         known which."""
+        async with self._engine.connect() as connection:
+            known = await messages.group(connection, group)
+        assert known is not None and known.group_id == group.group_id, "a committed group stays the chunk's"
         with retried():
             try:
                 await self._solapi.delete(group.group_id)
             except Refused as error:
                 log.info("group of chunk %s cannot be deleted: %s", group.chunk, error.code)
-            found = await self._solapi.group(group.group_id)
-        if found.state in SENT_STATES:
+            found = await self._look(known)
+        if found is None and known.send_began_at:
+            await self._lost(group)
+            return False
+        if found and found.state in SENT_STATES:
             await self._sent(group)
             return False
-        if found.state not in NEVER_SENT or found.sent:
+        if found and (found.state not in NEVER_SENT or found.sent):
             raise ApplicationError(f"the group is {found.state}, neither sent nor deleted", type="Unproven")
         async with self._engine.begin() as connection:
             for state in ("COMMITTED", "OPEN"):  # OPEN: a send met the deleted group first
                 await messages.move(connection, group, group.group_id, state, "CANCELLED")
             known = await messages.group(connection, group)
-            if known is None or known.state != "CANCELLED":
+            asked_meanwhile = found is None and known is not None and known.send_began_at
+            if known is None or known.state != "CANCELLED" or asked_meanwhile:
                 raise ApplicationError("the group changed meanwhile", type="Unproven")
-            positions = await messages.open_positions(connection, group.job_id, group.chunk)
+            positions = await message_chunks.open_positions(connection, group)
             ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return True
@@ -229,7 +239,28 @@ class Sending:
         async with self._engine.begin() as connection:
             now = {"sent_at": self._now()}
             if await messages.move(connection, group, group.group_id, "COMMITTED", "SENT", **now):
-                await messages.accept(connection, group)
+                await message_chunks.forget(connection, group)
+        return Decided(verdict=Verdict.GO)
+
+    async def _look(self, row: Row[Any]) -> Group | None:
+        """The committed group as the provider has it. None when it knows of no such group, and we never asked
+        it to send it, or did so long ago: a 404 alone proves nothing, for reads can be stale."""
+        try:
+            return await self._solapi.group(row.group_id)
+        except Refused as error:
+            asked = row.send_began_at
+            if error.status != 404 or (asked and self._now() - asked < LOST_AFTER):
+                raise
+        return None
+
+    async def _lost(self, group: GroupRef) -> Decided:
+        """Nobody will ever know what became of it. It may have been sent, so it is never sent again."""
+        log.error("the provider has lost the group of chunk %s of job %s", group.chunk, group.job_id)
+        async with self._engine.begin() as connection:
+            if await messages.move(connection, group, group.group_id, "COMMITTED", "DONE"):
+                positions = await message_chunks.open_positions(connection, group)
+                ends = [End(position, RecipientState.UNCONFIRMED, GROUP_LOST) for position in positions]
+                await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return Decided(verdict=Verdict.GO)
 
     async def _is_dead(self, group: GroupRef) -> bool:
@@ -252,8 +283,20 @@ async def _is_cancelled(connection: AsyncConnection, job: Row[Any]) -> bool:
     return bool(job.cancel_requested_at) or await messages.reservation_is_cancelled(connection, job)
 
 
+def _manifest(pieces: Iterable[bytes], ended: Set[int]) -> tuple[bytes, dict[int, str]]:
+    """The messages of those who have no end yet, as they travel, and position → phone in their order."""
+    wanted: dict[int, str] = {}
+    messages = []
+    for piece in pieces:
+        for position, to, message in unpack(piece):
+            if position not in ended:
+                wanted[position] = to
+                messages.append(message)
+    return b",".join(messages), wanted
+
+
 def _compare(
-    wanted: Sequence[tuple[int, dict[str, Any]]], results: Sequence[dict[str, Any]]
+    wanted: Mapping[int, str], results: Sequence[dict[str, Any]]
 ) -> tuple[dict[int, str], list[End]]:
     """The answer against the manifest: message ids by position, and the ends of those refused.
 
@@ -263,8 +306,8 @@ def _compare(
         raise _ambiguous(f"{len(results)} results for {len(wanted)} messages")
     registered: dict[int, str] = {}
     ends: list[End] = []
-    for (position, message), result in zip(wanted, results, strict=True):
-        if result.get("to") != message["to"]:
+    for (position, to), result in zip(wanted.items(), results, strict=True):
+        if result.get("to") != to:
             raise _ambiguous("the results are of other recipients")
         if str(result.get("statusCode")) == ACCEPTED and result.get("messageId"):
             registered[position] = str(result["messageId"])

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from clients.database.message_models import MessageJob, MessageRecipient
+from clients.database import messages
+from clients.database.message_models import MessageJob
 from clients.database.models import Job, JobEvent, Rendition, Video
 from clients.progress import ProgressBoard, job_key
 from contracts.jobs import FINAL_STATES, JobState
@@ -206,14 +207,7 @@ async def sendings(engine: AsyncEngine, board: ProgressBoard, tenant: int, show:
         query = query.where(or_(Job.state == JobState.CANCELLED, MessageJob.cancel_requested_at.is_not(None)))
     async with engine.connect() as connection:
         rows = (await connection.execute(query)).all()
-        counted = await connection.execute(
-            select(MessageRecipient.job_id, MessageRecipient.state, func.count())
-            .where(MessageRecipient.job_id.in_([row.id for row in rows]))
-            .group_by(MessageRecipient.job_id, MessageRecipient.state)
-        )
-        states: dict[UUID, dict[str, int]] = {}
-        for job, state, count in counted:
-            states.setdefault(job, {})[state] = count
+        states = await messages.states(connection, [row.id for row in rows])
     return [
         Sending(
             await with_progress(board, Shown(*row[: len(_COLUMNS)])),

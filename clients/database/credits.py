@@ -14,8 +14,7 @@ from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.message_models import CreditEntry, MessagingAccount
-from clients.database.messages import WITHOUT_NESTED_LOOPS
+from clients.database.message_models import CreditEntry, MessageChunk, MessagingAccount
 from contracts.messaging import ChunkRef, RecipientState
 
 
@@ -39,55 +38,61 @@ _PRICE = f"GREATEST({_PRICES.format(column='r.channel')}, {_PRICES.format(column
 _SUPPRESS_OPTED_OUT = text("""
     SELECT r.position FROM message_recipients r
     JOIN opt_outs o ON o.tenant_id = r.tenant_id AND o.phone_mac = r.phone_mac
-    WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.reserved IS NULL""")
+    WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL""")
 
+# Reserved is everybody of a reserved chunk but those suppressed before.
 _OVER_PHONE_CAP = text("""
     SELECT position FROM (
-        SELECT r.position, r.reserved,
-            row_number() OVER (PARTITION BY r.phone_mac ORDER BY r.reserved IS NULL, r.position) AS n,
-            (SELECT count(*) FROM message_recipients d WHERE d.tenant_id = r.tenant_id
-                AND d.reserved_on = :today AND d.phone_mac = r.phone_mac
-                AND (d.job_id, d.chunk) <> (:job, :chunk)) AS before
+        SELECT r.position, row_number() OVER (PARTITION BY r.phone_mac ORDER BY r.position) AS n,
+            (SELECT count(*) FROM message_recipients d
+                JOIN message_chunks c ON c.job_id = d.job_id AND c.chunk = d.chunk
+                WHERE d.tenant_id = r.tenant_id AND d.phone_mac = r.phone_mac
+                AND c.reserved_on = :today AND d.state <> 'SUPPRESSED') AS before
         FROM message_recipients r
         WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL) AS counted
-    WHERE reserved IS NULL AND before + n > :cap""")
+    WHERE before + n > :cap""")
 
 _OVER_CAP = text("""
     SELECT position FROM (
         SELECT r.position, row_number() OVER (ORDER BY r.position) AS n
         FROM message_recipients r
-        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.reserved IS NULL) AS counted
-    WHERE n > :cap - (SELECT count(*) FROM message_recipients d
-        WHERE d.tenant_id = :tenant AND d.reserved_on = :today)""")
+        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL) AS counted
+    WHERE n > :cap - (SELECT coalesce(sum(c.reserved), 0) FROM message_chunks c
+        WHERE c.tenant_id = :tenant AND c.reserved_on = :today)""")
 
 _COST = text(f"""
     SELECT coalesce(sum({_PRICE}), 0) FROM message_recipients r
     JOIN messaging_accounts a ON a.tenant_id = r.tenant_id
-    WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.reserved IS NULL""")
+    WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL""")
 
 _RESERVE = text(f"""
-    WITH priced AS (
-        UPDATE message_recipients r SET reserved = {_PRICE}, reserved_on = :today
-        FROM messaging_accounts a
-        WHERE a.tenant_id = r.tenant_id AND r.job_id = :job AND r.chunk = :chunk
-            AND r.final_at IS NULL AND r.reserved IS NULL
-        RETURNING r.position, r.reserved)
-    INSERT INTO credit_entries (tenant_id, kind, amount, job_id, position)
-    SELECT :tenant, 'RESERVE', -reserved, :job, position FROM priced""")
+    WITH entries AS (
+        INSERT INTO credit_entries (tenant_id, kind, amount, job_id, position)
+        SELECT :tenant, 'RESERVE', -{_PRICE}, :job, r.position FROM message_recipients r
+        JOIN messaging_accounts a ON a.tenant_id = r.tenant_id
+        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL
+        RETURNING id)
+    UPDATE message_chunks SET reserved_on = :today, reserved = (SELECT count(*) FROM entries)
+    WHERE job_id = :job AND chunk = :chunk""")
+
+# A job's rows are new, so the planner takes them for one or two and would compare each with each.
+_WITHOUT_NESTED_LOOPS = text("SET LOCAL enable_nestloop = off")
 
 _SETTLE = text(f"""
     WITH news AS (
         SELECT * FROM unnest(:positions, :states, :codes, :sent_as) AS n (position, state, code, sent_as)),
     ended AS (
         UPDATE message_recipients r
-        SET state = n.state, code = n.code, sent_as = n.sent_as, final_at = now(), sealed = NULL
-        FROM news n, messaging_accounts a
+        SET state = n.state, code = n.code, sent_as = n.sent_as, final_at = now()
+        FROM messaging_accounts a, news n
+        LEFT JOIN credit_entries c ON c.job_id = :job AND c.position = ANY(:positions)
+            AND c.position = n.position AND c.kind = 'RESERVE'
         WHERE r.job_id = :job AND r.position = ANY(:positions) AND r.position = n.position
             AND r.final_at IS NULL AND a.tenant_id = r.tenant_id
         RETURNING r.tenant_id, r.position, r.chunk, r.state, r.code, r.channel, r.masked_phone,
-            coalesce(r.reserved, 0) AS reserved,
+            coalesce(-c.amount, 0) AS reserved,
             CASE WHEN r.state IN ('DELIVERED', 'UNCONFIRMED')
-                THEN LEAST(coalesce(r.reserved, 0), {_PRICES.format(column="coalesce(n.sent_as, r.channel)")})
+                THEN LEAST(coalesce(-c.amount, 0), {_PRICES.format(column="coalesce(n.sent_as, r.channel)")})
                 ELSE 0 END AS charged),
     refunds AS (
         INSERT INTO credit_entries (tenant_id, kind, amount, job_id, position)
@@ -116,6 +121,14 @@ _SETTLE = text(f"""
 )
 
 
+# Texts of chunks in which nobody is left to send to.
+_FORGET = text("""
+    UPDATE message_chunks c SET sealed = NULL
+    WHERE c.job_id = :job AND c.sealed IS NOT NULL AND NOT EXISTS (
+        SELECT FROM message_recipients r
+        WHERE r.job_id = :job AND r.chunk = c.chunk AND r.final_at IS NULL)""")
+
+
 async def account(connection: AsyncConnection, tenant_id: int, lock: bool = False) -> Row[Any] | None:
     """The tenant's account; locked, nobody else reserves or settles for this tenant meanwhile."""
     query = select(MessagingAccount).where(MessagingAccount.tenant_id == tenant_id)
@@ -130,6 +143,8 @@ async def reserve(connection: AsyncConnection, chunk: ChunkRef, advertising: boo
     locked = await account(connection, chunk.tenant_id, lock=True)
     assert locked is not None, "prepare refuses a tenant without an account"
     which = {"job": chunk.job_id, "chunk": chunk.chunk, "tenant": chunk.tenant_id, "today": today}
+    if await _is_reserved(connection, chunk):
+        return Decimal(0)
     if advertising:
         await _suppress(
             connection, chunk, "OPTED_OUT", await _positions(connection, _SUPPRESS_OPTED_OUT, which)
@@ -158,7 +173,7 @@ async def settle(connection: AsyncConnection, tenant_id: int, job_id: UUID, ends
     if not ends:
         return 0
     await account(connection, tenant_id, lock=True)
-    await connection.execute(WITHOUT_NESTED_LOOPS)
+    await connection.execute(_WITHOUT_NESTED_LOOPS)
     values = {
         "job": job_id,
         "tenant": tenant_id,
@@ -167,7 +182,9 @@ async def settle(connection: AsyncConnection, tenant_id: int, job_id: UUID, ends
         "codes": [end.code for end in ends],
         "sent_as": [end.sent_as for end in ends],
     }
-    return int((await connection.execute(_SETTLE, values)).scalar_one())
+    new = int((await connection.execute(_SETTLE, values)).scalar_one())
+    await connection.execute(_FORGET, {"job": job_id})
+    return new
 
 
 async def top_up(connection: AsyncConnection, tenant_id: int, amount: Decimal, reference: str) -> bool:
@@ -188,6 +205,13 @@ async def ledger_sum(connection: AsyncConnection, tenant_id: int) -> Decimal:
     """What the balance must be."""
     total = select(func.coalesce(func.sum(CreditEntry.amount), 0)).where(CreditEntry.tenant_id == tenant_id)
     return Decimal((await connection.execute(total)).scalar_one())
+
+
+async def _is_reserved(connection: AsyncConnection, chunk: ChunkRef) -> bool:
+    query = select(MessageChunk.reserved_on).where(
+        MessageChunk.job_id == chunk.job_id, MessageChunk.chunk == chunk.chunk
+    )
+    return (await connection.execute(query)).scalar_one() is not None
 
 
 async def _positions(connection: AsyncConnection, query: object, values: dict[str, object]) -> list[int]:

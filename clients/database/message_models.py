@@ -5,12 +5,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     String,
     UniqueConstraint,
@@ -114,37 +116,54 @@ class MessageGroup(Base):
             "sent_at",
             postgresql_where=text("state NOT IN ('DONE', 'CANCELLED')"),
         ),
+        Index("ix_message_groups_job", "job_id"),
     )
 
 
+class MessageChunk(Base):
+    """What a group is filled with. `sealed`: its messages in one piece (one a recipient in chunks of the
+    first releases); gone when the group is sent, or when nobody is left to send to. `reserved` counts the
+    recipients whose credit was reserved, all at once.
+    `provider_ids` are of those at `positions`, whom the provider took into the group.
+    """
+
+    __tablename__ = "message_chunks"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"), primary_key=True)
+    chunk: Mapped[int] = mapped_column(Integer, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    sealed: Mapped[list[bytes] | None] = mapped_column(ARRAY(LargeBinary))
+    reserved_on: Mapped[date | None]
+    reserved: Mapped[int] = mapped_column(Integer, server_default="0")
+    positions: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    provider_ids: Mapped[list[str] | None] = mapped_column(ARRAY(String(64)))
+
+    __table_args__ = (Index("ix_message_chunks_day", "tenant_id", "reserved_on"),)
+
+
 class MessageRecipient(Base):
-    """One person of a job. `sealed` is the message as the provider takes it, in JSON; gone when final."""
+    """One person of a job. Written once and ended once: what is between is its chunk's and its group's, and
+    `state` stays PENDING until the end. The job has no foreign key: ten thousand look-ups of one row.
+    """
 
     __tablename__ = "message_recipients"
 
-    job_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     tenant_id: Mapped[int] = mapped_column(BigInteger)
     chunk: Mapped[int] = mapped_column(Integer)
     recipient_id: Mapped[str] = mapped_column(String(100))
     phone_mac: Mapped[bytes]
     masked_phone: Mapped[str] = mapped_column(String(20))
-    sealed: Mapped[bytes | None]
     channel: Mapped[str] = mapped_column(String(3))
     fallback: Mapped[str | None] = mapped_column(String(3))
     sent_as: Mapped[str | None] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(16), server_default="PENDING")
     code: Mapped[str | None] = mapped_column(String(64))
-    provider_message_id: Mapped[str | None] = mapped_column(String(64))
-    reserved: Mapped[Decimal | None] = mapped_column(Won)
-    reserved_on: Mapped[date | None]
     final_at: Mapped[datetime | None]
 
-    __table_args__ = (
-        # None on (job_id, chunk): before statistics are in, the planner would take it for single rows.
-        Index("ix_message_recipients_provider", "provider_message_id"),
-        Index("ix_message_recipients_day", "tenant_id", "reserved_on", "phone_mac"),
-    )
+    # None on (job_id, chunk): before statistics are in, the planner would take it for single rows.
+    __table_args__ = (Index("ix_message_recipients_phone", "tenant_id", "phone_mac"),)
 
 
 class MessageOccurrence(Base):
@@ -161,12 +180,13 @@ class MessageOccurrence(Base):
 
 
 class CreditEntry(Base):
-    """The ledger. The balance of a tenant is the sum of its amounts, in won."""
+    """The ledger. The balance of a tenant is the sum of its amounts, in won. Entries are written together
+    with the locked row of the tenant's account, which has the foreign key."""
 
     __tablename__ = "credit_entries"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
     kind: Mapped[str] = mapped_column(String(16))
     amount: Mapped[Decimal] = mapped_column(Won)
     job_id: Mapped[UUID | None]
@@ -176,7 +196,13 @@ class CreditEntry(Base):
 
     __table_args__ = (
         UniqueConstraint("job_id", "position", "kind", name="uq_credit_entries_once"),
-        UniqueConstraint("tenant_id", "reference", name="uq_credit_entries_reference"),
+        Index(
+            "uq_credit_entries_reference",
+            "tenant_id",
+            "reference",
+            unique=True,
+            postgresql_where=text("reference IS NOT NULL"),
+        ),
     )
 
 

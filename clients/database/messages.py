@@ -5,20 +5,18 @@ meets the same row, and only one group of a chunk is ever committed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, bindparam, exists, func, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INTEGER, TEXT, insert
+from sqlalchemy import Result, Row, and_, case, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.message_models import (
     CancelledReservation,
     MessageGroup,
     MessageJob,
-    MessageOccurrence,
     MessageRecipient,
     OptOut,
     SenderNumber,
@@ -29,21 +27,6 @@ from contracts.messaging import ChunkRef, RecipientState
 OPEN_STATES = ("OPEN", "ADDING", "ADDED")
 UNFINISHED = ("COMMITTED", "SENT")
 BINDING = (*UNFINISHED, "DONE")  # from the commit on; of a CANCELLED group it is proven that it was not sent
-
-
-@dataclass(frozen=True)
-class NewRecipient:
-    """A recipient to be written; `occurrence` None if the sender named no occasion."""
-
-    position: int
-    chunk: int
-    recipient_id: str
-    phone_mac: bytes
-    masked_phone: str
-    sealed: bytes
-    channel: str
-    fallback: str | None
-    occurrence: bytes | None
 
 
 async def lock_job(connection: AsyncConnection, job_id: UUID, tenant_id: int) -> Row[Any]:
@@ -60,60 +43,8 @@ async def find_job(connection: AsyncConnection, job_id: UUID) -> Row[Any] | None
     return (await connection.execute(select(MessageJob).where(MessageJob.job_id == job_id))).one_or_none()
 
 
-_COLUMNS = {
-    "position": INTEGER,
-    "chunk": INTEGER,
-    "recipient_id": TEXT,
-    "phone_mac": BYTEA,
-    "masked_phone": TEXT,
-    "sealed": BYTEA,
-    "channel": TEXT,
-    "fallback": TEXT,
-}
-# Arrays, because a row each takes half as long again.
-# ruff: noqa: S608 - put together of constants of this file
-_WRITE_RECIPIENTS = text(f"""
-    INSERT INTO message_recipients (job_id, tenant_id, {", ".join(_COLUMNS)})
-    SELECT :job, :tenant, * FROM unnest({", ".join(f":{name}" for name in _COLUMNS)})""").bindparams(
-    *(bindparam(name, type_=ARRAY(kind)) for name, kind in _COLUMNS.items())
-)
-
-
-async def write_recipients(
-    connection: AsyncConnection, job_id: UUID, tenant_id: int, recipients: Sequence[NewRecipient]
-) -> list[int]:
-    """Write some recipients of a locked job; returns the positions whose occurrence somebody else holds."""
-    columns = {name: [getattr(each, name) for each in recipients] for name in _COLUMNS}
-    await connection.execute(_WRITE_RECIPIENTS, {"job": job_id, "tenant": tenant_id} | columns)
-    named = {each.occurrence: each.position for each in recipients if each.occurrence is not None}
-    if not named:
-        return []
-    wanted = [
-        {"tenant_id": tenant_id, "occurrence": occurrence, "job_id": job_id, "position": position}
-        for occurrence, position in sorted(named.items())  # sorted: two jobs cannot deadlock
-    ]
-    taken = insert(MessageOccurrence).on_conflict_do_nothing().returning(MessageOccurrence.position)
-    own = set((await connection.execute(taken, wanted)).scalars())
-    return sorted(set(named.values()) - own)
-
-
 async def mark_prepared(connection: AsyncConnection, job_id: UUID, **values: Any) -> None:
     await connection.execute(update(MessageJob).where(MessageJob.job_id == job_id).values(**values))
-
-
-async def pending(connection: AsyncConnection, chunk: ChunkRef) -> list[tuple[int, bytes]]:
-    """(position, sealed) of those in a chunk that are reserved and not final."""
-    rows = await connection.execute(
-        select(MessageRecipient.position, MessageRecipient.sealed)
-        .where(
-            MessageRecipient.job_id == chunk.job_id,
-            MessageRecipient.chunk == chunk.chunk,
-            MessageRecipient.final_at.is_(None),
-            MessageRecipient.reserved.is_not(None),
-        )
-        .order_by(MessageRecipient.position)
-    )
-    return [(row.position, row.sealed) for row in rows]
 
 
 async def group(connection: AsyncConnection, chunk: ChunkRef, lock: bool = False) -> Row[Any] | None:
@@ -159,61 +90,6 @@ async def move(
     return written.one_or_none() is not None
 
 
-# A job's rows are new, so the planner takes them for one or two and would compare each with each.
-WITHOUT_NESTED_LOOPS = text("SET LOCAL enable_nestloop = off")
-
-_REGISTERED = text("""
-    UPDATE message_recipients r SET provider_message_id = n.id
-    FROM unnest(:positions, :ids) AS n (position, id)
-    WHERE r.job_id = :job AND r.position = n.position AND r.final_at IS NULL""").bindparams(
-    bindparam("positions", type_=ARRAY(INTEGER)), bindparam("ids", type_=ARRAY(TEXT))
-)
-
-
-async def register(connection: AsyncConnection, job_id: UUID, ids: dict[int, str]) -> None:
-    """Note the provider's id of each message that it took into the group."""
-    await connection.execute(WITHOUT_NESTED_LOOPS)
-    await connection.execute(_REGISTERED, {"job": job_id, "positions": list(ids), "ids": list(ids.values())})
-
-
-async def accept(connection: AsyncConnection, chunk: ChunkRef) -> None:
-    """The chunk's group is sent: everybody in it who is not final is the provider's now."""
-    await connection.execute(
-        update(MessageRecipient)
-        .where(
-            MessageRecipient.job_id == chunk.job_id,
-            MessageRecipient.chunk == chunk.chunk,
-            MessageRecipient.final_at.is_(None),
-            MessageRecipient.provider_message_id.is_not(None),
-        )
-        .values(state=RecipientState.ACCEPTED)
-    )
-
-
-async def open_recipients(connection: AsyncConnection, chunk: ChunkRef) -> dict[str, int]:
-    """Provider message id → position of those in a chunk who have no final state."""
-    rows = await connection.execute(
-        select(MessageRecipient.provider_message_id, MessageRecipient.position).where(
-            MessageRecipient.job_id == chunk.job_id,
-            MessageRecipient.chunk == chunk.chunk,
-            MessageRecipient.final_at.is_(None),
-            MessageRecipient.provider_message_id.is_not(None),
-        )
-    )
-    return {row.provider_message_id: row.position for row in rows}
-
-
-async def open_positions(connection: AsyncConnection, job_id: UUID, chunk: int) -> list[int]:
-    rows = await connection.execute(
-        select(MessageRecipient.position).where(
-            MessageRecipient.job_id == job_id,
-            MessageRecipient.chunk == chunk,
-            MessageRecipient.final_at.is_(None),
-        )
-    )
-    return list(rows.scalars())
-
-
 async def uncommitted_positions(connection: AsyncConnection, job_id: UUID) -> list[int]:
     """Those of a job who have no end, and no committed group: nothing can have been sent to them."""
     committed = exists().where(
@@ -249,14 +125,38 @@ async def left_behind(connection: AsyncConnection, before: datetime) -> Sequence
     return rows.all()
 
 
+# A group that the provider has sent has everybody in it who is not at an end.
+_STANDS = case(
+    (
+        and_(MessageRecipient.state == RecipientState.PENDING, MessageGroup.state.in_(("SENT", "DONE"))),
+        RecipientState.ACCEPTED,
+    ),
+    else_=MessageRecipient.state,
+).label("state")
+_GROUP = and_(
+    MessageGroup.tenant_id == MessageRecipient.tenant_id,
+    MessageGroup.job_id == MessageRecipient.job_id,
+    MessageGroup.chunk == MessageRecipient.chunk,
+)
+
+
+async def states(connection: AsyncConnection, job_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """Recipients of each job by state."""
+    rows = await connection.execute(
+        select(MessageRecipient.job_id, _STANDS, func.count())
+        .outerjoin(MessageGroup, _GROUP)
+        .where(MessageRecipient.job_id.in_(job_ids))
+        .group_by(MessageRecipient.job_id, _STANDS)
+    )
+    found: dict[UUID, dict[str, int]] = {}
+    for job_id, state, count in rows:
+        found.setdefault(job_id, {})[state] = count
+    return found
+
+
 async def counts(connection: AsyncConnection, job_id: UUID) -> dict[str, int]:
     """Recipients of a job by state."""
-    rows = await connection.execute(
-        select(MessageRecipient.state, func.count())
-        .where(MessageRecipient.job_id == job_id)
-        .group_by(MessageRecipient.state)
-    )
-    return {row[0]: row[1] for row in rows}
+    return (await states(connection, [job_id])).get(job_id, {})
 
 
 async def codes(connection: AsyncConnection, job_id: UUID) -> dict[str, int]:
@@ -285,8 +185,10 @@ async def request_cancel(connection: AsyncConnection, job_id: UUID, tenant_id: i
 
 async def recipients(connection: AsyncConnection, job_id: UUID, after: int, limit: int) -> Sequence[Row[Any]]:
     """A page of a job's recipients, those after a position."""
-    rows = await connection.execute(
-        select(MessageRecipient)
+    others = (column for column in MessageRecipient.__table__.c if column.name != "state")
+    rows: Result[Any] = await connection.execute(
+        select(*others, _STANDS)
+        .outerjoin(MessageGroup, _GROUP)
         .where(MessageRecipient.job_id == job_id, MessageRecipient.position > after)
         .order_by(MessageRecipient.position)
         .limit(limit)
@@ -332,40 +234,3 @@ async def opt_out(connection: AsyncConnection, tenant_id: int, phone_mac: bytes)
 async def sender_numbers(connection: AsyncConnection, tenant_id: int) -> frozenset[str]:
     rows = await connection.execute(select(SenderNumber.number).where(SenderNumber.tenant_id == tenant_id))
     return frozenset(rows.scalars())
-
-
-async def sent_between(
-    connection: AsyncConnection, start: datetime, end: datetime
-) -> dict[str, tuple[int, UUID, int, str]]:
-    """Provider message id → (tenant, job, position, state) of the recipients of groups sent in a span."""
-    rows = await connection.execute(
-        select(MessageRecipient)
-        .join(
-            MessageGroup,
-            and_(
-                MessageGroup.job_id == MessageRecipient.job_id,
-                MessageGroup.chunk == MessageRecipient.chunk,
-            ),
-        )
-        .where(
-            MessageGroup.sent_at >= start,
-            MessageGroup.sent_at < end,
-            MessageRecipient.provider_message_id.is_not(None),
-        )
-    )
-    return {row.provider_message_id: (row.tenant_id, row.job_id, row.position, row.state) for row in rows}
-
-
-async def by_provider_ids(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[Any]:
-    """Our recipients by the provider's message ids."""
-    rows = await connection.execute(
-        select(
-            MessageRecipient.provider_message_id,
-            MessageRecipient.tenant_id,
-            MessageRecipient.job_id,
-            MessageRecipient.position,
-            MessageRecipient.state,
-            MessageRecipient.code,
-        ).where(MessageRecipient.provider_message_id.in_(ids))
-    )
-    return rows.all()

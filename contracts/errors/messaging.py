@@ -203,6 +203,12 @@ DAILY_CAP = _add(
     "하루 발송 한도를 넘어 보내지 않았습니다. 내일 다시 보내거나 한도를 늘려 주세요.",
     "The daily cap is reached, so this was not sent. Send it tomorrow or raise the cap.",
 )
+GROUP_LOST = _add(
+    "GROUP_LOST",
+    _F,
+    "발송 여부를 확인할 수 없습니다. 이미 도착했을 수 있으니 확인한 뒤에 다시 보내 주세요.",
+    "The provider does not know the group any more: it may have been sent. Ask before sending again.",
+)
 DUPLICATE_MESSAGE = _add(
     "DUPLICATE_MESSAGE",
     _C,

@@ -18,7 +18,7 @@ from typing import Any
 from temporalio import activity
 
 from activities.messaging.sending import Sending
-from clients.database import credits, messages
+from clients.database import credits, message_chunks, messages
 from clients.solapi import Solapi
 from workers import __main__ as workers
 from workers import messaging
@@ -33,7 +33,7 @@ CALLS: dict[str, tuple[Any, str]] = {
     "send": (Solapi, "send"),
     "poll": (Solapi, "messages"),
     "reserving": (credits, "reserve"),
-    "adding": (messages, "register"),
+    "adding": (message_chunks, "register"),
     "sent": (Sending, "_sent"),
 }
 # An activity has done everything, and Temporal does not hear of it.

@@ -106,8 +106,8 @@ async def test_ten_thousand_people_and_every_twentieth_answer_is_lost(workers: A
 @pytest.mark.parametrize("code", ["reordered", "short"])
 async def test_an_answer_that_does_not_fit_the_manifest(code: str) -> None:
     """The provider answers for other people than asked, or for fewer: that group is never sent."""
-    wanted = [(0, {"to": "01020000001"}), (1, {"to": "01020000002"})]
-    results = [{"to": each["to"], "statusCode": "2000", "messageId": f"M{n}"} for n, each in wanted]
+    wanted = {0: "01020000001", 1: "01020000002"}
+    results = [{"to": to, "statusCode": "2000", "messageId": f"M{n}"} for n, to in wanted.items()]
     with pytest.raises(ApplicationError) as error:
         _compare(wanted, results[::-1] if code == "reordered" else results[:1])
     assert error.value.type == "AmbiguousAdd"

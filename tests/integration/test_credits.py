@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from clients.database import credits, messages
+from clients.database import credits, message_chunks, messages
 from clients.database.credits import End
-from clients.database.message_models import CreditEntry, MessageRecipient, MessagingAccount
+from clients.database.message_models import CreditEntry, MessageChunk, MessagingAccount
 from contracts.messaging import ChunkRef, Recipient, RecipientState
 from devstack.app import App
 from tests.messages import Mail, draft, phones, request
@@ -29,12 +29,13 @@ async def written(mail: Mail, tenant: int, people: int) -> ChunkRef:
     wish = request(tenant, draft(), phones(people))
     await mail.submitter.accept([wish])
     recipients = [
-        messages.NewRecipient(n, 0, str(n), bytes([n]), "****", b"sealed", "SMS", None, None)
+        message_chunks.NewRecipient(n, 0, str(n), bytes([n]), "****", "SMS", None, None)
         for n in range(people)
     ]
     async with mail.lab.engine.begin() as connection:
         await messages.lock_job(connection, wish.job_id, tenant)
-        await messages.write_recipients(connection, wish.job_id, tenant, recipients)
+        await message_chunks.write_recipients(connection, wish.job_id, tenant, recipients)
+        await message_chunks.write_chunks(connection, wish.job_id, tenant, [b"sealed"])
     return ChunkRef(job_id=wish.job_id, tenant_id=tenant, chunk=0)
 
 
@@ -81,14 +82,23 @@ async def test_the_first_end_of_a_person_stands(mail: Mail) -> None:
     assert await mail.balance(tenant) == 980
 
 
+async def test_texts_are_gone_when_nobody_is_left_to_send_to(mail: Mail) -> None:
+    tenant = await mail.account(1_000)
+    chunk = await written(mail, tenant, 2)
+    await settle(mail, chunk, End(0, RecipientState.SUPPRESSED))
+    assert await mail.texts(chunk.job_id) == [[b"sealed"]]
+    await settle(mail, chunk, End(1, RecipientState.CANCELLED))
+    assert await mail.texts(chunk.job_id) == [None]
+
+
 async def test_the_ledger_takes_no_second_entry_of_a_kind(mail: Mail) -> None:
     """Whatever the code above it does: a second charge of the same person is refused by the table."""
     tenant = await mail.account(1_000)
     chunk = await written(mail, tenant, 1)
     await reserve(mail, chunk)
     async with mail.lab.engine.begin() as connection:
-        forgotten = update(MessageRecipient).where(MessageRecipient.job_id == chunk.job_id)
-        await connection.execute(forgotten.values(reserved=None))
+        forgotten = update(MessageChunk).where(MessageChunk.job_id == chunk.job_id)
+        await connection.execute(forgotten.values(reserved_on=None))
     with pytest.raises(IntegrityError):
         await reserve(mail, chunk)
     assert await mail.balance(tenant) == 980

@@ -68,7 +68,7 @@ async def test_a_channel(
     (sent,) = mail.simulator.ledger(job.hex)
     assert (sent["to"], sent["type"], sent["text"], sent["statusCode"]) == (phone, type, text, "4000")
     (recipient,) = await mail.recipients(job)
-    assert (recipient.state, recipient.sent_as, recipient.sealed) == ("DELIVERED", type, None)
+    assert (recipient.state, recipient.sent_as, await mail.texts(job)) == ("DELIVERED", type, [None])
     assert await mail.balance(tenant) == 1_000_000 - price
 
 

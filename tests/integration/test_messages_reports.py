@@ -6,23 +6,27 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from activities.messaging.reporting import REPORTS_WITHIN, Reporting
 from activities.messaging.sending import Sending
-from clients.database.message_models import MessageGroup, MessageRecipient, ProviderDifference
+from clients.database import credits, message_chunks, messages
+from clients.database.credits import End
+from clients.database.message_models import MessageChunk, MessageGroup, MessageRecipient, ProviderDifference
 from clients.progress import ProgressBoard, connect
 from clients.solapi import Solapi
-from contracts.messaging import Day
+from contracts.messaging import Day, GroupRef, RecipientState
 from contracts.quiet import KST
 from devstack.app import App
 from intake.reconcile import Reconciler
+from tests.lab import fresh_id
 from tests.messages import Mail, draft, phones, request
 from tests.messages import mail as mail
 from tests.messages import workers as workers
 
 LONG_AGO = timedelta(hours=2)
 BALANCE = 10_000_000
+A_DAY = datetime(2001, 2, 3, tzinfo=UTC)  # on which no other test sends
 
 
 async def no_turn() -> None:
@@ -92,13 +96,17 @@ async def test_what_the_provider_does_not_know(workers: App, mail: Mail, reporti
     tenant = await mail.account()
     job = await mail.send(tenant, phones(1))
     await mail.ended(job)
-    (recipient,) = await mail.recipients(job)
-    await plant(mail, job, provider_message_id="M4VNOBODYKNOWSTHIS")
+    async with mail.lab.engine.begin() as connection:
+        chunk = MessageChunk.job_id == job
+        ((known,),) = (await connection.execute(select(MessageChunk.provider_ids).where(chunk))).scalars()
+        await connection.execute(
+            update(MessageChunk).where(chunk).values(provider_ids=["M4VNOBODYKNOWSTHIS"])
+        )
     await reporting.compare_day(today())
     assert await differences(mail, ProviderDifference.job_id == job) == [
         ("missing_at_provider", "DELIVERED", None)
     ]
-    theirs = ProviderDifference.provider_message_id == recipient.provider_message_id
+    theirs = ProviderDifference.provider_message_id == known
     assert await differences(mail, theirs) == [("unknown_to_us", None, "4000")]
 
 
@@ -106,8 +114,8 @@ async def test_what_was_sent_behind_our_back(
     workers: App, mail: Mail, solapi: Solapi, reporting: Reporting
 ) -> None:
     group = await solapi.create_group({"job": "nobody's"})
-    text = b'{"to":"01029999999","from":"0212345678","text":"?","type":"SMS"}'
-    (added,) = await solapi.add(group, [text])
+    body = b'{"to":"01029999999","from":"0212345678","text":"?","type":"SMS"}'
+    (added,) = await solapi.add(group, body)
     await reporting.compare_day(today())
     theirs = ProviderDifference.provider_message_id == added["messageId"]
     assert await differences(mail, theirs) == []  # it was not sent yet
@@ -206,3 +214,29 @@ async def test_an_old_state_finalises_nobody(workers: App, mail: Mail, reporting
     await mail.ended(wish.job_id)
     assert mail.simulator.fired(stale) == 2
     await mail.delivered_once(wish.job_id, tenant, wanted, 60)
+
+
+async def test_a_new_job_of_many_is_not_compared_each_with_each(mail: Mail) -> None:
+    """Statistics do not know its rows yet, so the planner takes them for one or two."""
+    tenant, people = await mail.account(), 10_000
+    wish = request(tenant, draft(), phones(1))
+    ref = GroupRef(job_id=wish.job_id, tenant_id=tenant, chunk=0, group_id=f"G4V{fresh_id()}")
+    ids = {n: f"M4V{wish.job_id.hex}{n}" for n in range(people)}
+    await mail.submitter.accept([wish])
+    async with mail.lab.engine.begin() as connection:
+        await messages.lock_job(connection, ref.job_id, tenant)
+        rows = [message_chunks.NewRecipient(n, 0, str(n), b"", "", "SMS", None, None) for n in ids]
+        await message_chunks.write_recipients(connection, ref.job_id, tenant, rows)
+        await message_chunks.write_chunks(connection, ref.job_id, tenant, [b""])
+        await message_chunks.register(connection, ref, ids)
+        await messages.replace_group(connection, ref, ref.group_id)
+        assert await messages.move(connection, ref, ref.group_id, "OPEN", "DONE", sent_at=A_DAY)
+    async with mail.lab.engine.begin() as connection:
+        await connection.execute(text("SET LOCAL statement_timeout = '2s'"))
+        assert len(await message_chunks.open_recipients(connection, ref)) == people
+        ours = await message_chunks.by_provider_ids(connection, list(ids.values()), [ref.group_id])
+        assert len(ours) == people
+        sent = await message_chunks.sent_between(connection, A_DAY, A_DAY + timedelta(days=1))
+        assert sent.keys() >= set(ids.values())
+        ends = [End(n, RecipientState.CANCELLED) for n in ids]
+        assert await credits.settle(connection, tenant, ref.job_id, ends) == people

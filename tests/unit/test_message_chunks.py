@@ -2,16 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.messaging.chunks import MAX_BYTES, MAX_COUNT, encode, split
+from activities.messaging import preparing
+from activities.messaging.chunks import MAX_BYTES, MAX_COUNT, encode, split, unpack
+from activities.messaging.compose import compose, provider_message
+from activities.messaging.preparing import Job, Preparing
 from activities.messaging.unsendable import Unsendable
+from clients.keys import Sealer
 from contracts.errors import MESSAGE_TOO_LARGE
+from contracts.jobs import JobRef
+from contracts.messaging import Account, Draft, Recipient, SendRequest
 
 messages = st.lists(st.fixed_dictionaries({"to": st.text(max_size=5), "text": st.text(max_size=40)}))
 
@@ -69,3 +78,30 @@ def test_no_more_than_one_chunk_is_held() -> None:
 
     next(split(source(), max_count=10))
     assert taken == 11
+
+
+@pytest.mark.parametrize("text", ['내일은 "휴원"입니다.\n', "#{이름} \\ 학생"], ids=["one text", "variables"])
+def test_what_is_sealed_is_what_each_was_composed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts are stored once for all who share them; each still gets their own message, in its chunk."""
+    monkeypatch.setattr(preparing, "split", partial(split, max_count=3))
+    people = [
+        Recipient(id=str(n), to=f"0102000{n:04}", variables={"이름": f"학생{n % 4}"} if "#" in text else {})
+        for n in range(11)
+    ]
+    account = Account(tenant_id=1, sender="0212345678", sender_numbers=frozenset(["0212345678"]))
+    sealer, what = Sealer(1, bytes(32)), Draft(text=text)
+    ref = JobRef(job_id=uuid4(), tenant_id=1, job_type="messages.send")
+    job = Job(ref, SendRequest(draft=what), people, account, None, None, sealer)
+    nothing: Any = None
+    chunks = list(Preparing(*[nothing] * 8)._compose(job))
+    assert [len(rows) for rows, _ in chunks] == [3, 3, 3, 2]
+    unpacked = [each for _, sealed in chunks for each in unpack(sealer.open(sealed, ref.job_id.bytes))]
+    rows = [row for rows, _ in chunks for row in rows]
+    for n, (person, row) in enumerate(zip(people, rows, strict=True)):
+        wanted = encode(
+            provider_message(compose(what, person, account, None, None), {"job": ref.job_id.hex, "n": str(n)})
+        )
+        (own,) = [each for each in unpacked if each[0] == n]
+        assert own == (n, person.to, wanted)
+        assert list(unpack(wanted)) == [own], "as the first releases sealed it"
+        assert (row.position, row.recipient_id, row.phone_mac) == (n, person.id, sealer.mac(person.to))
