@@ -84,6 +84,7 @@ class Caller:
             "external_id": external_id,
             "workflow_id": f"none-{uuid4()}",
             "payload_sha256": "",
+            "sealed_payload": b"",
             "source": "test",
             "state": state,
         }

@@ -40,6 +40,7 @@ CHECKS = [
 schema = schemathesis.openapi.from_dict(api.app.app.openapi())
 # Boundaries of the union of all job types, and of messages: 1,600 of the document's 3,000.
 UNIONS, EACH = ("/api/v1/jobs", "/api/v1/messages/"), 11
+RUNS = 6
 boundaries = count()
 schema.config.phases.coverage.unexpected_methods = {"trace"}  # one is enough: 405 is Starlette's
 
@@ -120,18 +121,20 @@ def test_what_is_made_is_followed_by_the_links_of_the_document(
             if response.status_code < 300:
                 followed[f"{case.operation.method} {case.operation.path}"] += 1
 
-    Machine.run(
-        settings=settings(
-            max_examples=4,
-            stateful_step_count=6,
-            deadline=None,
-            derandomize=True,
-            phases=[Phase.explicit, Phase.generate],
-            suppress_health_check=list(HealthCheck),
-            database=None,
+    for _ in range(RUNS):  # which link is followed next is drawn, so a few of these may miss one
+        Machine.run(
+            settings=settings(
+                max_examples=4,
+                stateful_step_count=6,
+                deadline=None,
+                phases=[Phase.explicit, Phase.generate],
+                suppress_health_check=list(HealthCheck),
+                database=None,
+            )
         )
-    )
-    assert reached <= set(followed), f"not all that was made was found: {followed}"
+        if reached <= set(followed):
+            return
+    pytest.fail(f"not all that was made was found: {followed}")
 
 
 @schema.parametrize()
