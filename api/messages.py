@@ -83,7 +83,7 @@ async def get_recipients(
     job_id: JobId,
     tenant: Tenant,
     request: Request,
-    after: Annotated[int, Query(ge=-1)] = -1,
+    after: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """Each recipient's end, in their order; the phone is masked. `next` is `after` of the next page."""

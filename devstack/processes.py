@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,7 +109,8 @@ class Process:
     def ask_to_stop(self) -> None:
         if self.alive():
             self.signal_family(signal.SIGCONT)  # a suspended one cannot listen
-            os.kill(self.pid, self.stop_signal)
+            with suppress(ProcessLookupError):  # gone since we looked, which is fine
+                os.kill(self.pid, self.stop_signal)
 
     def stop(self, grace: float) -> None:
         """Ask, wait `grace` seconds, then kill."""

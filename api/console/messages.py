@@ -106,7 +106,7 @@ async def sending(
     tenant: Tenant,
     staff: Someone,
     job_id: UUID,
-    after: Annotated[int, Query(ge=-1)] = -1,
+    after: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
 ) -> Response:
     job = await find(request, staff, job_id)
     if job.job_type not in queries.MESSAGE_TYPES or job.tenant_id != tenant:

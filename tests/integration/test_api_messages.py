@@ -86,6 +86,8 @@ async def test_a_notice_over_the_api(office: Office) -> None:
     shown = (await office.ask("GET", f"/messages/{job_id}/recipients/?limit=2")).json()
     assert [each["phone"] for each in shown["recipients"]] == ["010-****-0001", "010-****-0002"]
     rest = (await office.ask("GET", f"/messages/{job_id}/recipients/?after={shown['next']}")).json()
+    far = await office.ask("GET", f"/messages/{job_id}/recipients/?after={2**31}")
+    assert far.status_code == 422
     assert [(each["state"], each["code"]) for each in rest["recipients"]] == [("FAILED", "3042")]
     stranger = await office.lab.service_key(fresh_id())
     for path in (f"/messages/{job_id}/", f"/messages/{job_id}/recipients/"):

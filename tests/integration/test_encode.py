@@ -129,7 +129,7 @@ async def test_the_same_message_five_times_is_one_encode(app: App, lab: Lab) -> 
 
 async def test_a_second_wish_for_a_running_encode_joins_it(app: App, lab: Lab) -> None:
     tenant, video = fresh_id(), fresh_id()
-    body = lab.send_encode(tenant, video, SAMPLE)
+    body = lab.send_encode(tenant, video)
     await lab.only_job(tenant)
     lab.send("video", body | {"created_at": "2026-05-05T05:05:05Z"})
     await lab.ended(tenant)

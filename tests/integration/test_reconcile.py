@@ -80,7 +80,7 @@ async def test_a_job_that_was_accepted_but_not_started_is_started(
     file.write_text("no video")
     tenant, video = fresh_id(), fresh_id()
     (accepted,) = await submitter.accept([wish(lab, tenant, video, file)])
-    assert (await reconciler.run_once(NOW))["started"] == 1
+    assert (await reconciler.run_once(NOW))["started"] >= 1  # others' may wait too
     (job,) = await lab.ended(tenant)
     assert (job.id, job.error_code) == (accepted.job_id, "NOT_A_VIDEO")  # it had the right payload
 
