@@ -163,7 +163,7 @@ async def test_an_answer_sheet_is_read(desk: Desk) -> None:
 async def test_the_plain_engine_reads_a_page(desk: Desk) -> None:
     tenant = fresh_id()
     half = BytesIO()
-    Image.open(SAMPLE.with_name("exam-page.png")).crop((0, 0, 2480, 900)).save(half, "png")
+    Image.open(SAMPLE.with_name("exam-page.png")).crop((0, 0, 2480, 1500)).save(half, "png")
     key = desk.upload(tenant, "page.png", half.getvalue())
     job = await desk.ended(tenant, desk.send(tenant, "ocr", {"file_key": key, "engine": "tesseract"}))
     assert job.state == "REVIEW_REQUIRED" and job.result["engine"].startswith("pytesseract ")
