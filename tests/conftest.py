@@ -150,8 +150,8 @@ def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_lecture(lecture: Path) -> Path:
+def small_lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same at 360 lines, for tests in which something else takes the time."""
-    file = lecture.with_name("small.mp4")
+    file = tmp_path_factory.mktemp("lecture") / "small.mp4"
     repeat(CLIP, 4, file)
     return file
