@@ -90,13 +90,17 @@ async def move(
     return written.one_or_none() is not None
 
 
+# A recipient's group.
+_GROUP = and_(
+    MessageGroup.tenant_id == MessageRecipient.tenant_id,
+    MessageGroup.job_id == MessageRecipient.job_id,
+    MessageGroup.chunk == MessageRecipient.chunk,
+)
+
+
 async def uncommitted_positions(connection: AsyncConnection, job_id: UUID) -> list[int]:
     """Those of a job who have no end, and no committed group: nothing can have been sent to them."""
-    committed = exists().where(
-        MessageGroup.job_id == MessageRecipient.job_id,
-        MessageGroup.chunk == MessageRecipient.chunk,
-        MessageGroup.state.in_(BINDING),
-    )
+    committed = exists().where(_GROUP, MessageGroup.state.in_(BINDING))
     rows = await connection.execute(
         select(MessageRecipient.position).where(
             MessageRecipient.job_id == job_id, MessageRecipient.final_at.is_(None), ~committed
@@ -133,11 +137,6 @@ _STANDS = case(
     ),
     else_=MessageRecipient.state,
 ).label("state")
-_GROUP = and_(
-    MessageGroup.tenant_id == MessageRecipient.tenant_id,
-    MessageGroup.job_id == MessageRecipient.job_id,
-    MessageGroup.chunk == MessageRecipient.chunk,
-)
 
 
 async def states(connection: AsyncConnection, job_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
