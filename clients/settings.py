@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     temporal_namespace: str = "default"
     temporal_api_key: SecretStr | None = None
     temporal_tls: bool = False
+    # Which build of these programs works: Temporal keeps it with every task that a worker has done.
+    build_id: str = "unnamed"
 
     # SQS. Credentials come from the usual AWS chain unless an endpoint of our own is named.
     aws_region: str = "ap-northeast-2"

@@ -22,7 +22,8 @@ from devstack.processes import Process
 from devstack.stack import ROOT
 
 PR_SET_PDEATHSIG = 1
-IMPORTS = ["uvicorn", "api.app", "devstack.solapi.app", "alembic.command", "clients.database.models"]
+IMPORTS = ["tests.forked", "tests.warm", "uvicorn", "api.app", "devstack.solapi.app"]
+IMPORTS += ["alembic.command", "clients.database.models"]
 IMPORTS += [f"workers.{name}" for name in ("__main__", "ai", "bridging", "messaging", "ops", "video")]
 
 forkserver = multiprocessing.get_context("forkserver")

@@ -49,6 +49,17 @@ async def eventually(
         await asyncio.sleep(every)
 
 
+_made: dict[tuple[str | None, str | None], tuple[Objects, Producer]] = {}
+
+
+def _s3_and_sqs(settings: Settings) -> tuple[Objects, Producer]:
+    """Made once for a stack: making boto3's clients takes longer than many a test."""
+    addresses = settings.r2_endpoint_url, settings.sqs_endpoint_url
+    if addresses not in _made:
+        _made[addresses] = Objects(settings), Producer(settings)
+    return _made[addresses]
+
+
 class Lab:
     """One stack, seen from outside."""
 
@@ -57,8 +68,7 @@ class Lab:
         self.settings = settings
         self.engine = engine
         self.temporal = client
-        self.objects = Objects(settings)
-        self.producer = Producer(settings)
+        self.objects, self.producer = _s3_and_sqs(settings)
 
     @classmethod
     async def open(cls, stack: Stack) -> "Lab":

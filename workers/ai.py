@@ -96,6 +96,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
             max_concurrent_activities=settings.ai_slots,
             max_heartbeat_throttle_interval=timedelta(seconds=1),
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
+            deployment_config=temporal.build(settings),
         )
         for queue in (QUEUES if settings.ai_premium else QUEUES[:1])
     ]

@@ -81,6 +81,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         max_concurrent_activities=SLOTS,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
+        deployment_config=temporal.build(settings),
     )
     await ensure_schedule(client)
     await run_workers([worker], stop)

@@ -54,6 +54,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
         activities=[activities.finish, activities.reconcile, delivering.tell, sweeping.sweep],
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
+        deployment_config=temporal.build(settings),
     )
     await ensure_schedule(client, "reconcile", RECONCILE_EVERY)
     await ensure_schedule(client, "sweep", SWEEP_EVERY)

@@ -65,6 +65,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         max_concurrent_activities=LIGHT_SLOTS,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=grace,
+        deployment_config=temporal.build(settings),
     )
     encode = Worker(
         client,
@@ -73,6 +74,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         max_concurrent_activities=settings.encode_slots,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=grace,
+        deployment_config=temporal.build(settings),
     )
     await run_workers([light, encode], stop)
     await engine.dispose()

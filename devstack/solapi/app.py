@@ -21,7 +21,7 @@ from devstack.solapi.messages import ACCOUNT, Message
 from devstack.solapi.provider import Provider
 from devstack.solapi.webhooks import Webhooks
 
-TICK = 0.02  # seconds between looks at what is due
+TICK = 0.1  # seconds between looks at what is due
 MMS_BYTES = 200 * 1024
 JPEG = b"\xff\xd8\xff"
 
