@@ -23,7 +23,7 @@ from devstack.stack import ROOT
 
 PR_SET_PDEATHSIG = 1
 IMPORTS = ["tests.forked", "tests.warm", "uvicorn", "api.app", "devstack.solapi.app"]
-IMPORTS += ["alembic.command", "clients.database.models"]
+IMPORTS += ["alembic.command", "anyio._backends._asyncio", "clients.database.models", "httpcore"]
 IMPORTS += [f"workers.{name}" for name in ("__main__", "ai", "bridging", "messaging", "ops", "video")]
 
 forkserver = multiprocessing.get_context("forkserver")
