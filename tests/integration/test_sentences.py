@@ -152,16 +152,16 @@ async def test_a_text_has_one_vector_in_whatever_company(models: Sentences, tmp_
 
 
 async def test_hostile_texts(models: Sentences) -> None:
-    """Each a vector of its own within seconds, and the program survives them."""
+    """Each has its vector after seconds of CPU, and the program survives them."""
     await models.embed([QUESTION])
-    first = pid(models)
+    program = psutil.Process(pid(models))
+    used = program.cpu_times().user
     for name, text in HOSTILE.items():
-        began = time.monotonic()
-        ((vector,),) = (await models.embed([text]),)
+        (vector,) = await models.embed([text])
         assert np.isclose(np.linalg.norm(vector), 1, atol=1e-5), name
-        assert time.monotonic() - began < 30, name
-    assert pid(models) == first
-    assert psutil.Process(first).memory_info().rss < sentences.MEMORY
+        before, used = used, program.cpu_times().user
+        assert used - before < 10, name
+    assert pid(models) == program.pid
 
 
 async def test_texts_that_are_too_long_or_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +244,7 @@ async def test_one_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path
     async with played(monkeypatch, tmp_path, ECHO) as models:
         await models.embed(["가"])
         held = pid(models)
-        monkeypatch.setattr(sentences, "TIMEOUT", 0.1)
+        monkeypatch.setattr(sentences, "START_SECONDS", 0.1)
         with pytest.raises(ModelUnavailable):
             await models.embed(["wait"])
         assert not psutil.pid_exists(held)

