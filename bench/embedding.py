@@ -7,7 +7,8 @@ mostly of the same words as the first. Of the 56 rows, written before anything w
 
 `by_other_words` looks for the question by the other words, `by_question` the other way round: the share whose
 nearest text is the right one, of all 56 of the other side (`plain`), and with all 56 near misses among them
-(`near_misses`). `ratio` is ours ÷ the 3-grams' over all rows of `plain`, both ways together.
+(`near_misses`). `cosine` is a question's mean with its other words and with its near miss. `ratio` is ours ÷
+the 3-grams' over all rows of `plain`, both ways together.
 
 Also: texts a second in one job's batches through the program, its CPU, the time until its first answer, and
 its memory.
@@ -108,6 +109,10 @@ def retrieval(vectors: Vectors, kinds: NDArray[np.str_]) -> dict[str, dict[str, 
                     ("by_other_words", others, questions),
                     ("by_question", questions, others),
                 )
+            }
+            found["cosine"][kind] = {
+                name: round(float((questions * theirs).sum(1)[rows].mean()), 2)
+                for name, theirs in (("other_words", others), ("near_miss", misses))
             }
     return dict(found)
 
