@@ -15,6 +15,7 @@ from tests.lab import Lab
 
 NAMES = (
     "encode",
+    "embedding",
     "bridge",
     "kill",
     "messages",

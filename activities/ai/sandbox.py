@@ -120,7 +120,7 @@ class Child:
         """Returns when nothing of the child runs."""
         process, self._process = self._process, None
         if process is not None:
-            await asyncio.shield(asyncio.create_task(_kill(process)))
+            await asyncio.shield(asyncio.create_task(kill(process)))
 
     async def _ask(
         self, wanted: TypeAdapter[T], call: str, source: Path, parameters: Mapping[str, Any], **more: Any
@@ -210,7 +210,8 @@ class Child:
         return BadInput(TASK_CRASHED, {"signal": -code} if code < 0 else {"exit": code})
 
 
-async def _kill(process: Process) -> None:
+async def kill(process: Process) -> None:
+    """Returns when nothing of the process's session runs."""
     # One that has ended keeps its own exit code.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -227,6 +227,18 @@ MODEL_ANSWER_UNUSABLE = _add(
     "모델이 쓸 수 없는 답을 냈습니다. 다시 시도하거나 운영자에게 알려 주세요.",
     "The model's answers are not what was asked for. Check that it is the right model, and retry.",
 )
+TEXT_TOO_LONG = _add(
+    "TEXT_TOO_LONG",
+    _R,
+    "글 하나가 너무 깁니다. 나누어 보내 주세요.",
+    "One of the texts is longer than the model takes. Send it in parts.",
+)
+TOO_MANY_TEXTS = _add(
+    "TOO_MANY_TEXTS",
+    _R,
+    "글이 너무 많습니다. 여러 작업으로 나누어 보내 주세요.",
+    "There are more texts than one job may have. Send them in several.",
+)
 NO_SOUND = _add(
     "NO_SOUND",
     _R,

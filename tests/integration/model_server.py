@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import Response
@@ -57,4 +58,5 @@ def nothing(_: float) -> None:
 
 
 def content(done: Any, name: str) -> Any:
-    return json.loads(done.files[name])
+    file = done.files[name]
+    return json.loads(file.read_bytes() if isinstance(file, Path) else file)

