@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import tesserocr
 from PIL import Image
-from rapidocr import RapidOCR
 
 from activities.ai.ocr.circled import Ring, circled, take_out
 from activities.ai.ocr.models import BOTH, FIRST, MODELS, tessdata
@@ -247,7 +246,14 @@ def _height(quad: Quad) -> float:
 
 
 @cache
-def _detector() -> RapidOCR:
+def _detector() -> Any:
+    # Imported where it is used: it reads a list of every model there is, for half a second, and unless what
+    # was read is kept a second time. A child that plans or assembles has no use for it.
+    from omegaconf import OmegaConf
+
+    OmegaConf.load = cache(OmegaConf.load)  # type: ignore[method-assign]
+    from rapidocr import RapidOCR
+
     one_thread = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}
     side = {"Det.limit_type": "max", "Det.limit_side_len": 2000}  # pages come at their right size
     return RapidOCR(params={"Global.log_level": "error"} | one_thread | side)
