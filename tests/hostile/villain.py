@@ -141,7 +141,7 @@ class Armed(Villain):
 class Hurried(Omr):
     """The real one, with little time and memory: for files that only limits stop."""
 
-    limits = Limits(source_bytes=50 << 20, memory_bytes=1 << 30, cpu_seconds=3, wall_seconds=9)
+    limits = Limits(source_bytes=50 << 20, memory_bytes=1 << 30, cpu_seconds=2, wall_seconds=9)
 
 
 VILLAIN = Villain()
