@@ -23,7 +23,6 @@ from contracts.errors import FILE_ENCRYPTED, REASONS, TASK_OUT_OF_MEMORY, TASK_T
 from contracts.jobs import JobState
 from tests.hostile.documents import BOMBS, DOCUMENTS, FINE, NOT_A_SHEET, Build
 from tests.hostile.tables import GOOD, TABLES, sheet_of, xlsx
-from tests.hostile.villain import VILLAINS
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -114,7 +113,7 @@ async def test_table(tables: Child, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", BOMBS)
 async def test_bomb(tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setitem(TASKS, "hurried", VILLAINS["hurried"])
+    monkeypatch.setitem(TASKS, "hurried", "tests.hostile.hurried:HURRIED")
     async with Sandbox(tmp_path).open("hurried") as child:
         end = await end_of(child, written(tmp_path, name, BOMBS[name]), QUESTIONS)
         assert end in (TASK_TIMED_OUT, TASK_OUT_OF_MEMORY)

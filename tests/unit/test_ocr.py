@@ -91,9 +91,9 @@ def test_the_pdf_can_be_searched_and_looks_like_the_page(tmp_path):
 @pytest.mark.parametrize("degrees", [90, 180])
 def test_pages_on_their_side_are_turned(degrees, tmp_path):
     source = tmp_path / "page.png"
-    paper().rotate(degrees, expand=True).save(source)
+    paper(LINES[::3]).rotate(degrees, expand=True).save(source)
     _, out = recognised(source, tmp_path)
-    assert error_rate("".join(LINES), (out / "text.txt").read_text()) < 0.05
+    assert error_rate("".join(LINES[::3]), (out / "text.txt").read_text()) < 0.05
 
 
 def test_pages_of_a_tiff_and_lines_that_cannot_be_read(tmp_path):
