@@ -25,7 +25,7 @@ from tests.integration.model_server import KINDS, said, vectors
 from tests.integration.serving import serving
 from tests.integration.test_ai import Desk
 from tests.integration.test_inferring import WRITTEN
-from tests.lab import SAMPLE, Lab, eventually, fresh_id
+from tests.lab import CLIP, SAMPLE, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -98,7 +98,7 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
     tenant = fresh_id()
     async with serving(answered) as (_, port), running(desk.lab.stack, "ai", **models(port)):
         pages = desk.upload(tenant, "homework.tif", written_pages)
-        film = desk.upload(tenant, "film.mp4", SAMPLE.read_bytes())
+        film = desk.upload(tenant, "film.mp4", CLIP.read_bytes())
         async with desk.lab.engine.begin() as connection:
             await connection.execute(insert(Tenant).values(id=tenant).on_conflict_do_nothing())
             await connection.execute(
@@ -162,7 +162,7 @@ async def test_jobs_wait_for_their_server_and_go_on(desk: Desk, written_pages: b
 
 async def test_a_homework_film_without_a_model_is_for_a_person(desk: Desk) -> None:
     tenant = fresh_id()
-    film = desk.upload(tenant, "film.mp4", SAMPLE.read_bytes())
+    film = desk.upload(tenant, "film.mp4", CLIP.read_bytes())
     async with running(desk.lab.stack, "ai"):
         job = await desk.ended(tenant, desk.send(tenant, "homework_video_analysis", {"file_key": film}))
     assert (job.state, job.result["review"]) == ("REVIEW_REQUIRED", ["no model has looked at it"])
