@@ -182,7 +182,10 @@ def upright(page: Pixels) -> Upright:
     chosen, best = Upright(page, 0, quads, {}), -1.0
     for degrees in (90, 270) if lying else (0, 180):
         turned = np.ascontiguousarray(np.rot90(page, degrees // 90))
-        found = detect(turned) if degrees else quads
+        if degrees == 90:
+            quads = detect(turned)
+        # Finding lines takes longer than reading some: upside down they are where they were.
+        found = quads if degrees < 180 else [_upside_down(quad, turned) for quad in quads]
         longest = sorted(range(len(found)), key=lambda each: _width(found[each]))[-SAMPLE:]
         lines = {index: read(turned, found[index]) for index in longest}
         confidence = sum(line.confidence for line in lines.values()) / len(lines) if lines else 0.0
@@ -191,6 +194,12 @@ def upright(page: Pixels) -> Upright:
         if not quads or (best >= UPRIGHT_ENOUGH and not lying):
             break
     return chosen
+
+
+def _upside_down(quad: Quad, page: Pixels) -> Quad:
+    """Where it is on `page`, after that was turned by 180 degrees."""
+    height, width = page.shape
+    return np.asarray((np.array([width - 1, height - 1]) - quad)[[2, 3, 0, 1]], np.float32)
 
 
 def _straight(page: Pixels, quad: Quad) -> tuple[Pixels, npt.NDArray[Any]]:
