@@ -88,7 +88,7 @@ async def test_a_page_that_lies_on_its_side(tmp_path: Path, turned: Path) -> Non
 
 async def test_an_empty_page_is_for_a_person_to_look_at(tmp_path: Path) -> None:
     blank = tmp_path / "blank.png"
-    Image.new("L", (800, 1100), 255).save(blank)
+    Image.new("L", (400, 550), 255).save(blank)
     done, _ = await recognised(blank, tmp_path)
     assert done.review == ("page 1: no text was found",)
 

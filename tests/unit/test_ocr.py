@@ -110,7 +110,7 @@ def test_pages_on_their_side_are_turned(degrees, tmp_path):
 
 def test_pages_of_a_tiff_and_lines_that_cannot_be_read(tmp_path):
     source = tmp_path / "pages.tif"
-    paper().save(source, save_all=True, append_images=[Image.new("L", (1400, 700), 255)])
+    paper().save(source, save_all=True, append_images=[Image.new("L", (300, 200), 255)])
     done, _ = recognised(source, tmp_path)
     assert done.summary["pages"] == 2
     assert [each for each in done.review if "page 2" in each], "an empty page is for a person to see"
