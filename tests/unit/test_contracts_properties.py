@@ -205,7 +205,7 @@ def test_a_valid_body_parses_and_again_with_extra_fields_to_the_same_request(
 
 
 @pytest.mark.parametrize("job_type", AI_PAYLOADS)
-@quick
+@settings(quick, max_examples=20)
 @given(data=st.data(), extra=extras)
 def test_extra_fields_of_an_ai_payload_travel_on(job_type: str, data: st.DataObject, extra: Body) -> None:
     body = data.draw(ai(job_type))
