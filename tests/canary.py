@@ -1,9 +1,11 @@
 """Looks for a person's data wherever a stack keeps anything: logs, Temporal's database, Postgres."""
 
 import base64
+import itertools
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from psycopg import sql
 from devstack.stack import Stack
 
 _COUNTRY = "82"
+_PIECE = 8  # bytes; no form is shorter
 
 
 def find(stack: Stack, *canaries: str) -> list[str]:
@@ -22,8 +25,27 @@ def find(stack: Stack, *canaries: str) -> list[str]:
     The stack runs meanwhile. Queues are left out: bodies lie there as they came.
     """
     wanted = {form for canary in canaries for form in forms(canary)}
-    places = (*_logs(stack), *_temporal(stack), *_postgres(stack))
-    return sorted({place for place, data in places if any(form in data for form in wanted)})
+    pieces = _pieces(wanted)
+    places = itertools.chain(_logs(stack), _temporal(stack), _postgres(stack))
+    return sorted(
+        {
+            place
+            for place, data in places
+            if any(piece in data for piece in pieces) and any(form in data for form in wanted)
+        }
+    )
+
+
+def _pieces(wanted: set[bytes]) -> list[bytes]:
+    """A few short pieces: each form holds one of them. There are megabytes to look through."""
+    left, pieces = wanted, []
+    while left:
+        shared = Counter(
+            part for form in left for part in {form[n : n + _PIECE] for n in range(len(form) - _PIECE + 1)}
+        )
+        pieces.append(max(shared, key=lambda part: (shared[part], part)))
+        left = {form for form in left if pieces[-1] not in form}
+    return pieces
 
 
 def forms(canary: str) -> set[bytes]:

@@ -100,13 +100,6 @@ def stack(new: Path) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture
-def new_stack(new: Path) -> Iterator[Stack]:
-    """All servers, started for this test."""
-    with temporary_stack(new) as stack:
-        yield stack
-
-
 @pytest.fixture(scope="session")
 def breakable(new: Path) -> Iterator[Stack]:
     with temporary_stack(new) as stack:

@@ -18,7 +18,7 @@ from devstack.app import App, running
 from tests.integration.test_ai import Desk
 from tests.lab import Lab, eventually, fresh_id
 
-PAGES = 24
+PAGES = 12
 WANTED = {"question_count": 30}
 
 
@@ -45,9 +45,9 @@ def units(lab: Lab, tenant: int) -> dict[str, Any]:
     }
 
 
-def children(app: App) -> list[psutil.Process]:
+def children(worker: App) -> list[psutil.Process]:
     found = []
-    for each in psutil.Process(app.processes["ai"].pid).children(recursive=True):
+    for each in psutil.Process(worker.processes["ai"].pid).children(recursive=True):
         with suppress(psutil.Error):  # just ended
             if "activities.ai.child" in each.cmdline():
                 found.append(each)
@@ -62,23 +62,23 @@ async def begun(lab: Lab, tenant: int, count: int) -> dict[str, Any]:
     return await eventually(look, 90, f"{count} pages")
 
 
-async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: bytes, tmp_path: Path) -> None:
-    lab, tenant = own_lab, fresh_id()
-    async with running(lab.stack, "bridge", "ai", "ops") as app:
-        desk = Desk(lab, None, tmp_path, app)  # type: ignore[arg-type]
+async def test_kill_9_recomputes_no_finished_page(app: App, lab: Lab, booklet: bytes, tmp_path: Path) -> None:
+    tenant = fresh_id()
+    async with running(lab.stack, "ai") as worker:
+        desk = Desk(lab, None, tmp_path, worker)  # type: ignore[arg-type]
         key = desk.upload(tenant, "booklet.pdf", booklet)
         job_id = desk.send(tenant, "omr_grading", WANTED | {"file_key": key})
         finished = await begun(lab, tenant, 2)
         assert len(finished) < PAGES
-        orphans = children(app)
-        os.kill(app.processes["ai"].pid, signal.SIGKILL)
+        orphans = children(worker)
+        os.kill(worker.processes["ai"].pid, signal.SIGKILL)
         finished = await asyncio.to_thread(units, lab, tenant)
 
         async def gone() -> bool:
             return not any(each.is_running() for each in orphans)
 
         await eventually(gone, 5, "the child died with its worker")
-        await asyncio.to_thread(app.restart, "ai")
+        await asyncio.to_thread(worker.restart, "ai")
         job = await desk.ended(tenant, job_id)
         # Again the same file: all of it is found.
         again = await desk.ended(tenant, desk.send(tenant, "omr_grading", WANTED | {"file_key": key}))
@@ -90,11 +90,11 @@ async def test_kill_9_recomputes_no_finished_page(own_lab: Lab, booklet: bytes, 
 
 
 async def test_cancel_stops_within_two_seconds_and_keeps_finished_pages(
-    own_lab: Lab, booklet: bytes, tmp_path: Path
+    app: App, lab: Lab, booklet: bytes, tmp_path: Path
 ) -> None:
-    lab, tenant = own_lab, fresh_id()
-    async with running(lab.stack, "bridge", "ai", "ops") as app:
-        desk = Desk(lab, None, tmp_path, app)  # type: ignore[arg-type]
+    tenant = fresh_id()
+    async with running(lab.stack, "ai") as worker:
+        desk = Desk(lab, None, tmp_path, worker)  # type: ignore[arg-type]
         key = desk.upload(tenant, "booklet.pdf", booklet)
         job_id = desk.send(tenant, "omr_grading", WANTED | {"file_key": key})
         await begun(lab, tenant, 1)
@@ -103,7 +103,7 @@ async def test_cancel_stops_within_two_seconds_and_keeps_finished_pages(
         await lab.temporal.get_workflow_handle(job.workflow_id).cancel()
 
         async def no_child() -> bool:
-            return not children(app)
+            return not children(worker)
 
         await eventually(no_child, 20, "the child is gone")
         took = time.monotonic() - asked

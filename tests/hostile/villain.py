@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from activities.ai.omr.task import Omr
 from activities.ai.task import Assembled, BadInput, Limits
 from contracts.errors import FILE_DAMAGED
 
@@ -138,13 +137,6 @@ class Armed(Villain):
     limits = replace(Villain.limits, wall_seconds=3, programs=True)
 
 
-class Hurried(Omr):
-    """The real one, with little time and memory: for files that only limits stop."""
-
-    limits = Limits(source_bytes=50 << 20, memory_bytes=1 << 30, cpu_seconds=3, wall_seconds=9)
-
-
 VILLAIN = Villain()
 ARMED = Armed()
-HURRIED = Hurried()
-VILLAINS = {"villain": f"{__name__}:VILLAIN", "armed": f"{__name__}:ARMED", "hurried": f"{__name__}:HURRIED"}
+VILLAINS = {"villain": f"{__name__}:VILLAIN", "armed": f"{__name__}:ARMED"}

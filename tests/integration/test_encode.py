@@ -12,6 +12,7 @@ import httpx
 import m3u8
 import psutil
 import pytest
+import pytest_asyncio
 from temporalio.client import WorkflowExecutionStatus
 
 from clients.progress import connect, job_key, video_key
@@ -19,6 +20,7 @@ from contracts.errors import REASONS
 from contracts.video import hls_root
 from devstack.app import App
 from devstack.producer import delete_body, encode_body
+from devstack.stack import Stack
 from intake.submit import JOB_TYPE, TENANT_ID
 from tests.lab import SAMPLE, Lab, eventually, fresh_id
 from workflows.steps import STAGE
@@ -34,10 +36,19 @@ def ffprobe(lab: Lab, key: str) -> dict[str, Any]:
     return json.loads(answer.stdout)
 
 
-async def test_a_message_becomes_a_playable_lecture(app: App, lab: Lab) -> None:
-    tenant, video = fresh_id(), fresh_id()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def encoded(app: App, stack: Stack) -> tuple[int, int]:
+    """A tenant and its one video, the sample encoded."""
+    lab, tenant, video = await Lab.open(stack), fresh_id(), fresh_id()
     lab.send_encode(tenant, video, SAMPLE)
-    (job,) = await lab.ended(tenant)
+    await lab.ended(tenant)
+    await lab.close()
+    return tenant, video
+
+
+async def test_a_message_becomes_a_playable_lecture(lab: Lab, encoded: tuple[int, int]) -> None:
+    tenant, video = encoded
+    (job,) = await lab.jobs(tenant)
     assert (job.state, job.error_code) == ("DONE", None)
     row = await lab.video(tenant, video)
     assert row.status == "READY"
@@ -69,10 +80,9 @@ async def test_a_message_becomes_a_playable_lecture(app: App, lab: Lab) -> None:
     assert not lab.keys(row.hls_prefix + "work/")
 
 
-async def test_what_operators_see(app: App, lab: Lab) -> None:
-    tenant, video = fresh_id(), fresh_id()
-    lab.send_encode(tenant, video)
-    (job,) = await lab.ended(tenant)
+async def test_what_operators_see(lab: Lab, encoded: tuple[int, int]) -> None:
+    tenant, video = encoded
+    (job,) = await lab.jobs(tenant)
     handle = lab.temporal.get_workflow_handle(job.workflow_id)
 
     async def closed() -> Any:
@@ -86,10 +96,9 @@ async def test_what_operators_see(app: App, lab: Lab) -> None:
     assert [attributes[key] for key in (TENANT_ID, JOB_TYPE, STAGE)] == [str(tenant), "video.encode", "DONE"]
 
 
-async def test_progress_is_written_under_both_key_forms(app: App, lab: Lab) -> None:
-    tenant, video = fresh_id(), fresh_id()
-    lab.send_encode(tenant, video)
-    (job,) = await lab.ended(tenant)
+async def test_progress_is_written_under_both_key_forms(lab: Lab, encoded: tuple[int, int]) -> None:
+    tenant, video = encoded
+    (job,) = await lab.jobs(tenant)
     redis = connect(lab.settings)
     old, new, by_job_old, by_job_new = await redis.mget(
         f"job:video:{video}:progress",
@@ -127,21 +136,14 @@ async def test_the_same_message_five_times_is_one_encode(app: App, lab: Lab) -> 
     await eventually(one_workflow)
 
 
-async def test_a_second_wish_for_a_running_encode_joins_it(app: App, lab: Lab) -> None:
-    tenant, video = fresh_id(), fresh_id()
-    body = lab.send_encode(tenant, video)
-    await lab.only_job(tenant)
-    lab.send("video", body | {"created_at": "2026-05-05T05:05:05Z"})
-    await lab.ended(tenant)
-    await lab.drained("video")
-    assert len(await lab.jobs(tenant)) == 1
-
-
-async def test_the_same_key_with_another_file_is_refused(app: App, lab: Lab) -> None:
+async def test_a_second_wish_for_a_running_encode_joins_it_and_one_for_another_file_is_refused(
+    app: App, lab: Lab
+) -> None:
     tenant, video = fresh_id(), fresh_id()
     body = lab.send_encode(tenant, video)
     await lab.only_job(tenant)
     lab.dead_letters("video")
+    lab.send("video", body | {"created_at": "2026-05-05T05:05:05Z"})
     lab.send("video", body | {"file_key": f"tenants/{tenant}/video/raw/1/other.mp4"})
 
     async def buried() -> Any:
@@ -150,16 +152,34 @@ async def test_the_same_key_with_another_file_is_refused(app: App, lab: Lab) -> 
     (letter,) = await eventually(buried, what="dead letter")
     assert letter["Reason"] == "IDEMPOTENCY_MISMATCH"
     await lab.ended(tenant)
+    await lab.drained("video")
+    assert len(await lab.jobs(tenant)) == 1
     assert (await lab.video(tenant, video)).status == "READY"
 
 
-async def test_a_new_upload_replaces_the_version_and_the_old_one_goes(app: App, lab: Lab) -> None:
+async def test_a_failed_encode_leaves_the_published_version_and_a_new_upload_replaces_it(
+    app: App, lab: Lab, tmp_path: Path
+) -> None:
     tenant, video = fresh_id(), fresh_id()
     lab.send_encode(tenant, video)
     await lab.ended(tenant)
     before = await lab.video(tenant, video)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(SAMPLE.read_bytes()[:20_000])
+    lab.send_encode(tenant, video, broken)
+    _, job = await lab.ended(tenant, count=2)
+    assert job.state == "FAILED"
+    after = await lab.video(tenant, video)
+    assert (after.status, after.hls_prefix) == ("READY", before.hls_prefix)
+    assert after.error_code == job.error_code
+    assert m3u8.load(url(lab, after.hls_path)).playlists
+    assert {key.split("/")[5] for key in lab.keys(hls_root(tenant, video))} == {
+        "master.m3u8",
+        before.hls_prefix.split("/")[5],
+    }
+
     lab.send_encode(tenant, video)
-    await lab.ended(tenant, count=2)
+    await lab.ended(tenant, count=3)
     after = await lab.video(tenant, video)
     assert after.hls_path == before.hls_path
     assert after.hls_prefix != before.hls_prefix
@@ -198,28 +218,6 @@ async def test_a_file_that_is_no_video_fails_with_a_reason(
     assert (row.status, row.error_code) == ("FAILED", code)
     assert not lab.keys(hls_root(tenant, video))
     assert REASONS[code].ko
-
-
-async def test_a_failed_encode_leaves_the_published_version_playable(
-    app: App, lab: Lab, tmp_path: Path
-) -> None:
-    tenant, video = fresh_id(), fresh_id()
-    lab.send_encode(tenant, video)
-    await lab.ended(tenant)
-    before = await lab.video(tenant, video)
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(SAMPLE.read_bytes()[:20_000])
-    lab.send_encode(tenant, video, broken)
-    _, job = await lab.ended(tenant, count=2)
-    assert job.state == "FAILED"
-    after = await lab.video(tenant, video)
-    assert (after.status, after.hls_prefix) == ("READY", before.hls_prefix)
-    assert after.error_code == job.error_code
-    assert len(m3u8.load(url(lab, after.hls_path)).playlists) == 2
-    assert {key.split("/")[5] for key in lab.keys(hls_root(tenant, video))} == {
-        "master.m3u8",
-        before.hls_prefix.split("/")[5],
-    }
 
 
 async def test_a_missing_source_fails_with_a_reason(app: App, lab: Lab) -> None:

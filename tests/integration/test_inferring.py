@@ -144,9 +144,9 @@ def test_blur_and_emptiness_are_measured(light: float, noise: int) -> None:
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight seconds of a page in focus, four out of focus, four of darkness."""
     file = tmp_path_factory.mktemp("film") / "homework.mp4"
-    page = f"-loop 1 -framerate 5 -t 12 -i {EXAM} -f lavfi -i color=black:s=640x360:r=5:d=4"
+    page = f"-loop 1 -framerate 1 -t 12 -i {EXAM} -f lavfi -i color=black:s=640x360:r=5:d=4"
     blur = "gblur=sigma=6:enable='gte(t,8)'"
-    chain = f"[0:v]scale=640:-2,crop=640:360:0:0,setsar=1,{blur}[page];[page][1:v]concat=n=2[v]"
+    chain = f"[0:v]scale=640:-2,crop=640:360:0:0,setsar=1,fps=5,{blur}[page];[page][1:v]concat=n=2[v]"
     ffmpeg(f"{page} -filter_complex {chain} -map [v] -c:v libx264 -pix_fmt yuv420p -g 10", str(file))
     return file
 

@@ -7,13 +7,13 @@ import pytest
 from activities.ai import sandbox
 from bench import memory
 
-PAGES = 50
+PAGES = 30
 GROWTH = 24 << 20  # bytes
 
 
 async def test_memory_is_flat_over_many_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "MAX_CALLS", 25)
-    monkeypatch.setattr(memory, "EVERY", 5)
+    monkeypatch.setattr(sandbox, "MAX_CALLS", 15)
+    monkeypatch.setattr(memory, "EVERY", 3)
     found = await memory.measured(tmp_path, PAGES)
     assert found["read"] > 0.9 * PAGES, "pages were read"
     assert found["children"] == 3, "planning is a call too"

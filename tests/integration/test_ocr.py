@@ -25,17 +25,18 @@ def plain(text: str, hangul: bool = False) -> str:
     return "".join(each for each in letters if not hangul or "가" <= each <= "힣")
 
 
-def error_rate(text: str, hangul: bool = False) -> float:
+def error_rate(text: str, hangul: bool = False, truth: str = TRUTH) -> float:
     """Characters wrong, missing or too many, by those that there are; spaces do not count."""
-    truth = plain(TRUTH, hangul)
+    truth = plain(truth, hangul)
     return Levenshtein.distance(truth, plain(text, hangul)) / len(truth)
 
 
 @pytest.fixture(scope="module")
 def turned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page as a scanner gives it that was fed sideways, and a bit askew."""
+    """The page's first lines as a scanner gives them that was fed sideways, and a bit askew."""
     file = tmp_path_factory.mktemp("ocr") / "scan.png"
-    Image.open(PAGE).convert("L").rotate(91.2, expand=True, fillcolor=255).save(file)
+    column = Image.open(PAGE).convert("L").crop((0, 380, 1220, 1000))
+    column.rotate(91.2, expand=True, fillcolor=255).save(file)
     return file
 
 
@@ -81,12 +82,13 @@ async def test_a_page_in_two_columns(tmp_path: Path) -> None:
 async def test_a_page_that_lies_on_its_side(tmp_path: Path, turned: Path) -> None:
     _, out = await recognised(turned, tmp_path)
     assert json.loads((out / "result.json").read_text())["pages"][0]["turned"] == 270
-    assert error_rate((out / "text.txt").read_text(), hangul=True) <= 0.03
+    column = "".join(TRUTH.splitlines()[1:6])
+    assert error_rate((out / "text.txt").read_text(), hangul=True, truth=column) <= 0.03
 
 
 async def test_an_empty_page_is_for_a_person_to_look_at(tmp_path: Path) -> None:
     blank = tmp_path / "blank.png"
-    Image.new("L", (800, 1100), 255).save(blank)
+    Image.new("L", (400, 550), 255).save(blank)
     done, _ = await recognised(blank, tmp_path)
     assert done.review == ("page 1: no text was found",)
 

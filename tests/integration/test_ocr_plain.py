@@ -57,10 +57,10 @@ def villains() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few words, quickly read."""
-    file = tmp_path_factory.mktemp("line") / "line.png"
-    Image.open(PAGE).convert("L").crop((100, 150, 1700, 300)).save(file)
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page on which nothing is to be read before the program is asked."""
+    file = tmp_path_factory.mktemp("blank") / "blank.png"
+    Image.new("L", (600, 200), 255).save(file)
     return file
 
 
@@ -99,11 +99,11 @@ async def test_the_engine_is_the_program_that_is_set(tmp_path: Path) -> None:
         program("no-such-tesseract")
 
 
-async def test_the_program_is_confined(tmp_path: Path, line: Path) -> None:
+async def test_the_program_is_confined(tmp_path: Path, blank: Path) -> None:
     path, report = script(tmp_path, REPORT)
     async with Sandbox(tmp_path, path).open("ocr_plain") as child:
         with pytest.raises(BadInput) as refusal:
-            await child.run(line, "page-0001", {}, tmp_path)
+            await child.run(blank, "page-0001", {}, tmp_path)
     assert (refusal.value.code, refusal.value.detail) == (TASK_CRASHED, {"exit": 3})
     said: dict[str, Any] = json.loads(report.read_text())
     for deed in ("socket", "kill", "ptrace", "session", "group"):
@@ -114,10 +114,10 @@ async def test_the_program_is_confined(tmp_path: Path, line: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["child", "cancel"])
-async def test_a_program_that_hangs_ends_with_its_child(tmp_path: Path, line: Path, how: str) -> None:
+async def test_a_program_that_hangs_ends_with_its_child(tmp_path: Path, blank: Path, how: str) -> None:
     path, report = script(tmp_path, HANGING)
     async with Sandbox(tmp_path, path).open("ocr_plain") as child:
-        reading = asyncio.create_task(child.run(line, "page-0001", {}, tmp_path))
+        reading = asyncio.create_task(child.run(blank, "page-0001", {}, tmp_path))
 
         async def begun() -> str | None:
             assert not reading.done()

@@ -35,9 +35,9 @@ def tone(*loud: tuple[float, float], seconds: float, level: float = 0.3) -> str:
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Speech at 2–10, 10.8–40, 41–75 and 100–110 s of 120."""
-    file = tmp_path_factory.mktemp("speech") / "lecture.mp4"
+    file = tmp_path_factory.mktemp("speech") / "lecture.mkv"
     sound = tone((2, 10), (10.8, 40), (41, 75), (100, 110), seconds=120)
-    ffmpeg(f"-f lavfi -i color=black:s=64x64:r=5:d=120 {sound} -c:v libx264 -c:a aac", str(file))
+    ffmpeg(f"-f lavfi -i color=black:s=64x64:r=5:d=120 {sound} -c:v libx264 -c:a pcm_s16le", str(file))
     return file
 
 

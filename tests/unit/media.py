@@ -2,7 +2,9 @@
 
 import subprocess
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from activities.video.encode import encode_unit
@@ -15,8 +17,8 @@ from contracts.video import EncodePlan, SourceRef
 TOOLS = find_tools()
 SAMPLE = Path(__file__).parents[2] / "samples" / "big-buck-bunny.mp4"
 LOSSLESS = {"preset": "ultrafast", "qp": 0, "profile:v": "high444"}
-_X264 = "-c:v libx264 -preset veryfast"
-_SOUND = "-f lavfi -i sine=f=440:d=10:r=48000"
+_X264 = "-c:v libx264 -preset ultrafast -bf 3"
+_SOUND = "-f lavfi -i sine=f=440:d=10:r=24000"
 
 
 def _picture(rate: str = "25", seconds: int = 10) -> str:
@@ -64,12 +66,20 @@ def ffmpeg(args: str, *out: str) -> None:
     subprocess.run([TOOLS.ffmpeg, "-v", "error", "-y", *args.split(), *out], check=True, timeout=60)
 
 
-def make(folder: Path, name: str) -> Path:
+@cache
+def _made(name: str) -> bytes:
     extension, runs = SOURCES[name]
-    path = folder / "none"
-    for number, args in enumerate(runs):
-        previous, path = path, folder / f"{name}-{number}.{extension}"
-        ffmpeg(args.replace("{previous}", str(previous)), str(path))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "none")
+        for number, args in enumerate(runs):
+            previous, path = path, Path(folder, f"{number}.{extension}")
+            ffmpeg(args.replace("{previous}", str(previous)), str(path))
+        return path.read_bytes()
+
+
+def make(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.{SOURCES[name][0]}"
+    path.write_bytes(_made(name))
     return path
 
 

@@ -18,7 +18,7 @@ from tests.unit.bodies import BODIES
 CANARY = "01099998888"
 SMS = BODIES["sms"][1]
 
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 queues = st.sampled_from(sorted(QUEUES))
 any_text = st.text(st.characters())  # lone surrogates and NUL included

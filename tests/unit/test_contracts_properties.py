@@ -4,6 +4,7 @@ import json
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +26,8 @@ segments = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="/"), min_size=1, max_size=12
 ).filter(lambda segment: segment not in (".", ".."))
 keys = st.lists(segments, min_size=1, max_size=4).map("/".join)
-times = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.timezones())
+zones = st.sampled_from(["UTC", "Asia/Seoul", "Asia/Kathmandu", "America/New_York"]).map(ZoneInfo)
+times = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=zones)
 stamps = st.one_of(
     times.map(datetime.isoformat),
     st.integers(10**9, 4 * 10**9),
@@ -188,29 +190,22 @@ def test_every_job_type_has_a_strategy_and_an_example() -> None:
 
 @every_kind
 @quick
-@given(data=st.data())
-def test_a_valid_body_parses_and_twice_to_the_same_request(kind: str, data: st.DataObject) -> None:
+@given(data=st.data(), extra=extras)
+def test_a_valid_body_parses_and_again_with_extra_fields_to_the_same_request(
+    kind: str, data: st.DataObject, extra: Body
+) -> None:
     queue, bodies, _ = KINDS[kind]
     body = data.draw(bodies)
-    first, second = accept(queue, body), accept(queue, body)
-    assert first == second
+    first, second, richer = accept(queue, body), accept(queue, body), accept(queue, body | extra)
+    assert first == second == richer
     assert first.job_id == second.job_id
     assert first.source == f"sqs:{queue}"
     assert first.job_type in JOB_TYPES
     json.dumps(first.payload, allow_nan=False).encode()
 
 
-@every_kind
-@quick
-@given(data=st.data(), extra=extras)
-def test_extra_fields_never_matter(kind: str, data: st.DataObject, extra: Body) -> None:
-    queue, bodies, _ = KINDS[kind]
-    body = data.draw(bodies)
-    assert accept(queue, body | extra) == accept(queue, body)
-
-
 @pytest.mark.parametrize("job_type", AI_PAYLOADS)
-@quick
+@settings(quick, max_examples=20)
 @given(data=st.data(), extra=extras)
 def test_extra_fields_of_an_ai_payload_travel_on(job_type: str, data: st.DataObject, extra: Body) -> None:
     body = data.draw(ai(job_type))

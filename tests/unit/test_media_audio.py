@@ -10,7 +10,7 @@ from activities.video.audio import AudioOutput, encode_audio
 from contracts.video import EncodePlan
 from tests.unit import media
 
-PICTURE = "-f lavfi -i testsrc2=s=160x90:r=25:d=9"
+PICTURE = "-f lavfi -i color=s=64x64:r=25:d=6"
 QUIET = "0.01*sin(880*t)"
 
 
@@ -53,8 +53,8 @@ def loudest(path: Path) -> int:
 )
 async def test_a_click_stays_where_it_was(container: str, args: str, shift: float, tmp_path: Path) -> None:
     source = tmp_path / f"click.{container}"
-    click = f"-f lavfi -itsoffset {shift} -i aevalsrc='if(eq(n,144000),0.9,{QUIET})':s=48000:d=8"
-    media.ffmpeg(f"{PICTURE} {click} -c:v libx264 {args}", str(source))
+    click = f"-f lavfi -itsoffset {shift} -i aevalsrc='if(eq(n,144000),0.9,{QUIET})':s=48000:d=5"
+    media.ffmpeg(f"{PICTURE} {click} -c:v libx264 -preset ultrafast {args}", str(source))
 
     plan, output, joined = await sound(source, tmp_path)
 
@@ -75,7 +75,9 @@ async def test_a_click_stays_where_it_was(container: str, args: str, shift: floa
 )
 async def test_the_written_loudness_is_the_promised_one(name: str, wave: str, tmp_path: Path) -> None:
     source = tmp_path / "wave.mkv"
-    media.ffmpeg(f"{PICTURE} -f lavfi -i aevalsrc='{wave}':s=48000:d=9 -c:a pcm_s16le", str(source))
+    media.ffmpeg(
+        f"{PICTURE} -f lavfi -i aevalsrc='{wave}':s=48000:d=6 -c:v mpeg4 -c:a pcm_s16le", str(source)
+    )
 
     _, output, joined = await sound(source, tmp_path)
     said = subprocess.run(
@@ -98,7 +100,9 @@ async def test_what_cannot_be_made_loud_is_kept_with_the_reason(
     wave: str, reason: str, tmp_path: Path
 ) -> None:
     source = tmp_path / "wave.mkv"
-    media.ffmpeg(f"{PICTURE} -f lavfi -i aevalsrc='{wave}':s=48000:d=9 -c:a pcm_s24le", str(source))
+    media.ffmpeg(
+        f"{PICTURE} -f lavfi -i aevalsrc='{wave}':s=48000:d=6 -c:v mpeg4 -c:a pcm_s24le", str(source)
+    )
     _, output, _ = await sound(source, tmp_path)
     assert output.exception == reason
     assert output.true_peak <= -1

@@ -53,8 +53,8 @@ async def test_every_source_has_pictures(tmp_path: Path, name: str) -> None:
 async def test_a_tile_shows_its_time(tmp_path: Path) -> None:
     """A grey that grows with time, a keyframe a second."""
     source = tmp_path / "grey.mp4"
-    grey = "-f lavfi -i color=black:s=320x180:r=25:d=40,geq=lum='16+5*T':cb=128:cr=128"
-    ffmpeg(f"{grey} -c:v libx264 -preset ultrafast -g 25", str(source))
+    grey = "-f lavfi -i color=black:s=320x180:r=5:d=40,geq=lum='16+5*T':cb=128:cr=128"
+    ffmpeg(f"{grey} -c:v libx264 -preset ultrafast -g 5", str(source))
     source, plan = await prepare(source)
     await draw_pictures(TOOLS, source, plan, tmp_path, timeout=60)
     sheet = np.asarray(Image.open(tmp_path / "storyboard-00.jpg").convert("L"), dtype=float)

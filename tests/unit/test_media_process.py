@@ -72,7 +72,7 @@ async def test_cancelling_leaves_nothing_even_of_what_ignores_sigterm() -> None:
 
 async def test_cancelling_stops_a_real_encode(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    args = f"-f lavfi -i testsrc2=s=1280x720:d=600 -c:v libx264 {tmp_path}/out.mp4".split()
+    args = f"-re -f lavfi -i testsrc2=s=320x180:d=600 -c:v libx264 {tmp_path}/out.mp4".split()
     task = asyncio.create_task(run_ffmpeg(media.TOOLS, args, timeout=60, on_progress=seen.append))
     async with asyncio.timeout(20):
         while len(seen) < 2:

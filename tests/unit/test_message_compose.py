@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from solapi.model.request.message import Message as SolapiMessage
 
@@ -230,6 +230,7 @@ def test_an_advertising_subject_says_so_too() -> None:
 anything = st.text(st.characters(codec="cp949") | st.sampled_from("é–₩•😀\t\u200b#{}"), max_size=60)
 
 
+@settings(max_examples=50)
 @given(anything, anything, st.none() | anything, st.booleans(), st.integers(1, 60))
 def test_what_is_composed_fits_its_channel_and_encodes(
     text: str, value: str, subject: str | None, advertising: bool, times: int

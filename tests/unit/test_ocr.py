@@ -42,14 +42,28 @@ def paper(lines=LINES, top=120):
     return sheet
 
 
-def recognised(source, folder, parameters=None, task=OCR):
+def read(source, folder, task=OCR):
     """As a worker does it, without its child."""
-    parameters, out, results = parameters or {}, folder / "out", []
-    out.mkdir()
-    for unit in task.plan(source, parameters):
+    results = []
+    for unit in task.plan(source, {}):
         (folder / unit).mkdir()
-        results.append((unit, json.loads(json.dumps(task.run(source, unit, parameters, folder / unit)))))
-    return task.assemble(source, results, parameters, folder, out), out
+        results.append((unit, json.loads(json.dumps(task.run(source, unit, {}, folder / unit)))))
+    return results
+
+
+def recognised(source, folder, task=OCR):
+    out = folder / "out"
+    out.mkdir()
+    return task.assemble(source, read(source, folder, task), {}, folder, out), out
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A page read: its file, its folder, its results."""
+    folder = tmp_path_factory.mktemp("plain")
+    source = folder / "page.png"
+    paper().save(source)
+    return source, folder, read(source, folder)
 
 
 def error_rate(truth, text):
@@ -58,10 +72,9 @@ def error_rate(truth, text):
     return Levenshtein.distance(truth, text) / len(truth)
 
 
-def test_a_page_and_its_files(tmp_path):
-    source = tmp_path / "page.png"
-    paper().save(source)
-    done, out = recognised(source, tmp_path)
+def test_a_page_and_its_files(plain, tmp_path):
+    source, folder, results = plain
+    done, out = OCR.assemble(source, results, {}, folder, tmp_path), tmp_path
     text = (out / "text.txt").read_text()
     assert error_rate("".join(LINES), text) < 0.05
     assert "①" in text and "⑲" in text
@@ -75,11 +88,10 @@ def test_a_page_and_its_files(tmp_path):
     assert max(Image.open(out / "overlay.png").getpixel((2, 2))) == 255
 
 
-def test_the_pdf_can_be_searched_and_looks_like_the_page(tmp_path):
-    source = tmp_path / "page.png"
-    paper().save(source)
-    _, out = recognised(source, tmp_path)
-    document = pdfium.PdfDocument(out / "searchable.pdf")
+def test_the_pdf_can_be_searched_and_looks_like_the_page(plain, tmp_path):
+    source, folder, results = plain
+    OCR.assemble(source, results, {}, folder, tmp_path)
+    document = pdfium.PdfDocument(tmp_path / "searchable.pdf")
     page = document[0]
     found = page.get_textpage().search("은행나무").get_next()
     assert found is not None
@@ -91,14 +103,14 @@ def test_the_pdf_can_be_searched_and_looks_like_the_page(tmp_path):
 @pytest.mark.parametrize("degrees", [90, 180])
 def test_pages_on_their_side_are_turned(degrees, tmp_path):
     source = tmp_path / "page.png"
-    paper().rotate(degrees, expand=True).save(source)
+    paper(LINES[::3]).rotate(degrees, expand=True).save(source)
     _, out = recognised(source, tmp_path)
-    assert error_rate("".join(LINES), (out / "text.txt").read_text()) < 0.05
+    assert error_rate("".join(LINES[::3]), (out / "text.txt").read_text()) < 0.05
 
 
 def test_pages_of_a_tiff_and_lines_that_cannot_be_read(tmp_path):
     source = tmp_path / "pages.tif"
-    paper().save(source, save_all=True, append_images=[Image.new("L", (1400, 700), 255)])
+    paper().save(source, save_all=True, append_images=[Image.new("L", (300, 200), 255)])
     done, _ = recognised(source, tmp_path)
     assert done.summary["pages"] == 2
     assert [each for each in done.review if "page 2" in each], "an empty page is for a person to see"
@@ -173,9 +185,8 @@ def test_a_pdf_keeps_its_pages_and_what_is_right_of_its_text(kind, own, layer, t
     assert (word["box"][0], word["box"][3]) == pytest.approx(PLACE, abs=25)
 
 
-def test_questions_get_the_text_of_their_regions(tmp_path):
-    source = tmp_path / "page.png"
-    paper().save(source)
+def test_questions_get_the_text_of_their_regions(plain, tmp_path):
+    source, folder, results = plain
     regions = [
         {"x": 90, "y": 210, "w": 1200, "h": 100},
         {"x": 0.05, "y": 0.45, "w": 0.9, "h": 0.15},
@@ -186,17 +197,17 @@ def test_questions_get_the_text_of_their_regions(tmp_path):
     questions = [
         {"exam_question_id": f"q{n}", "number": n, "region_meta": each} for n, each in enumerate(regions, 1)
     ]
-    done, out = recognised(source, tmp_path, {"questions": questions})
-    found = json.loads((out / RESULT).read_text())["questions"]
+    done = OCR.assemble(source, results, {"questions": questions}, folder, tmp_path)
+    found = json.loads((tmp_path / RESULT).read_text())["questions"]
     assert [each["number"] for each in found] == [1, 2, 3]
     assert found[0]["text"].startswith("① 도서관") and "library opens" in found[1]["text"]
     assert [each.split(":")[0] for each in done.review] == ["question 3", "question 4"]
 
 
 def test_the_plain_engine_drops_lines_but_not_silently(tmp_path, monkeypatch):
-    read = whole.read
+    whole_read = whole.read
     monkeypatch.setattr(
-        whole, "read", lambda page: [line for line in read(page) if "도서관" not in line.text]
+        whole, "read", lambda page: [line for line in whole_read(page) if "도서관" not in line.text]
     )
     source = tmp_path / "page.png"
     paper().save(source)

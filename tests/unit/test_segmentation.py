@@ -10,7 +10,7 @@ from PIL import Image
 from activities.ai.segmentation.questions import PADDING, Seen, find, gaps, trimmed
 from activities.ai.segmentation.task import QUESTIONS, SEGMENTATION
 from activities.ai.task import BadInput
-from bench.ocr_pages import draw
+from bench import ocr_pages
 from contracts.errors import QUESTIONS_NOT_FOUND
 
 WIDTH, HEIGHT = 1000, 1400
@@ -76,8 +76,9 @@ def test_gaps_and_steps_back():
     assert gaps([(1, 3), (2,), (1,), (3,)]) == [1]
 
 
-def test_an_exam_in_two_columns(tmp_path):
-    drawn = draw("exam")
+def test_an_exam_in_two_columns(tmp_path, monkeypatch):
+    monkeypatch.setattr(ocr_pages, "HEIGHT", 2200)  # two questions in each column
+    drawn = ocr_pages.draw("exam")
     source, unit, out = tmp_path / "exam.png", tmp_path / "page-0001", tmp_path / "out"
     unit.mkdir()
     out.mkdir()

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import tesserocr
 from PIL import Image
-from rapidocr import RapidOCR
 
 from activities.ai.ocr.circled import Ring, circled, take_out
 from activities.ai.ocr.models import BOTH, FIRST, MODELS, tessdata
@@ -183,7 +182,10 @@ def upright(page: Pixels) -> Upright:
     chosen, best = Upright(page, 0, quads, {}), -1.0
     for degrees in (90, 270) if lying else (0, 180):
         turned = np.ascontiguousarray(np.rot90(page, degrees // 90))
-        found = detect(turned) if degrees else quads
+        if degrees == 90:
+            quads = detect(turned)
+        # Finding lines takes longer than reading some: upside down they are where they were.
+        found = quads if degrees < 180 else [_upside_down(quad, turned) for quad in quads]
         longest = sorted(range(len(found)), key=lambda each: _width(found[each]))[-SAMPLE:]
         lines = {index: read(turned, found[index]) for index in longest}
         confidence = sum(line.confidence for line in lines.values()) / len(lines) if lines else 0.0
@@ -192,6 +194,12 @@ def upright(page: Pixels) -> Upright:
         if not quads or (best >= UPRIGHT_ENOUGH and not lying):
             break
     return chosen
+
+
+def _upside_down(quad: Quad, page: Pixels) -> Quad:
+    """Where it is on `page`, after that was turned by 180 degrees."""
+    height, width = page.shape
+    return np.asarray((np.array([width - 1, height - 1]) - quad)[[2, 3, 0, 1]], np.float32)
 
 
 def _straight(page: Pixels, quad: Quad) -> tuple[Pixels, npt.NDArray[Any]]:
@@ -247,7 +255,14 @@ def _height(quad: Quad) -> float:
 
 
 @cache
-def _detector() -> RapidOCR:
+def _detector() -> Any:
+    # Imported where it is used: it reads a list of every model there is, for half a second, and unless what
+    # was read is kept a second time. A child that plans or assembles has no use for it.
+    from omegaconf import OmegaConf
+
+    OmegaConf.load = cache(OmegaConf.load)  # type: ignore[method-assign]
+    from rapidocr import RapidOCR
+
     one_thread = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}
     side = {"Det.limit_type": "max", "Det.limit_side_len": 2000}  # pages come at their right size
     return RapidOCR(params={"Global.log_level": "error"} | one_thread | side)
