@@ -66,6 +66,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         scratch,
         settings.max_source_bytes,
     )
+    sandbox = Sandbox(scratch, tesseract)
     working = Working(
         engine,
         vault,
@@ -73,7 +74,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         board,
         cache,
         sources,
-        Sandbox(scratch, tesseract),
+        sandbox,
         Rosters(engine, keys),
         inferring,
         scratch,
@@ -102,6 +103,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     ]
     gc.freeze()  # modules are no garbage: looking through them took 0.4 s of a roster of 50,000
     await run_workers(workers, stop)
+    await sandbox.close()
     await models.aclose()
     await engine.dispose()
 

@@ -105,7 +105,7 @@ class Working:
             source, suffix = await self._sources.find(
                 ref.tenant_id or 0, payload, subject.limits.source_bytes
             )
-            async with self._opened(source, suffix) as file, self._sandbox.open(name) as child:
+            async with self._opened(source, suffix) as file, self._sandbox.open(name, ref.job_id) as child:
                 digest = await in_thread(digest_of, file)
                 engine = await child.fingerprint()
                 units = await child.plan(file, parameters)
@@ -140,7 +140,10 @@ class Working:
         finished = await in_thread(self._finished, what.plan.prefix, what.job)
         missing = [unit for unit in wanted if unit not in finished]
         if missing:
-            async with self._opened(work.source, work.suffix) as file, self._sandbox.open(work.task) as child:
+            async with (
+                self._opened(work.source, work.suffix) as file,
+                self._sandbox.open(work.task, what.job.job_id) as child,
+            ):
                 for unit in missing:
                     await self._run_unit(what, work, child, file, unit)
                     finished.add(unit)
@@ -187,9 +190,10 @@ class Working:
             try:
                 async with (
                     self._opened(work.source, work.suffix) as file,
-                    self._sandbox.open(work.task) as child,
+                    self._sandbox.open(work.task, what.job.job_id) as child,
                 ):
                     done = await child.assemble(file, good, work.parameters, units, out)
+                    await child.end()  # no step follows
             except BadInput as error:
                 return refusal(error)
             summary, review = done.summary, done.review
