@@ -16,7 +16,7 @@ from activities.ai.ocr.models import check_models, program
 from activities.ai.rosters import Rosters
 from activities.ai.sandbox import Sandbox
 from activities.ai.source import Sources
-from activities.ai.working import Working
+from activities.ai.working import ROSTER, Working
 from activities.video.cache import SourceCache
 from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
@@ -66,7 +66,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         scratch,
         settings.max_source_bytes,
     )
-    sandbox = Sandbox(scratch, tesseract)
+    sandbox = Sandbox(scratch, tesseract, spare=ROSTER)  # somebody waits for a try of his
     working = Working(
         engine,
         vault,

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,28 +65,32 @@ class Sandbox:
     Tesseract's program look for it where `tesseract` is empty.
 
     A child that is well stays for a moment, for the next step of the same job: it has started then, and
-    knows its engine. No other job gets it, for its memory and its temporary files are one tenant's.
+    knows its engine. No other job gets it, for its memory and its temporary files are one tenant's. Of the
+    task `spare`, once it was asked for, one that has seen no file yet is ready for the next job.
     """
 
-    def __init__(self, scratch: Path, tesseract: str = "") -> None:
+    def __init__(self, scratch: Path, tesseract: str = "", spare: str | None = None) -> None:
         self._scratch = scratch
         self._tesseract = tesseract
+        self._wants_spare = spare
+        self._spare: Child | None = None
         self._waiting: dict[tuple[str, UUID], tuple[Child, asyncio.TimerHandle]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def open(self, name: str, job_id: UUID | None = None) -> AsyncIterator["Child"]:
         """It stays for `job_id`, unless the body has raised or ended it."""
-        child = job_id and self._take((name, job_id))
-        if child and not child.lives:  # it died while it waited
-            await child.close()
-        if not child or not child.lives:
-            child = Child(name, task(name).limits, self._scratch, self._tesseract)
+        child = (job_id and self._take((name, job_id))) or self._take_spare(name) or self._child(name)
+        if not child.lives:
+            await child.end()  # of one that died while it waited: it starts again
         try:
             yield child
         except BaseException:
             await child.close()
             raise
+        finally:
+            if name == self._wants_spare and self._spare is None:
+                self._beside(self._prepare(name))
         if job_id is None or not child.lives:
             await child.close()
             return
@@ -97,10 +101,28 @@ class Sandbox:
         self._waiting[name, job_id] = child, timer
 
     async def close(self) -> None:
-        """Returns when no child is left of those that waited."""
+        """Returns when none is left that waited."""
         for key in list(self._waiting):
             self._end_waiting(key)
-        await asyncio.gather(*self._ending)
+        await asyncio.gather(*self._running)
+        if self._spare:
+            await self._spare.close()
+
+    def _child(self, name: str) -> "Child":
+        return Child(name, task(name).limits, self._scratch, self._tesseract)
+
+    async def _prepare(self, name: str) -> None:
+        child = self._child(name)
+        await child.start()
+        another, self._spare = self._spare, child
+        if another:
+            await another.close()
+
+    def _take_spare(self, name: str) -> "Child | None":
+        if name != self._wants_spare:
+            return None
+        child, self._spare = self._spare, None
+        return child
 
     def _take(self, key: tuple[str, UUID]) -> "Child | None":
         child, timer = self._waiting.pop(key, (None, None))
@@ -110,9 +132,12 @@ class Sandbox:
 
     def _end_waiting(self, key: tuple[str, UUID]) -> None:
         if child := self._take(key):
-            ending = asyncio.create_task(child.close())
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._beside(child.close())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        running = asyncio.create_task(work)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
 
 
 class Child:
@@ -133,6 +158,10 @@ class Child:
     @property
     def lives(self) -> bool:
         return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Before the first call, which would do it."""
+        await self._start()
 
     async def fingerprint(self) -> str:
         return await self._ask(_TEXT, "fingerprint", Path(), {})

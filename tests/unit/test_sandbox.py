@@ -67,3 +67,17 @@ async def test_one_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None
     await eventually(lambda: gone(first), what="dead")
     assert await pid_of(sandbox, job) != first
     await sandbox.close()
+
+
+async def test_a_spare_is_ready_for_the_next_job_and_has_seen_none(tmp_path: Path) -> None:
+    sandbox, job, other = Sandbox(tmp_path, spare=TASK), uuid4(), uuid4()
+
+    async def spare() -> set[int]:
+        return {each.pid for each in psutil.Process().children()} - {first}
+
+    first = await pid_of(sandbox, job)
+    (ready,) = await eventually(spare, what="a spare")
+    assert await pid_of(sandbox, job) == first
+    assert await pid_of(sandbox, other) == ready
+    await sandbox.close()
+    assert await gone(first, ready) and list(tmp_path.iterdir()) == []
