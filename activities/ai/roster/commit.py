@@ -163,8 +163,8 @@ async def _compare(
     }
     likenesses = [sealed.likeness_mac for _, sealed in part if sealed.likeness_mac]
     alike = await academy.lookalikes(connection, tenant_id, likenesses)
-    if not existing:  # nothing to open: less work than the way to a thread and back
-        return _sort(sealer, part, existing, alike)
+    if not existing and not alike:  # an academy's first roster
+        return _Chunk(new=[sealed for _, sealed in part], changes=[(row, Kind.NEW, {}) for row, _ in part])
     return await in_thread(_sort, sealer, part, existing, alike)
 
 
