@@ -210,7 +210,7 @@ async def test_all_or_nothing_over_several_chunks(own: Academy, monkeypatch: pyt
     update = academy.insert_students
     calls = 0
 
-    async def fail_late(*arguments: Any) -> list[int]:
+    async def fail_late(*arguments: Any) -> int:
         nonlocal calls
         calls += 1
         if calls == 3:

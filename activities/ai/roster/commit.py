@@ -119,17 +119,18 @@ async def commit(
         async for part in parts:
             chunk = await _compare(connection, sealer, tenant_id, part, lock=True)
             async with beside(found.add, chunk.changes):
-                ids = chunk.known
                 if chunk.new:
                     password = await password_hash if password_hash else None
-                    added = await academy.insert_students(connection, tenant_id, job_id, chunk.new, password)
-                    if len(added) < len(chunk.new):
+                    added = await academy.insert_students(
+                        connection, tenant_id, job_id, chunk.new, password, lecture_id
+                    )
+                    if added < len(chunk.new):
                         raise Interfered
-                    ids = ids + added
+                    found.enrolled += added if lecture_id is not None else 0
                 if chunk.changed:
                     await academy.update_students(connection, job_id, chunk.changed)
-                if lecture_id is not None and ids:
-                    found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, ids)
+                if lecture_id is not None and chunk.known:
+                    found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, chunk.known)
     return found
 
 
