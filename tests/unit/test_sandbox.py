@@ -40,11 +40,14 @@ async def test_none_stays_without_a_job_when_ended_or_when_a_step_failed(tmp_pat
     with contextlib.suppress(ConnectionError):
         async with sandbox.open(TASK, job) as child:
             await child.fingerprint()
+            failed = child._process.pid
             raise ConnectionError
+    assert await gone(failed)
     async with sandbox.open(TASK, job) as child:
         await child.fingerprint()
+        pid = child._process.pid
         await child.end()
-    assert list(tmp_path.iterdir()) == [] and psutil.Process().children() == []
+    assert await gone(pid) and list(tmp_path.iterdir()) == []
 
 
 async def test_few_stay_and_not_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,11 +75,11 @@ async def test_one_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None
 async def test_a_spare_is_ready_for_the_next_job_and_has_seen_none(tmp_path: Path) -> None:
     sandbox, job, other = Sandbox(tmp_path, spare=TASK), uuid4(), uuid4()
 
-    async def spare() -> set[int]:
-        return {each.pid for each in psutil.Process().children()} - {first}
+    async def spare() -> int | None:
+        return sandbox._spare and sandbox._spare._process.pid
 
     first = await pid_of(sandbox, job)
-    (ready,) = await eventually(spare, what="a spare")
+    ready = await eventually(spare, what="a spare")
     assert await pid_of(sandbox, job) == first
     assert await pid_of(sandbox, other) == ready
     await sandbox.close()
