@@ -5,7 +5,6 @@
 
 import argparse
 import asyncio
-import hmac
 import os
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -48,7 +48,7 @@ class Sealer:
         self.key_id = key_id
         self._prefix = b"%d:" % key_id
         self._cipher = AESGCM(_derive(key, b"seal"))
-        self._mac = hmac.new(_derive(key, b"mac"), digestmod="sha256")
+        self._mac = HMAC(_derive(key, b"mac"), SHA256())
 
     def seal(self, data: bytes, aad: bytes) -> bytes:
         """`data` encrypted, bound to `aad`: it opens only with the same."""
@@ -80,7 +80,7 @@ class Sealer:
         """HMAC of a text, 32 bytes: a blind index, for equal texts are found and none can be guessed."""
         mac = self._mac.copy()
         mac.update(text.encode())
-        return mac.digest()
+        return mac.finalize()
 
 
 class _Cached(NamedTuple):

@@ -1,5 +1,6 @@
 """What follows a roster that was read: the students that it adds and changes, or would."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ class Rosters:
     engine: AsyncEngine
     keys: TenantKeys
 
-    async def apply(self, ref: JobRef, payload: dict[str, Any], out: Path) -> dict[str, int]:
+    async def apply(
+        self, ref: JobRef, payload: dict[str, Any], password_hash: asyncio.Task[str] | None, out: Path
+    ) -> dict[str, int]:
         """Write the rows that the task left in `out` to the database, and what changed to `changes.json`.
 
         Returns the numbers. With `dry_run` in the payload nothing is written. The same again changes nothing.
@@ -41,7 +44,7 @@ class Rosters:
                         ref.tenant_id,
                         ref.job_id,
                         rows,
-                        payload.get("initial_password"),
+                        password_hash,
                         payload.get("lecture_id"),
                     )
                 except Interfered:

@@ -11,11 +11,12 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, StringConstraints, TypeAdapter, ValidationError
 
@@ -26,6 +27,7 @@ from contracts.errors import REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIM
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ROOT / "activities" / "video" / "launcher.py"
 MAX_CALLS = 200  # then a fresh child: some parsers never give memory back
+STAYS, SECONDS = 2, 5.0  # children that wait for the next step of their job, and how long
 FILE_BYTES = 2 * 2**30
 ANSWER_BYTES = 16 * 2**20
 
@@ -59,22 +61,83 @@ _DONE = TypeAdapter(_Done)
 
 
 class Sandbox:
-    """`async with sandbox.open("ocr") as child`: calls of one task for one job. Tasks that run Tesseract's
-    program look for it where `tesseract` is empty."""
+    """`async with sandbox.open("ocr", job_id) as child`: calls of one task for one job. Tasks that run
+    Tesseract's program look for it where `tesseract` is empty.
 
-    def __init__(self, scratch: Path, tesseract: str = "") -> None:
+    A child that is well stays for a moment, for the next step of the same job: it has started then, and
+    knows its engine. No other job gets it, for its memory and its temporary files are one tenant's. Of the
+    task `spare`, once it was asked for, one that has seen no file yet is ready for the next job.
+    """
+
+    def __init__(self, scratch: Path, tesseract: str = "", spare: str | None = None) -> None:
         self._scratch = scratch
         self._tesseract = tesseract
+        self._wants_spare = spare
+        self._spare: Child | None = None
+        self._waiting: dict[tuple[str, UUID], tuple[Child, asyncio.TimerHandle]] = {}
+        self._running: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def open(self, name: str) -> AsyncIterator["Child"]:
-        # Temporary files of one tenant's job are nothing for the next one's child.
-        with TemporaryDirectory(dir=self._scratch) as folder:
-            child = Child(name, task(name).limits, Path(folder), self._tesseract)
-            try:
-                yield child
-            finally:
-                await child.end()
+    async def open(self, name: str, job_id: UUID | None = None) -> AsyncIterator["Child"]:
+        """It stays for `job_id`, unless the body has raised or ended it."""
+        child = (job_id and self._take((name, job_id))) or self._take_spare(name) or self._child(name)
+        if not child.lives:
+            await child.end()  # of one that died while it waited: it starts again
+        try:
+            yield child
+        except BaseException:
+            await child.close()
+            raise
+        finally:
+            if name == self._wants_spare and self._spare is None:
+                self._beside(self._prepare(name))
+        if job_id is None or not child.lives:
+            await child.close()
+            return
+        self._end_waiting((name, job_id))  # of a batch that ran beside this one
+        while len(self._waiting) >= STAYS:
+            self._end_waiting(next(iter(self._waiting)))
+        timer = asyncio.get_running_loop().call_later(SECONDS, self._end_waiting, (name, job_id))
+        self._waiting[name, job_id] = child, timer
+
+    async def close(self) -> None:
+        """Returns when none is left that waited."""
+        for key in list(self._waiting):
+            self._end_waiting(key)
+        await asyncio.gather(*self._running)
+        if self._spare:
+            await self._spare.close()
+
+    def _child(self, name: str) -> "Child":
+        return Child(name, task(name).limits, self._scratch, self._tesseract)
+
+    async def _prepare(self, name: str) -> None:
+        child = self._child(name)
+        await child.start()
+        another, self._spare = self._spare, child
+        if another:
+            await another.close()
+
+    def _take_spare(self, name: str) -> "Child | None":
+        if name != self._wants_spare:
+            return None
+        child, self._spare = self._spare, None
+        return child
+
+    def _take(self, key: tuple[str, UUID]) -> "Child | None":
+        child, timer = self._waiting.pop(key, (None, None))
+        if timer:
+            timer.cancel()
+        return child
+
+    def _end_waiting(self, key: tuple[str, UUID]) -> None:
+        if child := self._take(key):
+            self._beside(child.close())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        running = asyncio.create_task(work)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
 
 
 class Child:
@@ -87,10 +150,18 @@ class Child:
     def __init__(self, name: str, limits: Limits, scratch: Path, tesseract: str) -> None:
         self._name = name
         self._limits = limits
-        self._scratch = scratch
+        self._folder = TemporaryDirectory(dir=scratch)
         self._tesseract = tesseract
         self._process: Process | None = None
         self._calls = 0
+
+    @property
+    def lives(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Before the first call, which would do it."""
+        await self._start()
 
     async def fingerprint(self) -> str:
         return await self._ask(_TEXT, "fingerprint", Path(), {})
@@ -121,6 +192,13 @@ class Child:
         process, self._process = self._process, None
         if process is not None:
             await asyncio.shield(asyncio.create_task(kill(process)))
+
+    async def close(self) -> None:
+        """`end`, and its temporary files are gone."""
+        try:
+            await self.end()
+        finally:
+            self._folder.cleanup()
 
     async def _ask(
         self, wanted: TypeAdapter[T], call: str, source: Path, parameters: Mapping[str, Any], **more: Any
@@ -188,8 +266,8 @@ class Child:
             env={
                 "PATH": os.environ.get("PATH", os.defpath),
                 "LANG": "C.UTF-8",
-                "HOME": str(self._scratch),
-                "TMPDIR": str(self._scratch),
+                "HOME": self._folder.name,
+                "TMPDIR": self._folder.name,
                 # Tesseract is five times slower when several processes use several threads each.
                 "OMP_THREAD_LIMIT": "1",
                 "OMP_NUM_THREADS": "1",

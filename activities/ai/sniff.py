@@ -5,6 +5,7 @@ import string
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from activities.ai.task import BadInput
@@ -54,6 +55,8 @@ _ROW = re.compile(rb"""<(?:row|\w+:row)\s(?:[^>]{0,200}?\b)??r\s*=\s*["'](\d{1,7
 # As nearly all programs write them, which is found three times as fast.
 _PLAIN_CELL, _PLAIN_ROW = re.compile(rb'<c r="([A-Z]{1,3}\d{1,7})"'), re.compile(rb'<row r="(\d{1,7})"')
 _LETTERS, _DIGITS = string.ascii_letters.encode(), string.digits.encode()
+_NAMED, _CELL_TAG = b'<c r="', re.compile(rb"[<:]c[\s/>]")
+_SHAPE = bytes.maketrans(_LETTERS + _DIGITS, b"A" * len(_LETTERS) + b"0" * len(_DIGITS))
 
 
 def check_document(path: Path) -> None:
@@ -188,9 +191,36 @@ def _check_workbook(path: Path) -> None:
 
 def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """The rectangle that the cells span, by what stands in the file and not by what it declares."""
+    count = 0
+    for text in _parts(archive, entry):
+        count += text.count(_NAMED)
+        if count > MAX_CELLS or not _is_near(text):
+            break
+    else:
+        return  # what nearly all sheets are; to look at each cell takes three times as long
     rows: set[int] = set()
     columns: set[bytes] = set()
-    inflated, count, kept = 0, 0, b""
+    count = 0
+    for text in _parts(archive, entry):
+        tags = _tags(text, b"c")
+        cells = b" ".join(_found(text, _PLAIN_CELL, _CELL, tags))  # all at once: a big sheet has millions
+        columns.update(cells.translate(None, _DIGITS).split())
+        numbered = _found(text, _PLAIN_ROW, _ROW, _tags(text, b"row"))
+        rows.update(map(int, {*cells.translate(None, _LETTERS).split(), *numbered}))
+        rows = {min(rows), max(rows)} if rows else rows
+        count += tags
+        if count > MAX_CELLS:
+            raise BadInput(TOO_MANY_CELLS, {"limit": MAX_CELLS})
+    if rows and columns:
+        indexes = [_column(column) for column in columns]
+        height, width = max(rows) - min(rows) + 1, max(indexes) - min(indexes) + 1
+        if height * width > MAX_RECTANGLE:
+            raise BadInput(TOO_MANY_CELLS, {"rows": height, "columns": width, "limit": MAX_RECTANGLE})
+
+
+def _parts(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A sheet's text, cut between tags."""
+    inflated, kept = 0, b""
     with archive.open(entry) as sheet:
         while (chunk := sheet.read(CHUNK)) or kept:
             inflated += len(chunk)
@@ -200,20 +230,19 @@ def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
             # The last tag is cut here, or the last of all; one longer than OVERLAP is looked at in two parts.
             cut = text.rfind(b"<", -OVERLAP) if chunk else -1
             text, kept = (text, text[-OVERLAP:] if chunk else b"") if cut < 0 else (text[:cut], text[cut:])
-            tags = _tags(text, b"c")
-            cells = b" ".join(_found(text, _PLAIN_CELL, _CELL, tags))  # all at once: a big sheet has millions
-            columns.update(cells.translate(None, _DIGITS).split())
-            numbered = _found(text, _PLAIN_ROW, _ROW, _tags(text, b"row"))
-            rows.update(map(int, {*cells.translate(None, _LETTERS).split(), *numbered}))
-            rows = {min(rows), max(rows)} if rows else rows
-            count += tags
-            if count > MAX_CELLS:
-                raise BadInput(TOO_MANY_CELLS, {"limit": MAX_CELLS})
-    if rows and columns:
-        indexes = [_column(column) for column in columns]
-        height, width = max(rows) - min(rows) + 1, max(indexes) - min(indexes) + 1
-        if height * width > MAX_RECTANGLE:
-            raise BadInput(TOO_MANY_CELLS, {"rows": height, "columns": width, "limit": MAX_RECTANGLE})
+            yield text
+
+
+def _is_near(text: bytes) -> bool:
+    """Whether every cell begins with its name, and no name has a second letter or a sixth digit: those lie
+    within A1:Z99999, far below MAX_RECTANGLE. Other attributes may look like one that has."""
+    named = text.count(_NAMED)
+    shape = text.translate(_SHAPE)
+    return (
+        (named == _tags(text, b"c") or named == len(_CELL_TAG.findall(text)))
+        and b'"AA0' not in shape
+        and b'000000"' not in shape
+    )
 
 
 def _found(text: bytes, plain: re.Pattern[bytes], any_way: re.Pattern[bytes], tags: int) -> list[bytes]:

@@ -4,6 +4,7 @@ A finished unit is an immutable object. Resuming lists what exists, so heartbeat
 same file asked for again is found finished.
 """
 
+import asyncio
 import json
 import logging
 import shutil
@@ -19,6 +20,7 @@ from temporalio import activity
 
 from activities.ai.inferring.jobs import Inferring
 from activities.ai.registry import TASKS, chosen, task
+from activities.ai.roster.passwords import hashed
 from activities.ai.rosters import CHANGES, Rosters
 from activities.ai.sandbox import Child, Sandbox
 from activities.ai.source import Sources
@@ -31,7 +33,7 @@ from activities.ai.storing import (
     work_prefix,
 )
 from activities.ai.task import BadInput
-from activities.threads import in_thread
+from activities.threads import beside, in_thread
 from activities.video.cache import SourceCache
 from clients.database import jobs
 from clients.objects import ObjectMissing, Objects
@@ -103,7 +105,7 @@ class Working:
             source, suffix = await self._sources.find(
                 ref.tenant_id or 0, payload, subject.limits.source_bytes
             )
-            async with self._opened(source, suffix) as file, self._sandbox.open(name) as child:
+            async with self._opened(source, suffix) as file, self._sandbox.open(name, ref.job_id) as child:
                 digest = await in_thread(digest_of, file)
                 engine = await child.fingerprint()
                 units = await child.plan(file, parameters)
@@ -138,7 +140,10 @@ class Working:
         finished = await in_thread(self._finished, what.plan.prefix, what.job)
         missing = [unit for unit in wanted if unit not in finished]
         if missing:
-            async with self._opened(work.source, work.suffix) as file, self._sandbox.open(work.task) as child:
+            async with (
+                self._opened(work.source, work.suffix) as file,
+                self._sandbox.open(work.task, what.job.job_id) as child,
+            ):
                 for unit in missing:
                     await self._run_unit(what, work, child, file, unit)
                     finished.add(unit)
@@ -150,10 +155,32 @@ class Working:
     async def assemble(self, what: PlannedJob) -> JobOutcome:
         """Make the files that people get of the finished units, and store them."""
         work = await self._work(what.plan)
+        payload = await self._payload(what.job) if work.task == ROSTER else {}
+        password = None if payload.get("dry_run") else payload.get("initial_password")
+        async with beside(hashed, password) as password_hash:  # takes as long as a small roster's all
+            return await self._assembled(what, work, payload, password_hash)
+
+    @activity.defn(name="ai.erase")
+    async def erase(self, what: PlannedJob) -> None:
+        """Remove the units of a job whose plan says so."""
+        await in_thread(self._objects.erase, what.plan.prefix, lambda _: None)
+
+    async def _assembled(
+        self,
+        what: PlannedJob,
+        work: Work,
+        payload: dict[str, Any],
+        password_hash: asyncio.Task[str] | None,
+    ) -> JobOutcome:
         prefix = result_prefix(what.job.tenant_id or 0, what.job.job_id)
         with TemporaryDirectory(dir=self._scratch) as folder:
             units, out = Path(folder, "units"), Path(folder, "out")
             out.mkdir()
+
+            def store(names: Sequence[str]) -> None:
+                for name in names:
+                    self._put(prefix + name, out / name)
+
             results = await in_thread(self._fetch, what, work.units, units)
             bad = {unit: result["error"] for unit, result in results if "error" in result}
             good = [(unit, result) for unit, result in results if "error" not in result]
@@ -163,24 +190,25 @@ class Working:
             try:
                 async with (
                     self._opened(work.source, work.suffix) as file,
-                    self._sandbox.open(work.task) as child,
+                    self._sandbox.open(work.task, what.job.job_id) as child,
                 ):
                     done = await child.assemble(file, good, work.parameters, units, out)
+                    await child.end()  # no step follows
             except BadInput as error:
                 return refusal(error)
-            summary, names, review = done.summary, done.files, done.review
-            if work.task == ROSTER:
-                payload = await self._payload(what.job)
-                summary |= await self._rosters.apply(what.job, payload, out)
-                names += (CHANGES,)
-            elif work.task == HANDWRITING:
-                written = await self._inferring.read_pages(what, out)
-                summary, review = written.summary, review + written.review
-                names += written.store(out)
-            files = {name: prefix + name for name in names}
-            for name, key in files.items():
-                await in_thread(self._put, key, out / name)
+            summary, review = done.summary, done.review
+            more: tuple[str, ...] = ()
+            async with beside(store, done.files):
+                if work.task == ROSTER:
+                    summary |= await self._rosters.apply(what.job, payload, password_hash, out)
+                    more = (CHANGES,)
+                elif work.task == HANDWRITING:
+                    written = await self._inferring.read_pages(what, out)
+                    summary, review = written.summary, review + written.review
+                    more = written.store(out)
+            await in_thread(store, more)
         review += tuple(f"{unit}: {error['code']}" for unit, error in bad.items())
+        files = {name: prefix + name for name in done.files + more}
         result = {"summary": summary, "files": files, "engine": work.engine}
         if not what.plan.erase:
             result["units"] = f"{what.plan.prefix}units/"
@@ -189,11 +217,6 @@ class Working:
         if what.plan.fallback:
             result["fallback"] = "ai"
         return JobOutcome(state=JobState.REVIEW_REQUIRED if review else JobState.DONE, result=result)
-
-    @activity.defn(name="ai.erase")
-    async def erase(self, what: PlannedJob) -> None:
-        """Remove the units of a job whose plan says so."""
-        await in_thread(self._objects.erase, what.plan.prefix, lambda _: None)
 
     async def _run_unit(self, what: UnitsInput, work: Work, child: Child, file: Path, unit: str) -> None:
         """A unit that cannot be read is a result too: it must not take the other 999 pages along.

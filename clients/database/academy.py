@@ -67,12 +67,18 @@ async def lookalikes(
     return set((await connection.exec_driver_sql(_LOOKALIKES, values)).scalars())
 
 
+# The ids of those written stay in the database: to fetch them and send them back took a tenth of its time.
 _INSERT = """
-    INSERT INTO students (tenant_id, identity_mac, likeness_mac, sealed, password_hash, job_id)
-    SELECT %(tenant)s, n.identity, n.likeness, n.sealed, %(password_hash)s, %(job)s
-    FROM unnest(%(identities)b::bytea[], %(likenesses)b::bytea[], %(sealed)b::bytea[])
-        AS n (identity, likeness, sealed)
-    ON CONFLICT DO NOTHING RETURNING id"""
+    WITH written AS (
+        INSERT INTO students (tenant_id, identity_mac, likeness_mac, sealed, password_hash, job_id)
+        SELECT %(tenant)s, n.identity, n.likeness, n.sealed, %(password_hash)s, %(job)s
+        FROM unnest(%(identities)b::bytea[], %(likenesses)b::bytea[], %(sealed)b::bytea[])
+            AS n (identity, likeness, sealed)
+        ON CONFLICT DO NOTHING RETURNING id),
+    enrolled AS (
+        INSERT INTO enrolments (tenant_id, lecture_id, student_id)
+        SELECT %(tenant)s, %(lecture)s::bigint, id FROM written WHERE %(lecture)s::bigint IS NOT NULL)
+    SELECT count(*) FROM written"""
 
 # By id alone, for the same reason: the ids were read and locked as this tenant's.
 _UPDATE = """
@@ -91,17 +97,20 @@ async def insert_students(
     job_id: UUID,
     new: Sequence[SealedStudent],
     password_hash: str | None,
-) -> list[int]:
-    """Ids of those that were written; one that somebody else has written meanwhile is left alone."""
+    lecture_id: int | None = None,
+) -> int:
+    """Write them, and enrol them in a lecture if one is given; how many were written, for one that somebody
+    else has written meanwhile is left alone."""
     values = {
         "tenant": tenant_id,
         "job": job_id,
         "password_hash": password_hash,
+        "lecture": lecture_id,
         "identities": [each.identity_mac for each in new],
         "likenesses": [each.likeness_mac for each in new],
         "sealed": [each.sealed for each in new],
     }
-    return list((await connection.exec_driver_sql(_INSERT, values)).scalars())
+    return int((await connection.exec_driver_sql(_INSERT, values)).scalar_one())
 
 
 async def update_students(

@@ -21,6 +21,7 @@ from activities.ai.roster.parse import Row
 from activities.ai.roster.passwords import hashed
 from activities.ai.roster.people import open_student, seal_staff_name
 from activities.ai.task import BadInput
+from activities.threads import beside
 from clients.database import academy
 from clients.database.academy_models import Attendance, Enrolment, Staff, StaffHours, Student
 from clients.keys import KeyDestroyed, Sealer, TenantKeys
@@ -52,10 +53,14 @@ class Academy:
         async with self.lab.engine.connect() as connection:
             return await diff(connection, sealer, self.tenant, rows(*students))
 
-    async def commit(self, *students: dict[str, str], **more: Any) -> Diff:
+    async def commit(
+        self, *students: dict[str, str], initial_password: str | None = None, lecture_id: int | None = None
+    ) -> Diff:
         sealer = await self.sealer()
-        async with self.lab.engine.begin() as connection:
-            return await commit(connection, sealer, self.tenant, uuid4(), rows(*students), **more)
+        async with beside(hashed, initial_password) as password_hash, self.lab.engine.begin() as connection:
+            return await commit(
+                connection, sealer, self.tenant, uuid4(), rows(*students), password_hash, lecture_id
+            )
 
     async def table(self) -> list[Any]:
         async with self.lab.engine.connect() as connection:
@@ -205,7 +210,7 @@ async def test_all_or_nothing_over_several_chunks(own: Academy, monkeypatch: pyt
     update = academy.insert_students
     calls = 0
 
-    async def fail_late(*arguments: Any) -> list[int]:
+    async def fail_late(*arguments: Any) -> int:
         nonlocal calls
         calls += 1
         if calls == 3:

@@ -340,7 +340,14 @@ def test_a_damaged_book(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [b'<c r="XFD1048576"/>', b'<c t="n" r="XFD1048576"/>', b"<x:c r='XFD1048576'/>"]
+    "cell",
+    [
+        b'<c r="XFD1048576"/>',
+        b'<c r="zz99999"/>',
+        b'<c r="V999999"/>',
+        b'<c t="n" r="XFD1048576"/>',
+        b"<x:c r='XFD1048576'/>",
+    ],
 )
 def test_a_far_cell_is_seen_wherever_a_chunk_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: bytes

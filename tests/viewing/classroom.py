@@ -57,7 +57,8 @@ class Classroom:
         """A new student; ONLINE is who watches under PROCTORED_CLASS."""
         sealed = SealedStudent(secrets.token_bytes(32), None, b"sealed")
         async with self.lab.engine.begin() as connection:
-            (student,) = await academy.insert_students(connection, self.tenant, uuid4(), [sealed], None)
+            await academy.insert_students(connection, self.tenant, uuid4(), [sealed], None)
+            ((student, *_),) = await academy.students(connection, self.tenant, [sealed.identity_mac])
             who = {"tenant_id": self.tenant, "student_id": student}
             if enrolled:
                 await connection.execute(insert(SessionEnrolment).values(who | {"session_id": SESSION}))

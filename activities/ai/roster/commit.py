@@ -5,21 +5,20 @@ A blank cell changes nothing: a roster says what it says, and nothing about the 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.roster.parse import Row
-from activities.ai.roster.passwords import hashed
 from activities.ai.roster.people import open_student, seal_students
-from activities.threads import in_thread
+from activities.threads import beside, in_thread
 from clients.database import academy
 from clients.database.academy import SealedStudent, StudentRow
 from clients.keys import Sealer
@@ -27,9 +26,6 @@ from contracts.errors import ROSTER_SAME_STUDENT
 
 AT_ONCE = 5_000  # rows: some 50 ms of a thread, and a statement of well under a second
 _IDENTIFYING = ("name", "parent_phone")  # the same by definition, but for spaces in a name
-
-A = TypeVar("A")
-T = TypeVar("T")
 
 
 class Kind(StrEnum):
@@ -108,47 +104,34 @@ async def commit(
     tenant_id: int,
     job_id: UUID,
     rows: Iterable[Row],
-    initial_password: str | None = None,
+    password_hash: asyncio.Task[str] | None = None,
     lecture_id: int | None = None,
 ) -> Diff:
     """Add new students and change known ones, all in the caller's transaction or none; enrol them in a
     lecture if one is given. The same again changes nothing. Raises KeyDestroyed, Interfered.
 
-    Students who are new get an account with `initial_password`. All of a file have the same one, so it is
-    hashed once: salts of their own would hide nothing and take hours for 50,000.
+    Students who are new get an account with `password_hash`, which is awaited before the first of them is
+    written. All of a file have the same: salts of their own would hide nothing and take hours for 50,000.
     """
     found = Diff()
-    async with _beside(hashed, initial_password) as hashing, aclosing(_sealed(sealer, rows)) as parts:
+    async with aclosing(_sealed(sealer, rows)) as parts:
         await academy.lock_roster(connection, tenant_id)
         async for part in parts:
             chunk = await _compare(connection, sealer, tenant_id, part, lock=True)
-            async with _beside(found.add, chunk.changes):
-                ids = chunk.known
+            async with beside(found.add, chunk.changes):
                 if chunk.new:
+                    password = await password_hash if password_hash else None
                     added = await academy.insert_students(
-                        connection, tenant_id, job_id, chunk.new, await hashing if hashing else None
+                        connection, tenant_id, job_id, chunk.new, password, lecture_id
                     )
-                    if len(added) < len(chunk.new):
+                    if added < len(chunk.new):
                         raise Interfered
-                    ids = ids + added
+                    found.enrolled += added if lecture_id is not None else 0
                 if chunk.changed:
                     await academy.update_students(connection, job_id, chunk.changed)
-                if lecture_id is not None and ids:
-                    found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, ids)
+                if lecture_id is not None and chunk.known:
+                    found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, chunk.known)
     return found
-
-
-@asynccontextmanager
-async def _beside(call: Callable[[A], T], argument: A | None) -> AsyncGenerator[asyncio.Task[T] | None, None]:
-    """`call` in a thread while the body waits for the database; not at all without an argument."""
-    running = None if argument is None else asyncio.create_task(in_thread(call, argument))
-    try:
-        yield running
-        if running:
-            await running
-    finally:
-        if running:
-            await asyncio.wait([running])
 
 
 _Part = list[tuple[Row, SealedStudent]]
@@ -181,6 +164,8 @@ async def _compare(
     }
     likenesses = [sealed.likeness_mac for _, sealed in part if sealed.likeness_mac]
     alike = await academy.lookalikes(connection, tenant_id, likenesses)
+    if not existing and not alike:  # an academy's first roster
+        return _Chunk(new=[sealed for _, sealed in part], changes=[(row, Kind.NEW, {}) for row, _ in part])
     return await in_thread(_sort, sealer, part, existing, alike)
 
 
