@@ -57,6 +57,7 @@ _PLAIN_CELL, _PLAIN_ROW = re.compile(rb'<c r="([A-Z]{1,3}\d{1,7})"'), re.compile
 _LETTERS, _DIGITS = string.ascii_letters.encode(), string.digits.encode()
 _NAMED, _CELL_TAG = b'<c r="', re.compile(rb"[<:]c[\s/>]")
 _SHAPE = bytes.maketrans(_LETTERS + _DIGITS, b"A" * len(_LETTERS) + b"0" * len(_DIGITS))
+_FAR = b'"AA0', b'"AAA0', b'AAAA0', b'000000"'
 
 
 def check_document(path: Path) -> None:
@@ -238,10 +239,8 @@ def _is_near(text: bytes) -> bool:
     within A1:Z99999, far below MAX_RECTANGLE. Other attributes may look like one that has."""
     named = text.count(_NAMED)
     shape = text.translate(_SHAPE)
-    return (
-        (named == _tags(text, b"c") or named == len(_CELL_TAG.findall(text)))
-        and b'"AA0' not in shape
-        and b'000000"' not in shape
+    return (named == _tags(text, b"c") or named == len(_CELL_TAG.findall(text))) and not any(
+        far in shape for far in _FAR
     )
 
 

@@ -343,6 +343,8 @@ def test_a_damaged_book(tmp_path: Path) -> None:
     "cell",
     [
         b'<c r="XFD1048576"/>',
+        b'<c r="XFD99999"/>',
+        b'<c r="aaa99999"/>',
         b'<c r="zz99999"/>',
         b'<c r="V999999"/>',
         b'<c t="n" r="XFD1048576"/>',
