@@ -80,15 +80,15 @@ async def test_redis_is_away_from_start_to_end(own_lab: Lab, silent_lecture: Pat
 
 
 async def test_kill_9_in_the_middle_of_an_encode_changes_no_byte(
-    own_lab: Lab, others: App, silent_lecture: Path
+    own_lab: Lab, others: App, small_lecture: Path
 ) -> None:
     lab, tenant = own_lab, fresh_id()
     calm, killed = fresh_id(), fresh_id()
     async with running(lab.stack, "video", ENCODE_SLOTS="1") as app:
-        lab.send_encode(tenant, calm, silent_lecture)
+        lab.send_encode(tenant, calm, small_lecture)
         await lab.ended(tenant, timeout=120)
         before = starts(lab.stack, "video")
-        lab.send_encode(tenant, killed, silent_lecture)
+        lab.send_encode(tenant, killed, small_lecture)
         await encoding_began(lab, tenant, killed)
 
         async def second_unit_runs() -> bool:
