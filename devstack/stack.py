@@ -4,6 +4,7 @@ import base64
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 MIN_FREE_BYTES = 2**30
 STOP_SECONDS = 5.0  # SeaweedFS now and then takes 11; all of them keep their data when killed
 TRIES = 4  # of other ports, when they are ours to choose
+_NO_PORT = re.compile("in use|listening|bind|TCP/IP sockets")  # in servers' last words
 
 
 class Stack(Processes):
@@ -60,9 +62,10 @@ class Stack(Processes):
             for tries_left in reversed(range(TRIES)):
                 try:
                     return self._start()
-                except Died:
+                except Died as death:
                     self._stop_all(STOP_SECONDS)
-                    lost_a_port = not all(map(free, self.ports.all()))
+                    # Who took it may have let go of it meanwhile: a connection that went out, for one.
+                    lost_a_port = _NO_PORT.search(str(death)) or not all(map(free, self.ports.all()))
                     if self._fixed or not lost_a_port or not tries_left:
                         raise
                     self.ports = addresses.choose()

@@ -110,10 +110,9 @@ def _temporal(stack: Stack) -> Iterator[tuple[str, bytes]]:
         for (table,) in tables:
             rows = connection.execute(f'SELECT * FROM "{table.decode()}"')
             names = [each[0] for each in rows.description]
-            for row in rows:
-                for name, value in zip(names, row, strict=True):
-                    if isinstance(value, bytes):
-                        yield f"temporal {table.decode()}.{name}", value
+            for name, values in zip(names, zip(*rows, strict=True), strict=False):  # no rows, no columns
+                value = b"\n".join(each for each in values if isinstance(each, bytes))
+                yield f"temporal {table.decode()}.{name}", value
     finally:
         connection.close()
 

@@ -99,14 +99,15 @@ class Mail:
             f"messages-t{tenant}-{job.hex[:12]}", result_type=JobOutcome
         )
 
-    async def ended(self, job: UUID, timeout: float = 60) -> Row[Any]:
+    async def ended(self, job: UUID, timeout: float = 60, every: float = 0.4) -> Row[Any]:
+        """The job's row, once it is final. Where fifty wait at once, let them ask seldom."""
+
         async def look() -> Row[Any] | None:
             async with self.lab.engine.connect() as connection:
                 row = (await connection.execute(select(Job).where(Job.id == job))).one()
             return row if row.state in FINAL_STATES else None
 
-        # Fifty that wait at once would keep the database busy.
-        row = await eventually(look, timeout, f"messages job {job} ended", every=0.4)
+        row = await eventually(look, timeout, f"messages job {job} ended", every)
         assert row is not None
         return row
 

@@ -26,11 +26,19 @@ async def running_job(academy: Caller) -> UUID:
 
 
 async def is_logged(academy: Caller, stack: Stack, path: str) -> bool:
-    """Whether a request came as far as the log, which lies behind the polls."""
-    name = f"poll-{uuid4().hex}"
-    answer = await academy.ask("GET", path, X_Request_Id=name)
-    assert (answer.status_code, answer.headers["X-Request-Id"]) == (200, name)
-    return name in (stack.data_dir / "logs" / "api.log").read_text()
+    """Whether a request came as far as the log, which lies behind the polls. An answer may be here before
+    its line is there: the next request's line is waited for."""
+    log = stack.data_dir / "logs" / "api.log"
+    name, following = f"poll-{uuid4().hex}", f"list-{uuid4().hex}"
+    for asked, request_id in ((path, name), ("/jobs", following)):
+        answer = await academy.ask("GET", asked, X_Request_Id=request_id)
+        assert (answer.status_code, answer.headers["X-Request-Id"]) == (200, request_id)
+
+    async def logged() -> bool:
+        return following in log.read_text()
+
+    await eventually(logged, 5, "the next request's line")
+    return name in log.read_text()
 
 
 async def test_a_running_job(academy: Caller, stranger: Caller, stack: Stack) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -13,6 +14,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation.meta import TestPhase
+from schemathesis.pytest.lazy import get_all_tests
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     ignored_auth,
@@ -37,12 +39,25 @@ CHECKS = [
     response_schema_conformance,
     ignored_auth,
 ]
-schema = schemathesis.openapi.from_dict(api.app.app.openapi())
 # Boundaries of the union of all job types, and of messages: 1,600 of the document's 3,000.
 UNIONS, EACH = ("/api/v1/jobs", "/api/v1/messages/"), 11
 RUNS = 6
 boundaries = count()
-schema.config.phases.coverage.unexpected_methods = {"trace"}  # one is enough: 405 is Starlette's
+DRAWN = settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+
+
+@cache
+def document() -> Any:
+    schema = schemathesis.openapi.from_dict(api.app.app.openapi())
+    schema.config.phases.coverage.unexpected_methods = {"trace"}  # one is enough: 405 is Starlette's
+    return schema
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +120,7 @@ def test_what_is_made_is_followed_by_the_links_of_the_document(
     if story != "uploads":  # one that was thrown away is still shown, as aborted
         checks.append(use_after_free)
 
-    class Machine(schema.include(path_regex=pattern).as_state_machine()):  # type: ignore[misc]
+    class Machine(document().include(path_regex=pattern).as_state_machine()):  # type: ignore[misc]
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
             headers = {"Authorization": credentials["own"]}
             return {"base_url": app.api_url, "headers": headers, "session": session, "timeout": 30}
@@ -137,26 +152,34 @@ def test_what_is_made_is_followed_by_the_links_of_the_document(
     pytest.fail(f"not all that was made was found: {followed}")
 
 
-@schema.parametrize()
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_no_fault_and_answers_as_documented(
-    case: Any, app: App, credentials: dict[str, Any], session: Any
+    name: str, app: App, credentials: dict[str, Any], session: Any
 ) -> None:
-    covering = case.meta.phase.name is TestPhase.COVERAGE
-    if covering and case.operation.path in UNIONS and next(boundaries) % EACH:
-        return
-    kind = OPERATIONS[f"{case.operation.method.upper()} {case.operation.path}"].kind
+    """What it is called with is made here: `parametrize` of Schemathesis would have every process of a run
+    make it for all operations when it collects the tests."""
+    method, _, path = name.partition(" ")
+    kind = OPERATIONS[name].kind
     token = credentials["operator" if kind == "operator" else "own"]
-    # That nobody comes in without a credential does not depend on what is sent: not asked at each boundary.
-    guarded = kind in ("own", "object") and not covering
-    checks = [check for check in CHECKS if guarded or check is not ignored_auth]
-    case.call_and_validate(
-        base_url=app.api_url, headers={"Authorization": token}, session=session, checks=checks, timeout=30
-    )
+
+    def ask(case: Any) -> None:
+        covering = case.meta.phase.name is TestPhase.COVERAGE
+        if covering and path in UNIONS and next(boundaries) % EACH:
+            return
+        # That nobody comes in without a credential does not depend on what is sent: not asked at each
+        # boundary.
+        guarded = kind in ("own", "object") and not covering
+        checks = [check for check in CHECKS if guarded or check is not ignored_auth]
+        case.call_and_validate(
+            base_url=app.api_url,
+            headers={"Authorization": token},
+            session=session,
+            checks=checks,
+            timeout=30,
+        )
+
+    operation = document().include(path=path, method=method)
+    ((_, run),) = [
+        each.ok() for each in get_all_tests(schema=operation, test_func=ask, settings=DRAWN, given_kwargs={})
+    ]
+    run()

@@ -17,7 +17,7 @@ from tests.lab import Lab, eventually
 from tests.messages import FAST, Mail
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 GRAVE = ("serious", "critical")
 
 

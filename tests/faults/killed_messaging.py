@@ -48,18 +48,24 @@ class Holder:
     def __init__(self, end: str, folder: Path, plan: dict[str, str]) -> None:
         self.end, self.go, self.all_held, self.plan = end, folder / "go", folder / "held", plan
         self.reached: set[str] = set()
+        self.released = asyncio.Event()
 
     async def at(self, point: str) -> None:
         job = activity.info().workflow_id
-        if self.plan.get(job) != point or self.go.exists():
+        if self.plan.get(job) != point or self.released.is_set():
             return
         self.reached.add(job)
         if len(self.reached) == len(self.plan):
             if self.end == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            self.all_held.touch()
+            self.releasing = asyncio.create_task(self.release())
+        await self.released.wait()
+
+    async def release(self) -> None:
+        self.all_held.touch()
         while not self.go.exists():
             await asyncio.sleep(0.05)
+        self.released.set()
 
     def around(self, call: Call, name: str, applies: Callable[..., bool] = lambda *_: True) -> Call:
         @wraps(call)

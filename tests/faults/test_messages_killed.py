@@ -47,7 +47,7 @@ class Held:
 
     async def all_arrived(self) -> None:
         async def case(tenant: int, job: UUID, wanted: list[str]) -> None:
-            row = await self.mail.ended(job, timeout=100)
+            row = await self.mail.ended(job, timeout=100, every=2)
             assert (row.state, row.error_code) == ("DONE", None)
             await self.mail.delivered_once(job, tenant, wanted, SPENT)
 

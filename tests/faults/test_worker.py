@@ -4,22 +4,40 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+import pytest
 
 from clients.objects import sha256
+from devstack import programs
 from devstack.app import App, running
 from devstack.stack import Stack
 from tests.faults.proxy import Proxy
 from tests.integration.test_encode import encoding_began, ffmpegs
-from tests.lab import SAMPLE, Lab, eventually, fresh_id, log_lines
+from tests.lab import Lab, eventually, fresh_id, log_lines
 
-OURS = ("bridge", "ops", "video")
+
+@pytest.fixture(scope="module")
+def others(breakable: Stack) -> Iterator[App]:
+    """What stands beside the worker, and outlives whatever happens to it and to the servers."""
+    with App(breakable, "bridge", "ops") as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def silent_lecture(small_lecture: Path) -> Path:
+    """Three units of its picture alone: the sound would take longer than they do."""
+    file = small_lecture.with_name("silent.mp4")
+    argv = [programs.ffmpeg(), "-v", "error", "-y", "-i", str(small_lecture), "-an", "-c", "copy"]
+    subprocess.run([*argv, "-t", "17", str(file)], check=True)
+    return file
 
 
 def starts(stack: Stack, *workers: str) -> Counter[int]:
@@ -41,10 +59,33 @@ async def contents(lab: Lab, tenant: int, video: int) -> dict[str, str]:
     }
 
 
-async def test_kill_9_in_the_middle_of_an_encode_changes_no_byte(own_lab: Lab, small_lecture: Path) -> None:
+async def test_redis_is_away_from_start_to_end(own_lab: Lab, silent_lecture: Path) -> None:
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+    await asyncio.to_thread(lab.stack.kill, "valkey")
+    async with running(lab.stack, "api", "bridge", "ops", "video") as app:
+        lab.send_encode(tenant, video, silent_lecture)
+        key = await lab.service_key(tenant)
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(base_url=app.api_url, headers=headers, timeout=20) as api:
+            seen: list[Any] = []
+
+            async def ready() -> bool:
+                answer = await api.get(f"/api/v1/media/videos/{video}/progress/")
+                seen.append(answer.json())
+                return seen[-1].get("status") == "READY"
+
+            await eventually(ready, timeout=90)
+    # What Temporal knows was shown meanwhile.
+    assert any(each.get("encoding_progress") is not None for each in seen)
+    assert all(each.get("code") in (None, "not_found") for each in seen)
+
+
+async def test_kill_9_in_the_middle_of_an_encode_changes_no_byte(
+    own_lab: Lab, others: App, small_lecture: Path
+) -> None:
     lab, tenant = own_lab, fresh_id()
     calm, killed = fresh_id(), fresh_id()
-    with App(lab.stack, *OURS, ENCODE_SLOTS="1") as app:
+    async with running(lab.stack, "video", ENCODE_SLOTS="1") as app:
         lab.send_encode(tenant, calm, small_lecture)
         await lab.ended(tenant, timeout=120)
         before = starts(lab.stack, "video")
@@ -69,33 +110,14 @@ async def test_kill_9_in_the_middle_of_an_encode_changes_no_byte(own_lab: Lab, s
     assert sum(again.values()) <= 3 + 1, "more than one unit was encoded twice"
 
 
-async def test_redis_is_away_from_start_to_end(own_lab: Lab) -> None:
+async def test_another_worker_takes_over_from_one_that_is_cut_off(
+    own_lab: Lab, others: App, silent_lecture: Path
+) -> None:
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
-    await asyncio.to_thread(lab.stack.kill, "valkey")
-    with App(lab.stack, "api", *OURS) as app:
-        body = lab.send_encode(tenant, video, SAMPLE)
-        key = await lab.service_key(tenant)
-        async with httpx.AsyncClient(base_url=app.api_url, headers={"Authorization": f"Bearer {key}"}) as api:
-            seen: list[Any] = []
-
-            async def ready() -> bool:
-                answer = await api.get(f"/api/v1/media/videos/{video}/progress/")
-                seen.append(answer.json())
-                return seen[-1].get("status") == "READY"
-
-            await eventually(ready, timeout=90)
-        assert body
-    # What Temporal knows was shown meanwhile.
-    assert any(each.get("encoding_progress") is not None for each in seen)
-    assert all(each.get("code") in (None, "not_found") for each in seen)
-
-
-async def test_another_worker_takes_over_from_one_that_is_cut_off(own_lab: Lab, small_lecture: Path) -> None:
-    lab, tenant, video = own_lab, fresh_id(), fresh_id()
-    async with Proxy("127.0.0.1", lab.stack.ports.temporal) as proxy, running(lab.stack, "bridge", "ops"):
+    async with Proxy("127.0.0.1", lab.stack.ports.temporal) as proxy:
         address = f"127.0.0.1:{proxy.port}"
         async with running(lab.stack, "video", TEMPORAL_ADDRESS=address, ENCODE_SLOTS="1"):
-            lab.send_encode(tenant, video, small_lecture)
+            lab.send_encode(tenant, video, silent_lecture)
             await encoding_began(lab, tenant, video)
             proxy.silence()
             async with running(lab.stack, "video-2"):
@@ -104,11 +126,11 @@ async def test_another_worker_takes_over_from_one_that_is_cut_off(own_lab: Lab, 
 
 
 async def test_a_hanging_ffmpeg_misses_its_heartbeat_and_is_replaced(
-    own_lab: Lab, small_lecture: Path
+    own_lab: Lab, others: App, silent_lecture: Path
 ) -> None:
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
-    with App(lab.stack, *OURS, ENCODE_SLOTS="1"):
-        lab.send_encode(tenant, video, small_lecture)
+    async with running(lab.stack, "video", ENCODE_SLOTS="1"):
+        lab.send_encode(tenant, video, silent_lecture)
         await encoding_began(lab, tenant, video)
 
         async def encoders() -> list[psutil.Process]:
@@ -125,9 +147,11 @@ async def test_a_hanging_ffmpeg_misses_its_heartbeat_and_is_replaced(
     assert await contents(lab, tenant, video)
 
 
-async def test_every_server_dies_once_during_one_encode(own_lab: Lab, small_lecture: Path) -> None:
+async def test_every_server_dies_once_during_one_encode(
+    own_lab: Lab, others: App, small_lecture: Path
+) -> None:
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
-    with App(lab.stack, *OURS):
+    async with running(lab.stack, "video"):
         lab.send_encode(tenant, video, small_lecture)
         await encoding_began(lab, tenant, video)
         for server in ("seaweedfs", "postgres", "temporal", "valkey", "ministack"):
@@ -139,10 +163,12 @@ async def test_every_server_dies_once_during_one_encode(own_lab: Lab, small_lect
     assert await contents(lab, tenant, video)
 
 
-async def test_sigterm_lets_the_unit_end_and_loses_nothing(own_lab: Lab, small_lecture: Path) -> None:
+async def test_sigterm_lets_the_unit_end_and_loses_nothing(
+    own_lab: Lab, others: App, silent_lecture: Path
+) -> None:
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
-    with App(lab.stack, *OURS, ENCODE_SLOTS="1", SHUTDOWN_GRACE_SECONDS="1") as app:
-        lab.send_encode(tenant, video, small_lecture)
+    async with running(lab.stack, "video", ENCODE_SLOTS="1", SHUTDOWN_GRACE_SECONDS="1") as app:
+        lab.send_encode(tenant, video, silent_lecture)
         await encoding_began(lab, tenant, video)
         worker = app.processes["video"]
         os.kill(worker.pid, signal.SIGTERM)

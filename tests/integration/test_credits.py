@@ -129,15 +129,15 @@ async def test_a_payment_counts_once(mail: Mail) -> None:
 
 
 async def test_jobs_that_race_for_the_last_credit(workers: App, mail: Mail) -> None:
-    tenant = await mail.account(300, waits_for_credit=False)  # for five of twelve
-    jobs = await asyncio.gather(*(mail.send(tenant, phones(3)) for _ in range(12)))
+    tenant = await mail.account(180, waits_for_credit=False)  # for three of seven
+    jobs = await asyncio.gather(*(mail.send(tenant, phones(3)) for _ in range(7)))
     ends = [await mail.ended(job) for job in jobs]
     assert Counter((end.state, end.error_code) for end in ends) == {
-        ("DONE", None): 5,
-        ("FAILED", "INSUFFICIENT_CREDIT"): 7,
+        ("DONE", None): 3,
+        ("FAILED", "INSUFFICIENT_CREDIT"): 4,
     }
     assert await mail.balance(tenant) == 0
-    assert sum(len(mail.sent(job)) for job in jobs) == 15
+    assert sum(len(mail.sent(job)) for job in jobs) == 9
     for job, end in zip(jobs, ends, strict=True):
         if end.state == "FAILED":
             assert await mail.states(job) == [("CANCELLED", "INSUFFICIENT_CREDIT")] * 3

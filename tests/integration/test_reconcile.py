@@ -89,10 +89,10 @@ async def test_a_job_that_was_accepted_but_not_started_is_started(
 
 
 async def test_a_terminated_workflow_is_a_failed_job_and_the_video_shows_it(
-    app: App, lab: Lab, reconciler: Reconciler, lecture: Path
+    app: App, lab: Lab, reconciler: Reconciler, small_lecture: Path
 ) -> None:
     tenant, video = fresh_id(), fresh_id()
-    lab.send_encode(tenant, video, lecture)
+    lab.send_encode(tenant, video, small_lecture)
     await encoding_began(lab, tenant, video)
     before = await lab.only_job(tenant)
     assert (await reconciler.run_once(NOW))["running"] >= 1
@@ -151,10 +151,10 @@ async def test_a_job_that_cannot_be_opened_does_not_stop_the_others(
 
 
 async def test_a_cancelled_workflow_is_a_cancelled_job(
-    app: App, lab: Lab, reconciler: Reconciler, lecture: Path
+    app: App, lab: Lab, reconciler: Reconciler, small_lecture: Path
 ) -> None:
     tenant, video = fresh_id(), fresh_id()
-    lab.send_encode(tenant, video, lecture)
+    lab.send_encode(tenant, video, small_lecture)
     await encoding_began(lab, tenant, video)
     job = await lab.only_job(tenant)
     await lab.temporal.get_workflow_handle(job.workflow_id).cancel()
