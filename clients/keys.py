@@ -103,6 +103,7 @@ class TenantKeys:
         except NoKey:
             async with self._engine.begin() as connection:
                 await self._make(connection, tenant_id, 1)
+            self._cache.pop(tenant_id, None)  # another's read may have begun before the key was there
             return await self.opener(tenant_id)
 
     async def opener(self, tenant_id: int) -> Sealer:

@@ -57,7 +57,7 @@ _PLAIN_CELL, _PLAIN_ROW = re.compile(rb'<c r="([A-Z]{1,3}\d{1,7})"'), re.compile
 _LETTERS, _DIGITS = string.ascii_letters.encode(), string.digits.encode()
 _NAMED, _CELL_TAG = b'<c r="', re.compile(rb"[<:]c[\s/>]")
 _SHAPE = bytes.maketrans(_LETTERS + _DIGITS, b"A" * len(_LETTERS) + b"0" * len(_DIGITS))
-_FAR = b'"AA0', b'"AAA0', b'AAAA0', b'000000"'
+_FAR = b'"AA0', b'"AAA0', b"AAAA0", b'000000"'
 
 
 def check_document(path: Path) -> None:
