@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -38,6 +39,32 @@ async def test_processes_that_race_for_the_first_key_get_the_same(lab: Lab) -> N
     assert {sealers[-1].open(each.seal(b"text", b"here"), b"here") for each in sealers} == {b"text"}
     assert len({each.mac("01012345678") for each in sealers}) == 1
     assert len(await rows(lab, tenant)) == 1
+
+
+async def test_who_makes_the_first_key_has_it_whoever_looked_before(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another's read begins before the key is there, and ends when it is."""
+    tenant, own = fresh_id(), tenant_keys(lab)
+    make = own._make
+    made, others = asyncio.Event(), []
+
+    async def late(tenant_id: int) -> keys.Sealer:
+        await made.wait()
+        raise NoKey("it was not there")
+
+    async def meanwhile(*args: Any) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(own, "_load", late)
+            others.append(asyncio.create_task(own.opener(tenant)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await make(*args)
+        asyncio.get_running_loop().call_later(0.1, made.set)
+
+    monkeypatch.setattr(own, "_make", meanwhile)
+    assert (await own.sealer(tenant)).key_id == 1
+    assert [type(each) for each in await asyncio.gather(*others, return_exceptions=True)] == [NoKey]
 
 
 async def test_what_is_sealed_is_bound_to_place_and_tenant(lab: Lab) -> None:
