@@ -31,7 +31,7 @@ check: $(READY)
 	@.venv/bin/lint-imports
 
 test: $(READY) chromium
-	@$(RUN) pytest -n 3 --dist worksteal
+	@$(RUN) pytest -n 4 --dist worksteal
 
 # Only tests of the console's pages need it, and they say so where it is missing.
 chromium:
