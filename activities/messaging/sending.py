@@ -142,7 +142,10 @@ class Sending:
             job = await messages.lock_job(connection, group.job_id, group.tenant_id)
             known = await messages.group(connection, group)
             gate = await self._gate(connection, job)
-        assert known is not None and known.group_id == group.group_id, "only a committed group is sent"
+        assert known is not None
+        if known.group_id != group.group_id or known.state in messages.OPEN_STATES:
+            # It was committed; so another execution, or a try whose answer got lost, has found it dead.
+            return Decided(verdict=Verdict.DEAD)
         if known.state != "COMMITTED":
             return Decided(verdict=Verdict.STOP if known.state == "CANCELLED" else Verdict.GO)
         if known.send_began_at:

@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowHandle
 
+from clients.database.message_models import MessageGroup
 from contracts.jobs import JobOutcome, JobRef, JobRequest
 from contracts.messaging import MessagesInput
 from devstack.app import App, running
@@ -114,6 +116,20 @@ async def test_a_second_start_beside_one_that_is_held(workers: App, mail: Mail, 
     mail.simulator.remove_fault(fault)
     ends = await asyncio.gather(*(each.result() for each in (mail.handle(tenant, wish.job_id), *others)))
     assert {each.state for each in ends} == {"DONE"}
+    await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
+
+
+@pytest.mark.parametrize("by", ["a try of its own", "another execution"])
+async def test_a_committed_group_that_was_found_dead_is_built_anew(workers: App, mail: Mail, by: str) -> None:
+    """What it found is in the database, and its answer was lost, or another has a new group already."""
+    wish, tenant, wanted, fault = await held_at(mail, "send")
+    group_id = (await mail.group(tenant, wish.job_id)).group_id
+    values = {"state": "OPEN"} | ({} if by == "a try of its own" else {"group_id": f"{group_id}-next"})
+    async with mail.lab.engine.begin() as connection:
+        where = MessageGroup.group_id == group_id
+        await connection.execute(update(MessageGroup).where(where).values(**values))
+    mail.simulator.remove_fault(fault)
+    assert (await mail.ended(wish.job_id)).state == "DONE"
     await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
 
 
