@@ -30,7 +30,7 @@ MAX_CELLS = 5_000_000  # that are in the file; 50,000 students with 100 columns
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # Excel's own; a csv may have no more either
 # Readers look back at all pages before a page: at 100,000 pages of nothing they were busy for minutes.
 MAX_TIFF_PAGES = 2_000
-CHUNK = 2**20
+CHUNK = 2**18  # what a core keeps near
 OVERLAP = 320  # a cell cut in two by a chunk's end
 
 _PICTURES = {
@@ -55,9 +55,9 @@ _ROW = re.compile(rb"""<(?:row|\w+:row)\s(?:[^>]{0,200}?\b)??r\s*=\s*["'](\d{1,7
 # As nearly all programs write them, which is found three times as fast.
 _PLAIN_CELL, _PLAIN_ROW = re.compile(rb'<c r="([A-Z]{1,3}\d{1,7})"'), re.compile(rb'<row r="(\d{1,7})"')
 _LETTERS, _DIGITS = string.ascii_letters.encode(), string.digits.encode()
-_NAMED, _CELL_TAG = b'<c r="', re.compile(rb"[<:]c[\s/>]")
-_SHAPE = bytes.maketrans(_LETTERS + _DIGITS, b"A" * len(_LETTERS) + b"0" * len(_DIGITS))
-_FAR = b'"AA0', b'"AAA0', b"AAAA0", b'000000"'
+_CAPITALS = string.ascii_uppercase.encode()
+_SHAPE = bytes.maketrans(_CAPITALS + _DIGITS + b":", b"A" * len(_CAPITALS) + b"0" * len(_DIGITS) + b"<")
+_NEAR, _LONG, _CELL_TAG = b'<c r="A0', b'000000"', re.compile(rb"[<:]c[\s/>]")
 
 
 def check_document(path: Path) -> None:
@@ -194,8 +194,8 @@ def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """The rectangle that the cells span, by what stands in the file and not by what it declares."""
     count = 0
     for text in _parts(archive, entry):
-        count += text.count(_NAMED)
-        if count > MAX_CELLS or not _is_near(text):
+        near = _near_cells(text)
+        if near is None or (count := count + near) > MAX_CELLS:
             break
     else:
         return  # what nearly all sheets are; to look at each cell takes three times as long
@@ -234,14 +234,14 @@ def _parts(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
             yield text
 
 
-def _is_near(text: bytes) -> bool:
-    """Whether every cell begins with its name, and no name has a second letter or a sixth digit: those lie
-    within A1:Z99999, far below MAX_RECTANGLE. Other attributes may look like one that has."""
-    named = text.count(_NAMED)
+def _near_cells(text: bytes) -> int | None:
+    """How many cells there are, with or without a prefix, if each begins with its name of one letter and at
+    most five digits: those lie within A1:Z99999, far below MAX_RECTANGLE. None otherwise, or if another
+    attribute has as many digits."""
     shape = text.translate(_SHAPE)
-    return (named == _tags(text, b"c") or named == len(_CELL_TAG.findall(text))) and not any(
-        far in shape for far in _FAR
-    )
+    near = shape.count(_NEAR)
+    all_near = near == shape.count(b"<c") or near == len(_CELL_TAG.findall(text))
+    return near if all_near and _LONG not in shape else None
 
 
 def _found(text: bytes, plain: re.Pattern[bytes], any_way: re.Pattern[bytes], tags: int) -> list[bytes]:

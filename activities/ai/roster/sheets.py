@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -30,12 +31,11 @@ def names(source: Path) -> list[str]:
     """`sheet-1`, … of the visible worksheets: what is hidden nobody meant to upload. Raises BadInput."""
     if _is_text(source):
         return ["sheet-1"]
-    with _opened(source) as book:
-        return [
-            f"sheet-{number}"
-            for number, sheet in enumerate(book.sheets_metadata, 1)
-            if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
-        ]
+    return [
+        f"sheet-{number}"
+        for number, sheet in enumerate(_opened(source).sheets_metadata, 1)
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+    ]
 
 
 def read(source: Path, unit: str) -> Sheet:
@@ -43,16 +43,15 @@ def read(source: Path, unit: str) -> Sheet:
     if _is_text(source):
         return Sheet("", 0, _csv_rows(source))
     try:
-        with _opened(source) as book:
-            sheet = book.get_sheet_by_index(int(unit.removeprefix("sheet-")) - 1)
-            if sheet.start is None:
-                return Sheet(sheet.name, 0, [])
-            row, column = sheet.start
-            merged = tuple(
-                ((top - row, left - column), (bottom - row, right - column))
-                for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
-            )
-            return Sheet(sheet.name, row, sheet.to_python(), merged)
+        sheet = _opened(source).get_sheet_by_index(int(unit.removeprefix("sheet-")) - 1)
+        if sheet.start is None:
+            return Sheet(sheet.name, 0, [])
+        row, column = sheet.start
+        merged = tuple(
+            ((top - row, left - column), (bottom - row, right - column))
+            for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
+        )
+        return Sheet(sheet.name, row, sheet.to_python(), merged)
     except CalamineError:
         raise BadInput(FILE_DAMAGED) from None
 
@@ -75,6 +74,13 @@ def _is_text(source: Path) -> bool:
 
 
 def _opened(source: Path) -> CalamineWorkbook:
+    """Once for all sheets of a file: each opening reads its table of texts."""
+    found = source.stat()
+    return _workbook(source, found.st_ino, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _workbook(source: Path, inode: int, changed: int) -> CalamineWorkbook:
     try:
         return CalamineWorkbook.from_filelike(io.BytesIO(source.read_bytes()))
     except CalamineError:
