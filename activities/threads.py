@@ -1,11 +1,10 @@
 """Blocking calls from async activities."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-A = TypeVar("A")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -25,14 +24,12 @@ async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
 
 @asynccontextmanager
-async def beside(call: Callable[[A], T], argument: A | None) -> AsyncGenerator[asyncio.Task[T] | None, None]:
-    """`call` in a thread while the body runs, and ended when the block is; not at all without an argument.
-    Raises what `call` raises, unless the body did."""
-    running = None if argument is None else asyncio.create_task(in_thread(call, argument))
+async def beside(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Task[T], None]:
+    """`work` goes on while the body runs, and has ended when the block is. Raises what it raises, unless the
+    body did. Is not cancelled: what threads do cannot be."""
+    running = asyncio.create_task(work)
     try:
         yield running
-        if running:
-            await running
+        await running
     finally:
-        if running:
-            await asyncio.wait([running])
+        await asyncio.wait([running])

@@ -10,6 +10,7 @@ from temporalio.worker import Worker
 
 from activities.adopting import adopting
 from activities.ai.calls import Calls
+from activities.ai.files import JobFiles
 from activities.ai.inferring.jobs import Inferring
 from activities.ai.inferring.sentences import Sentences
 from activities.ai.inferring.speech import Speech
@@ -68,18 +69,9 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         settings.max_source_bytes,
     )
     sandbox = Sandbox(scratch, tesseract, spare=ROSTER)  # somebody waits for a try of his
-    working = Working(
-        engine,
-        vault,
-        objects,
-        board,
-        cache,
-        sources,
-        sandbox,
-        Rosters(engine, keys),
-        inferring,
-        scratch,
-    )
+    files = JobFiles(engine, vault, objects, cache, scratch)
+    rosters = Rosters(engine, files, board, sources, sandbox, keys)
+    working = Working(files, board, sources, sandbox, rosters, inferring)
     calls = Calls(engine, vault, keys, objects, inferring, scratch)
     names = [name for name, row in CATALOG.items() if row is AI]
     workers = [
@@ -91,6 +83,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 working.run_units,
                 working.assemble,
                 working.erase,
+                rosters.import_roster,
                 calls.call,
                 inferring.require_model,
                 *adopting(client, names),

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import steps
     from workflows.policies import INFRASTRUCTURE, PROVIDER
 
+ROSTER = "ai.excel_parsing"
 UNITS_A_BATCH = 20
 BATCHES_A_RUN = 25  # 500 pages, then continue as new
 HEARTBEAT = timedelta(seconds=15)
@@ -55,6 +56,11 @@ class RunAiJob:
         return steps.close(standing)
 
     async def _work(self, what: AiInput) -> JobOutcome:
+        if what.job.job_type == ROSTER and workflow.patched("rosters-at-once"):
+            self._queue = "ai"  # nothing in it is for a GPU
+            steps.stage("importing")
+            self._progress = ai_progress("run", 0)
+            return await self._step("ai.import_roster", what.job, JobOutcome, BATCH_TIMEOUT)
         plan = what.plan or await self._plan(what)
         if plan.refusal:
             return plan.refusal

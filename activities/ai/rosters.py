@@ -1,55 +1,134 @@
-"""What follows a roster that was read: the students that it adds and changes, or would."""
+"""A roster is read, and the students that it adds and changes are written, or would be."""
 
 import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.ai.files import JobFiles, computed, outcome, readable
 from activities.ai.roster import commit
-from activities.ai.roster.commit import Interfered
-from activities.ai.roster.task import ROWS, read_rows
-from activities.threads import in_thread
+from activities.ai.roster.commit import Diff, Interfered
+from activities.ai.roster.growing import Growing, Superseded
+from activities.ai.roster.parse import Row
+from activities.ai.roster.passwords import hashed
+from activities.ai.roster.task import GOOD, ROSTER, ROWS, read_rows
+from activities.ai.sandbox import Child, Sandbox
+from activities.ai.source import Sources
+from activities.ai.storing import refusal
+from activities.ai.task import BadInput
+from activities.threads import beside, in_thread
 from clients.keys import TenantKeys
-from contracts.jobs import JobRef
+from clients.progress import ProgressBoard
+from contracts.jobs import JobOutcome, JobRef
+from contracts.progress import ai_progress
 
 CHANGES = "changes.json"
+
+_Write = Callable[[Iterable[Row]], Coroutine[Any, Any, Diff]]
 
 
 @dataclass(frozen=True)
 class Rosters:
     engine: AsyncEngine
+    files: JobFiles
+    board: ProgressBoard
+    sources: Sources
+    sandbox: Sandbox
     keys: TenantKeys
 
-    async def apply(
-        self, ref: JobRef, payload: dict[str, Any], password_hash: asyncio.Task[str] | None, out: Path
-    ) -> dict[str, int]:
-        """Write the rows that the task left in `out` to the database, and what changed to `changes.json`.
+    @activity.defn(name="ai.import_roster")
+    async def import_roster(self, ref: JobRef) -> JobOutcome:
+        """Read a roster and write its students, all or none. The same again changes nothing.
 
-        Returns the numbers. With `dry_run` in the payload nothing is written. The same again changes nothing.
+        Most rosters have one sheet, and nobody in it twice: its first rows are written while the next ones
+        are read. Where that turns out wrong they are taken back, and what was made of all sheets is written.
+        With `dry_run` in the payload nothing is.
         """
+        tenant_id = ref.tenant_id or 0
+        payload = await self.files.payload(ref)
+        await self.board.show_job(tenant_id, ref.job_id, ai_progress("run", 0))
+        password = None if payload.get("dry_run") else payload.get("initial_password")
+        try:
+            source, suffix = await self.sources.find(tenant_id, payload, ROSTER.limits.source_bytes)
+            async with (
+                # Takes as long as a small roster's all.
+                beside(in_thread(hashed, password)) if password else nullcontext() as password_hash,
+                self.files.opened(source, suffix) as file,
+                self.sandbox.open(ROSTER.name, ref.job_id) as child,
+            ):
+                with self.files.folder() as folder:
+                    write = partial(self._write, ref, payload, password_hash)
+                    return await self._imported(ref, child, file, Path(folder), write)
+        except BadInput as error:
+            return refusal(error)
+
+    async def _imported(
+        self, ref: JobRef, child: Child, file: Path, folder: Path, write: _Write
+    ) -> JobOutcome:
+        """Raises BadInput."""
+        names = await child.plan(file, {})
+        units, out = folder / "units", folder / "out"
+        for path in (out, *(units / name for name in names)):
+            path.mkdir(parents=True, exist_ok=True)  # a child answers what it likes, the same name twice
+        results: list[tuple[str, dict[str, Any]]] = []
+        with closing(Growing([units / name / GOOD for name in names])) as growing:
+            early = asyncio.create_task(write(growing))
+            try:
+                for name in names:
+                    result = await computed(child, file, name, {}, units / name, ref.job_id)
+                    results.append((name, result))
+                    growing.next()
+                done = await child.assemble(file, readable(results), {}, units, out)
+                engine = await child.fingerprint()
+                await child.end()  # no step follows
+            except BaseException:
+                growing.end(None)
+                early.cancel()
+                await asyncio.gather(early, return_exceptions=True)
+                raise
+            growing.end(done.summary.get("students"))
+            async with beside(in_thread(self.files.put_all, ref, out, done.files)):
+                try:
+                    diff = await early
+                except Superseded:
+                    diff = await write(read_rows(out / ROWS))
+        summary = done.summary | diff.summary()
+        return outcome(ref, engine, results, summary, (*done.files, CHANGES), done.review)
+
+    async def _write(
+        self,
+        ref: JobRef,
+        payload: dict[str, Any],
+        password_hash: asyncio.Task[str] | None,
+        rows: Iterable[Row],
+    ) -> Diff:
+        """Raises Superseded."""
         assert ref.tenant_id is not None
-        rows = read_rows(out / ROWS)
         sealer = await self.keys.sealer(ref.tenant_id)
+
+        def keep(diff: Diff) -> None:
+            self.files.put(ref, CHANGES, diff.report())
+
         async with self.engine.begin() as connection:
             if payload.get("dry_run"):
-                diff = await commit.diff(connection, sealer, ref.tenant_id, rows)
-            else:
-                try:
-                    diff = await commit.commit(
-                        connection,
-                        sealer,
-                        ref.tenant_id,
-                        ref.job_id,
-                        rows,
-                        password_hash,
-                        payload.get("lecture_id"),
-                    )
-                except Interfered:
-                    raise ApplicationError(
-                        "another roster was written meanwhile", type="Interfered"
-                    ) from None
-        await in_thread(lambda: (out / CHANGES).write_bytes(diff.report()))
-        return diff.summary()
+                return await commit.diff(connection, sealer, ref.tenant_id, rows, keep)
+            try:
+                return await commit.commit(
+                    connection,
+                    sealer,
+                    ref.tenant_id,
+                    ref.job_id,
+                    rows,
+                    keep,
+                    password_hash,
+                    payload.get("lecture_id"),
+                )
+            except Interfered:
+                raise ApplicationError("another roster was written meanwhile", type="Interfered") from None

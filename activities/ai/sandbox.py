@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from activities.ai.registry import TASKS, task
 from activities.ai.task import Assembled, BadInput, Limits
@@ -55,7 +55,7 @@ class _Answer(BaseModel):
 
 
 _TEXT = TypeAdapter(str)
-_UNITS = TypeAdapter(list[Name])
+_UNITS = TypeAdapter(Annotated[list[Name], Field(min_length=1)])
 _RESULT = TypeAdapter(dict[str, Any])
 _DONE = TypeAdapter(_Done)
 

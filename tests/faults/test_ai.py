@@ -12,13 +12,19 @@ from typing import Any
 import pikepdf
 import psutil
 import pytest
+from sqlalchemy import func, select
 
 from activities.ai.omr.sheet import sheet
+from clients.database.academy_models import Enrolment, Student
 from devstack.app import App, running
 from tests.integration.test_ai import Desk
 from tests.lab import Lab, eventually, fresh_id
 
 PAGES = 12
+WRITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = 'worker-ai' AND query LIKE '%%INSERT INTO students%%'
+        AND xact_start < now() - interval '100 ms'"""
 WANTED = {"question_count": 30}
 
 
@@ -87,6 +93,32 @@ async def test_kill_9_recomputes_no_finished_page(app: App, lab: Lab, booklet: b
     written = await asyncio.to_thread(units, lab, tenant)
     assert len(written) == PAGES
     assert finished.items() <= written.items(), "a finished page was computed again"
+
+
+async def test_kill_9_in_a_roster_writes_everybody_once(app: App, lab: Lab, tmp_path: Path) -> None:
+    tenant, count = fresh_id(), 20_000
+    lines = "".join(f"학생{chr(0xAC00 + n % 1000)},010{n:08d}\n" for n in range(count))
+    payload = {"bucket": "academy-video", "tenant_id": tenant, "lecture_id": 7, "initial_password": "first-1"}
+
+    async def writing() -> bool:
+        async with lab.engine.connect() as connection:
+            return bool((await connection.exec_driver_sql(WRITING)).scalar())
+
+    async with running(lab.stack, "ai") as worker:
+        desk = Desk(lab, None, tmp_path, worker)  # type: ignore[arg-type]
+        key = desk.upload(tenant, "roster.csv", f"이름,학부모 연락처\n{lines}".encode())
+        job_id = desk.send(tenant, "excel_parsing", payload | {"file_key": key})
+        await eventually(writing, 60, "the second part is written", every=0.01)
+        os.kill(worker.processes["ai"].pid, signal.SIGKILL)
+        async with lab.engine.connect() as connection:
+            students = select(func.count()).select_from(Student).where(Student.tenant_id == tenant)
+            assert await connection.scalar(students) == 0, "all or nothing"
+        await asyncio.to_thread(worker.restart, "ai")
+        job = await desk.ended(tenant, job_id)
+        async with lab.engine.connect() as connection:
+            enrolled = select(func.count()).select_from(Enrolment).where(Enrolment.tenant_id == tenant)
+            assert [await connection.scalar(each) for each in (students, enrolled)] == [count, count]
+    assert (job.state, job.result["summary"]["new"]) == ("DONE", count)
 
 
 async def test_cancel_stops_within_two_seconds_and_keeps_finished_pages(

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from activities.ai.roster.parse import Row
 from activities.ai.roster.passwords import hashed
 from activities.ai.roster.people import open_student, seal_staff_name
 from activities.ai.task import BadInput
-from activities.threads import beside
+from activities.threads import beside, in_thread
 from clients.database import academy
 from clients.database.academy_models import Attendance, Enrolment, Staff, StaffHours, Student
 from clients.keys import KeyDestroyed, Sealer, TenantKeys
@@ -51,15 +52,27 @@ class Academy:
     async def diff(self, *students: dict[str, str]) -> Diff:
         sealer = await self.sealer()
         async with self.lab.engine.connect() as connection:
-            return await diff(connection, sealer, self.tenant, rows(*students))
+            return await diff(connection, sealer, self.tenant, rows(*students), lambda _: None)
 
     async def commit(
         self, *students: dict[str, str], initial_password: str | None = None, lecture_id: int | None = None
     ) -> Diff:
         sealer = await self.sealer()
-        async with beside(hashed, initial_password) as password_hash, self.lab.engine.begin() as connection:
+        async with (
+            beside(in_thread(hashed, initial_password))
+            if initial_password
+            else nullcontext() as password_hash,
+            self.lab.engine.begin() as connection,
+        ):
             return await commit(
-                connection, sealer, self.tenant, uuid4(), rows(*students), password_hash, lecture_id
+                connection,
+                sealer,
+                self.tenant,
+                uuid4(),
+                rows(*students),
+                lambda _: None,
+                password_hash,
+                lecture_id,
             )
 
     async def table(self) -> list[Any]:
@@ -203,7 +216,8 @@ async def test_a_student_whom_somebody_else_adds_meanwhile_fails_the_whole_commi
 
 
 async def test_all_or_nothing_over_several_chunks(own: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committing, "AT_ONCE", 2)
+    for name in ("FIRST", "AT_ONCE"):
+        monkeypatch.setattr(committing, name, 2)
     people = [
         {"name": f"학생{letter}", "parent_phone": f"0101234{n:04d}"} for n, letter in enumerate("가나다라마")
     ]

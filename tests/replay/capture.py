@@ -146,6 +146,7 @@ class Capture:
         await handle.cancel()
         await self.store("ai.job-cancelled", job.workflow_id)
         await self.waiting_for_a_model(tenant + 3)
+        await self.roster(tenant + 4)
 
     async def waiting_for_a_model(self, tenant: int) -> None:
         """Cancelled: there is no server here."""
@@ -160,6 +161,15 @@ class Capture:
         await eventually(waits)
         await self._lab.temporal.get_workflow_handle(job.workflow_id).cancel()
         await self.store("ai.job-without-model", job.workflow_id)
+
+    async def roster(self, tenant: int) -> None:
+        key = f"tenants/{tenant}/roster.csv"
+        self._lab.objects.put(key, "이름,학부모 연락처\n학생가,01022220001\n".encode(), "text/csv")
+        _, body = BODIES["excel_parsing"]
+        payload = body["payload"] | {"tenant_id": tenant, "file_key": key}
+        self._lab.send("ai-basic", body | {"tenant_id": str(tenant), "job_id": "roster", "payload": payload})
+        (job,) = await self._lab.ended(tenant)
+        await self.store("ai.job-roster", job.workflow_id)
 
     async def messages(self) -> None:
         """A text that arrives, one cancelled while it waits for credit, and the morning's comparison."""

@@ -81,6 +81,7 @@ INPUTS: dict[str, type[Contract]] = {
     "ai.assemble": PlannedJob,
     "ai.call": PlannedJob,
     "ai.erase": PlannedJob,
+    "ai.import_roster": JobRef,
     "ai.require_model": JobRef,
     "messages.prepare": JobRef,
     "messages.reserve": ChunkRef,

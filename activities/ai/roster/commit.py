@@ -5,8 +5,7 @@ A blank cell changes nothing: a roster says what it says, and nothing about the 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -24,6 +23,7 @@ from clients.database.academy import SealedStudent, StudentRow
 from clients.keys import Sealer
 from contracts.errors import ROSTER_SAME_STUDENT
 
+FIRST = 1_000  # rows: the database has nothing to do before
 AT_ONCE = 5_000  # rows: some 50 ms of a thread, and a statement of well under a second
 _IDENTIFYING = ("name", "parent_phone")  # the same by definition, but for spaces in a name
 
@@ -52,20 +52,19 @@ class Diff:
 
     def report(self) -> bytes:
         """What becomes of each row, a JSON array of `sheet`, `row`, `kind`, `code`, and (before, after) of
-        the `fields` that change. It holds names and phones: for the result's object and nowhere else."""
+        the `fields` that change of a known student; what a row says stands in the rows. It holds what
+        people said of themselves: for the result's object and nowhere else."""
         return b"[" + b",".join(self._told) + b"]"
 
     def add(self, changes: Sequence["_Change"]) -> None:
         self.counts.update(change[1] for change in changes)
-        # Written one by one: tuples that stay would have the garbage collector look at them again and again.
-        self._told += [
-            to_json(_telling(row, kind, fields)) for row, kind, fields in changes if kind != Kind.UNCHANGED
-        ]
+        # Written at once: tuples that stay would have the garbage collector look at them again and again.
+        told = [to_json(_telling(*change)) for change in changes if change[1] != Kind.UNCHANGED]
+        if told:
+            self._told.append(b",".join(told))
 
 
 def _telling(row: Row, kind: Kind, fields: "_Fields") -> dict[str, Any]:
-    if kind == Kind.NEW:
-        fields = {name: (None, value) for name, value in row.values.items()}
     code = ROSTER_SAME_STUDENT if kind == Kind.CONFLICTING else None
     return {"sheet": row.sheet, "row": row.row, "kind": kind.value, "fields": fields, "code": code}
 
@@ -88,14 +87,19 @@ class _Chunk:
     changes: list[_Change] = field(default_factory=list)
 
 
-async def diff(connection: AsyncConnection, sealer: Sealer, tenant_id: int, rows: Iterable[Row]) -> Diff:
+Keep = Callable[[Diff], None]
+
+
+async def diff(
+    connection: AsyncConnection, sealer: Sealer, tenant_id: int, rows: Iterable[Row], keep: Keep
+) -> Diff:
     """What `commit` would do now. Each student stands in `rows` once. Raises KeyDestroyed."""
-    found = Diff()
-    async with aclosing(_sealed(sealer, rows)) as parts:
-        async for part in parts:
-            chunk = await _compare(connection, sealer, tenant_id, part, lock=False)
-            await in_thread(found.add, chunk.changes)
-    return found
+    parts = _Parts(sealer, rows, keep)
+    part = await in_thread(parts.first)
+    while part:
+        chunk = await _compare(connection, sealer, tenant_id, part, lock=False)
+        part = await in_thread(parts.next, chunk.changes)
+    return parts.found
 
 
 async def commit(
@@ -104,6 +108,7 @@ async def commit(
     tenant_id: int,
     job_id: UUID,
     rows: Iterable[Row],
+    keep: Keep,
     password_hash: asyncio.Task[str] | None = None,
     lecture_id: int | None = None,
 ) -> Diff:
@@ -112,47 +117,59 @@ async def commit(
 
     Students who are new get an account with `password_hash`, which is awaited before the first of them is
     written. All of a file have the same: salts of their own would hide nothing and take hours for 50,000.
+    `keep` gets the diff, in a thread, when all rows are compared; the last of them may not be written then.
     """
-    found = Diff()
-    async with aclosing(_sealed(sealer, rows)) as parts:
-        await academy.lock_roster(connection, tenant_id)
-        async for part in parts:
-            chunk = await _compare(connection, sealer, tenant_id, part, lock=True)
-            async with beside(found.add, chunk.changes):
-                if chunk.new:
-                    password = await password_hash if password_hash else None
-                    added = await academy.insert_students(
-                        connection, tenant_id, job_id, chunk.new, password, lecture_id
-                    )
-                    if added < len(chunk.new):
-                        raise Interfered
-                    found.enrolled += added if lecture_id is not None else 0
-                if chunk.changed:
-                    await academy.update_students(connection, job_id, chunk.changed)
-                if lecture_id is not None and chunk.known:
-                    found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, chunk.known)
-    return found
+    parts = _Parts(sealer, rows, keep)
+    part = await in_thread(parts.first)
+    await academy.lock_roster(connection, tenant_id)  # not before: the rows may still be read
+    enrolled = 0
+    while part:
+        chunk = await _compare(connection, sealer, tenant_id, part, lock=True)
+        # Beside the longest statement only: a thread that computes makes each step of the shorter ones wait.
+        async with beside(in_thread(parts.next, chunk.changes)) as following:
+            if chunk.new:
+                password = await password_hash if password_hash else None
+                added = await academy.insert_students(
+                    connection, tenant_id, job_id, chunk.new, password, lecture_id
+                )
+                if added < len(chunk.new):
+                    raise Interfered
+                enrolled += added if lecture_id is not None else 0
+            if chunk.changed:
+                await academy.update_students(connection, job_id, chunk.changed)
+            if lecture_id is not None and chunk.known:
+                enrolled += await academy.enrol(connection, tenant_id, lecture_id, chunk.known)
+        part = await following
+    parts.found.enrolled = enrolled
+    return parts.found
 
 
 _Part = list[tuple[Row, SealedStudent]]
 
 
-async def _sealed(sealer: Sealer, rows: Iterable[Row]) -> AsyncGenerator[_Part, None]:
-    """Rows with their seals, AT_ONCE of them; the next are read and sealed while the database works on these.
-    Sealing and opening is work for a thread: the event loop has heartbeats to send."""
-    left = iter(rows)
+class _Parts:
+    """Rows with their seals, and what became of them. Work for a thread: the event loop has heartbeats to
+    send."""
 
-    def seal() -> _Part:
-        part = list(islice(left, AT_ONCE))
-        return list(zip(part, seal_students(sealer, [row.values for row in part]), strict=True))
+    def __init__(self, sealer: Sealer, rows: Iterable[Row], keep: Keep) -> None:
+        self.found = Diff()
+        self._sealer = sealer
+        self._left = iter(rows)
+        self._keep = keep
 
-    ahead = asyncio.create_task(in_thread(seal))
-    try:
-        while ready := await ahead:
-            ahead = asyncio.create_task(in_thread(seal))
-            yield ready
-    finally:
-        await asyncio.wait([ahead])
+    def first(self) -> _Part:
+        return self._seal(FIRST)
+
+    def next(self, changes: Sequence[_Change]) -> _Part:
+        """Tell what became of one part, and seal the next; none at the end."""
+        self.found.add(changes)
+        return self._seal(AT_ONCE)
+
+    def _seal(self, count: int) -> _Part:
+        rows = list(islice(self._left, count))
+        if not rows:
+            self._keep(self.found)
+        return list(zip(rows, seal_students(self._sealer, [row.values for row in rows]), strict=True))
 
 
 async def _compare(

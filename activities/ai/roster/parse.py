@@ -1,7 +1,7 @@
 """Students of one sheet, and what is wrong with the others. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from activities.ai.roster.columns import HEADER_WITHIN, REQUIRED, Column, Header, find_header
 from activities.ai.roster.sheets import Sheet, fill_merged
@@ -35,11 +35,11 @@ class Row:
 
 @dataclass(repr=False)
 class Parsed:
-    """`suspicious`: the sheet has no header, yet a mobile number in it."""
+    """`rows` are read as they are asked for. `suspicious`: the sheet has no header, yet a mobile number in
+    it."""
 
     header: Header | None
-    good: list[Row] = field(default_factory=list)
-    bad: list[Row] = field(default_factory=list)
+    rows: Iterator[Row]
     suspicious: bool = False
 
 
@@ -48,8 +48,12 @@ def parse(sheet: Sheet) -> Parsed:
     fill_merged(head, sheet.merged, columns=True)
     header = find_header([[text(cell) for cell in row] for row in head])
     if header is None or header.missing:
-        return Parsed(header, suspicious=any(looks_like_phone(cell) for row in sheet.cells for cell in row))
-    parsed = Parsed(header)
+        suspicious = any(looks_like_phone(cell) for row in sheet.cells for cell in row)
+        return Parsed(header, iter(()), suspicious)
+    return Parsed(header, _rows(sheet, header))
+
+
+def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
     # Before the cells below each other are filled: a label over the whole table is no student.
     indexes = [column.index for column in header.columns if column.field in READ]
     banners = {
@@ -73,36 +77,34 @@ def parse(sheet: Sheet) -> Parsed:
                     values[name] = value
             except Invalid as error:
                 invalid.append((column, error.code))
-        if (values or invalid) and number not in banners:
-            _sort(parsed, sheet, number, cells, values, invalid)
-    return parsed
+        if not (values or invalid) or number in banners:
+            continue
+        if row := _row(sheet, header, number, cells, values, invalid):
+            yield row
 
 
-def _sort(
-    parsed: Parsed,
+def _row(
     sheet: Sheet,
+    header: Header,
     number: int,
     cells: Sequence[Cell],
     values: dict[str, str],
     invalid: list[tuple[Column, str]],
-) -> None:
-    """Put a row that is not blank where it belongs."""
-    assert parsed.header is not None
-    columns = parsed.header.columns
+) -> Row | None:
+    """Of cells that are not blank. None: they are the header again, as in sheets made for printing."""
     if "parent_phone" not in values and "other_parent_phone" in values:
         values["parent_phone"] = values.pop("other_parent_phone")
-    row = sheet.first_row + number + 1
+    place = sheet.first_row + number + 1
     if not invalid and all(map(values.__contains__, REQUIRED)):
-        parsed.good.append(Row(sheet.name, row, values))
-        return
+        return Row(sheet.name, place, values)
     failed = {column.field for column, _ in invalid}
-    for column in columns:
+    for column in header.columns:
         if column.field in _MISSING and column.field not in values and column.field not in failed:
             invalid.append((column, _MISSING[column.field]))
-    written = {column.field: text(cells[column.index]) for column in columns}
-    if all(written[column.field] == column.label for column in columns if column.field in REQUIRED):
-        return  # the header again, as in sheets made for printing
+    written = {column.field: text(cells[column.index]) for column in header.columns}
+    if all(written[column.field] == column.label for column in header.columns if column.field in REQUIRED):
+        return None
     problems = tuple(
-        Problem(sheet.name, row, column.label, code, written[column.field]) for column, code in invalid
+        Problem(sheet.name, place, column.label, code, written[column.field]) for column, code in invalid
     )
-    parsed.bad.append(Row(sheet.name, row, written, problems))
+    return Row(sheet.name, place, written, problems)

@@ -5,7 +5,6 @@ if rows are not taken, `failed.xlsx`, to be corrected and sent again.
 """
 
 import gc
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,8 @@ from contracts.errors import (
 MAX_ROWS = 50_000
 ENGINE = f"python-calamine {version('python-calamine')}"
 ROWS, REPORT, FAILED = "rows.jsonl", "report.json", "failed.xlsx"
+GOOD, BAD = "good.jsonl", "bad.jsonl"  # of one sheet
+PART = 1 << 18  # bytes
 _GATHERED = {"class_name": ", ", "memo": "\n"}  # several rows of one student may each have their own
 
 
@@ -58,13 +59,22 @@ class Roster:
             if len(sheet.cells) > MAX_ROWS + 1_000:  # blank ones and titles are not students
                 raise BadInput(ROSTER_TOO_MANY_ROWS, {"rows": len(sheet.cells), "limit": MAX_ROWS})
             parsed = parse(sheet)
-            distinct = _distinct(parsed.good)
-        _write(out / "good.jsonl", parsed.good)
-        _write(out / "bad.jsonl", parsed.bad)
+            good: list[Row] = []
+            bad: list[Row] = []
+            # In parts of a thousand: somebody may work on the first while the next are read.
+            with (out / GOOD).open("wb", buffering=PART) as file:
+                for row in parsed.rows:
+                    if row.problems:
+                        bad.append(row)
+                    else:
+                        good.append(row)
+                        file.write(_line(row))
+            distinct = _distinct(good)
+        _write(out / BAD, bad)
         header = parsed.header
         return {
             "sheet": sheet.name,
-            "rows": len(parsed.good) + len(parsed.bad),
+            "rows": len(good) + len(bad),
             "missing": None if header is None else list(header.missing),
             "header_row": None if header is None else sheet.first_row + header.row + 1,
             "ignored_columns": [] if header is None else list(header.ignored),
@@ -88,15 +98,13 @@ class Roster:
             raise BadInput(ROSTER_EMPTY)
         if total > MAX_ROWS:
             raise BadInput(ROSTER_TOO_MANY_ROWS, {"rows": total, "limit": MAX_ROWS})
-        bad = [row for unit in rosters for row in read_rows(units / unit / "bad.jsonl")]
+        bad = [row for unit in rosters for row in read_rows(units / unit / BAD)]
         if len(rosters) == 1 and dict(results)[rosters[0]].get("distinct"):
             students = dict(results)[rosters[0]]["rows"] - len(bad)
-            shutil.copyfile(units / rosters[0] / "good.jsonl", out / ROWS)
+            (units / rosters[0] / GOOD).rename(out / ROWS)
         else:
             with _no_collecting():
-                good, contradicting = merge(
-                    row for unit in rosters for row in read_rows(units / unit / "good.jsonl")
-                )
+                good, contradicting = merge(row for unit in rosters for row in read_rows(units / unit / GOOD))
             bad += contradicting
             students = len(good)
             _write(out / ROWS, good)
@@ -154,7 +162,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     """As they are asked for: a part of a roster can be written while the next one is read."""
     with path.open("rb") as lines:
         for line in lines:
-            yield _row(from_json(line))
+            yield row_of(line)
 
 
 @contextmanager
@@ -170,9 +178,8 @@ def _no_collecting() -> Iterator[None]:
 def _distinct(rows: Sequence[Row]) -> bool:
     """Whether no two rows are of the same student, so that there is nothing to merge."""
     likenesses = [like for row in rows if (like := likeness(row.values))]
-    return len({identity(row.values) for row in rows}) == len(rows) and len(set(likenesses)) == len(
-        likenesses
-    )
+    identities = {identity(row.values) for row in rows}
+    return len(identities) == len(rows) and len(set(likenesses)) == len(likenesses)
 
 
 def _merged(rows: Sequence[Row]) -> tuple[Row, list[str]]:
@@ -211,13 +218,17 @@ def _no_header(results: Sequence[tuple[str, dict[str, Any]]]) -> BadInput:
 
 
 def _write(path: Path, rows: Iterable[Row]) -> None:
-    lines = (to_json((row.sheet, row.row, row.values, row.problems)) + b"\n" for row in rows)
     with path.open("wb") as file:
-        file.writelines(lines)
+        file.writelines(map(_line, rows))
 
 
-def _row(fields: list[Any]) -> Row:
-    sheet, row, values, problems = fields
+def _line(row: Row) -> bytes:
+    return to_json((row.sheet, row.row, row.values, row.problems)) + b"\n"
+
+
+def row_of(line: bytes) -> Row:
+    """A line of `rows.jsonl` or of a sheet's rows."""
+    sheet, row, values, problems = from_json(line)
     return Row(sheet, row, values, tuple(Problem(**problem) for problem in problems) if problems else ())
 
 
