@@ -56,7 +56,7 @@ class RunAiJob:
         return steps.close(standing)
 
     async def _work(self, what: AiInput) -> JobOutcome:
-        if what.job.job_type == ROSTER and workflow.patched("rosters-at-once"):
+        if what.plan is None and what.job.job_type == ROSTER and workflow.patched("rosters-at-once"):
             self._queue = "ai"  # nothing in it is for a GPU
             steps.stage("importing")
             self._progress = ai_progress("run", 0)

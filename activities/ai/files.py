@@ -103,8 +103,11 @@ async def computed(
             if error.code not in DEATHS or last_try:
                 return {"error": {"code": error.code, "detail": error.detail}}
             log.warning("unit %s of job %s: %s, once more", unit, job_id, error.code)
-            shutil.rmtree(out)
-            out.mkdir()
+            try:
+                shutil.rmtree(out)
+                out.mkdir()
+            except OSError:  # the child has put something else in its place
+                return {"error": {"code": error.code, "detail": error.detail}}
     raise AssertionError
 
 

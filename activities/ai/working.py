@@ -60,9 +60,7 @@ class Working:
         name = chosen(name, parameters)
         subject = task(name)
         try:
-            source, suffix = await self._sources.find(
-                ref.tenant_id or 0, payload, subject.limits.source_bytes
-            )
+            source, suffix = await self._sources.find(ref, payload, subject.limits.source_bytes)
             async with (
                 self._files.opened(source, suffix) as file,
                 self._sandbox.open(name, ref.job_id) as child,
@@ -115,9 +113,13 @@ class Working:
     @activity.defn(name="ai.assemble")
     async def assemble(self, what: PlannedJob) -> JobOutcome:
         """Make the files that people get of the finished units, and store them."""
-        if what.job.job_type == f"ai.{ROSTER}":  # of a workflow that began before `ai.import_roster`
-            return await self._rosters.import_roster(what.job)
         work = await self._files.work(what.plan)
+        if work.task == ROSTER:  # of a workflow that began before `ai.import_roster`
+            try:
+                payload = await self._files.payload(what.job)
+                return await self._rosters.imported(what.job, payload, work.source, work.suffix)
+            except BadInput as error:
+                return refusal(error)
         with self._files.folder() as folder:
             units, out = Path(folder, "units"), Path(folder, "out")
             out.mkdir()

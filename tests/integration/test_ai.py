@@ -30,7 +30,10 @@ from temporalio.common import Priority
 
 from activities.ai.omr.sheet import sheet
 from activities.ai.roster.people import open_student
+from activities.ai.source import Sources
+from activities.ai.task import BadInput
 from clients.database.academy_models import Student
+from clients.download import Downloads
 from clients.keys import TenantKeys
 from clients.vault import Vault
 from contracts.jobs import JobRef
@@ -150,11 +153,13 @@ async def test_a_roster_is_tried_committed_and_committed_again(desk: Desk) -> No
     assert "학생가" not in history.to_json() + logs + str(rows)
 
 
-async def test_rows_written_too_early_are_taken_back(desk: Desk) -> None:
-    """The first of them are in the transaction when the last one turns out to be of the same student."""
+@pytest.mark.parametrize("again", [5, 3500])
+async def test_rows_written_too_early_are_taken_back(desk: Desk, again: int) -> None:
+    """The same student is in the same part of the transaction, or in another."""
     tenant = fresh_id()
     lines = [f"학생{letter},010{n:08d},중1" for n, letter in enumerate("가나다라마바사" * 500)]
-    text = "\n".join(["이름,학부모 연락처,반", *lines, "학 생가,01000000000,특강"])
+    lines.insert(again, "학 생가,01000000000,특강")
+    text = "\n".join(["이름,학부모 연락처,반", *lines])
     key = desk.upload(tenant, "roster.csv", text.encode())
     payload = {"file_key": key, "bucket": "academy-video", "tenant_id": tenant, "lecture_id": 7}
     payload["initial_password"] = PASSWORD
@@ -215,6 +220,19 @@ async def test_a_link_to_a_host_that_is_not_listed_is_not_followed(desk: Desk) -
     job_id = desk.send(tenant, "omr_grading", {"download_url": link, "question_count": 20})
     job = await desk.ended(tenant, job_id)
     assert (job.state, job.error_code) == ("REJECTED_BAD_INPUT", "DOWNLOAD_REFUSED")
+
+
+async def test_a_link_is_fetched_once_a_job(desk: Desk, tmp_path: Path) -> None:
+    ref = JobRef(job_id=uuid4(), job_type="ai.excel_parsing", tenant_id=fresh_id())
+    changed = {"download_hosts": LISTED, "download_inner_addresses": True}
+    sources = Sources(desk.lab.objects, Downloads(desk.lab.settings.model_copy(update=changed)), tmp_path)
+    async with serving(lambda _, __: Response(b"a,b")) as (server, port):
+        link = {"download_url": f"http://{LISTED}:{port}/roster.csv"}
+        first = await sources.find(ref, link, 100)
+        server.reply = lambda _, __: Response(status_code=403)
+        assert await sources.find(ref, link, 100) == first
+        with pytest.raises(BadInput, match="FILE_MISSING"):
+            await sources.find(ref.model_copy(update={"job_id": uuid4()}), link, 100)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])

@@ -20,7 +20,8 @@ def files(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def growing(files: list[Path]) -> Iterator[Growing]:
-    with closing(Growing(files)) as growing:
+    with closing(Growing()) as growing:
+        growing.next(files[0])
         yield growing
 
 
@@ -35,7 +36,7 @@ def test_rows_come_as_they_are_written(growing: Growing, files: list[Path]) -> N
     assert next(rows) == Row("1", 2, {"name": "a"})
     Timer(0.05, append, (files[0], SECOND[7:])).start()
     assert next(rows) == Row("1", 3, {"name": "b"})
-    growing.next()
+    growing.next(files[1])
     append(files[1], FIRST)
     assert next(rows) == Row("1", 2, {"name": "a"})
     growing.end(3)
@@ -60,11 +61,43 @@ def test_who_waits_for_rows_is_woken_by_the_end(growing: Growing) -> None:
         list(growing)
 
 
+def test_nobody_waits_long_or_takes_more_than_a_roster_may_have(
+    growing: Growing, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(files[0], FIRST + SECOND)
+    monkeypatch.setattr("activities.ai.roster.growing.PATIENCE", 0.1)
+    rows = iter(growing)
+    assert [row.row for row in (next(rows), next(rows))] == [2, 3]
+    with pytest.raises(Superseded):
+        next(rows)
+    monkeypatch.setattr("activities.ai.roster.growing.MAX_ROWS", 1)
+    with closing(Growing()) as another:
+        another.next(files[1])
+        append(files[1], FIRST + SECOND)
+        another.end(2)
+        with pytest.raises(Superseded):
+            list(another)
+
+
+def test_more_files_than_are_followed_are_superseded(
+    growing: Growing, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.ai.roster.growing.FOLLOWED", 1)
+    growing.next(files[1])
+    append(files[1], FIRST)
+    growing.end(1)
+    with pytest.raises(Superseded):
+        list(growing)
+
+
 def test_what_a_child_puts_in_the_place_of_a_file_is_not_read(
     growing: Growing, files: list[Path], tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(FIRST)
+    files[1].symlink_to(secret)
+    with pytest.raises(FileExistsError):
+        growing.next(files[1])
     files[0].unlink()
     files[0].symlink_to(secret)
     growing.end(1)

@@ -146,7 +146,7 @@ class Inferring:
         if name == "transcription":
             limit = self._max_lecture_bytes
             payload = payload if payload.get("file_key") else await self._uploaded(tenant, payload)
-        source, _ = await self._sources.find(tenant, payload, limit)
+        source, _ = await self._sources.find(ref, payload, limit)
         model = self._models.name(FILM[name]) if self._models.has(FILM[name]) else None
         async with self._cache.held(source, lambda _: None) as film:
             digest = await in_thread(digest_of, film)
