@@ -54,14 +54,16 @@ class Growing:
         while True:
             # Before the last look.
             ended, whole = self._ended.is_set(), self._begun > number + 1
+            before = seen
             if number < len(self._files):
-                line += self._files[number].readline()
-            if line.endswith(b"\n"):
-                yield row_of(line)
-                seen, line, last = seen + 1, b"", time.monotonic()
-                if seen > MAX_ROWS:
-                    raise Superseded
-            elif whole:
+                while (line := line + self._files[number].readline()).endswith(b"\n"):
+                    yield row_of(line)
+                    seen, line = seen + 1, b""
+                    if seen > MAX_ROWS:
+                        raise Superseded
+            if seen > before:
+                last = time.monotonic()
+            if whole:
                 number, line = number + 1, b""
             elif ended:
                 break
