@@ -23,6 +23,7 @@ from clients.database.academy import SealedStudent, StudentRow
 from clients.keys import Sealer
 from contracts.errors import ROSTER_SAME_STUDENT
 
+LEAVES = 0.012  # seconds until a statement is with Postgres; a thread would make each of its pieces wait
 FIRST = 1_000  # rows: the database has nothing to do before
 AT_ONCE = 5_000  # rows: some 50 ms of a thread, and a statement of well under a second
 _IDENTIFYING = ("name", "parent_phone")  # the same by definition, but for spaces in a name
@@ -123,10 +124,15 @@ async def commit(
     part = await in_thread(parts.first)
     await academy.lock_roster(connection, tenant_id)  # not before: the rows may still be read
     enrolled = 0
+
+    async def go_on(changes: list[_Change]) -> _Part:
+        await asyncio.sleep(LEAVES)
+        return await in_thread(parts.next, changes)
+
     while part:
         chunk = await _compare(connection, sealer, tenant_id, part, lock=True)
         # Beside the longest statement only: a thread that computes makes each step of the shorter ones wait.
-        async with beside(in_thread(parts.next, chunk.changes)) as following:
+        async with beside(go_on(chunk.changes)) as following:
             if chunk.new:
                 password = await password_hash if password_hash else None
                 added = await academy.insert_students(
