@@ -11,7 +11,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.ai.files import DEATHS, PLAN, JobFiles, Work, computed, outcome, readable
+from activities.ai.files import DEATHS, PLAN, JobFiles, Work, computed, outcome, readable, regular
 from activities.ai.inferring.jobs import Inferring
 from activities.ai.registry import TASKS, chosen, task
 from activities.ai.rosters import Rosters
@@ -158,7 +158,7 @@ class Working:
             result = await computed(child, file, unit, work.parameters, out, what.job.job_id)
             if result.get("error", {}).get("code") in DEATHS:
                 units = _failures(what.plan.prefix, what.job)
-            for path in sorted(out.iterdir()):
+            for path in regular(out):
                 await in_thread(self._put, f"{units}{unit}/{path.name}", path)
         # Last: this object says that the unit is finished.
         await in_thread(self._put, f"{units}{unit}.json", _json(result))

@@ -1,6 +1,7 @@
 """How long a child lives: for the next step of its own job, and for nobody else's."""
 
 import contextlib
+import os
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -8,6 +9,7 @@ import psutil
 import pytest
 
 from activities.ai import sandbox as sandboxing
+from activities.ai.files import regular
 from activities.ai.sandbox import Sandbox
 from tests.lab import eventually
 
@@ -84,3 +86,11 @@ async def test_a_spare_is_ready_for_the_next_job_and_has_seen_none(tmp_path: Pat
     assert await pid_of(sandbox, other) == ready
     await sandbox.close()
     assert await gone(first, ready) and list(tmp_path.iterdir()) == []
+
+
+def test_of_what_a_failed_child_leaves_only_files_are_kept(tmp_path: Path) -> None:
+    """Reading a link would store what the worker may read and the child may not; a pipe would never end."""
+    (tmp_path / "page.jpg").touch()
+    (tmp_path / "link.jpg").symlink_to("/proc/self/environ")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert [path.name for path in regular(tmp_path)] == ["page.jpg"]
