@@ -41,7 +41,7 @@ CHECKS = [
 ]
 # Boundaries of the union of all job types, and of messages: 1,600 of the document's 3,000.
 UNIONS, EACH = ("/api/v1/jobs", "/api/v1/messages/"), 11
-RUNS = 6
+RUNS = 24
 boundaries = count()
 DRAWN = settings(
     max_examples=3,

@@ -69,7 +69,12 @@ async def test_one_that_died_while_it_waited_is_replaced(tmp_path: Path) -> None
     sandbox, job = Sandbox(tmp_path), uuid4()
     first = await pid_of(sandbox, job)
     psutil.Process(first).kill()
-    await eventually(lambda: gone(first), what="dead")
+    child, _ = sandbox._waiting[TASK, job]
+
+    async def known() -> bool:  # a moment after the process is gone
+        return not child.lives
+
+    await eventually(known, what="dead")
     assert await pid_of(sandbox, job) != first
     await sandbox.close()
 
