@@ -41,7 +41,7 @@ CHECKS = [
 ]
 # Boundaries of the union of all job types, and of messages: 1,600 of the document's 3,000.
 UNIONS, EACH = ("/api/v1/jobs", "/api/v1/messages/"), 11
-RUNS = 24
+RUNS = 6
 boundaries = count()
 DRAWN = settings(
     max_examples=3,
@@ -141,6 +141,7 @@ def test_what_is_made_is_followed_by_the_links_of_the_document(
             settings=settings(
                 max_examples=4,
                 stateful_step_count=6,
+                derandomize=False,  # where CI is set, each run would draw the same
                 deadline=None,
                 phases=[Phase.explicit, Phase.generate],
                 suppress_health_check=list(HealthCheck),
