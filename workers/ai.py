@@ -70,7 +70,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     )
     sandbox = Sandbox(scratch, tesseract, spare=ROSTER)  # somebody waits for a try of his
     files = JobFiles(engine, vault, objects, cache, scratch)
-    rosters = Rosters(engine, files, board, sources, sandbox, keys)
+    rosters = Rosters(files, board, sources, sandbox, keys)
     working = Working(files, board, sources, sandbox, rosters, inferring)
     calls = Calls(engine, vault, keys, objects, inferring, scratch)
     names = [name for name, row in CATALOG.items() if row is AI]

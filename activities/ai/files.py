@@ -111,11 +111,6 @@ async def computed(
     raise AssertionError
 
 
-def regular(folder: Path) -> list[Path]:
-    """Its files, without links and pipes: nobody has checked what a child leaves that failed."""
-    return [path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink()]
-
-
 Results = Sequence[tuple[str, dict[str, Any]]]
 
 

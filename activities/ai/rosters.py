@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -42,7 +41,6 @@ _Write = Callable[[Iterable[Row]], Coroutine[Any, Any, Diff]]
 
 @dataclass(frozen=True)
 class Rosters:
-    engine: AsyncEngine
     files: JobFiles
     board: ProgressBoard
     sources: Sources
@@ -135,7 +133,7 @@ class Rosters:
         def keep(diff: Diff) -> None:
             self.files.put(ref, CHANGES, diff.report())
 
-        async with self.engine.begin() as connection:
+        async with self.files.engine.begin() as connection:
             if payload.get("dry_run"):
                 return await commit.diff(connection, sealer, ref.tenant_id, rows, keep)
             lecture_id = payload.get("lecture_id")

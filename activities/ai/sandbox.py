@@ -243,7 +243,7 @@ class Child:
     async def _check_files(self, out: Path) -> None:
         """A link among the results would have the worker, who may read more than a child, store what it
         leads to."""
-        if any(path.is_symlink() or not path.is_file() for path in out.iterdir()):
+        if regular(out) != sorted(out.iterdir()):
             raise await self._crashed({"answer": "not a file"})
 
     async def _crashed(self, detail: dict[str, str | int]) -> BadInput:
@@ -286,6 +286,11 @@ class Child:
         if code in (-signal.SIGKILL, -signal.SIGABRT):  # the kernel's killer; an allocation that failed
             return BadInput(TASK_OUT_OF_MEMORY)
         return BadInput(TASK_CRASHED, {"signal": -code} if code < 0 else {"exit": code})
+
+
+def regular(folder: Path) -> list[Path]:
+    """Its files, without links and pipes: nobody has checked what a child leaves that failed."""
+    return [path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink()]
 
 
 async def kill(process: Process) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.ai.files import DEATHS, PLAN, JobFiles, Work, computed, outcome, readable, regular
+from activities.ai.files import DEATHS, PLAN, JobFiles, Work, computed, outcome, readable
 from activities.ai.inferring.jobs import Inferring
 from activities.ai.registry import TASKS, chosen, task
 from activities.ai.rosters import Rosters
-from activities.ai.sandbox import Child, Sandbox
+from activities.ai.sandbox import Child, Sandbox, regular
 from activities.ai.source import Sources
 from activities.ai.storing import digest_of, kind_of, parameters_of, refusal, work_prefix
 from activities.ai.task import BadInput

@@ -9,8 +9,7 @@ import psutil
 import pytest
 
 from activities.ai import sandbox as sandboxing
-from activities.ai.files import regular
-from activities.ai.sandbox import Sandbox
+from activities.ai.sandbox import Sandbox, regular
 from tests.lab import eventually
 
 TASK = "excel_parsing"

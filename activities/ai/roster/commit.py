@@ -123,7 +123,6 @@ async def commit(
     parts = _Parts(sealer, rows, keep)
     part = await in_thread(parts.first)
     await academy.lock_roster(connection, tenant_id)  # not before: the rows may still be read
-    enrolled = 0
 
     async def go_on(changes: list[_Change]) -> _Part:
         await asyncio.sleep(LEAVES)
@@ -140,13 +139,12 @@ async def commit(
                 )
                 if added < len(chunk.new):
                     raise Interfered
-                enrolled += added if lecture_id is not None else 0
+                parts.found.enrolled += added if lecture_id is not None else 0
             if chunk.changed:
                 await academy.update_students(connection, job_id, chunk.changed)
             if lecture_id is not None and chunk.known:
-                enrolled += await academy.enrol(connection, tenant_id, lecture_id, chunk.known)
+                parts.found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, chunk.known)
         part = await following
-    parts.found.enrolled = enrolled
     return parts.found
 
 
