@@ -72,7 +72,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     files = JobFiles(engine, vault, objects, cache, scratch)
     rosters = Rosters(files, board, sources, sandbox, keys)
     working = Working(files, board, sources, sandbox, rosters, inferring)
-    calls = Calls(engine, vault, keys, objects, inferring, scratch)
+    calls = Calls(files, keys, inferring)
     names = [name for name, row in CATALOG.items() if row is AI]
     workers = [
         Worker(

@@ -1,22 +1,18 @@
 """Jobs without units: one question to the database or to a model, answered as files."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
 from activities.ai.exports.attendance import export_attendance
 from activities.ai.exports.staff import export_staff
+from activities.ai.files import JobFiles
 from activities.ai.inferring.jobs import CALLS, Inferring
 from activities.ai.storing import refusal, result_prefix
 from activities.ai.task import BadInput
 from activities.threads import in_thread
-from clients.database import jobs
 from clients.keys import TenantKeys
-from clients.objects import Objects
-from clients.vault import Vault
 from contracts.ai import PlannedJob
 from contracts.jobs import JobOutcome, JobRef, JobState
 
@@ -24,30 +20,16 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class Calls:
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        vault: Vault,
-        keys: TenantKeys,
-        objects: Objects,
-        inferring: Inferring,
-        scratch: Path,
-    ) -> None:
-        self._engine = engine
-        self._vault = vault
+    def __init__(self, files: JobFiles, keys: TenantKeys, inferring: Inferring) -> None:
+        self._files = files
         self._keys = keys
-        self._objects = objects
         self._inferring = inferring
-        self._scratch = scratch
 
     @activity.defn(name="ai.call")
     async def call(self, what: PlannedJob) -> JobOutcome:
         """Raises ApplicationError MODEL_*: a model that did not answer is never a result."""
         ref = what.job
-        async with self._engine.connect() as connection:
-            sealed = await jobs.sealed_payload(connection, ref.job_id)
-        assert sealed is not None, "a job that has ended has no work"
-        payload = self._vault.open(sealed, str(ref.job_id))
+        payload = await self._files.payload(ref)
         try:
             if ref.job_type.removeprefix("ai.") in CALLS:
                 return await self._inferring.run(ref, payload)
@@ -59,14 +41,14 @@ class Calls:
         assert ref.tenant_id is not None
         sealer = await self._keys.sealer(ref.tenant_id)
         kind = ref.job_type.removeprefix("ai.").removesuffix("_excel_export")
-        with TemporaryDirectory(dir=self._scratch) as folder:
+        with self._files.folder() as folder:
             path = Path(folder, f"{kind}.xlsx")
-            async with self._engine.connect() as connection:
+            async with self._files.engine.connect() as connection:
                 if kind == "attendance":
                     await export_attendance(connection, sealer, ref.tenant_id, payload["lecture_id"], path)
                 else:
                     year, month = payload["year"], payload["month"]
                     await export_staff(connection, sealer, ref.tenant_id, year, month, path)
             key = result_prefix(ref.tenant_id, ref.job_id) + path.name
-            await in_thread(self._objects.put, key, path, XLSX)
+            await in_thread(self._files.objects.put, key, path, XLSX)
         return JobOutcome(state=JobState.DONE, result={"files": {path.name: key}})
