@@ -25,6 +25,7 @@ WORKDIR /app
 COPY alembic.ini ./
 COPY migrations migrations
 COPY contracts contracts
+COPY rules rules
 COPY workflows workflows
 COPY activities activities
 COPY clients clients

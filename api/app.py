@@ -18,33 +18,31 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.exceptions import ExceptionMiddleware
 from temporalio.client import Client
 
-from api import (
+from api import links, metrics, problems
+from api.auth.callers import ServiceKeys, same_origin
+from api.cache import Fresh
+from api.console.site import site
+from api.middleware import requests
+from api.middleware.idempotency import HEADER, Idempotency
+from api.middleware.limits import Bodies, Rates
+from api.middleware.polls import Polls
+from api.middleware.requests import Requests
+from api.problems import MEDIA_TYPE, Problem
+from api.routes import (
     accounts,
     callbacks,
     codec,
     events,
-    links,
+    hls,
+    legacy,
     media,
-    messages,
-    metrics,
-    play,
+    messaging,
     playback,
-    problems,
-    requests,
-    routes,
     uploads,
     webhooks,
 )
-from api import jobs as job_routes
-from api.auth import ServiceKeys, same_origin
-from api.cache import Fresh
-from api.console.site import site
-from api.events import Watches
-from api.idempotency import HEADER, Idempotency
-from api.limits import Bodies, Rates
-from api.polls import Polls
-from api.problems import MEDIA_TYPE, Problem
-from api.requests import Requests
+from api.routes import jobs as job_routes
+from api.routes.events import Watches
 from clients import progress, temporal
 from clients.database import jobs, videos
 from clients.database.engine import create_engine
@@ -53,7 +51,7 @@ from clients.progress import ProgressBoard
 from clients.settings import Settings, load
 from clients.uploads import UploadStore
 from clients.vault import Vault
-from intake.outcomes import INFRASTRUCTURE_ERRORS
+from intake.errors import INFRASTRUCTURE_ERRORS
 from intake.submit import Submitter
 
 PROBE_TIMEOUT = 3.0
@@ -100,8 +98,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service_keys=ServiceKeys(engine),
         rates=Rates(settings.api_requests_per_second, settings.api_burst),
         watches=Watches(),
-        seen_jobs=Fresh(lambda key: _job(engine, *key), routes.SEEN_SECONDS),
-        seen_videos=Fresh(lambda key: _video(engine, *key), routes.SEEN_SECONDS),
+        seen_jobs=Fresh(lambda key: _job(engine, *key), legacy.SEEN_SECONDS),
+        seen_videos=Fresh(lambda key: _video(engine, *key), legacy.SEEN_SECONDS),
         settings=settings,
     )
     yield
@@ -122,19 +120,19 @@ app = FastAPI(
     responses={"4XX": _PROBLEM, 503: _PROBLEM},
 )
 for each in (
-    routes,
+    legacy,
     job_routes,
     events,
     uploads,
     media,
-    messages,
+    messaging,
     webhooks,
     accounts,
     callbacks,
     codec,
     metrics,
     playback,
-    play,
+    hls,
 ):
     app.include_router(each.router)
 app.mount("/console", site(app))

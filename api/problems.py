@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from clients.keys import KeyDestroyed
 from contracts.queues import Poison
-from intake.outcomes import INFRASTRUCTURE_ERRORS, Outcome, classify
+from intake.errors import INFRASTRUCTURE_ERRORS, Outcome, classify
 from intake.submit import IdempotencyMismatch
 
 MEDIA_TYPE = "application/problem+json"

@@ -24,8 +24,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from activities.ai.inferring.embedding import BATCH
-from activities.ai.inferring.sentences import Sentences
+from activities.ai.inference.embedding import BATCH
+from activities.ai.inference.sentences import Sentences
 from tests.integration.serving import bare_settings
 from tests.lab import Lab
 

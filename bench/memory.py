@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import psutil
 from PIL import Image, ImageDraw, ImageFont
 
-from activities.ai.sandbox import Sandbox
+from activities.ai.sandbox.parent import Sandbox
 from bench.ocr_pages import FONT
 from tests.lab import Lab
 

@@ -15,7 +15,7 @@ from solapi import SolapiMessageService
 from solapi.model import RequestMessage
 from solapi.model.request.send_message_request import SendRequestConfig
 
-from clients.database import messages
+from clients.database import messaging
 from contracts.messaging import Recipient
 from devstack.app import running
 from tests.lab import Lab, eventually
@@ -74,7 +74,7 @@ async def workflow_rate(lab: Lab, mail: Mail, tenant: int, number: int) -> tuple
     await eventually(sent, 120, every=0.02)
     took = time.monotonic() - began
     async with lab.engine.connect() as connection:
-        states = await messages.counts(connection, job.job_id)
+        states = await messaging.counts(connection, job.job_id)
     assert sum(states.values()) == PEOPLE and "PENDING" not in states
     await mail.ended(job.job_id, 120)
     return PEOPLE / took, PEOPLE / (time.monotonic() - began)

@@ -33,8 +33,8 @@ import psutil
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from activities.ai.ocr import models
-from activities.ai.ocr.task import OCR
+from activities.ai.tasks.ocr import models
+from activities.ai.tasks.ocr.task import OCR
 from bench.ocr_pages import draw
 from devstack import programs
 from tests.lab import Lab

@@ -15,11 +15,11 @@ from uuid import uuid4
 import xlsxwriter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.ai.roster.commit import AT_ONCE
-from activities.ai.roster.parse import Row
-from activities.ai.roster.passwords import hashed
-from activities.ai.roster.people import seal_students
-from activities.ai.roster.task import ROSTER, ROWS, read_rows
+from activities.ai.students.commit import AT_ONCE
+from activities.ai.students.passwords import hashed
+from activities.ai.students.people import seal_students
+from activities.ai.tasks.roster.parse import Row
+from activities.ai.tasks.roster.task import ROSTER, ROWS, read_rows
 from clients.database import academy
 from clients.database.academy import SealedStudent
 from clients.keys import TenantKeys

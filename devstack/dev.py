@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from api.staff import issue
+from api.auth.staff import issue
 from devstack.app import EVERYTHING, App
 from devstack.ports import LOOPBACK, Ports
 from devstack.processes import StackError

@@ -16,7 +16,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.database import credits, jobs, messages, videos
+from clients.database import credits, jobs, messaging, videos
 from clients.database.credits import End
 from clients.keys import KeyDestroyed
 from clients.vault import VaultError
@@ -26,7 +26,7 @@ from contracts.messaging import RecipientState
 from contracts.video import EraseInput, version_prefix
 from intake.submit import RPC_TIMEOUT, Submitter
 from workflows.catalog import CATALOG, MESSAGES
-from workflows.retire import NO_WORKER_WRITES_AFTER
+from workflows.video.retire import NO_WORKER_WRITES_AFTER
 
 AGE = timedelta(seconds=60)
 LIMIT = 500
@@ -99,8 +99,8 @@ class Reconciler:
         """Nothing more is committed, and who is in no committed group gets the credit back. What is
         committed may have been sent: the daily comparison asks the provider (`messages.compare_day`)."""
         async with self._engine.begin() as connection:
-            await messages.request_cancel(connection, row.id, row.tenant_id)
-            positions = await messages.uncommitted_positions(connection, row.id)
+            await messaging.request_cancel(connection, row.id, row.tenant_id)
+            positions = await messaging.uncommitted_positions(connection, row.id)
             ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, row.tenant_id, row.id, ends)
 

@@ -3,15 +3,6 @@
 from alembic import context
 from sqlalchemy import create_engine
 
-from clients.database import (  # noqa: F401 - they register their tables
-    academy_models,
-    callbacks,
-    idempotency,
-    keys,
-    message_models,
-    uploads,
-    viewing_models,
-)
 from clients.database.models import Base
 from clients.settings import load
 

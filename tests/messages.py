@@ -12,8 +12,8 @@ from sqlalchemy import Row, insert, select
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
-from clients.database import credits, messages
-from clients.database.message_models import (
+from clients.database import credits, messaging
+from clients.database.messaging_models import (
     CreditEntry,
     MessageChunk,
     MessageGroup,
@@ -124,7 +124,7 @@ class Mail:
 
     async def recipients(self, job: UUID) -> list[Row[Any]]:
         async with self.lab.engine.connect() as connection:
-            return list(await messages.recipients(connection, job, -1, 1_000_000))
+            return list(await messaging.recipients(connection, job, -1, 1_000_000))
 
     async def states(self, job: UUID) -> list[tuple[str, str | None]]:
         return [(each.state, each.code) for each in await self.recipients(job)]
@@ -137,7 +137,7 @@ class Mail:
 
     async def group(self, tenant: int, job: UUID) -> Row[Any] | None:
         async with self.lab.engine.connect() as connection:
-            return await messages.group(connection, ChunkRef(job_id=job, tenant_id=tenant, chunk=0))
+            return await messaging.group(connection, ChunkRef(job_id=job, tenant_id=tenant, chunk=0))
 
     async def in_state(self, tenant: int, job: UUID, state: str, timeout: float = 30) -> Row[Any]:
         async def look() -> Row[Any] | None:
@@ -187,7 +187,7 @@ class Mail:
     async def cancel(self, tenant: int, job: UUID) -> str:
         """As the API does it; gives what the database proved."""
         async with self.lab.engine.begin() as connection:
-            proven = await messages.request_cancel(connection, job, tenant)
+            proven = await messaging.request_cancel(connection, job, tenant)
         await self.handle(tenant, job).signal("cancel")
         return proven
 

@@ -19,7 +19,7 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
         case "ops":
             from workers.ops import ops as start
         case "bridge":
-            from workers.bridging import bridge as start
+            from workers.bridge_main import bridge as start
         case _:
             raise AssertionError(role)
     await start(settings, stop)

@@ -10,16 +10,16 @@ from temporalio.worker import Worker
 
 from activities.adopting import adopting
 from activities.ai.calls import Calls
+from activities.ai.documents import ROSTER, Working
 from activities.ai.files import JobFiles
-from activities.ai.inferring.jobs import Inferring
-from activities.ai.inferring.sentences import Sentences
-from activities.ai.inferring.speech import Speech
-from activities.ai.ocr.models import check_models, program
-from activities.ai.rosters import Rosters
-from activities.ai.sandbox import Sandbox
+from activities.ai.inference.jobs import Inferring
+from activities.ai.inference.sentences import Sentences
+from activities.ai.inference.speech import Speech
+from activities.ai.sandbox.parent import Sandbox
 from activities.ai.source import Sources
-from activities.ai.working import ROSTER, Working
-from activities.video.cache import SourceCache
+from activities.ai.students.rosters import Rosters
+from activities.ai.tasks.ocr.models import check_models, program
+from activities.host.source_cache import SourceCache
 from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
 from clients.database.engine import create_engine
@@ -29,8 +29,8 @@ from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
-from workers.alive import Alive
 from workers.fairness import FairnessOff, require_fairness
+from workers.heartbeat_interceptor import Alive
 from workers.running import run_workers
 from workflows.catalog import AI, CATALOG
 

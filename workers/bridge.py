@@ -15,10 +15,10 @@ from clients.database.jobs import Acceptance, Accepted
 from clients.queues import Queue, QueueMessage
 from contracts.jobs import JobRequest
 from contracts.queues import Poison, parse
-from intake.outcomes import INFRASTRUCTURE_ERRORS, Outcome, classify
+from intake.errors import INFRASTRUCTURE_ERRORS, Outcome, classify
 from intake.submit import Submitter
 from workers.breaker import Breaker
-from workers.held import Held
+from workers.visibility import Held
 
 log = logging.getLogger(__name__)
 

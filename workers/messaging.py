@@ -26,10 +26,10 @@ from clients.objects import Objects
 from clients.settings import Settings
 from clients.solapi import Solapi
 from clients.vault import Vault
-from workers.alive import Alive
+from workers.heartbeat_interceptor import Alive
 from workers.running import run_workers
-from workflows.compare import CompareDay
-from workflows.messages import SendMessages
+from workflows.messaging.compare import CompareDay
+from workflows.messaging.send import SendMessages
 
 SLOTS = 20
 EVERY_MORNING = "30 6 * * *"  # in Korea: yesterday's reports are in, nothing is sent yet

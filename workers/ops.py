@@ -15,7 +15,7 @@ from temporalio.client import (
 )
 from temporalio.worker import Worker
 
-from activities.ai.delivering import Delivering
+from activities.callbacks import Delivering
 from activities.jobs import JobActivities
 from activities.sweeping import Sweeping
 from clients import temporal
@@ -29,8 +29,8 @@ from intake.submit import Submitter
 from workers.running import run_workers
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
-from workflows.reconcile import Reconcile
-from workflows.sweep import Sweep
+from workflows.ops.reconcile import Reconcile
+from workflows.ops.sweep import Sweep
 
 SLOTS = 20
 RECONCILE_EVERY = timedelta(minutes=1)

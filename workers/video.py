@@ -9,7 +9,7 @@ from pathlib import Path
 
 from temporalio.worker import Worker
 
-from activities.video.cache import SourceCache
+from activities.host.source_cache import SourceCache
 from activities.video.encoding import VideoEncoding
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import VideoLifecycle
@@ -19,9 +19,9 @@ from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
 from workers.running import run_workers
-from workflows.delete import DeleteVideo
-from workflows.encode import EncodeVideo
-from workflows.retire import RetireVersion
+from workflows.video.delete import DeleteVideo
+from workflows.video.encode import EncodeVideo
+from workflows.video.retire import RetireVersion
 
 LIGHT_SLOTS = 8
 

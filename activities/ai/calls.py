@@ -5,13 +5,13 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.ai.exports.attendance import export_attendance
-from activities.ai.exports.staff import export_staff
 from activities.ai.files import JobFiles
-from activities.ai.inferring.jobs import CALLS, Inferring
+from activities.ai.inference.jobs import CALLS, Inferring
+from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import refusal, result_prefix
-from activities.ai.task import BadInput
-from activities.threads import in_thread
+from activities.ai.students.exports.attendance import export_attendance
+from activities.ai.students.exports.staff import export_staff
+from activities.host.threads import in_thread
 from clients.keys import TenantKeys
 from contracts.ai import PlannedJob
 from contracts.jobs import JobOutcome, JobRef, JobState

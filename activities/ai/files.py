@@ -13,11 +13,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.ai.sandbox import Child
+from activities.ai.sandbox.parent import Child
+from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import kind_of, result_prefix
-from activities.ai.task import BadInput
-from activities.threads import in_thread
-from activities.video.cache import SourceCache
+from activities.host.source_cache import SourceCache
+from activities.host.threads import in_thread
 from clients.database import jobs
 from clients.objects import Objects
 from clients.vault import Vault

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 from pypdfium2 import raw
 
-from activities.ai.task import BadInput
+from activities.ai.sandbox.task import BadInput
 from contracts.errors import (
     FILE_DAMAGED,
     FILE_ENCRYPTED,

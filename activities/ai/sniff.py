@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from activities.ai.task import BadInput
+from activities.ai.sandbox.task import BadInput
 from contracts.errors import (
     ARCHIVE_TOO_DEEP,
     FILE_DAMAGED,

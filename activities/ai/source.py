@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
+from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import digest_of, source_prefix
-from activities.ai.task import BadInput
-from activities.threads import in_thread
+from activities.host.threads import in_thread
 from clients.download import DownloadGone, DownloadRefused, Downloads, DownloadTooLarge
 from clients.objects import ObjectMissing, Objects
 from contracts.errors import DOWNLOAD_REFUSED, FILE_EMPTY, FILE_MISSING, FILE_TOO_LARGE

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from activities.ai.task import BadInput
+from activities.ai.sandbox.task import BadInput
 from contracts.errors import REASONS
 from contracts.jobs import JobOutcome
 

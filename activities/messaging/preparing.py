@@ -13,14 +13,10 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
-from activities.messaging import image, phones
-from activities.messaging.chunks import between, encode, message, pack, split
-from activities.messaging.compose import compose, provider_message
 from activities.messaging.provider import retried
-from activities.messaging.unsendable import Unsendable
-from clients.database import credits, jobs, message_chunks, messages
+from clients.database import credits, jobs, messaging, messaging_chunks
 from clients.database.credits import End
-from clients.database.message_chunks import NewRecipient
+from clients.database.messaging_chunks import NewRecipient
 from clients.keys import Sealer, TenantKeys
 from clients.objects import ObjectMissing, Objects
 from clients.progress import ProgressBoard
@@ -50,6 +46,10 @@ from contracts.messaging import (
     request_of,
 )
 from contracts.progress import messages_progress
+from rules.messaging import image, phones
+from rules.messaging.chunks import between, encode, message, pack, split
+from rules.messaging.compose import compose, provider_message
+from rules.messaging.unsendable import Unsendable
 
 MAX_RECIPIENTS = 100_000
 MAX_PROBLEMS = 100  # told; the first of them is the job's reason
@@ -114,7 +114,7 @@ class Preparing:
         """What an earlier try wrote: it stands, whatever template and senders have become since."""
         assert ref.tenant_id is not None
         async with self._engine.connect() as connection:
-            job = await messages.find_job(connection, ref.job_id)
+            job = await messaging.find_job(connection, ref.job_id)
             known = await credits.account(connection, ref.tenant_id)
         if job is None or job.chunks is None or known is None:
             return None
@@ -131,7 +131,7 @@ class Preparing:
         async with self._engine.connect() as connection:
             sealed = await jobs.sealed_payload(connection, ref.job_id)
             known = await credits.account(connection, ref.tenant_id)
-            numbers = await messages.sender_numbers(connection, ref.tenant_id)
+            numbers = await messaging.sender_numbers(connection, ref.tenant_id)
         if sealed is None:
             raise Unsendable(RECIPIENTS_MISSING)
         if known is None:
@@ -253,15 +253,15 @@ class Preparing:
         """One transaction: the job is prepared by one execution, once."""
         tenant_id, job_id, draft = job.account.tenant_id, job.ref.job_id, job.request.draft
         async with self._engine.begin() as connection:
-            row = await messages.lock_job(connection, job_id, tenant_id)
+            row = await messaging.lock_job(connection, job_id, tenant_id)
             if row.chunks is None and row.cancel_requested_at is None:
                 taken: list[int] = []
                 for rows, _ in composed:
-                    taken += await message_chunks.write_recipients(connection, job_id, tenant_id, rows)
+                    taken += await messaging_chunks.write_recipients(connection, job_id, tenant_id, rows)
                 sealed = [piece for _, piece in composed]
-                await message_chunks.write_chunks(connection, job_id, tenant_id, sealed)
+                await messaging_chunks.write_chunks(connection, job_id, tenant_id, sealed)
                 ends = [End(position, RecipientState.SUPPRESSED, DUPLICATE_MESSAGE) for position in taken]
-                await messages.mark_prepared(
+                await messaging.mark_prepared(
                     connection,
                     job_id,
                     reservation_id=draft.reservation_id,

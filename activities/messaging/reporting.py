@@ -14,15 +14,15 @@ from temporalio.exceptions import ApplicationError
 
 from activities.messaging.provider import retried
 from activities.messaging.sending import SENT_STATES, Sending, as_group
-from clients.database import credits, message_chunks, messages
+from clients.database import credits, messaging, messaging_chunks
 from clients.database.credits import End
-from clients.database.message_models import ProviderDifference
+from clients.database.messaging_models import ProviderDifference
 from clients.progress import ProgressBoard
 from clients.solapi import Group, Refused, Solapi
 from contracts.errors import SEND_CANCELLED
 from contracts.messaging import Channel, Counts, Day, Differences, MessageJobRef, RecipientState
 from contracts.progress import messages_progress
-from contracts.quiet import KST
+from rules.quiet_hours import KST
 
 DELIVERED = "4000"
 REGISTERED = "2000"  # put into a group, sent or not
@@ -53,7 +53,7 @@ class Reporting:
     async def poll(self, job: MessageJobRef) -> Counts:
         """Read the reports of a job's sent groups once; returns where its recipients stand."""
         async with self._engine.connect() as connection:
-            groups = await messages.groups(connection, job.job_id, ("SENT",))
+            groups = await messaging.groups(connection, job.job_id, ("SENT",))
         for row in groups:
             await self._read_group(row)
         return await self.count(job)
@@ -62,8 +62,8 @@ class Reporting:
     async def count(self, job: MessageJobRef) -> Counts:
         """Recipients of a job by state, also shown as progress."""
         async with self._engine.connect() as connection:
-            codes = await messages.codes(connection, job.job_id)
-            counted = as_counts(await messages.counts(connection, job.job_id), codes)
+            codes = await messaging.codes(connection, job.job_id)
+            counted = as_counts(await messaging.counts(connection, job.job_id), codes)
         progress = messages_progress("reports", (counted.total - counted.open) / max(counted.total, 1))
         await self._board.show_job(job.tenant_id, job.job_id, progress)
         return counted
@@ -72,7 +72,7 @@ class Reporting:
     async def expire(self, job: MessageJobRef) -> Counts:
         """Reports take days at most: who has none by now was sent to, and stays unconfirmed."""
         async with self._engine.connect() as connection:
-            groups = await messages.groups(connection, job.job_id, ("SENT",))
+            groups = await messaging.groups(connection, job.job_id, ("SENT",))
         for row in groups:
             await self._expire_group(row)
         return await self.count(job)
@@ -92,7 +92,7 @@ class Reporting:
         found: list[dict[str, Any]] = []
         compared = 0
         async with self._engine.connect() as connection:
-            ours = await message_chunks.sent_between(connection, start, end)
+            ours = await messaging_chunks.sent_between(connection, start, end)
         async for page in self._listed(start, end):
             compared += len(page)
             found += await self._differences(what, page)
@@ -111,7 +111,7 @@ class Reporting:
     async def _read_group(self, row: Row[Any]) -> None:
         ref = as_group(row)
         async with self._engine.connect() as connection:
-            waiting = await message_chunks.open_recipients(connection, ref)
+            waiting = await messaging_chunks.open_recipients(connection, ref)
         if waiting:
             with retried():
                 group = await self._solapi.group(ref.group_id)
@@ -125,15 +125,15 @@ class Reporting:
                 async with self._engine.begin() as connection:
                     await credits.settle(connection, ref.tenant_id, ref.job_id, ends)
         async with self._engine.begin() as connection:
-            if not await message_chunks.open_positions(connection, ref):
-                await messages.move(connection, ref, ref.group_id, "SENT", "DONE")
+            if not await messaging_chunks.open_positions(connection, ref):
+                await messaging.move(connection, ref, ref.group_id, "SENT", "DONE")
 
     async def _expire_group(self, row: Row[Any]) -> None:
         async with self._engine.begin() as connection:
-            positions = await message_chunks.open_positions(connection, as_group(row))
+            positions = await messaging_chunks.open_positions(connection, as_group(row))
             ends = [End(position, RecipientState.UNCONFIRMED) for position in positions]
             await credits.settle(connection, row.tenant_id, row.job_id, ends)
-            await messages.move(connection, as_group(row), row.group_id, "SENT", "DONE")
+            await messaging.move(connection, as_group(row), row.group_id, "SENT", "DONE")
 
     async def _pages(self, group_id: str) -> AsyncIterator[list[dict[str, Any]]]:
         start_key = None
@@ -157,7 +157,7 @@ class Reporting:
         by_id = {str(message.get("messageId")): message for message in page}
         async with self._engine.connect() as connection:
             groups = {str(message.get("groupId")) for message in page}
-            rows = await message_chunks.by_provider_ids(connection, list(by_id), list(groups))
+            rows = await messaging_chunks.by_provider_ids(connection, list(by_id), list(groups))
         ours = {row.provider_message_id: row for row in rows}
         found: list[dict[str, Any]] = []
         asked: dict[str, bool] = {}
@@ -216,7 +216,7 @@ class Reporting:
     async def _close_left_behind(self) -> int:
         """Committed groups of jobs that are over: taken back if unsent, read if sent."""
         async with self._engine.connect() as connection:
-            rows = await messages.left_behind(connection, self._now() - LEFT_ALONE_FOR)
+            rows = await messaging.left_behind(connection, self._now() - LEFT_ALONE_FOR)
         closed = 0
         for row in rows:
             try:

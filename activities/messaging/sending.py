@@ -14,9 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.messaging.chunks import unpack
 from activities.messaging.provider import retried
-from clients.database import credits, message_chunks, messages
+from clients.database import credits, messaging, messaging_chunks
 from clients.database.credits import End
 from clients.keys import TenantKeys
 from clients.solapi import Ambiguous, Group, Refused, Solapi, SolapiError, Throttled, Unreachable
@@ -33,7 +32,8 @@ from contracts.messaging import (
     Stopped,
     Verdict,
 )
-from contracts.quiet import KST, opens_at
+from rules.messaging.chunks import unpack
+from rules.quiet_hours import KST, opens_at
 
 ACCEPTED = "2000"
 SENT_BEFORE = ("GroupInProcessing", "AlreadySent", "ScheduledGroup")
@@ -59,28 +59,28 @@ class Sending:
         """Reserve the chunk's credit, or say that it is not there."""
         today = self._now().astimezone(KST).date()
         async with self._engine.begin() as connection:
-            job = await messages.lock_job(connection, chunk.job_id, chunk.tenant_id)
+            job = await messaging.lock_job(connection, chunk.job_id, chunk.tenant_id)
             if await _is_cancelled(connection, job):
                 return Reserved(enough=False, stopped=True)
             if await credits.reserve(connection, chunk, job.advertising, today):
                 return Reserved(enough=False)
-            return Reserved(enough=True, sendable=await message_chunks.count_open(connection, chunk))
+            return Reserved(enough=True, sendable=await messaging_chunks.count_open(connection, chunk))
 
     @activity.defn(name="messages.open_group")
     async def open_group(self, chunk: ChunkRef) -> Opened:
         """An empty group for the chunk, unless one is committed. Groups that nobody sends hurt nobody."""
         async with self._engine.connect() as connection:
-            known = await messages.group(connection, chunk)
-        if known and known.state not in messages.OPEN_STATES:
+            known = await messaging.group(connection, chunk)
+        if known and known.state not in messaging.OPEN_STATES:
             return Opened(group_id=known.group_id, committed=True)
         if known:
             await self._discard(known.group_id)
         with retried():
             group_id = await self._solapi.create_group({"job": chunk.job_id.hex, "chunk": str(chunk.chunk)})
         async with self._engine.begin() as connection:
-            if await messages.replace_group(connection, chunk, group_id):
+            if await messaging.replace_group(connection, chunk, group_id):
                 return Opened(group_id=group_id)
-            known = await messages.group(connection, chunk)
+            known = await messaging.group(connection, chunk)
         await self._discard(group_id)
         assert known is not None
         return Opened(group_id=known.group_id, committed=True)
@@ -93,12 +93,12 @@ class Sending:
         thrown away, which is safe, because it was never sent.
         """
         async with self._engine.begin() as connection:
-            if not await messages.move(connection, group, group.group_id, "OPEN", "ADDING"):
-                known = await messages.group(connection, group)
+            if not await messaging.move(connection, group, group.group_id, "OPEN", "ADDING"):
+                known = await messaging.group(connection, group)
                 if known and known.group_id == group.group_id and known.state == "ADDING":
                     raise _ambiguous("an earlier try ended in the middle")
                 return Added(fenced=True)
-            sealed, ended = await message_chunks.pending(connection, group)
+            sealed, ended = await messaging_chunks.pending(connection, group)
         sealer = await self._keys.sealer(group.tenant_id)
         body, wanted = _manifest([sealer.open(piece, group.job_id.bytes) for piece in sealed], ended)
         if not wanted:  # an earlier try was refused for everybody, and its answer got lost
@@ -107,16 +107,16 @@ class Sending:
             results = await self._solapi.add(group.group_id, body)
         except (Throttled, Unreachable):
             async with self._engine.begin() as connection:
-                await messages.move(connection, group, group.group_id, "ADDING", "OPEN")
+                await messaging.move(connection, group, group.group_id, "ADDING", "OPEN")
             with retried():
                 raise
         except (Ambiguous, Refused) as error:
             raise _ambiguous(error.code) from None
         registered, ends = _compare(wanted, results)
         async with self._engine.begin() as connection:
-            if not await messages.move(connection, group, group.group_id, "ADDING", "ADDED"):
+            if not await messaging.move(connection, group, group.group_id, "ADDING", "ADDED"):
                 return Added(fenced=True)
-            await message_chunks.register(connection, group, registered)
+            await messaging_chunks.register(connection, group, registered)
             await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return Added(accepted=len(registered))
 
@@ -124,26 +124,26 @@ class Sending:
     async def commit(self, group: GroupRef) -> Decided:
         """The point of no return: from here on this group, and no other, is sent."""
         async with self._engine.begin() as connection:
-            job = await messages.lock_job(connection, group.job_id, group.tenant_id)
-            known = await messages.group(connection, group, lock=True)
+            job = await messaging.lock_job(connection, group.job_id, group.tenant_id)
+            known = await messaging.group(connection, group, lock=True)
             if known is None or known.group_id != group.group_id:
                 return Decided(verdict=Verdict.FENCED)
-            if known.state not in messages.OPEN_STATES:
+            if known.state not in messaging.OPEN_STATES:
                 return Decided(verdict=Verdict.GO)
             if (gate := await self._gate(connection, job)).verdict is not Verdict.GO:
                 return gate
-            moved = await messages.move(connection, group, group.group_id, "ADDED", "COMMITTED")
+            moved = await messaging.move(connection, group, group.group_id, "ADDED", "COMMITTED")
             return Decided(verdict=Verdict.GO if moved else Verdict.FENCED)
 
     @activity.defn(name="messages.send")
     async def send(self, group: GroupRef) -> Decided:
         """Send the committed group. May be done again at any time: the provider sends a group once."""
         async with self._engine.begin() as connection:
-            job = await messages.lock_job(connection, group.job_id, group.tenant_id)
-            known = await messages.group(connection, group)
+            job = await messaging.lock_job(connection, group.job_id, group.tenant_id)
+            known = await messaging.group(connection, group)
             gate = await self._gate(connection, job)
         assert known is not None
-        if known.group_id != group.group_id or known.state in messages.OPEN_STATES:
+        if known.group_id != group.group_id or known.state in messaging.OPEN_STATES:
             # It was committed; so another execution, or a try whose answer got lost, has found it dead.
             return Decided(verdict=Verdict.DEAD)
         if known.state != "COMMITTED":
@@ -159,7 +159,7 @@ class Sending:
             return gate
         async with self._engine.begin() as connection:
             began = {"send_began_at": self._now()}
-            if not await messages.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began):
+            if not await messaging.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began):
                 raise ApplicationError("the group changed meanwhile", type="Unproven")
         with retried():
             try:
@@ -180,18 +180,18 @@ class Sending:
         What is proven when this returns: every recipient of a group that was not sent is CANCELLED.
         """
         async with self._engine.begin() as connection:
-            job = await messages.lock_job(connection, what.job_id, what.tenant_id)
-            await messages.request_cancel(connection, what.job_id, what.tenant_id)
-            cancelled = await messages.reservation_is_cancelled(connection, job)
+            job = await messaging.lock_job(connection, what.job_id, what.tenant_id)
+            await messaging.request_cancel(connection, what.job_id, what.tenant_id)
+            cancelled = await messaging.reservation_is_cancelled(connection, job)
             code = RESERVATION_CANCELLED if cancelled else what.code
-            open_groups = await messages.groups(connection, what.job_id, messages.OPEN_STATES)
+            open_groups = await messaging.groups(connection, what.job_id, messaging.OPEN_STATES)
             for row in open_groups:
-                await messages.move(connection, as_group(row), row.group_id, row.state, "CANCELLED")
-            positions = await messages.uncommitted_positions(connection, what.job_id)
+                await messaging.move(connection, as_group(row), row.group_id, row.state, "CANCELLED")
+            positions = await messaging.uncommitted_positions(connection, what.job_id)
             ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, what.tenant_id, what.job_id, ends)
-            committed = await messages.groups(connection, what.job_id, ("COMMITTED",))
-            sent = await messages.groups(connection, what.job_id, ("SENT", "DONE"))
+            committed = await messaging.groups(connection, what.job_id, ("COMMITTED",))
+            sent = await messaging.groups(connection, what.job_id, ("SENT", "DONE"))
         for row in open_groups:
             await self._discard(row.group_id)
         withdrawn = [await self.withdraw(as_group(row), code) for row in committed]
@@ -201,7 +201,7 @@ class Sending:
         """Take a committed group back from the provider; False when it had been sent. Raises until it is
         known which."""
         async with self._engine.connect() as connection:
-            known = await messages.group(connection, group)
+            known = await messaging.group(connection, group)
         assert known is not None and known.group_id == group.group_id, "a committed group stays the chunk's"
         with retried():
             try:
@@ -219,12 +219,12 @@ class Sending:
             raise ApplicationError(f"the group is {found.state}, neither sent nor deleted", type="Unproven")
         async with self._engine.begin() as connection:
             for state in ("COMMITTED", "OPEN"):  # OPEN: a send met the deleted group first
-                await messages.move(connection, group, group.group_id, state, "CANCELLED")
-            known = await messages.group(connection, group)
+                await messaging.move(connection, group, group.group_id, state, "CANCELLED")
+            known = await messaging.group(connection, group)
             asked_meanwhile = found is None and known is not None and known.send_began_at
             if known is None or known.state != "CANCELLED" or asked_meanwhile:
                 raise ApplicationError("the group changed meanwhile", type="Unproven")
-            positions = await message_chunks.open_positions(connection, group)
+            positions = await messaging_chunks.open_positions(connection, group)
             ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return True
@@ -241,8 +241,8 @@ class Sending:
     async def _sent(self, group: GroupRef) -> Decided:
         async with self._engine.begin() as connection:
             now = {"sent_at": self._now()}
-            if await messages.move(connection, group, group.group_id, "COMMITTED", "SENT", **now):
-                await message_chunks.forget(connection, group)
+            if await messaging.move(connection, group, group.group_id, "COMMITTED", "SENT", **now):
+                await messaging_chunks.forget(connection, group)
         return Decided(verdict=Verdict.GO)
 
     async def _look(self, row: Row[Any]) -> Group | None:
@@ -260,8 +260,8 @@ class Sending:
         """Nobody will ever know what became of it. It may have been sent, so it is never sent again."""
         log.error("the provider has lost the group of chunk %s of job %s", group.chunk, group.job_id)
         async with self._engine.begin() as connection:
-            if await messages.move(connection, group, group.group_id, "COMMITTED", "DONE"):
-                positions = await message_chunks.open_positions(connection, group)
+            if await messaging.move(connection, group, group.group_id, "COMMITTED", "DONE"):
+                positions = await messaging_chunks.open_positions(connection, group)
                 ends = [End(position, RecipientState.UNCONFIRMED, GROUP_LOST) for position in positions]
                 await credits.settle(connection, group.tenant_id, group.job_id, ends)
         return Decided(verdict=Verdict.GO)
@@ -272,7 +272,7 @@ class Sending:
         if found.state not in NEVER_SENT or found.sent:
             return False
         async with self._engine.begin() as connection:
-            return await messages.move(connection, group, group.group_id, "COMMITTED", "OPEN")
+            return await messaging.move(connection, group, group.group_id, "COMMITTED", "OPEN")
 
     async def _discard(self, group_id: str) -> None:
         """Best effort: a PENDING group that stays behind is never sent by anybody."""
@@ -283,7 +283,7 @@ class Sending:
 
 
 async def _is_cancelled(connection: AsyncConnection, job: Row[Any]) -> bool:
-    return bool(job.cancel_requested_at) or await messages.reservation_is_cancelled(connection, job)
+    return bool(job.cancel_requested_at) or await messaging.reservation_is_cancelled(connection, job)
 
 
 def _manifest(pieces: Iterable[bytes], ended: Set[int]) -> tuple[bytes, dict[int, str]]:

@@ -12,10 +12,10 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.heart import Heart, beating
-from activities.threads import in_thread
+from activities.host.heartbeat import Heart, beating
+from activities.host.source_cache import SourceCache
+from activities.host.threads import in_thread
 from activities.video.audio import encode_audio
-from activities.video.cache import SourceCache
 from activities.video.encode import encode_unit
 from activities.video.errors import final, reported
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from temporalio.exceptions import ApplicationError
 
-from activities.video.cache import DiskFull
+from activities.host.source_cache import DiskFull
 from activities.video.ffmpeg import FfmpegFailed
 from activities.video.probe import MediaError
 from clients.objects import ObjectChanged, ObjectMissing

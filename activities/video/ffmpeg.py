@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from activities.programs import find_program
+from activities.host.programs import find_program
 
 RECIPE = "1"  # raise it when the encoder's arguments change: a running job must not mix two of them
 MAX_PIXELS = 4096 * 2304 * 2
@@ -29,7 +29,7 @@ SOURCE: dict[str, Any] = {
 }
 TERM_GRACE = 2.0
 _TAIL = 4096
-_LAUNCHER = Path(__file__).with_name("launcher.py")
+_LAUNCHER = Path(__file__).parents[1] / "host" / "launcher.py"
 
 
 class Tools(NamedTuple):

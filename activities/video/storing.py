@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from activities.threads import in_thread
+from activities.host.threads import in_thread
 from activities.video.encryption import encrypt_tracks
 from activities.video.fmp4 import MediaFile, TrackFiles
 from clients.objects import Objects, sha256

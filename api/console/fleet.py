@@ -16,10 +16,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.console import queries
-from api.console.letters import queues
+from api.console.dead_letters import queues
 from api.console.pages import Away, Operator, page
-from contracts.quiet import KST
 from intake.submit import RPC_TIMEOUT
+from rules.quiet_hours import KST
 from workflows.catalog import CATALOG
 
 router = APIRouter()

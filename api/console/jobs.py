@@ -13,10 +13,10 @@ from starlette.responses import RedirectResponse, Response
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.auth.staff import Staff
 from api.console import files, queries
 from api.console.pages import Someone, page, render
 from api.console.queries import SHOWS, Shown
-from api.staff import Staff
 from intake.submit import RPC_TIMEOUT
 
 router = APIRouter()

@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from api.auth.staff import Staff
 from api.console import files, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, page
 from api.console.queries import Shown
-from api.staff import Staff
 
 router = APIRouter()
 JOB_TYPE = "ai.ocr"

@@ -12,10 +12,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from api.console import words
-from api.staff import COOKIE, Staff, verify
+from api.auth.staff import COOKIE, Staff, verify
+from api.console import translations
 from contracts.errors import REASONS
-from contracts.quiet import KST
+from rules.quiet_hours import KST
 
 HERE = Path(__file__).parent
 LANGUAGES = ("ko", "en")
@@ -94,7 +94,7 @@ def render(request: Request, template: str, **values: Any) -> str:
         .render(
             lang=lang,
             t=lambda ko, en: ko if lang == "ko" else en,
-            words=words.In(lang),
+            words=translations.In(lang),
             reason=lambda code: getattr(REASONS[code], lang) if code in REASONS else code,
             staff=staff,
             path=request.url.path,

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from clients.database import messages
-from clients.database.message_models import MessageJob
+from clients.database import messaging
+from clients.database.messaging_models import MessageJob
 from clients.database.models import Job, JobEvent, Rendition, Video
 from clients.progress import ProgressBoard, job_key
 from contracts.jobs import FINAL_STATES, JobState
@@ -207,7 +207,7 @@ async def sendings(engine: AsyncEngine, board: ProgressBoard, tenant: int, show:
         query = query.where(or_(Job.state == JobState.CANCELLED, MessageJob.cancel_requested_at.is_not(None)))
     async with engine.connect() as connection:
         rows = (await connection.execute(query)).all()
-        states = await messages.states(connection, [row.id for row in rows])
+        states = await messaging.states(connection, [row.id for row in rows])
     return [
         Sending(
             await with_progress(board, Shown(*row[: len(_COLUMNS)])),

@@ -12,11 +12,11 @@ from fastapi import APIRouter, HTTPException, Request
 from python_calamine import CalamineWorkbook
 from starlette.responses import Response
 
-from activities.ai.roster.columns import ranked_field
 from api.console import files, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, page
-from api.console.words import COLUMNS
+from api.console.translations import COLUMNS
+from rules.roster.columns import ranked_field
 
 router = APIRouter()
 JOB_TYPE = "ai.excel_parsing"

@@ -12,11 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 from temporalio.service import RPCError
 
-from api.console import door, fleet, jobs, lectures, letters, messages, ocr, rosters
+from api.console import dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
 from api.console.guard import Guard
 from api.console.pages import Away, NotSignedIn, page
-from api.requests import template
-from intake.outcomes import INFRASTRUCTURE_ERRORS
+from api.middleware.requests import template
+from intake.errors import INFRASTRUCTURE_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def site(parent: FastAPI) -> FastAPI:
     """The application to mount at `/console`; it uses the services of `parent`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state = parent.state
-    for pages in (door, jobs, lectures, ocr, rosters, messages, letters, fleet):
+    for pages in (login, jobs, lectures, ocr, rosters, messaging, dead_letters, fleet):
         app.include_router(pages.router)
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.add_middleware(Guard)

@@ -14,7 +14,7 @@ from sqlalchemy import Row, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.message_models import CreditEntry, MessageChunk, MessagingAccount
+from clients.database.messaging_models import CreditEntry, MessageChunk, MessagingAccount
 from contracts.messaging import ChunkRef, RecipientState
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from clients.database.message_models import ProviderTurn
+from clients.database.messaging_models import ProviderTurn
 
 
 class Turns:

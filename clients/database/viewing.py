@@ -23,7 +23,7 @@ from clients.database.viewing_models import (
     VideoAccess,
     VideoProgress,
 )
-from contracts.viewing import (
+from rules.viewing import (
     VIOLATION_WINDOW,
     AccessMode,
     Decision,

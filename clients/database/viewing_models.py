@@ -62,7 +62,7 @@ class VideoAccess(Base):
 
 
 class VideoProgress(Base):
-    """How far a student has come. `furthest` and `slack` in seconds (`contracts.viewing.Watched`), as of
+    """How far a student has come. `furthest` and `slack` in seconds (`rules.viewing.Watched`), as of
     `beat_at`; `progress` is the largest part of the lecture ever reached, 0 to 1."""
 
     __tablename__ = "video_progress"

@@ -9,7 +9,7 @@ import pytest_asyncio
 from sqlalchemy import insert
 from temporalio.service import RPCError
 
-from api.staff import COOKIE, issue
+from api.auth.staff import COOKIE, issue
 from clients.database.models import Job
 from contracts.jobs import FINAL_STATES, JobState
 from devstack.app import App

@@ -12,9 +12,9 @@ from fastapi.routing import APIRoute
 from sqlalchemy import insert, select
 
 import api.app
-from api import requests
-from api.console import door, fleet, jobs, lectures, letters, messages, ocr, rosters
-from api.staff import COOKIE, issue
+from api.auth.staff import COOKIE, issue
+from api.console import dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
+from api.middleware import requests
 from clients.database.models import Job, Video
 from contracts.jobs import JobState
 from devstack.ports import LOOPBACK
@@ -53,7 +53,7 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PARTS = (door, jobs, lectures, letters, fleet, messages, ocr, rosters)
+PARTS = (login, jobs, lectures, dead_letters, fleet, messaging, ocr, rosters)
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import api.app
-from api.staff import issue
+from api.auth.staff import issue
 from devstack.app import App
 from devstack.stack import Stack
 from tests.api.conftest import SECONDS

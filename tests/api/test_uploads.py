@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from activities.sweeping import Sweeping
-from api.uploads import LARGEST, MOST_PARTS, SMALLEST_PART, part_size
+from api.routes.uploads import LARGEST, MOST_PARTS, SMALLEST_PART, part_size
 from clients.database.uploads import Upload
 from clients.objects import ObjectMissing
 from clients.uploads import UploadStore

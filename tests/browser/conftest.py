@@ -10,7 +10,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from api.staff import COOKIE, issue
+from api.auth.staff import COOKIE, issue
 from devstack.app import App
 from devstack.stack import Stack
 from tests.lab import Lab, eventually

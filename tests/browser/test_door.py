@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.staff import COOKIE, issue
+from api.auth.staff import COOKIE, issue
 from devstack.app import App
 from tests.lab import Lab, fresh_id
 from tests.messages import Mail

@@ -18,11 +18,11 @@ from typing import Any
 from temporalio import activity
 
 from activities.messaging.sending import Sending
-from clients.database import credits, message_chunks, messages
+from clients.database import credits, messaging, messaging_chunks
 from clients.solapi import Solapi
 from workers import __main__ as workers
-from workers import messaging
-from workers.alive import _Beating
+from workers import messaging as messaging_worker
+from workers.heartbeat_interceptor import _Beating
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -33,7 +33,7 @@ CALLS: dict[str, tuple[Any, str]] = {
     "send": (Solapi, "send"),
     "poll": (Solapi, "messages"),
     "reserving": (credits, "reserve"),
-    "adding": (message_chunks, "register"),
+    "adding": (messaging_chunks, "register"),
     "sent": (Sending, "_sent"),
 }
 # An activity has done everything, and Temporal does not hear of it.
@@ -92,10 +92,10 @@ def main(end: str, folder: str, plan: str) -> None:
     holder = Holder(end, Path(folder), json.loads(plan))
     for name, (owner, method) in CALLS.items():
         setattr(owner, method, holder.around(getattr(owner, method), name))
-    messages.move = holder.around(messages.move, "committing", lambda *a: a[3:5] == ("ADDED", "COMMITTED"))
+    messaging.move = holder.around(messaging.move, "committing", lambda *a: a[3:5] == ("ADDED", "COMMITTED"))
     credits.settle = holder.around(credits.settle, "settling", lambda *a: bool(a[3]))
     _Beating.execute_activity = holder.after_activity(_Beating.execute_activity)  # type: ignore[method-assign]
-    messaging.SLOTS = 2 * len(POINTS)
+    messaging_worker.SLOTS = 2 * len(POINTS)
     sys.argv[1:] = ["messaging"]
     workers.main()
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
-from activities.ai.omr.sheet import sheet
+from activities.ai.tasks.omr.sheet import sheet
 from clients.database.academy_models import Enrolment, Student
 from devstack.app import App, running
 from tests.integration.test_ai import Desk
@@ -55,7 +55,7 @@ def children(worker: App) -> list[psutil.Process]:
     found = []
     for each in psutil.Process(worker.processes["ai"].pid).children(recursive=True):
         with suppress(psutil.Error):  # just ended
-            if "activities.ai.child" in each.cmdline():
+            if "activities.ai.sandbox.child" in each.cmdline():
                 found.append(each)
     return found
 

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.worker import Worker
 
-from activities.heart import beating
+from activities.host.heartbeat import beating
 from devstack.stack import Stack
 from tests.faults.proxy import Proxy
 

@@ -11,7 +11,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowHandle
 
-from clients.database.message_models import MessageGroup
+from clients.database.messaging_models import MessageGroup
 from contracts.jobs import JobOutcome, JobRef, JobRequest
 from contracts.messaging import MessagesInput
 from devstack.app import App, running

@@ -9,7 +9,7 @@ import numpy as np
 import pikepdf
 from PIL import Image
 
-from activities.ai.omr.sheet import sheet
+from activities.ai.tasks.omr.sheet import sheet
 from contracts import errors as e
 
 Build = Callable[[], bytes]

@@ -1,7 +1,7 @@
 """Apart from the other villains, whose children are many and have no use for what this one imports."""
 
-from activities.ai.omr.task import Omr
-from activities.ai.task import Limits
+from activities.ai.sandbox.task import Limits
+from activities.ai.tasks.omr.task import Omr
 
 
 class Hurried(Omr):

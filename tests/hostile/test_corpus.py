@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from activities.ai.omr.sheet import sheet
 from activities.ai.pages import load
-from activities.ai.registry import TASKS
-from activities.ai.sandbox import Child, Sandbox
-from activities.ai.task import Assembled, BadInput
+from activities.ai.sandbox.parent import Child, Sandbox
+from activities.ai.sandbox.registry import TASKS
+from activities.ai.sandbox.task import Assembled, BadInput
+from activities.ai.tasks.omr.sheet import sheet
 from contracts.errors import FILE_ENCRYPTED, REASONS, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 from contracts.jobs import JobState
 from tests.hostile.documents import BOMBS, DOCUMENTS, FINE, NOT_A_SHEET, Build

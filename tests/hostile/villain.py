@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from activities.ai.task import Assembled, BadInput, Limits
+from activities.ai.sandbox.task import Assembled, BadInput, Limits
 from contracts.errors import FILE_DAMAGED
 
 PERSON = "김철수 010-1234-5678"

@@ -28,10 +28,10 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 from temporalio.common import Priority
 
-from activities.ai.omr.sheet import sheet
-from activities.ai.roster.people import open_student
+from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources
-from activities.ai.task import BadInput
+from activities.ai.students.people import open_student
+from activities.ai.tasks.omr.sheet import sheet
 from clients.database.academy_models import Student
 from clients.download import Downloads
 from clients.keys import TenantKeys

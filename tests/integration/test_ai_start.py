@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities.ai.ocr.models import check_models
+from activities.ai.tasks.ocr.models import check_models
 from devstack import programs
 from devstack.stack import Stack
 from workers import ai

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from api.staff import issue
+from api.auth.staff import issue
 from devstack.app import App, running
 from devstack.solapi.client import Simulator
 from devstack.stack import Stack

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import WorkflowSerializationContext
 
-from api.staff import COOKIE, issue, verify
+from api.auth.staff import COOKIE, issue, verify
 from clients.codec import TenantCodec
 from clients.keys import TenantKeys
 from clients.settings import Settings

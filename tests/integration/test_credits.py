@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from clients.database import credits, message_chunks, messages
+from clients.database import credits, messaging, messaging_chunks
 from clients.database.credits import End
-from clients.database.message_models import CreditEntry, MessageChunk, MessagingAccount
+from clients.database.messaging_models import CreditEntry, MessageChunk, MessagingAccount
 from contracts.messaging import ChunkRef, Recipient, RecipientState
 from devstack.app import App
 from tests.messages import Mail, draft, phones, request
@@ -29,13 +29,13 @@ async def written(mail: Mail, tenant: int, people: int) -> ChunkRef:
     wish = request(tenant, draft(), phones(people))
     await mail.submitter.accept([wish])
     recipients = [
-        message_chunks.NewRecipient(n, 0, str(n), bytes([n]), "****", "SMS", None, None)
+        messaging_chunks.NewRecipient(n, 0, str(n), bytes([n]), "****", "SMS", None, None)
         for n in range(people)
     ]
     async with mail.lab.engine.begin() as connection:
-        await messages.lock_job(connection, wish.job_id, tenant)
-        await message_chunks.write_recipients(connection, wish.job_id, tenant, recipients)
-        await message_chunks.write_chunks(connection, wish.job_id, tenant, [b"sealed"])
+        await messaging.lock_job(connection, wish.job_id, tenant)
+        await messaging_chunks.write_recipients(connection, wish.job_id, tenant, recipients)
+        await messaging_chunks.write_chunks(connection, wish.job_id, tenant, [b"sealed"])
     return ChunkRef(job_id=wish.job_id, tenant_id=tenant, chunk=0)
 
 
@@ -244,7 +244,7 @@ async def test_opt_outs_are_of_advertising_only(workers: App, mail: Mail) -> Non
     out, other = phones(2)
     sealer = await mail.keys.sealer(tenant)
     async with mail.lab.engine.begin() as connection:
-        await messages.opt_out(connection, tenant, sealer.mac(out))
+        await messaging.opt_out(connection, tenant, sealer.mac(out))
     advertising = await mail.send(tenant, [out, other], draft("겨울 특강", advertising=True))
     assert await suppressed(mail, advertising) == ["OPTED_OUT", None]
     notice = await mail.send(tenant, [out, other])

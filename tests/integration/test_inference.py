@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from temporalio.exceptions import ApplicationError
 
-from activities.ai.inferring.asking import asked
+from activities.ai.inference.asking import asked
 from clients import inference
 from clients.inference import (
     Busy,

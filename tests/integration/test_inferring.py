@@ -12,13 +12,13 @@ from fastapi import Request, Response
 from PIL import Image
 from temporalio.exceptions import ApplicationError
 
-from activities.ai.inferring.embedding import embedding
-from activities.ai.inferring.handwriting import handwriting_analysis
-from activities.ai.inferring.homework import homework_video_analysis
-from activities.ai.inferring.pages import HANDWRITING
-from activities.ai.inferring.problems import problem_generation
-from activities.ai.inferring.quality import measure
-from activities.ai.task import BadInput
+from activities.ai.inference.embedding import embedding
+from activities.ai.inference.handwriting import handwriting_analysis
+from activities.ai.inference.homework import homework_video_analysis
+from activities.ai.inference.pages import HANDWRITING
+from activities.ai.inference.problems import problem_generation
+from activities.ai.inference.quality import measure
+from activities.ai.sandbox.task import BadInput
 from clients.inference import Models
 from contracts.jobs import JobState
 from tests.integration.model_server import Kept, at, content, nothing, said, vectors

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.ai import sandbox
+from activities.ai.sandbox import parent
 from bench import memory
 
 PAGES = 30
@@ -12,7 +12,7 @@ GROWTH = 24 << 20  # bytes
 
 
 async def test_memory_is_flat_over_many_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "MAX_CALLS", 15)
+    monkeypatch.setattr(parent, "MAX_CALLS", 15)
     monkeypatch.setattr(memory, "EVERY", 3)
     found = await memory.measured(tmp_path, PAGES)
     assert found["read"] > 0.9 * PAGES, "pages were read"

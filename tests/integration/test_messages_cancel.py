@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from activities.messaging.sending import Sending
-from clients.database import messages
+from clients.database import messaging
 from clients.solapi import Solapi
 from contracts.messaging import Draft, GroupRef, Verdict
 from devstack.app import App
@@ -90,7 +90,7 @@ async def test_before_it_is_prepared(workers: App, mail: Mail) -> None:
     wish = request(tenant, draft(), phones(PEOPLE))
     (accepted,) = await mail.submitter.accept([wish])
     async with mail.lab.engine.begin() as connection:
-        assert await messages.request_cancel(connection, wish.job_id, tenant) == "CANCELLED"
+        assert await messaging.request_cancel(connection, wish.job_id, tenant) == "CANCELLED"
     await mail.submitter.start(accepted)
     row = await mail.ended(wish.job_id)
     assert (row.state, row.error_code) == ("CANCELLED", "SEND_CANCELLED")
@@ -125,7 +125,7 @@ async def test_what_it_announces_is_cancelled(
     else:
         tenant, job, fault = await held_at(mail, "add", "429", what)
     async with mail.lab.engine.begin() as connection:
-        await messages.cancel_reservation(connection, tenant, RESERVATION)
+        await messaging.cancel_reservation(connection, tenant, RESERVATION)
     if fault:
         mail.simulator.remove_fault(fault)
     else:
@@ -140,7 +140,7 @@ async def test_what_it_announces_is_cancelled(
 async def test_another_tenants_reservation_of_that_number_is_another(workers: App, mail: Mail) -> None:
     stranger, tenant, wanted = await mail.account(), await mail.account(), phones(PEOPLE)
     async with mail.lab.engine.begin() as connection:
-        await messages.cancel_reservation(connection, stranger, RESERVATION)
+        await messaging.cancel_reservation(connection, stranger, RESERVATION)
     job = await mail.send(tenant, wanted, draft(reservation_id=RESERVATION))
     await mail.ended(job)
     await mail.delivered_once(job, tenant, wanted, PEOPLE * 20)
@@ -191,7 +191,7 @@ async def test_a_cancel_and_a_commit_at_once_agree(mail: Mail) -> None:
 
     async def cancel(job: UUID, tenant: int) -> str:
         async with mail.lab.engine.begin() as connection:
-            return await messages.request_cancel(connection, job, tenant)
+            return await messaging.request_cancel(connection, job, tenant)
 
     seen = set()
     for number in range(20):
@@ -200,11 +200,11 @@ async def test_a_cancel_and_a_commit_at_once_agree(mail: Mail) -> None:
         await mail.submitter.accept([wish])
         group = GroupRef(job_id=wish.job_id, tenant_id=tenant, chunk=0, group_id=f"G{tenant}")
         async with mail.lab.engine.begin() as connection:
-            await messages.lock_job(connection, wish.job_id, tenant)
-            await messages.mark_prepared(connection, wish.job_id, chunks=1, recipients=1)
-            await messages.replace_group(connection, group, group.group_id)
+            await messaging.lock_job(connection, wish.job_id, tenant)
+            await messaging.mark_prepared(connection, wish.job_id, chunks=1, recipients=1)
+            await messaging.replace_group(connection, group, group.group_id)
             for old, new in (("OPEN", "ADDING"), ("ADDING", "ADDED")):
-                await messages.move(connection, group, group.group_id, old, new)
+                await messaging.move(connection, group, group.group_id, old, new)
         if number == 0:  # one after the other, whatever the races below do
             seen.add((await cancel(wish.job_id, tenant), (await sending.commit(group)).verdict))
             continue

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from temporalio.exceptions import ApplicationError
 
 from activities.messaging.sending import LOST_AFTER, Sending
-from clients.database.message_models import MessageGroup
+from clients.database.messaging_models import MessageGroup
 from clients.solapi import Solapi
 from contracts.messaging import GroupRef, Stop, Verdict
 from devstack.app import App

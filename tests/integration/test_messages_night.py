@@ -28,15 +28,15 @@ from clients.solapi import Solapi, Throttled
 from clients.temporal import SEARCH_ATTRIBUTES
 from contracts.jobs import JobOutcome, JobRef
 from contracts.messaging import MessagesInput
-from contracts.quiet import KST
 from devstack import programs
 from devstack.stack import Stack
 from intake.reconcile import Reconciler
+from rules.quiet_hours import KST
 from tests.lab import Lab
 from tests.messages import Mail, draft, phones, request
-from workers.alive import Alive
-from workflows import messages as story
-from workflows.messages import SendMessages
+from workers.heartbeat_interceptor import Alive
+from workflows.messaging import send as story
+from workflows.messaging.send import SendMessages
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

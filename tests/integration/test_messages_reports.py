@@ -10,15 +10,15 @@ from sqlalchemy import select, text, update
 
 from activities.messaging.reporting import REPORTS_WITHIN, Reporting
 from activities.messaging.sending import Sending
-from clients.database import credits, message_chunks, messages
+from clients.database import credits, messaging, messaging_chunks
 from clients.database.credits import End
-from clients.database.message_models import MessageChunk, MessageGroup, MessageRecipient, ProviderDifference
+from clients.database.messaging_models import MessageChunk, MessageGroup, MessageRecipient, ProviderDifference
 from clients.progress import ProgressBoard, connect
 from clients.solapi import Solapi
 from contracts.messaging import Day, GroupRef, RecipientState
-from contracts.quiet import KST
 from devstack.app import App
 from intake.reconcile import Reconciler
+from rules.quiet_hours import KST
 from tests.lab import fresh_id
 from tests.messages import Mail, draft, phones, request
 from tests.messages import mail as mail
@@ -229,19 +229,19 @@ async def test_a_new_job_of_many_is_not_compared_each_with_each(mail: Mail) -> N
     ids = {n: f"M4V{wish.job_id.hex}{n}" for n in range(people)}
     await mail.submitter.accept([wish])
     async with mail.lab.engine.begin() as connection:
-        await messages.lock_job(connection, ref.job_id, tenant)
-        rows = [message_chunks.NewRecipient(n, 0, str(n), b"", "", "SMS", None, None) for n in ids]
-        await message_chunks.write_recipients(connection, ref.job_id, tenant, rows)
-        await message_chunks.write_chunks(connection, ref.job_id, tenant, [b""])
-        await message_chunks.register(connection, ref, ids)
-        await messages.replace_group(connection, ref, ref.group_id)
-        assert await messages.move(connection, ref, ref.group_id, "OPEN", "DONE", sent_at=A_DAY)
+        await messaging.lock_job(connection, ref.job_id, tenant)
+        rows = [messaging_chunks.NewRecipient(n, 0, str(n), b"", "", "SMS", None, None) for n in ids]
+        await messaging_chunks.write_recipients(connection, ref.job_id, tenant, rows)
+        await messaging_chunks.write_chunks(connection, ref.job_id, tenant, [b""])
+        await messaging_chunks.register(connection, ref, ids)
+        await messaging.replace_group(connection, ref, ref.group_id)
+        assert await messaging.move(connection, ref, ref.group_id, "OPEN", "DONE", sent_at=A_DAY)
     async with mail.lab.engine.begin() as connection:
         await connection.execute(text("SET LOCAL statement_timeout = '2s'"))
-        assert len(await message_chunks.open_recipients(connection, ref)) == people
-        ours = await message_chunks.by_provider_ids(connection, list(ids.values()), [ref.group_id])
+        assert len(await messaging_chunks.open_recipients(connection, ref)) == people
+        ours = await messaging_chunks.by_provider_ids(connection, list(ids.values()), [ref.group_id])
         assert len(ours) == people
-        sent = await message_chunks.sent_between(connection, A_DAY, A_DAY + timedelta(days=1))
+        sent = await messaging_chunks.sent_between(connection, A_DAY, A_DAY + timedelta(days=1))
         assert sent.keys() >= set(ids.values())
         ends = [End(n, RecipientState.CANCELLED) for n in ids]
         assert await credits.settle(connection, tenant, ref.job_id, ends) == people

@@ -11,12 +11,12 @@ from alembic import command
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from activities.messaging.chunks import unpack
-from clients.database import credits, message_chunks, messages
+from clients.database import credits, messaging, messaging_chunks
 from clients.database.credits import End
-from clients.database.message_models import MessageChunk
+from clients.database.messaging_models import MessageChunk
 from contracts.messaging import ChunkRef, RecipientState
 from devstack.app import App
+from rules.messaging.chunks import unpack
 from tests.integration.test_schema import ALEMBIC
 from tests.integration.test_schema import scratch as scratch
 from tests.lab import Lab
@@ -80,19 +80,19 @@ async def money(connection: AsyncConnection) -> int:
 async def test_what_was_begun_before_the_upgrade(old: AsyncEngine) -> None:
     await asyncio.to_thread(command.upgrade, ALEMBIC, "head")
     async with old.begin() as connection:
-        assert await message_chunks.pending(connection, WAITING) == ([], set())  # nothing is reserved yet
-        assert await message_chunks.pending(connection, FILLED) == ([b"B0"], {1})
+        assert await messaging_chunks.pending(connection, WAITING) == ([], set())  # nothing is reserved yet
+        assert await messaging_chunks.pending(connection, FILLED) == ([b"B0"], {1})
         for chunk, balance in ((FILLED, 920), (WAITING, 880), (WAITING, 880)):
             assert await credits.reserve(connection, chunk, False, TODAY) == 0
             assert await money(connection) == balance
-        assert await message_chunks.pending(connection, WAITING) == ([b"A0", b"A1"], set())
-        assert await message_chunks.open_recipients(connection, FILLED) == {"MB0": 0}
-        assert await message_chunks.open_recipients(connection, SENT) == {"MC0": 0}
-        assert await messages.counts(connection, SENT.job_id) == {"ACCEPTED": 1, "DELIVERED": 1}
-        rows = await message_chunks.by_provider_ids(connection, ["MC0", "MC1", "MB0"], ["GC"])
+        assert await messaging_chunks.pending(connection, WAITING) == ([b"A0", b"A1"], set())
+        assert await messaging_chunks.open_recipients(connection, FILLED) == {"MB0": 0}
+        assert await messaging_chunks.open_recipients(connection, SENT) == {"MC0": 0}
+        assert await messaging.counts(connection, SENT.job_id) == {"ACCEPTED": 1, "DELIVERED": 1}
+        rows = await messaging_chunks.by_provider_ids(connection, ["MC0", "MC1", "MB0"], ["GC"])
         assert {(row.provider_message_id, row.position) for row in rows} == {("MC0", 0), ("MC1", 1)}
         now = datetime.now(UTC)
-        sent = await message_chunks.sent_between(connection, now - timedelta(hours=1), now)
+        sent = await messaging_chunks.sent_between(connection, now - timedelta(hours=1), now)
         assert sent.keys() == {"MC0", "MC1"}
         for chunk, state, balance in (
             (FILLED, RecipientState.CANCELLED, 900),
@@ -108,7 +108,7 @@ async def test_a_cap_counts_what_was_reserved_before_the_upgrade(old: AsyncEngin
     async with old.begin() as connection:
         await connection.execute(text("UPDATE messaging_accounts SET daily_cap = 5, daily_cap_per_phone = 3"))
         await credits.reserve(connection, WAITING, False, TODAY)
-        assert await messages.counts(connection, WAITING.job_id) == {"PENDING": 1, "SUPPRESSED": 1}
+        assert await messaging.counts(connection, WAITING.job_id) == {"PENDING": 1, "SUPPRESSED": 1}
 
 
 async def test_back_to_the_release_before(old: AsyncEngine) -> None:

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from rapidfuzz.distance import Levenshtein
 
-from activities.ai.ocr.order import Box, reading_order
-from activities.ai.ocr.task import OCR
-from activities.ai.sandbox import Sandbox
-from activities.ai.task import Assembled, BadInput
+from activities.ai.sandbox.parent import Sandbox
+from activities.ai.sandbox.task import Assembled, BadInput
+from activities.ai.tasks.ocr.order import Box, reading_order
+from activities.ai.tasks.ocr.task import OCR
 from tests.lab import SAMPLE
 
 PAGE = SAMPLE.with_name("exam-page.png")

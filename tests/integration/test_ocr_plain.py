@@ -12,10 +12,10 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
-from activities.ai.ocr.models import program
-from activities.ai.registry import TASKS, chosen
-from activities.ai.sandbox import Sandbox
-from activities.ai.task import BadInput
+from activities.ai.sandbox.parent import Sandbox
+from activities.ai.sandbox.registry import TASKS, chosen
+from activities.ai.sandbox.task import BadInput
+from activities.ai.tasks.ocr.models import program
 from contracts.errors import TASK_CRASHED, TASK_TIMED_OUT
 from tests.hostile.villain import VILLAINS
 from tests.integration.test_ocr import PAGE, error_rate, recognised

@@ -14,15 +14,15 @@ import openpyxl
 import pytest
 from sqlalchemy import event, insert, select, text
 
-from activities.ai.exports.attendance import export_attendance
-from activities.ai.exports.staff import export_staff
-from activities.ai.roster import commit as committing
-from activities.ai.roster.commit import Diff, Interfered, commit, diff
-from activities.ai.roster.parse import Row
-from activities.ai.roster.passwords import hashed
-from activities.ai.roster.people import open_student, seal_staff_name
-from activities.ai.task import BadInput
-from activities.threads import beside, in_thread
+from activities.ai.sandbox.task import BadInput
+from activities.ai.students import commit as committing
+from activities.ai.students.commit import Diff, Interfered, commit, diff
+from activities.ai.students.exports.attendance import export_attendance
+from activities.ai.students.exports.staff import export_staff
+from activities.ai.students.passwords import hashed
+from activities.ai.students.people import open_student, seal_staff_name
+from activities.ai.tasks.roster.parse import Row
+from activities.host.threads import beside, in_thread
 from clients.database import academy
 from clients.database.academy_models import Attendance, Enrolment, Staff, StaffHours, Student
 from clients.keys import KeyDestroyed, Sealer, TenantKeys

@@ -16,12 +16,12 @@ import pytest_asyncio
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 
-from activities.ai.inferring import embedding as embedding_job
-from activities.ai.inferring import sentences
-from activities.ai.inferring.embedding import BATCH, embedding
-from activities.ai.inferring.sentences import Sentences
-from activities.ai.inferring.speech import Speech
-from activities.ai.task import BadInput
+from activities.ai.inference import embedding as embedding_job
+from activities.ai.inference import sentences
+from activities.ai.inference.embedding import BATCH, embedding
+from activities.ai.inference.sentences import Sentences
+from activities.ai.inference.speech import Speech
+from activities.ai.sandbox.task import BadInput
 from clients.inference import Models, ModelUnavailable
 from clients.settings import Settings
 from tests.integration.model_server import content, nothing

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from activities.ai.inferring import speech
-from activities.ai.inferring.speech import Speech
-from activities.ai.inferring.transcription import transcription
+from activities.ai.inference import speech
+from activities.ai.inference.speech import Speech
+from activities.ai.inference.transcription import transcription
 from clients.inference import Models, Transcript
 from clients.settings import Settings
 from tests.integration.model_server import Kept, content, nothing

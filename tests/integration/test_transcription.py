@@ -12,11 +12,11 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from temporalio.exceptions import ApplicationError
 
-from activities.ai.inferring.asking import StoredUnits
-from activities.ai.inferring.sound import CHUNK, Span, chunks
-from activities.ai.inferring.subtitles import Cue, cues, webvtt
-from activities.ai.inferring.transcription import transcription
-from activities.ai.task import BadInput
+from activities.ai.inference.asking import StoredUnits
+from activities.ai.inference.sound import CHUNK, Span, chunks
+from activities.ai.inference.subtitles import Cue, cues, webvtt
+from activities.ai.inference.transcription import transcription
+from activities.ai.sandbox.task import BadInput
 from clients.inference import Models, Segment, Word
 from clients.objects import Objects
 from contracts.jobs import JobState

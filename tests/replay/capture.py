@@ -19,7 +19,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
-from activities.ai.omr.sheet import sheet
+from activities.ai.tasks.omr.sheet import sheet
 from clients.codec import is_encrypted, open_payload, tenant_of
 from clients.keys import TenantKeys
 from clients.vault import Vault

@@ -17,14 +17,14 @@ from temporalio.workflow import NondeterminismError
 from tests.replay.capture import HISTORIES
 from tests.replay.edited import EncodeWithAnotherFirstStep, RunJobAfterAPause
 from workflows.ai import RunAiJob
-from workflows.compare import CompareDay
-from workflows.delete import DeleteVideo
-from workflows.encode import EncodeVideo
 from workflows.generic import RunJob
-from workflows.messages import SendMessages
-from workflows.reconcile import Reconcile
-from workflows.retire import RetireVersion
-from workflows.sweep import Sweep
+from workflows.messaging.compare import CompareDay
+from workflows.messaging.send import SendMessages
+from workflows.ops.reconcile import Reconcile
+from workflows.ops.sweep import Sweep
+from workflows.video.delete import DeleteVideo
+from workflows.video.encode import EncodeVideo
+from workflows.video.retire import RetireVersion
 
 WORKFLOWS = [
     EncodeVideo,

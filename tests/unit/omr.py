@@ -9,9 +9,9 @@ from random import Random
 import cv2
 import numpy as np
 
-from activities.ai.omr.layout import SHEETS, Layout
-from activities.ai.omr.sheet import VERSION, sheet
 from activities.ai.pages import Pixels, load
+from activities.ai.tasks.omr.layout import SHEETS, Layout
+from activities.ai.tasks.omr.sheet import VERSION, sheet
 
 PX = 6  # pixels per millimetre of a filled sheet
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from activities.ai.exports.attendance import Attendee, attendance_workbook
-from activities.ai.exports.sheet import Book
-from activities.ai.exports.staff import Shift, staff_workbook
+from activities.ai.students.exports.attendance import Attendee, attendance_workbook
+from activities.ai.students.exports.sheet import Book
+from activities.ai.students.exports.staff import Shift, staff_workbook
 
 
 def cells(path: Path, sheet: str) -> list[tuple[object, ...]]:

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.messaging import preparing
-from activities.messaging.chunks import MAX_BYTES, MAX_COUNT, encode, split, unpack
-from activities.messaging.compose import compose, provider_message
 from activities.messaging.preparing import Job, Preparing
-from activities.messaging.unsendable import Unsendable
 from clients.keys import Sealer
 from contracts.errors import MESSAGE_TOO_LARGE
 from contracts.jobs import JobRef
 from contracts.messaging import Account, Draft, Recipient, SendRequest
+from rules.messaging.chunks import MAX_BYTES, MAX_COUNT, encode, split, unpack
+from rules.messaging.compose import compose, provider_message
+from rules.messaging.unsendable import Unsendable
 
 messages = st.lists(st.fixed_dictionaries({"to": st.text(max_size=5), "text": st.text(max_size=40)}))
 

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from solapi.model.request.message import Message as SolapiMessage
 
-from activities.messaging.compose import LMS_BYTES, SMS_BYTES, SUBJECT_BYTES, compose, provider_message
-from activities.messaging.text import size
-from activities.messaging.unsendable import Unsendable
 from contracts import errors
 from contracts.errors import REASONS
 from contracts.jobs import JobState
 from contracts.messaging import Account, Button, Channel, Composed, Draft, Recipient, Template
+from rules.messaging.compose import LMS_BYTES, SMS_BYTES, SUBJECT_BYTES, compose, provider_message
+from rules.messaging.text import size
+from rules.messaging.unsendable import Unsendable
 
 ACCOUNT = Account(
     tenant_id=1,

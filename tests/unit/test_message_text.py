@@ -7,10 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.messaging.image import MAX_BYTES, check
-from activities.messaging.template import by_name, check_used, fill
-from activities.messaging.text import REPLACEMENTS, clean, clean_for_kakao, replaced, size
-from activities.messaging.unsendable import Unsendable
 from contracts.errors import (
     IMAGE_NOT_JPEG,
     IMAGE_TOO_LARGE,
@@ -18,6 +14,10 @@ from contracts.errors import (
     VARIABLE_MISSING,
     VARIABLE_UNUSED,
 )
+from rules.messaging.image import MAX_BYTES, check
+from rules.messaging.template import by_name, check_used, fill
+from rules.messaging.text import REPLACEMENTS, clean, clean_for_kakao, replaced, size
+from rules.messaging.unsendable import Unsendable
 
 
 def encodes(text: str) -> bool:

@@ -16,13 +16,13 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from activities.ai.ocr import whole
-from activities.ai.ocr.circled import circled, take_out
-from activities.ai.ocr.engine import Word, surer
-from activities.ai.ocr.order import reading_order
-from activities.ai.ocr.output import joined
-from activities.ai.ocr.task import OCR, PLAIN_OCR, RESULT
-from activities.ai.task import BadInput
+from activities.ai.sandbox.task import BadInput
+from activities.ai.tasks.ocr import tesseract_cli
+from activities.ai.tasks.ocr.circled import circled, take_out
+from activities.ai.tasks.ocr.engine import Word, surer
+from activities.ai.tasks.ocr.order import reading_order
+from activities.ai.tasks.ocr.output import joined
+from activities.ai.tasks.ocr.task import OCR, PLAIN_OCR, RESULT
 from bench.ocr_pages import FONT, SIZE
 from contracts.errors import FILE_NOT_SUPPORTED
 
@@ -205,9 +205,9 @@ def test_questions_get_the_text_of_their_regions(plain, tmp_path):
 
 
 def test_the_plain_engine_drops_lines_but_not_silently(tmp_path, monkeypatch):
-    whole_read = whole.read
+    whole_read = tesseract_cli.read
     monkeypatch.setattr(
-        whole, "read", lambda page: [line for line in whole_read(page) if "도서관" not in line.text]
+        tesseract_cli, "read", lambda page: [line for line in whole_read(page) if "도서관" not in line.text]
     )
     source = tmp_path / "page.png"
     paper().save(source)
@@ -238,7 +238,7 @@ def test_unsure_words_give_way_to_surer_ones_in_their_place_only():
 
 
 def test_many_pages_become_one_pdf_with_few_files_open(tmp_path, monkeypatch):
-    monkeypatch.setattr("activities.ai.ocr.output.JOINED", 2)
+    monkeypatch.setattr("activities.ai.tasks.ocr.output.JOINED", 2)
     parts = []
     for number in range(7):
         parts.append(tmp_path / f"{number}.pdf")

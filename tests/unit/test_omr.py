@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from reportlab.pdfbase.ttfonts import TTFontFile
 
-from activities.ai.omr import sheet as printing
-from activities.ai.omr.judging import UNREADABLE, Mark, judge
-from activities.ai.omr.layout import MARK, SHEETS, TAGS, Layout
-from activities.ai.omr.reading import find, measure
 from activities.ai.pages import Pixels
-from activities.ai.task import BadInput
+from activities.ai.sandbox.task import BadInput
+from activities.ai.tasks.omr import sheet as printing
+from activities.ai.tasks.omr.judging import UNREADABLE, Mark, judge
+from activities.ai.tasks.omr.layout import MARK, SHEETS, TAGS, Layout
+from activities.ai.tasks.omr.reading import find, measure
 from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN
 from tests.unit.omr import CLEAR, PX, Pen, bent, fill, photo, printed, scan
 
@@ -201,7 +201,7 @@ def test_every_character_of_the_sheet_is_in_its_font():
 
 
 def test_the_command_prints_the_sheet():
-    command = [sys.executable, "-m", "activities.ai.omr.sheet", "--questions", "20"]
+    command = [sys.executable, "-m", "activities.ai.tasks.omr.sheet", "--questions", "20"]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert done.stdout == printing.sheet(20)
     assert b"%PDF-" in done.stdout[:10]

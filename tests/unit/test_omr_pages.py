@@ -9,9 +9,9 @@ import pikepdf
 import pytest
 from PIL import Image, ImageOps
 
-from activities.ai.omr.sheet import sheet
 from activities.ai.pages import PAGE_PIXELS, count, load
-from activities.ai.task import BadInput
+from activities.ai.sandbox.task import BadInput
+from activities.ai.tasks.omr.sheet import sheet
 from contracts.errors import FILE_DAMAGED, FILE_ENCRYPTED, FILE_NOT_SUPPORTED, PAGE_TOO_LARGE
 
 # Dark above, white below: one can see which way up it is.

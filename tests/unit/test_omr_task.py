@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from activities.ai.omr.layout import MARK, SHEETS, TAGS
-from activities.ai.omr.task import ANSWERS, MAX_PAGES, OMR
 from activities.ai.pages import Pixels
-from activities.ai.task import Assembled, BadInput
+from activities.ai.sandbox.task import Assembled, BadInput
+from activities.ai.tasks.omr.layout import MARK, SHEETS, TAGS
+from activities.ai.tasks.omr.task import ANSWERS, MAX_PAGES, OMR
 from contracts.errors import (
     FILE_TYPE_MISMATCH,
     OMR_ANSWERS_INVALID,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.messaging.phones import digits, mask, mobile, sender
-from activities.messaging.unsendable import Unsendable
 from contracts.errors import PHONE_NOT_MOBILE, SENDER_NOT_REGISTERED
+from rules.messaging.phones import digits, mask, mobile, sender
+from rules.messaging.unsendable import Unsendable
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.quiet import FALLBACK_MARGIN, GATE_MARGIN, KST, opens_at
+from rules.quiet_hours import FALLBACK_MARGIN, GATE_MARGIN, KST, opens_at
 
 
 def seoul(text: str) -> datetime:

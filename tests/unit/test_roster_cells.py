@@ -6,11 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.ai.roster import values
-from activities.ai.roster.columns import FIELDS, find_header
-from activities.ai.roster.values import READ, Cell, Invalid
-from activities.messaging import phones
-from activities.messaging.unsendable import Unsendable
 from contracts.errors import (
     PHONE_NOT_MOBILE,
     ROSTER_DATE_INVALID,
@@ -18,6 +13,11 @@ from contracts.errors import (
     ROSTER_NAME_INVALID,
     ROSTER_TEXT_TOO_LONG,
 )
+from rules.messaging import phones
+from rules.messaging.unsendable import Unsendable
+from rules.roster import values
+from rules.roster.columns import FIELDS, find_header
+from rules.roster.values import READ, Cell, Invalid
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from threading import Timer
 
 import pytest
 
-from activities.ai.roster.growing import Growing, Superseded
-from activities.ai.roster.parse import Row
+from activities.ai.students.tail import Growing, Superseded
+from activities.ai.tasks.roster.parse import Row
 
 FIRST, SECOND = b'["1",2,{"name":"a"},[]]\n', b'["1",3,{"name":"b"},[]]\n'
 
@@ -65,12 +65,12 @@ def test_nobody_waits_long_or_takes_more_than_a_roster_may_have(
     growing: Growing, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(files[0], FIRST + SECOND)
-    monkeypatch.setattr("activities.ai.roster.growing.PATIENCE", 0.1)
+    monkeypatch.setattr("activities.ai.students.tail.PATIENCE", 0.1)
     rows = iter(growing)
     assert [row.row for row in (next(rows), next(rows))] == [2, 3]
     with pytest.raises(Superseded):
         next(rows)
-    monkeypatch.setattr("activities.ai.roster.growing.MAX_ROWS", 1)
+    monkeypatch.setattr("activities.ai.students.tail.MAX_ROWS", 1)
     with closing(Growing()) as another:
         another.next(files[1])
         append(files[1], FIRST + SECOND)
@@ -82,7 +82,7 @@ def test_nobody_waits_long_or_takes_more_than_a_roster_may_have(
 def test_more_files_than_are_followed_are_superseded(
     growing: Growing, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.ai.roster.growing.FOLLOWED", 1)
+    monkeypatch.setattr("activities.ai.students.tail.FOLLOWED", 1)
     growing.next(files[1])
     append(files[1], FIRST)
     growing.end(1)

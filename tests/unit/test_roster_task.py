@@ -12,10 +12,10 @@ import pytest
 import xlsxwriter
 
 from activities.ai import sniff
-from activities.ai.roster import task
-from activities.ai.roster.parse import Row
-from activities.ai.roster.task import FAILED, REPORT, ROSTER, ROWS, read_rows
-from activities.ai.task import Assembled, BadInput
+from activities.ai.sandbox.task import Assembled, BadInput
+from activities.ai.tasks.roster import task
+from activities.ai.tasks.roster.parse import Row
+from activities.ai.tasks.roster.task import FAILED, REPORT, ROSTER, ROWS, read_rows
 from contracts.errors import (
     FILE_DAMAGED,
     PHONE_NOT_MOBILE,

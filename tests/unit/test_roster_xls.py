@@ -3,7 +3,7 @@
 import struct
 from pathlib import Path
 
-from activities.ai.roster.values import Cell
+from rules.roster.values import Cell
 from tests.unit.test_roster_task import HEADER, read
 
 SECTOR = 512

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import psutil
 import pytest
 
-from activities.ai import sandbox as sandboxing
-from activities.ai.sandbox import Sandbox, regular
+from activities.ai.sandbox import parent as sandboxing
+from activities.ai.sandbox.parent import Sandbox, regular
 from tests.lab import eventually
 
 TASK = "excel_parsing"

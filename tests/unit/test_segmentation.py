@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from activities.ai.segmentation.questions import PADDING, Seen, find, gaps, trimmed
-from activities.ai.segmentation.task import QUESTIONS, SEGMENTATION
-from activities.ai.task import BadInput
+from activities.ai.sandbox.task import BadInput
+from activities.ai.tasks.segmentation.questions import PADDING, Seen, find, gaps, trimmed
+from activities.ai.tasks.segmentation.task import QUESTIONS, SEGMENTATION
 from bench import ocr_pages
 from contracts.errors import QUESTIONS_NOT_FOUND
 

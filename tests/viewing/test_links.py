@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from api import tickets
+from api.auth import playback_tokens
 from clients.database import videos
 from clients.database.viewing_models import PlaybackSession
 from clients.vault import Vault
@@ -112,8 +112,8 @@ async def test_a_link_is_of_one_session(room: Classroom, stored: None) -> None:
         link[::-1],
         player.started["session_id"],
         player.token,
-        tickets.link_of(keys, uuid4()),
-        tickets.link_of(Vault("test:" + "A" * 43 + "="), tickets.session_of(keys, link)),
+        playback_tokens.link_of(keys, uuid4()),
+        playback_tokens.link_of(Vault("test:" + "A" * 43 + "="), playback_tokens.session_of(keys, link)),
     ]
     for each in wrong:
         answer = await room.http.get(f"/api/v1/play/{each}/master.m3u8")
@@ -124,10 +124,10 @@ async def test_a_link_is_of_one_session(room: Classroom, stored: None) -> None:
 async def test_a_key_that_rotated_out_takes_its_links_along(room: Classroom) -> None:
     old, new = "old:" + "A" * 43 + "=", "new:" + "B" * 43 + "="
     session = uuid4()
-    link = tickets.link_of(Vault(old), session)
-    assert tickets.session_of(Vault(f"{new},{old}"), link) == session
+    link = playback_tokens.link_of(Vault(old), session)
+    assert playback_tokens.session_of(Vault(f"{new},{old}"), link) == session
     with pytest.raises(Exception, match="no link"):
-        tickets.session_of(Vault(new), link)
+        playback_tokens.session_of(Vault(new), link)
 
 
 async def test_who_watches_keeps_the_version(room: Classroom, stored: None) -> None:

@@ -10,13 +10,13 @@ import jwt
 import pytest
 from sqlalchemy import select, update
 
-from api import staff, tickets
-from api.tickets import Claims
+from api.auth import playback_tokens, staff
+from api.auth.playback_tokens import Claims
 from clients.database import videos, viewing
 from clients.database.academy_models import Attendance
 from clients.database.viewing_models import PlaybackSession, PlaybackViolation, VideoProgress
 from clients.vault import Vault
-from contracts.viewing import VIOLATION_LIMIT, AccessMode
+from rules.viewing import VIOLATION_LIMIT, AccessMode
 from tests.lab import fresh_id
 from tests.viewing.classroom import Classroom, Player
 
@@ -148,26 +148,26 @@ async def test_tokens_that_are_not_this_ones(room: Classroom, monkeypatch: pytes
         return answer.status_code, answer.json()["code"]
 
     with monkeypatch.context() as patched:
-        patched.setattr(tickets, "LIFETIME", -1)
-        assert await code(tickets.issue(keys, good)) == (401, "token_expired")
+        patched.setattr(playback_tokens, "LIFETIME", -1)
+        assert await code(playback_tokens.issue(keys, good)) == (401, "token_expired")
     head, body, mac = player.token.split(".")
     assert await code(f"{head}.{body}.{mac[:-4]}AAAA") == (401, "not_authenticated")
     forged = Vault("test:" + "A" * 43 + "=")
     for other in (forged, Vault(f"{keys.key_id}:" + "A" * 43 + "=")):
-        assert await code(tickets.issue(other, good)) == (401, "not_authenticated")
+        assert await code(playback_tokens.issue(other, good)) == (401, "not_authenticated")
     claims = good.model_dump(mode="json") | {"aud": "playback"}
-    unsigned = jwt.encode(claims, "", "none", {"typ": tickets.TYPE, "kid": keys.key_id})
+    unsigned = jwt.encode(claims, "", "none", {"typ": playback_tokens.TYPE, "kid": keys.key_id})
     assert await code(unsigned) == (401, "not_authenticated")
     ageless = jwt.encode(
         claims,
         keys.derive(keys.key_id, b"playback token"),
         "HS256",
-        {"typ": tickets.TYPE, "kid": keys.key_id},
+        {"typ": playback_tokens.TYPE, "kid": keys.key_id},
     )
     assert await code(ageless) == (401, "not_authenticated")
-    unknown = tickets.issue(keys, good.model_copy(update={"session": uuid4()}))
+    unknown = playback_tokens.issue(keys, good.model_copy(update={"session": uuid4()}))
     assert await code(unknown) == (401, "session_ended")
-    stale = tickets.issue(keys, good.model_copy(update={"version": "0" * 16}))
+    stale = playback_tokens.issue(keys, good.model_copy(update={"version": "0" * 16}))
     assert await code(stale) == (401, "policy_changed")
 
 

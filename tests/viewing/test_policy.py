@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.viewing import (
+from rules.viewing import (
     BEAT_CREDIT,
     SEEK_SLACK,
     AccessMode,

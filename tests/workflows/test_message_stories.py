@@ -25,7 +25,7 @@ from contracts.messaging import (
     Verdict,
 )
 from tests.workflows.world import Gate, Handle, World, begun, ended, start, worker, written
-from workflows import messages
+from workflows.messaging import send
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -194,7 +194,7 @@ async def test_a_hint_is_looked_at_soon(
     env: WorkflowEnvironment, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise the next look would come in a month, and the job would expire."""
-    monkeypatch.setattr(messages, "FIRST_POLL", timedelta(days=30))
+    monkeypatch.setattr(send, "FIRST_POLL", timedelta(days=30))
     counting = Gate(lambda _what: Counts(total=2, open=2))
     world.answers["messages.count"] = counting
     async with worker(env.client, "impatient", world, workflow_runner=UnsandboxedWorkflowRunner()):
@@ -212,7 +212,7 @@ async def test_nobody_ever_reports(
 ) -> None:
     """The real limit is three days: `tests/integration/test_messages_night.py` waits for it."""
     for limit in ("FIRST_POLL", "POLL_AT_MOST"):
-        monkeypatch.setattr(messages, limit, timedelta(days=1))
+        monkeypatch.setattr(send, limit, timedelta(days=1))
     world.answers["messages.poll"] = in_turn(Counts(total=2, open=1, delivered=1))
     async with worker(env.client, "impatient", world, workflow_runner=UnsandboxedWorkflowRunner()):
         job = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)

@@ -55,12 +55,12 @@ from contracts.video import (
 from devstack import programs
 from tests.lab import eventually
 from workflows.ai import RunAiJob
-from workflows.delete import DeleteVideo
-from workflows.encode import EncodeVideo
 from workflows.generic import RunJob
-from workflows.messages import SendMessages
-from workflows.reconcile import Reconcile
-from workflows.retire import RetireVersion
+from workflows.messaging.send import SendMessages
+from workflows.ops.reconcile import Reconcile
+from workflows.video.delete import DeleteVideo
+from workflows.video.encode import EncodeVideo
+from workflows.video.retire import RetireVersion
 
 WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, RunAiJob, Reconcile, SendMessages]
 DONE = JobOutcome(state=JobState.DONE)

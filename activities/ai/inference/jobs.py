@@ -1,0 +1,204 @@
+"""Jobs that ask model servers, joined to the worker: their file, their finished parts, their results."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+
+from activities.ai.inference.asking import Inferred, Report, StoredUnits, asked
+from activities.ai.inference.embedding import embedding
+from activities.ai.inference.handwriting import handwriting_analysis
+from activities.ai.inference.homework import homework_video_analysis
+from activities.ai.inference.problems import problem_generation
+from activities.ai.inference.transcription import transcription
+from activities.ai.sandbox.task import BadInput
+from activities.ai.source import Sources
+from activities.ai.storing import digest_of, kind_of, parameters_of, result_prefix, work_prefix
+from activities.host.source_cache import SourceCache
+from activities.host.threads import in_thread
+from activities.video.ffmpeg import Tools
+from clients.database import videos
+from clients.inference import Kind, Models
+from clients.objects import Objects
+from clients.progress import ProgressBoard
+from contracts.ai import PlannedJob
+from contracts.errors import FILE_MISSING
+from contracts.jobs import JobOutcome, JobRef
+from contracts.progress import ai_progress
+from contracts.video import hls_root
+
+# Without their model these jobs are nothing. A homework film still gives frames and measures.
+NEEDED: dict[str, Kind] = {
+    "embedding": "embedding",
+    "problem_generation": "chat",
+    "handwriting_analysis": "handwriting",
+    "transcription": "transcription",
+}
+FILM: dict[str, Kind] = {"homework_video_analysis": "handwriting", "transcription": "transcription"}
+CALLS = frozenset({"embedding", "problem_generation", *FILM})
+HOMEWORK_BYTES = 2 << 30
+VERSION = 1  # of prompts and parts, as a task's: finished parts are found again by it
+SHOWN_EVERY = 1.0  # seconds
+
+
+class Inferring:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        objects: Objects,
+        board: ProgressBoard,
+        cache: SourceCache,
+        sources: Sources,
+        tools: Tools,
+        models: Models,
+        scratch: Path,
+        max_lecture_bytes: int,
+    ) -> None:
+        self._engine = engine
+        self._objects = objects
+        self._board = board
+        self._cache = cache
+        self._sources = sources
+        self._tools = tools
+        self._models = models
+        self._scratch = scratch
+        self._max_lecture_bytes = max_lecture_bytes
+
+    def lacks_model(self, name: str) -> bool:
+        """Whether jobs of this name have to wait for somebody to name a server."""
+        return name in NEEDED and not self._models.has(NEEDED[name])
+
+    @activity.defn(name="ai.require_model")
+    async def require_model(self, ref: JobRef) -> None:
+        """Succeeds on a worker whose settings name the job's model server. Raises ApplicationError
+        MODEL_NOT_CONFIGURED, to be tried again in a minute."""
+        with asked():
+            self._models.name(NEEDED[ref.job_type.removeprefix("ai.")])
+
+    async def run(self, ref: JobRef, payload: Mapping[str, Any]) -> JobOutcome:
+        """A job of CALLS to its end. Raises BadInput, ApplicationError MODEL_*."""
+        name = ref.job_type.removeprefix("ai.")
+        with TemporaryDirectory(dir=self._scratch) as folder:
+            async with self._shown(ref) as report:
+                done = await self._asked(name, ref, payload, Path(folder), report)
+            files = await self._stored(ref, done)
+        summary = done.summary
+        if name == "transcription" and payload.get("video_id"):
+            summary |= {"attached": await self._attached(ref, payload["video_id"], done)}
+        result: dict[str, Any] = {"summary": summary, "files": files}
+        if done.review:
+            result["review"] = done.review[:100]
+        return JobOutcome(state=done.state, result=result)
+
+    async def read_pages(self, what: PlannedJob, pages: Path) -> Inferred:
+        """`handwriting_analysis` of the pictures in the folder `pages`. Raises ApplicationError MODEL_*."""
+        with asked():
+            model = self._models.name("handwriting")
+        # Lines that another model has read are none of this one's.
+        units = StoredUnits(
+            self._objects, f"{what.plan.prefix}{hashlib.sha256(model.encode()).hexdigest()[:16]}/"
+        )
+        async with self._shown(what.job) as report:
+            return await handwriting_analysis(pages, models=self._models, units=units, on_progress=report)
+
+    async def _asked(
+        self, name: str, ref: JobRef, payload: Mapping[str, Any], scratch: Path, report: Report
+    ) -> Inferred:
+        match name:
+            case "embedding":
+                return await embedding(
+                    payload["texts"], models=self._models, scratch=scratch, on_progress=report
+                )
+            case "problem_generation":
+                return await problem_generation(payload["ocr_text"], models=self._models, on_progress=report)
+        async with self._film(name, ref, payload) as (film, units):
+            if name == "transcription":
+                return await transcription(
+                    film,
+                    tools=self._tools,
+                    models=self._models,
+                    units=units,
+                    scratch=scratch,
+                    on_progress=report,
+                )
+            return await homework_video_analysis(
+                film,
+                [question["number"] for question in payload.get("questions") or ()],
+                tools=self._tools,
+                models=self._models,
+                units=units,
+                scratch=scratch,
+                on_progress=report,
+            )
+
+    @asynccontextmanager
+    async def _film(
+        self, name: str, ref: JobRef, payload: Mapping[str, Any]
+    ) -> AsyncIterator[tuple[Path, StoredUnits]]:
+        """The job's film on this host for as long as the body runs, and where finished parts of it are."""
+        tenant, limit = ref.tenant_id or 0, HOMEWORK_BYTES
+        if name == "transcription":
+            limit = self._max_lecture_bytes
+            payload = payload if payload.get("file_key") else await self._uploaded(tenant, payload)
+        source, _ = await self._sources.find(ref, payload, limit)
+        model = self._models.name(FILM[name]) if self._models.has(FILM[name]) else None
+        async with self._cache.held(source, lambda _: None) as film:
+            digest = await in_thread(digest_of, film)
+            identity = parameters_of(payload) | {"model": model}
+            prefix = work_prefix(tenant, digest, name, VERSION, identity)
+            yield film, StoredUnits(self._objects, prefix)
+
+    async def _uploaded(self, tenant: int, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        async with self._engine.connect() as connection:
+            video = await videos.find(connection, tenant, payload["video_id"])
+        if video is None or not video.file_key:
+            raise BadInput(FILE_MISSING)
+        return {**payload, "file_key": video.file_key}
+
+    async def _stored(self, ref: JobRef, done: Inferred) -> dict[str, str]:
+        prefix = result_prefix(ref.tenant_id or 0, ref.job_id)
+        files = {name: prefix + name for name in done.files}
+        for name, key in files.items():
+            await in_thread(self._objects.put, key, done.files[name], kind_of(name))
+        return files
+
+    async def _attached(self, ref: JobRef, video_id: int, done: Inferred) -> bool:
+        """An object of its own beside the video's versions: published ones stay as they are, a new one keeps
+        the subtitles, and what deletes the video deletes them."""
+        tenant = ref.tenant_id or 0
+        key = f"{hls_root(tenant, video_id)}subtitles/{ref.job_id.hex}.vtt"
+        await in_thread(self._objects.put, key, done.files["subtitles.vtt"], kind_of(key))
+        async with self._engine.begin() as connection:
+            attached = await videos.attach_subtitles(connection, tenant, video_id, key)
+        if not attached:
+            await in_thread(self._objects.delete, key)
+        return attached
+
+    @asynccontextmanager
+    async def _shown(self, ref: JobRef) -> AsyncIterator[Report]:
+        """What is reported inside the body is shown, from time to time."""
+        done = 0.0
+
+        def report(now: float) -> None:
+            nonlocal done
+            done = now
+
+        async def show() -> None:
+            shown = -1.0
+            while True:
+                if done != shown:
+                    shown = done
+                    await self._board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("run", done))
+                await asyncio.sleep(SHOWN_EVERY)
+
+        showing = asyncio.create_task(show())
+        try:
+            yield report
+        finally:
+            showing.cancel()

@@ -1,0 +1,142 @@
+"""A roster is read, and the students that it adds and changes are written, or would be."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.ai.files import JobFiles, computed, outcome, readable
+from activities.ai.sandbox.parent import Child, Sandbox
+from activities.ai.sandbox.task import BadInput
+from activities.ai.source import Sources
+from activities.ai.storing import refusal
+from activities.ai.students import commit
+from activities.ai.students.commit import Diff, Interfered
+from activities.ai.students.passwords import hashed
+from activities.ai.students.tail import Growing, Superseded
+from activities.ai.tasks.roster.parse import Row
+from activities.ai.tasks.roster.task import GOOD, ROSTER, ROWS, read_rows
+from activities.host.threads import beside, in_thread
+from clients.keys import TenantKeys
+from clients.progress import ProgressBoard
+from contracts.errors import TASK_CRASHED
+from contracts.jobs import JobOutcome, JobRef
+from contracts.progress import ai_progress
+from contracts.video import SourceRef
+
+log = logging.getLogger(__name__)
+
+CHANGES = "changes.json"
+
+_Write = Callable[[Iterable[Row]], Coroutine[Any, Any, Diff]]
+
+
+@dataclass(frozen=True)
+class Rosters:
+    files: JobFiles
+    board: ProgressBoard
+    sources: Sources
+    sandbox: Sandbox
+    keys: TenantKeys
+
+    @activity.defn(name="ai.import_roster")
+    async def import_roster(self, ref: JobRef) -> JobOutcome:
+        """Read a roster and write its students, all or none. The same again changes nothing.
+
+        Most rosters have one sheet, and nobody in it twice: its first rows are written while the next ones
+        are read. Where that turns out wrong they are taken back, and what was made of all sheets is written.
+        With `dry_run` in the payload nothing is.
+        """
+        payload = await self.files.payload(ref)
+        try:
+            source, suffix = await self.sources.find(ref, payload, ROSTER.limits.source_bytes)
+            return await self.imported(ref, payload, source, suffix)
+        except BadInput as error:
+            return refusal(error)
+
+    async def imported(
+        self, ref: JobRef, payload: dict[str, Any], source: SourceRef, suffix: str
+    ) -> JobOutcome:
+        """Raises BadInput."""
+        await self.board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("run", 0))
+        password = None if payload.get("dry_run") else payload.get("initial_password")
+        async with (
+            # Takes as long as a small roster's all.
+            beside(in_thread(hashed, password)) if password else nullcontext() as password_hash,
+            self.files.opened(source, suffix) as file,
+            self.sandbox.open(ROSTER.name, ref.job_id) as child,
+        ):
+            with self.files.folder() as folder:
+                write = partial(self._write, ref, payload, password_hash)
+                try:
+                    return await self._imported(ref, child, file, Path(folder), write)
+                except Interfered:
+                    raise ApplicationError(
+                        "another roster was written meanwhile", type="Interfered"
+                    ) from None
+
+    async def _imported(
+        self, ref: JobRef, child: Child, file: Path, folder: Path, write: _Write
+    ) -> JobOutcome:
+        """Raises BadInput, Interfered."""
+        units, out = folder / "units", folder / "out"
+        units.mkdir()
+        out.mkdir()
+        engine = await child.fingerprint()
+        results: list[tuple[str, dict[str, Any]]] = []
+        with closing(Growing()) as growing:
+            early = asyncio.create_task(write(growing))
+            try:
+                for name in await child.plan(file, {}):
+                    (units / name).mkdir()
+                    growing.next(units / name / GOOD)
+                    result = await computed(child, file, name, {}, units / name, ref.job_id)
+                    results.append((name, result))
+                done = await child.assemble(file, readable(results), {}, units, out)
+                await child.end()  # no step follows
+            except BaseException as error:
+                growing.end(None)
+                early.cancel()
+                await asyncio.gather(early, return_exceptions=True)
+                if isinstance(error, FileExistsError):  # of a child that makes files where ours belong
+                    raise BadInput(TASK_CRASHED) from None
+                raise
+            growing.end(done.summary.get("students"))
+            async with beside(in_thread(self.files.put_all, ref, out, done.files)):
+                try:
+                    diff = await early
+                except (Superseded, Interfered, SQLAlchemyError) as error:
+                    log.info("job %s: its early rows are taken back: %s", ref.job_id, type(error).__name__)
+                    diff = await write(read_rows(out / ROWS))
+        summary = done.summary | diff.summary()
+        return outcome(ref, engine, results, summary, (*done.files, CHANGES), done.review)
+
+    async def _write(
+        self,
+        ref: JobRef,
+        payload: dict[str, Any],
+        password_hash: asyncio.Task[str] | None,
+        rows: Iterable[Row],
+    ) -> Diff:
+        """Raises Superseded, Interfered."""
+        assert ref.tenant_id is not None
+        sealer = await self.keys.sealer(ref.tenant_id)
+
+        def keep(diff: Diff) -> None:
+            self.files.put(ref, CHANGES, diff.report())
+
+        async with self.files.engine.begin() as connection:
+            if payload.get("dry_run"):
+                return await commit.diff(connection, sealer, ref.tenant_id, rows, keep)
+            lecture_id = payload.get("lecture_id")
+            return await commit.commit(
+                connection, sealer, ref.tenant_id, ref.job_id, rows, keep, password_hash, lecture_id
+            )

@@ -1,0 +1,131 @@
+"""The task `ocr`: what stands on each page, with places and confidence. Korean and English.
+
+Its files: `result.json` (pages, lines, words; what stands in the regions of `questions`), `text.txt`,
+`hocr.html`, `searchable.pdf`, and `overlay.png`, the first page with its words boxed in the colour of their
+confidence. Each page's unit keeps its PICTURE. `ocr_plain` is the same by Tesseract's own program. The engine
+`google` is not to be had: its jobs get ours, and `engine_used` says so.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pikepdf
+
+from activities.ai.pages import DPI, is_pdf, page_index, page_units
+from activities.ai.sandbox.task import Assembled, Limits
+from activities.ai.sniff import check_document
+from activities.ai.tasks.ocr import engine, tesseract_cli
+from activities.ai.tasks.ocr.output import hocr, joined, over_original, overlay, page_pdf, small
+from activities.ai.tasks.ocr.page import picture_of, read_page
+from activities.ai.tasks.ocr.regions import in_regions
+
+MAX_PAGES = 2_000
+SURE = 60.0  # percent: lines below it are for a person to check
+RESULT, TEXT, HOCR, PDF, OVERLAY = "result.json", "text.txt", "hocr.html", "searchable.pdf", "overlay.png"
+PAGE = "page.pdf"  # of one page, from which PDF is made
+PICTURE = "page.jpg"  # of one page, to look at
+
+
+class Ocr:
+    name = "ocr"
+    version = 4
+    plain = False
+    limits = Limits(source_bytes=200 << 20, memory_bytes=4 << 30, cpu_seconds=300, wall_seconds=600)
+
+    def fingerprint(self) -> str:
+        return engine.fingerprint()
+
+    def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
+        check_document(source)
+        return page_units(source, MAX_PAGES)
+
+    def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
+        page = read_page(source, page_index(unit), plain=self.plain)
+        result = page.result()
+        kept = is_pdf(source) and page.layer != "rejected"
+        page_pdf(result, None if kept else page.picture, DPI, out / PAGE)
+        small(page.picture, out / PICTURE)
+        return result
+
+    def assemble(
+        self,
+        source: Path,
+        results: Sequence[tuple[str, dict[str, Any]]],
+        parameters: Mapping[str, Any],
+        units: Path,
+        out: Path,
+    ) -> Assembled:
+        pages: list[dict[str, Any]] = [
+            {"page": page_index(unit) + 1, "text": _text(result)} | result for unit, result in results
+        ]
+        questions, doubts = in_regions(pages, parameters.get("questions") or [])
+        document = {"pages": pages, "questions": questions}
+        (out / RESULT).write_text(json.dumps(document, ensure_ascii=False))
+        (out / TEXT).write_text("\n\f\n".join(page["text"] for page in pages))
+        (out / HOCR).write_text(hocr(pages))
+        overlay(picture_of(source, pages[0]["page"] - 1, pages[0]["turned"]), pages[0], out / OVERLAY)
+        files = [RESULT, TEXT, HOCR, OVERLAY]
+        doubts += _doubts(pages)
+        with TemporaryDirectory(dir=out) as folder:
+            parts = Path(folder, PAGE)
+            joined([units / unit / PAGE for unit, _ in results], parts)
+            try:
+                if is_pdf(source):
+                    over_original(source, pages, parts, out / PDF)
+                else:
+                    parts.rename(out / PDF)
+                files.append(PDF)
+            except (pikepdf.PdfError, ValueError, TypeError):  # the latter: boxes that are none
+                doubts.append("the file is damaged: its text was read, but no searchable PDF made of it")
+        lines = [line for page in pages for line in page["lines"]]
+        summary = {
+            "pages": len(pages),
+            "lines": len(lines),
+            "words": sum(len(line["words"]) for line in lines),
+            "own_lines": sum(line["own"] for line in lines),
+            "questions": len(questions),
+            "engine_used": "tesseract" if self.plain else "lines",
+        }
+        return Assembled(summary, tuple(files), tuple(doubts))
+
+
+class PlainOcr(Ocr):
+    """Tesseract finds the lines by itself."""
+
+    name = "ocr_plain"
+    plain = True
+    limits = replace(Ocr.limits, programs=True)
+
+    def fingerprint(self) -> str:
+        return tesseract_cli.fingerprint()
+
+
+OCR = Ocr()
+PLAIN_OCR = PlainOcr()
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    return "\n".join(" ".join(word["text"] for word in line["words"]) for line in result["lines"])
+
+
+def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines that were seen and not read, or hardly read, must not pass for the whole page."""
+    doubts = []
+    for page in pages:
+        empty = sum(not line["words"] for line in page["lines"])
+        unsure = sum(
+            line["confidence"] < SURE or any(not word["confidence"] for word in line["words"])
+            for line in page["lines"]
+            if line["words"]
+        )
+        if empty:
+            doubts.append(f"page {page['page']}: {empty} of {page['detected']} lines could not be read")
+        if unsure:
+            doubts.append(f"page {page['page']}: {unsure} lines are uncertain")
+        if not page["detected"]:
+            doubts.append(f"page {page['page']}: no text was found")
+    return doubts

@@ -1,0 +1,88 @@
+"""Who calls about a playback: who may start one, and who holds one's token."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.auth import playback_tokens
+from api.auth.callers import tenant_of
+from api.auth.playback_tokens import Claims, dead
+from api.auth.staff import COOKIE, staff_of
+from api.routes.legacy import VideoId, not_found
+from clients.database import viewing
+from clients.database.viewing import View
+
+
+class Held(BaseModel):
+    """`token`: where the caller shows its service key and not the token as Bearer."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    token: str | None = Field(default=None, max_length=2000)
+
+
+@dataclass(frozen=True)
+class Starter:
+    tenant: int | None
+    staff: bool
+
+
+@dataclass(frozen=True)
+class Holder:
+    """`claims` if the playback token itself is what was shown."""
+
+    tenant: int
+    claims: Claims | None
+
+
+async def starter(request: Request, authorization: Annotated[str, Header()] = "") -> Starter:
+    """A service key, or staff by token or cookie."""
+    secret = authorization.partition(" ")[2].strip()
+    staff_key = request.app.state.services.settings.staff_jwt_key
+    if staff_key and (secret.count(".") == 2 or (not secret and COOKIE in request.cookies)):
+        return Starter(staff_of(request).tenant_id, staff=True)
+    return Starter(await tenant_of(request, None, None), staff=False)
+
+
+async def holder(video_id: VideoId, request: Request, authorization: Annotated[str, Header()] = "") -> Holder:
+    """The playback token, or a service key or staff who then send it in the body."""
+    services = request.app.state.services
+    secret = authorization.partition(" ")[2].strip()
+    if playback_tokens.is_token(secret):
+        claims = playback_tokens.verify(services.vault, secret)
+        if claims.video != video_id:
+            raise not_found("video")
+        return Holder(claims.tenant, claims)
+    who = await starter(request, authorization)
+    async with services.engine.connect() as connection:
+        if who.tenant is None or await viewing.view(connection, who.tenant, video_id, None) is None:
+            raise not_found("video")
+    return Holder(who.tenant, None)
+
+
+Who = Annotated[Starter, Depends(starter)]
+Hold = Annotated[Holder, Depends(holder)]
+
+
+def claims_of(request: Request, video_id: int, held: Holder, body: Held | None) -> Claims:
+    """What the caller may: by its own token, or by the one in the body."""
+    if held.claims:
+        return held.claims
+    claims = playback_tokens.verify(request.app.state.services.vault, (body and body.token) or "")
+    if (claims.tenant, claims.video) != (held.tenant, video_id):
+        raise not_found("video")
+    return claims
+
+
+async def live(connection: AsyncConnection, claims: Claims) -> tuple[Row[Any], View]:
+    """The token's session, if it is open and the policy is still the one it was given under."""
+    session, viewer = await viewing.session_view(connection, claims.session)
+    if session is None or viewer is None:
+        raise dead("session_ended", "This session has ended: start again.")
+    if not session.policy_version == viewer.decision.version == claims.version:
+        raise dead("policy_changed", "What the student may do has changed: start again.")
+    return session, viewer

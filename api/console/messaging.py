@@ -1,0 +1,147 @@
+"""Messages to parents: write with a preview, and see how each ended."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from api.console import alimtalk_templates, queries
+from api.console.jobs import find
+from api.console.pages import Someone, Tenant, language, page
+from clients.database import credits
+from clients.database import messaging as database
+from contracts.errors import REASONS
+from contracts.messaging import Account, Channel, Composed, Draft, Private, Recipient
+from rules.messaging import phones
+from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, compose
+from rules.messaging.text import size
+from rules.messaging.unsendable import Unsendable
+
+router = APIRouter()
+SHOWN = 20  # previews; all recipients are counted
+PER_PAGE = 100
+PRICES = {
+    Channel.SMS: "price_sms",
+    Channel.LMS: "price_lms",
+    Channel.MMS: "price_mms",
+    Channel.ATA: "price_ata",
+}
+
+
+@router.get("/messages")
+async def sendings(request: Request, tenant: Tenant, show: str = "all") -> Response:
+    if show not in ("all", "scheduled", "cancelled"):
+        raise HTTPException(404)
+    services = request.app.state.services
+    async with services.engine.connect() as connection:
+        account = await credits.account(connection, tenant)
+    found = await queries.sendings(services.engine, services.board, tenant, show)
+    return page(request, "messages.html", sendings=found, show=show, account=account)
+
+
+@router.get("/messages/new")
+async def write(request: Request, tenant: Tenant) -> Response:
+    services = request.app.state.services
+    async with services.engine.connect() as connection:
+        account = await credits.account(connection, tenant)
+        numbers = await database.sender_numbers(connection, tenant)
+    return page(
+        request,
+        "compose.html",
+        account=account,
+        numbers=sorted(numbers),
+        sms_bytes=SMS_BYTES,
+        lms_bytes=LMS_BYTES,
+        alimtalk_characters=ALIMTALK_CHARACTERS,
+    )
+
+
+class Preview(Private):
+    draft: Draft
+    recipients: tuple[Recipient, ...] = Field(max_length=1_000)
+
+
+@router.post("/messages/preview")
+async def preview(request: Request, tenant: Tenant, what: Preview) -> dict[str, Any]:
+    """What each recipient would get and what it would cost: the checks of sending, without sending."""
+    services, lang = request.app.state.services, language(request)
+    async with services.engine.connect() as connection:
+        known = await credits.account(connection, tenant)
+        numbers = await database.sender_numbers(connection, tenant)
+    if known is None:
+        raise HTTPException(404)
+    account = Account.model_validate(dict(known._mapping) | {"sender_numbers": numbers})
+    template = await alimtalk_templates.find(request, what.draft)
+    default_pf_id = services.settings.solapi_kakao_pf_id
+    shown: list[dict[str, Any]] = []
+    total, wrong = Decimal(0), 0
+    for position, recipient in enumerate(what.recipients):
+        try:
+            composed = compose(what.draft, recipient, account, template, default_pf_id)
+        except Unsendable as error:
+            wrong += 1
+            text = getattr(REASONS[error.code], lang)
+            one: dict[str, Any] = {"code": error.code, "error": text, "detail": error.detail}
+        else:
+            price = _price(composed, known)
+            total += price
+            one = _shown(composed) | {"price": float(price)}
+        if position < SHOWN or ("error" in one and len(shown) < 2 * SHOWN):
+            shown.append({"position": position + 1} | one)
+    return {
+        "recipients": shown,
+        "count": len(what.recipients),
+        "wrong": wrong,
+        "total": float(total),
+        "balance": float(known.credit_balance),
+    }
+
+
+@router.get("/messages/{job_id}")
+async def sending(
+    request: Request,
+    tenant: Tenant,
+    staff: Someone,
+    job_id: UUID,
+    after: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
+) -> Response:
+    job = await find(request, staff, job_id)
+    if job.job_type not in queries.MESSAGE_TYPES or job.tenant_id != tenant:
+        raise HTTPException(404)
+    async with request.app.state.services.engine.connect() as connection:
+        about = await database.find_job(connection, job.id)
+        states = await database.counts(connection, job.id)
+        people = await database.recipients(connection, job.id, after, PER_PAGE)
+    return page(
+        request,
+        "message.html",
+        job=job,
+        about=about,
+        states=states,
+        people=people,
+        after=after,
+        more=people[-1].position if len(people) == PER_PAGE else None,
+        problems=(job.result or {}).get("problems", []),
+    )
+
+
+def _price(composed: Composed, account: Any) -> Decimal:
+    """What may be charged at most: with a fallback, the dearer of the two."""
+    channels = [each for each in (composed.channel, composed.fallback) if each]
+    return max(Decimal(getattr(account, PRICES[each])) for each in channels)
+
+
+def _shown(composed: Composed) -> dict[str, Any]:
+    kakao = composed.channel is Channel.ATA and composed.fallback is None
+    return {
+        "phone": phones.mask(composed.to),
+        "channel": composed.channel,
+        "fallback": composed.fallback,
+        "subject": composed.subject,
+        "text": composed.text,
+        "length": len(composed.text) if kakao else size(composed.text),
+        "unit": "characters" if kakao else "bytes",
+    }

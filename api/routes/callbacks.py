@@ -1,0 +1,39 @@
+"""Where a tenant's system wants to be told how its AI jobs ended."""
+
+import secrets
+
+import httpx
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth.callers import Tenant
+from clients.database import callbacks
+
+router = APIRouter(prefix="/api/v1")
+
+
+class Endpoint(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    url: str = Field(max_length=500, pattern=r"^https?://[^\s@]+$")
+
+
+@router.put("/callback/")
+async def put_callback(body: Endpoint, tenant: Tenant, request: Request) -> dict[str, str]:
+    """Register the address; answers the secret that signs what is sent there, the only time it is seen."""
+    services = request.app.state.services
+    plain = services.settings.download_inner_addresses  # tests and development
+    if not (body.url.startswith("https://") or plain) or not _has_host(body.url):
+        raise HTTPException(422, {"detail": "The address must be https.", "code": "invalid_url"})
+    secret = secrets.token_urlsafe(32)
+    sealer = await services.keys.sealer(tenant)
+    async with services.engine.begin() as connection:
+        await callbacks.save(connection, tenant, body.url, sealer.seal(secret.encode(), callbacks.SECRET))
+    return {"url": body.url, "secret": secret}
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(httpx.URL(url).host)
+    except httpx.InvalidURL:
+        return False

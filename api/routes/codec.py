@@ -1,0 +1,123 @@
+"""The remote codec of Temporal's Web UI and CLI: shows staff what is encrypted in histories.
+
+Protocol: https://docs.temporal.io/codec-server. Only `decode`; nobody starts private workflows by hand.
+"""
+
+import json
+import logging
+import time
+from collections import Counter
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, Response
+from google.protobuf.json_format import MessageToJson, Parse, ParseError
+from temporalio.api.common.v1 import Payload, Payloads
+
+from api.auth.staff import COOKIE, Staff, staff_of, verify
+from clients.codec import is_encrypted, open_payload, tenant_of
+from clients.vault import VaultError
+
+router = APIRouter(prefix="/codec", include_in_schema=False)
+log = logging.getLogger(__name__)
+
+_PAGE = """<!doctype html><meta charset="utf-8"><title>Staff</title>
+<form method="post">{}<p><label>Staff token <input name="token" type="password" size="60" autofocus></label>
+<button>Sign in</button></form>"""
+
+
+@router.options("/decode")
+async def preflight(request: Request) -> Response:
+    """What the browser asks before the Web UI's request."""
+    allowed = {
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "authorization, content-type, x-namespace",
+        "Access-Control-Max-Age": "600",
+    }
+    cors = _cors(request)
+    return Response(status_code=204, headers=cors | allowed if cors else {})
+
+
+@router.post("/decode")
+async def decode(request: Request) -> Response:
+    """Payloads in, payloads out, in the same order: the encrypted ones opened, the others as they are.
+
+    One that cannot be opened (destroyed key, altered) comes back as a text that says why. 403 if one is
+    another tenant's.
+    """
+    cors = _cors(request)
+    try:
+        staff = staff_of(request)
+        payloads = _parse(await request.body())
+        opened = Payloads(payloads=[await _open(request, staff, each) for each in payloads])
+    except HTTPException as error:
+        error.headers = cors | dict(error.headers or {})  # so that the Web UI can read the reason
+        raise
+    read = Counter(_workflow_id(each) for each in payloads if is_encrypted(each))
+    log.info("staff %r decoded %r", staff.sub, dict(read))
+    return Response(MessageToJson(opened, indent=None), media_type="application/json", headers=cors)
+
+
+@router.get("/login")
+async def login_page() -> HTMLResponse:
+    """For the Web UI, whose requests then carry the cookie: paste a staff token here first."""
+    return HTMLResponse(_PAGE.format(""))
+
+
+@router.post("/login")
+async def login(request: Request) -> HTMLResponse:
+    """Keep a valid token in a cookie that scripts cannot read, until it expires."""
+    fields = parse_qs((await request.body()).decode("latin-1"))
+    token = fields.get("token", [""])[0].strip()
+    staff = verify(request.app.state.services.settings, token)
+    page = HTMLResponse(_PAGE.format("<p>Signed in. The Web UI can show encrypted payloads now.</p>"))
+    page.set_cookie(
+        COOKIE,
+        token,
+        max_age=int(staff.exp - time.time()),
+        path="/codec",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return page
+
+
+async def _open(request: Request, staff: Staff, payload: Payload) -> Payload:
+    if not is_encrypted(payload):
+        return payload
+    services, workflow_id = request.app.state.services, _workflow_id(payload)
+    try:
+        tenant = tenant_of(workflow_id)
+        if not staff.may_read(tenant):
+            raise HTTPException(403, {"detail": "A payload is another tenant's.", "code": "forbidden"})
+        if tenant is None:
+            raise VaultError("encrypted for no workflow of ours")
+        namespace = services.settings.temporal_namespace
+        return await open_payload(services.keys, payload, tenant, namespace, workflow_id)
+    except VaultError as error:
+        text = json.dumps(f"[cannot be read: {error}]")
+        return Payload(metadata={"encoding": b"json/plain"}, data=text.encode())
+
+
+def _parse(body: bytes) -> list[Payload]:
+    try:
+        return list(Parse(body, Payloads(), ignore_unknown_fields=True).payloads)
+    except (ParseError, UnicodeDecodeError):
+        raise HTTPException(400, {"detail": "Not a list of payloads.", "code": "invalid"}) from None
+
+
+def _workflow_id(payload: Payload) -> str:
+    return payload.metadata.get("workflow-id", b"").decode(errors="replace")
+
+
+def _cors(request: Request) -> dict[str, str]:
+    """Leave for the Web UI's origin to read the answer, with cookies; for no other."""
+    origin = request.app.state.services.settings.temporal_ui_origin
+    if origin is None or request.headers.get("origin") != origin:
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Credentials": "true",
+        "Vary": "Origin",
+    }

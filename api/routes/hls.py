@@ -1,0 +1,83 @@
+"""What a player fetches: everything of one session's version of a lecture, and nothing beside it.
+
+The links of a session hold for as long as its newest token. Playlists name what they need by relative
+paths, so the bytes are served as they were published, and a link that an hour-long playlist gave is as good
+as the session. Media goes by a redirect to the private bucket, signed for a minute: no segment passes
+through this process.
+"""
+
+import asyncio
+import re
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.auth import playback_tokens
+from api.auth.playback_tokens import dead
+from api.routes.legacy import not_found
+from clients.database import viewing
+from clients.objects import ObjectMissing
+from clients.vault import VaultError
+
+router = APIRouter(prefix="/api/v1/play", include_in_schema=False)
+
+LINK_SECONDS = 60
+PLAYLIST = "application/vnd.apple.mpegurl"
+# The links themselves say who may: any page may fetch them, none is told where they came from.
+OPEN = {"Access-Control-Allow-Origin": "*", "Referrer-Policy": "no-referrer"}
+_FOLDER = r"[a-z0-9]{1,16}"
+_PLAYLISTS = re.compile(rf"master\.m3u8|{_FOLDER}/media\.m3u8")
+_MEDIA = re.compile(rf"{_FOLDER}/(init\.mp4|s[0-9]{{5,6}}\.m4s)")
+_PICTURES = re.compile(r"poster\.jpg|storyboard\.vtt|storyboard-[0-9]{2}\.jpg")
+VTT = "text/vtt; charset=utf-8"
+_KEY = re.compile(r"key-(.{1,32})")
+
+
+@router.api_route("/{link}/{path:path}", methods=["GET", "HEAD"])
+async def play(link: str, path: str, request: Request) -> Response:
+    """A playlist, picture, subtitle, key, or the way to a segment. 401 when the session is over, 404 for
+    whatever is no part of its version."""
+    try:
+        return await _play(link, path, request)
+    except HTTPException as error:
+        error.headers = OPEN | dict(error.headers or {})
+        raise
+
+
+async def _play(link: str, path: str, request: Request) -> Response:
+    services = request.app.state.services
+    session_id = playback_tokens.session_of(services.vault, link)
+    async with services.engine.connect() as connection:
+        session, viewer = await viewing.session_view(connection, session_id)
+    if session is None or viewer is None or session.policy_version != viewer.decision.version:
+        raise dead("session_ended", "This session has ended: start again.")
+    if _MEDIA.fullmatch(path):
+        where = services.objects.link(session.hls_prefix + path, LINK_SECONDS)
+        return RedirectResponse(where, 307, OPEN | {"Cache-Control": "no-store"})
+    if key := _KEY.fullmatch(path):
+        try:
+            content = services.vault.hls_key(key[1], session.hls_prefix)
+        except VaultError:
+            raise not_found("key") from None
+        return _respond(content, "application/octet-stream", "no-store")
+    if path == "subtitles.vtt" and viewer.subtitles_key:
+        return await _object(request, viewer.subtitles_key, VTT, "private, no-cache")
+    if _PLAYLISTS.fullmatch(path):
+        return await _object(request, session.hls_prefix + path, PLAYLIST, "no-store")
+    if _PICTURES.fullmatch(path):
+        kind = VTT if path.endswith(".vtt") else "image/jpeg"
+        return await _object(request, session.hls_prefix + path, kind, "private, max-age=3600")
+    raise not_found("object")
+
+
+async def _object(request: Request, key: str, content_type: str, cache: str) -> Response:
+    try:
+        content = await asyncio.to_thread(request.app.state.services.objects.get, key)
+    except ObjectMissing:
+        raise not_found("object") from None
+    return _respond(content, content_type, cache)
+
+
+def _respond(content: bytes, content_type: str, cache: str) -> Response:
+    headers = OPEN | {"Cache-Control": cache, "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type=content_type, headers=headers)

@@ -1,0 +1,284 @@
+"""Jobs of any type: start, list, look, cancel, retry."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import BaseModel
+from sqlalchemy import Row
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.auth.callers import Tenant
+from api.problems import refused
+from api.routes import messaging as letters
+from api.routes.legacy import JobId, Source, find_job, links, message_of, not_found, progress_of, take
+from api.schemas import AnyWanted, wish
+from clients.database import jobs, messaging, videos
+from clients.database.jobs import Acceptance, Accepted
+from clients.progress import job_key
+from contracts.errors import CANCELLED, REASONS
+from contracts.jobs import (
+    FINAL_STATES,
+    KEPT_FOR_RETRY,
+    RETRYABLE_STATES,
+    JobOutcome,
+    JobRequest,
+    JobState,
+    payload_sha256,
+)
+from contracts.messaging import SendRequest
+from contracts.progress import Progress
+from intake.submit import RPC_TIMEOUT
+
+LOG_LINES = 1000
+
+router = APIRouter(prefix="/api/v1")
+Key = Annotated[str | None, Header(max_length=100)]
+
+
+class JobTaken(BaseModel):
+    """`job_id` is the job that does the work: an older one, where an open job has the same subject."""
+
+    job_id: str
+    job_type: str
+    status: JobState
+
+
+class JobShown(BaseModel):
+    job_id: str
+    job_type: str
+    status: JobState
+    accepted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+    workflow_id: str
+    progress: Progress | None
+
+
+class JobPage(BaseModel):
+    """`source` is there when Redis is away: then no progress is shown."""
+
+    items: list[JobShown]
+    next_cursor: str | None
+    source: Source | None = None
+
+
+class JobDetail(JobShown):
+    """`links` lead to the files of `result` for an hour from now. `source` says where `progress` is from
+    when that is not Redis."""
+
+    result: dict[str, Any] | None
+    links: dict[str, str]
+    source: Source | None = None
+
+
+class LogLine(BaseModel):
+    at: datetime
+    kind: str
+    detail: dict[str, Any] | None
+
+
+class JobLog(BaseModel):
+    items: list[LogLine]
+
+
+@router.post("/jobs", status_code=202)
+async def start(body: AnyWanted, tenant: Tenant, request: Request, idempotency_key: Key = None) -> JobTaken:
+    """Start a job. 202: it is in the database, and will be run whatever happens to us now."""
+    asked = (await request.json())["payload"]
+    key = idempotency_key or str(uuid4())
+    return await _taken(request, await take(request, await _wish(request, tenant, body, asked, key)))
+
+
+@router.get("/jobs")
+async def list_jobs(
+    tenant: Tenant,
+    request: Request,
+    state: Annotated[list[JobState], Query()] = [],  # noqa: B006 - FastAPI copies it
+    job_type: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_.]+$")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")] = None,
+) -> JobPage:
+    """The newest first. `state` may be given more than once; `cursor` is the `next_cursor` of a page."""
+    services = request.app.state.services
+    before = int(cursor) if cursor else None
+    async with services.engine.connect() as connection:
+        rows = await jobs.page(connection, tenant, state, job_type, before, limit)
+    open_jobs = [row.id for row in rows if row.state not in FINAL_STATES]
+    shown = await services.board.read_many([job_key(tenant, job_id) for job_id in open_jobs])
+    progress = dict(zip(open_jobs, shown, strict=True))
+    return JobPage(
+        items=[JobShown(**_shown(row, progress.get(row.id))) for row in rows],
+        next_cursor=str(rows[-1].seq) if len(rows) == limit else None,
+        source="database" if open_jobs and services.board.away else None,
+    )
+
+
+@router.get("/jobs/{job_id}")
+async def get_job(job_id: JobId, tenant: Tenant, request: Request) -> JobDetail:
+    services = request.app.state.services
+    job = await find_job(request, tenant, job_id)
+    progress, source = await progress_of(services, tenant, job)
+    files = links(services, tenant, job.result)
+    return JobDetail(**_shown(job, progress), result=job.result, links=files, source=source)
+
+
+@router.get("/jobs/{job_id}/log")
+async def get_log(job_id: JobId, tenant: Tenant, request: Request) -> JobLog:
+    """What happened to the job and when; at most the first thousand entries."""
+    job = await find_job(request, tenant, job_id)
+    async with request.app.state.services.engine.connect() as connection:
+        rows = await jobs.events(connection, job.id, LOG_LINES)
+    return JobLog(items=[LogLine(at=row.at, kind=row.kind, detail=row.detail) for row in rows])
+
+
+@router.post("/jobs/{job_id}/cancel", status_code=202)
+async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
+    """Ask a job to stop; look at it for what came of that. 409 when it has ended."""
+    job = await find_job(request, tenant, job_id)
+    if job.state in FINAL_STATES:
+        raise refused(409, "already_final", f"The job has ended: {job.state}.")
+    services = request.app.state.services
+    handle = services.temporal.get_workflow_handle(job.workflow_id)
+    async with services.engine.begin() as connection:
+        await jobs.add_event(connection, job.id, "cancel asked")
+        if job.job_type in letters.JOB_TYPES:
+            await messaging.request_cancel(connection, job.id, tenant)
+    if job.job_type in letters.JOB_TYPES:
+        with suppress(
+            RPCError, RuntimeError
+        ):  # what was written is asked for before every send; this only makes it sooner
+            await handle.signal("cancel", rpc_timeout=RPC_TIMEOUT)
+    else:
+        try:
+            await handle.cancel(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await _end_unstarted(request, job)
+        except RuntimeError:  # the client has not reached Temporal since we started
+            detail = "Temporal does not answer. Send the same again in a moment."
+            raise refused(503, "unavailable", detail, Retry_After="5") from None
+    return _answer(job)
+
+
+@router.post("/jobs/{job_id}/retry", status_code=202)
+async def retry(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
+    """The same wish again, as a new job; once for each job. 409 with the reason when it cannot be."""
+    job = await find_job(request, tenant, job_id)
+    if job.state not in FINAL_STATES:
+        raise refused(409, "not_final", "The job has not ended yet.")
+    if job.state not in RETRYABLE_STATES:
+        raise refused(409, "not_retryable", f"A job that ended {job.state} is not tried again.")
+    if job.sealed_payload is None:
+        why = "is kept for a week" if job.job_type in KEPT_FOR_RETRY else "is not kept for this type"
+        raise refused(409, "payload_gone", f"What a job was asked for {why}: send a new one.")
+    services = request.app.state.services
+    payload = services.submitter.payload(job.id, job.sealed_payload)
+    if job.job_type == "video.encode":
+        async with services.engine.connect() as connection:
+            video = await videos.find(connection, tenant, payload["video_id"])
+        if video is None or video.deleted_at or video.file_key != payload["file_key"]:
+            raise refused(409, "superseded", "The video is gone, or has a newer file.")
+    again = JobRequest(
+        job_type=job.job_type,
+        tenant_id=tenant,
+        idempotency_key=f"retry:{job.id}",
+        subject=job.subject,
+        payload=payload,
+        payload_sha256=payload_sha256(payload, frozenset()),
+        source="api",
+    )
+    accepted = await take(request, again)
+    if accepted.status is Acceptance.FINAL:
+        raise refused(409, "already_retried", f"It was tried again as {accepted.job_id}: retry that one.")
+    return await _taken(request, accepted)
+
+
+async def _wish(
+    request: Request, tenant: int, wanted: AnyWanted, asked: dict[str, Any], key: str
+) -> JobRequest:
+    """Raises Poison, HTTPException."""
+    body = {"job_id": str(uuid4()), "created_at": datetime.now().astimezone().isoformat()}
+    match wanted.job_type:
+        case "video.encode":
+            video_id, file_key = wanted.payload.video_id, wanted.payload.file_key
+            file_key = file_key or await _file_of(request, tenant, video_id)
+            return wish("video", tenant, body | {"video_id": video_id, "file_key": file_key}, key)
+        case "video.delete":
+            video_id = wanted.payload.video_id
+            file_key = await _file_of(request, tenant, video_id)
+            prefix = f"tenants/{tenant}/video/hls/{video_id}/"
+            named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
+            return wish("video", tenant, body | named, key)
+        case "messages.send":
+            return letters.wish(tenant, SendRequest.model_validate(asked), key)
+        case "messaging.send":
+            return wish("messaging", tenant, asked | {"business_idempotency_key": None}, key)
+        case name:
+            tier = getattr(wanted, "tier", "basic")
+            return ai_wish(request, tenant, name.removeprefix("ai."), tier, asked, body, key)
+
+
+def ai_wish(
+    request: Request,
+    tenant: int,
+    name: str,
+    tier: str,
+    payload: dict[str, Any],
+    envelope: dict[str, Any],
+    key: str,
+) -> JobRequest:
+    """Raises Poison; HTTPException 422 for a file that is not below the tenant's own prefix."""
+    file_key = payload.get("file_key")
+    if file_key and not str(file_key).startswith(f"tenants/{tenant}/"):
+        raise refused(422, "foreign_key_prefix", f"Files of jobs lie below tenants/{tenant}/.")
+    payload = payload | {"tenant_id": tenant}
+    if name == "excel_parsing":
+        payload["bucket"] = request.app.state.services.settings.r2_bucket
+    return wish(f"ai-{tier}", tenant, envelope | {"job_type": name, "payload": payload}, key)
+
+
+async def _file_of(request: Request, tenant: int, video_id: int) -> str:
+    async with request.app.state.services.engine.connect() as connection:
+        video = await videos.find(connection, tenant, video_id)
+    if video is None or video.deleted_at:
+        raise not_found("video")
+    return str(video.file_key)
+
+
+async def _end_unstarted(request: Request, job: Row[Any]) -> None:
+    """Accepted, and never started: a start that is on its way meanwhile finds it final."""
+    services = request.app.state.services
+    async with services.engine.begin() as connection:
+        outcome = JobOutcome(state=REASONS[CANCELLED].state, error_code=CANCELLED)
+        await jobs.finish(connection, job.id, outcome)
+        await videos.fail_encode(connection, job.id, CANCELLED)
+
+
+async def _taken(request: Request, accepted: Accepted) -> JobTaken:
+    async with request.app.state.services.engine.connect() as connection:
+        return _answer(await jobs.get(connection, accepted.job_id))
+
+
+def _answer(job: Row[Any]) -> JobTaken:
+    return JobTaken(job_id=job.external_id, job_type=job.job_type, status=job.state)
+
+
+def _shown(job: Row[Any], progress: Progress | None) -> dict[str, Any]:
+    return {
+        "job_id": job.external_id,
+        "job_type": job.job_type,
+        "status": job.state,
+        "accepted_at": job.accepted_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "error_code": job.error_code,
+        "error_message": message_of(job.error_code),
+        "workflow_id": job.workflow_id,
+        "progress": progress,
+    }

@@ -1,0 +1,124 @@
+"""Old paths that make something: upload of a video, AI and Excel jobs, one message. Slashes and JSON as ever.
+
+Where the old system's contract is silent, docs/decisions/0025-api.md says what was chosen.
+"""
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth.callers import Tenant
+from api.routes.jobs import ai_wish
+from api.routes.legacy import VideoId, not_found, take
+from api.routes.uploads import finish, open_upload, put_link
+from api.schemas import Tier, wish
+from clients.database import uploads, videos
+from clients.database.jobs import Accepted
+from clients.database.uploads import COMPLETED
+
+router = APIRouter(prefix="/api/v1")
+Key = Annotated[str | None, Header(max_length=100)]
+
+
+class OldUpload(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    filename: str = Field(min_length=1, max_length=255)
+    session: int | None = Field(default=None, gt=0, lt=2**63)
+    title: str | None = Field(default=None, max_length=200, pattern=r"^[^\x00]*$")
+    content_type: str = Field(default="video/mp4", max_length=100, pattern=r"^video/[a-zA-Z0-9.+-]+$")
+
+
+class OldAiJob(BaseModel):
+    """The queue's body without the tenant."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    job_type: str
+    payload: dict[str, Any]
+    tier: Tier = "basic"
+    source_domain: str | None = None
+    source_id: Annotated[str | None, Field(coerce_numbers_to_str=True)] = None
+
+
+@router.post("/media/videos/upload/init/", status_code=201)
+async def init_upload(
+    body: OldUpload, tenant: Tenant, request: Request, response: Response
+) -> dict[str, Any]:
+    """A new video, PENDING, and where to PUT its file within the hour."""
+    response.headers["Cache-Control"] = "no-store"
+    engine = request.app.state.services.engine
+    async with engine.begin() as connection:
+        video_id = await uploads.make_video(connection, tenant, "", "PENDING", body.title)
+    folder = str(body.session or "none")
+    upload = await open_upload(
+        request, tenant, uuid4(), "video", body.filename, body.content_type, None, folder, video_id
+    )
+    async with engine.begin() as connection:
+        await uploads.set_file(connection, tenant, video_id, upload.file_key)
+    video = {"id": video_id, "title": body.title, "session": body.session, "status": "PENDING"}
+    return {
+        "video": video | {"file_key": upload.file_key},
+        "upload_url": put_link(request, upload),
+        "file_key": upload.file_key,
+        "content_type": upload.content_type,
+    }
+
+
+@router.post("/media/videos/{video_id}/upload/complete/", status_code=202)
+async def complete_upload(
+    video_id: VideoId, tenant: Tenant, request: Request, idempotency_key: Key = None
+) -> dict[str, Any]:
+    """The file is there: look that it is, and start the encode. 409 while it is not."""
+    engine = request.app.state.services.engine
+    async with engine.connect() as connection:
+        video = await videos.find(connection, tenant, video_id)
+        upload = await uploads.of_video(connection, tenant, video_id)
+    if video is None or video.deleted_at or upload is None:
+        raise not_found("upload")
+    if upload.state != COMPLETED:
+        await finish(request, upload)
+        async with engine.begin() as connection:
+            await uploads.mark_uploaded(connection, tenant, video_id)
+    # The upload names the occurrence: complete twice is one encode.
+    body = {"job_id": str(upload.id), "video_id": video_id, "file_key": upload.file_key}
+    accepted = await take(request, wish("video", tenant, body, f"upload:{upload.id}"))
+    return {"id": video_id, "job_id": str(accepted.job_id), "status": "UPLOADED"}
+
+
+@router.post("/ai/jobs/", status_code=202)
+async def create_ai_job(
+    body: OldAiJob, tenant: Tenant, request: Request, idempotency_key: Key = None
+) -> dict[str, str]:
+    """Any AI job, by the names that the queue has."""
+    source = body.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
+    envelope = {"job_id": str(uuid4())} | source
+    key = idempotency_key or str(uuid4())
+    asked = ai_wish(request, tenant, body.job_type, body.tier, body.payload, envelope, key)
+    return _accepted(await take(request, asked))
+
+
+@router.post("/excel/jobs/", status_code=202)
+async def create_excel_job(
+    payload: dict[str, Any], tenant: Tenant, request: Request, idempotency_key: Key = None
+) -> dict[str, str]:
+    """A roster: the payload of `excel_parsing`."""
+    key = idempotency_key or str(uuid4())
+    envelope = {"job_id": str(uuid4())}
+    asked = ai_wish(request, tenant, "excel_parsing", "basic", payload, envelope, key)
+    return _accepted(await take(request, asked))
+
+
+@router.post("/messaging/send/", status_code=202)
+async def send_message(
+    payload: dict[str, Any], tenant: Tenant, request: Request, idempotency_key: Key = None
+) -> dict[str, str]:
+    """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
+    asked = wish("messaging", tenant, payload, idempotency_key or str(uuid4()))
+    return _accepted(await take(request, asked))
+
+
+def _accepted(accepted: Accepted) -> dict[str, str]:
+    return {"job_id": str(accepted.job_id), "status": "PENDING"}

@@ -1,0 +1,272 @@
+"""Watching a lecture: start, refresh, heartbeat, events, end. The rules are in `rules/viewing.py`.
+
+`start` is called by the academy's backend with its service key, which names the student, or by staff who
+want to look. What it answers is for the player: the other calls are made with the playback token alone.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.auth import playback_tokens
+from api.auth.playback import Held, Hold, Who, claims_of, live
+from api.auth.playback_tokens import Claims
+from api.routes.legacy import VideoId, not_found
+from clients.database import viewing
+from clients.database.viewing import View
+from rules.viewing import SEEK_SLACK, VIOLATION_LIMIT, Refusal, Violation, Watched, advance, is_completed
+
+router = APIRouter(
+    prefix="/api/v1/media/videos/{video_id}/playback",
+    responses={
+        401: {"description": "No valid credential, or the token is dead"},
+        403: {"description": "The policy does not allow it"},
+        404: {"description": "No such video or student of this tenant"},
+    },
+)
+
+REFUSALS = {
+    Refusal.NOT_READY: "The lecture cannot be played yet.",
+    Refusal.NOT_ENROLLED: "The student is not enrolled in the lecture's session.",
+    Refusal.BLOCKED: "The student may not watch this lecture.",
+}
+Position = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
+
+
+class Start(BaseModel):
+    """`student_id` is needed with a service key and ignored for staff. `tenant_id`: for operators, who
+    have no tenant of their own."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    student_id: int | None = Field(default=None, gt=0, lt=2**63)
+    tenant_id: int | None = Field(default=None, gt=0, lt=2**63)
+
+
+class Beat(Held):
+    """Where the player is, in seconds, and how fast it plays."""
+
+    position: Position
+    rate: float = Field(default=1.0, ge=0, le=16, allow_inf_nan=False)
+
+
+class Event(BaseModel):
+    """What a player saw: SEEK (`position`: where to), RATE (`rate`), TAB_HIDDEN."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    type: str = Field(pattern=r"^[A-Z_]{1,32}$")
+    position: Position = 0.0
+    rate: float = Field(default=1.0, ge=0, le=16, allow_inf_nan=False)
+
+
+class Events(Held):
+    events: list[Event] = Field(max_length=100)
+
+
+@router.post("/start/")
+async def start(
+    video_id: VideoId, who: Who, request: Request, response: Response, body: Start | None = None
+) -> dict[str, Any]:
+    """Decide, and let watch. 403 with the reason and the policy where it is not allowed. A student watches
+    in one place: another session of theirs ends."""
+    body = body or Start()
+    tenant = who.tenant if who.tenant is not None else body.tenant_id
+    services = request.app.state.services
+    session = uuid4()
+    async with services.engine.begin() as connection:
+        if tenant is None or await viewing.view(connection, tenant, video_id, None) is None:
+            raise not_found("video")
+        if not who.staff:
+            if body.student_id is None:
+                raise HTTPException(422, {"detail": "Not valid: body.student_id.", "code": "invalid"})
+            if not await viewing.lock_student(connection, tenant, body.student_id):
+                raise not_found("student")
+        student = None if who.staff else body.student_id
+        viewer = await viewing.view(connection, tenant, video_id, student)
+        assert viewer
+        if refusal := viewer.decision.refusal:
+            detail = {"detail": REFUSALS[refusal], "code": refusal.lower()}
+            raise HTTPException(403, detail | {"policy": _policy(viewer, session)})
+        await _require_behaved(connection, tenant, video_id, viewer)
+        await viewing.open_session(connection, session, tenant, video_id, viewer, _expiry())
+    claims = Claims(
+        tenant=tenant, video=video_id, student=student, session=session, version=viewer.decision.version
+    )
+    return _answer(response, request, claims, viewer) | {"urls": _urls(request, session, viewer)}
+
+
+@router.post("/refresh/")
+async def refresh(
+    video_id: VideoId, held: Hold, request: Request, response: Response, body: Held | None = None
+) -> dict[str, Any]:
+    """A new token for the same session, while the old one lives."""
+    claims = claims_of(request, video_id, held, body)
+    async with request.app.state.services.engine.begin() as connection:
+        _, viewer = await live(connection, claims)
+        await viewing.extend_session(connection, claims.session, claims.version, _expiry())
+    return _answer(response, request, claims, viewer)
+
+
+@router.post("/heartbeat/")
+async def heartbeat(
+    video_id: VideoId, held: Hold, request: Request, response: Response, body: Beat
+) -> dict[str, Any]:
+    """Every 10 s or so while the player is open. Notes how far the student is; `token` is a new one where
+    this heartbeat completed the lecture and so changed the policy, else null."""
+    claims = claims_of(request, video_id, held, body)
+    services = request.app.state.services
+    async with services.engine.begin() as connection:
+        if claims.student is not None:
+            await viewing.lock_student(connection, claims.tenant, claims.student)
+        session, viewer = await live(connection, claims)
+        found: list[tuple[Violation, float]] = []
+        if claims.student is not None:
+            viewer, found = await _watch(connection, session, viewer, body)
+            await viewing.add_violations(connection, session, found)
+        count = await _count(connection, claims, viewer)
+        if count >= VIOLATION_LIMIT:
+            await viewing.end_session(connection, claims.session, "VIOLATIONS")
+        changed = viewer.decision.version != claims.version
+        if changed:
+            claims = claims.model_copy(update={"version": viewer.decision.version})
+            await viewing.extend_session(connection, claims.session, claims.version, _expiry())
+    _refuse_over_limit(count)
+    fresh = _answer(response, request, claims, viewer)
+    if not changed:
+        fresh |= {"token": None, "expires_in": None}
+    return fresh | _standing(viewer, count) | {"violation": found[0][0] if found else None}
+
+
+@router.post("/events/")
+async def events(video_id: VideoId, held: Hold, request: Request, body: Events) -> dict[str, Any]:
+    """What the player noticed. In PROCTORED_CLASS some of it breaks a rule; other types are ignored."""
+    claims = claims_of(request, video_id, held, body)
+    async with request.app.state.services.engine.begin() as connection:
+        session, viewer = await live(connection, claims)
+        if viewer.decision.proctored:
+            broken = [(kind, each.position) for each in body.events if (kind := _broken(viewer, each))]
+            await viewing.add_violations(connection, session, broken)
+        count = await _count(connection, claims, viewer)
+        if count >= VIOLATION_LIMIT:
+            await viewing.end_session(connection, claims.session, "VIOLATIONS")
+    _refuse_over_limit(count)
+    return _standing(viewer, count)
+
+
+@router.post("/end/")
+async def end(video_id: VideoId, held: Hold, request: Request, body: Held | None = None) -> dict[str, bool]:
+    """Token and links of the session are dead from here on."""
+    claims = claims_of(request, video_id, held, body)
+    async with request.app.state.services.engine.begin() as connection:
+        await live(connection, claims)
+        await viewing.end_session(connection, claims.session, "ENDED")
+    return {"ended": True}
+
+
+async def _watch(
+    connection: AsyncConnection, session: Row[Any], viewer: View, beat: Beat
+) -> tuple[View, list[tuple[Violation, float]]]:
+    """Take a heartbeat's position for true as far as the policy allows; what the viewer sees afterwards."""
+    position = min(beat.position, viewer.duration)
+    proctored = viewer.decision.proctored
+    found: list[tuple[Violation, float]] = []
+    watched: Watched | None
+    if proctored:
+        watched = advance(viewer.watched, viewer.elapsed, position)
+        if watched is None:
+            found.append((Violation.SEEK_TOO_FAR, position))
+            watched = viewer.watched
+        elif beat.rate > 1.0:
+            found.append((Violation.WRONG_RATE, position))
+    else:
+        watched = Watched(max(viewer.watched.furthest, position), viewer.watched.slack)
+    progress = min(1.0, watched.furthest / viewer.duration)
+    done = proctored and is_completed(progress, False)
+    await viewing.save_progress(connection, session, watched, progress, done)
+    after = await viewing.view(connection, session.tenant_id, session.video_id, session.student_id)
+    return after or viewer, found
+
+
+def _broken(viewer: View, event: Event) -> Violation | None:
+    match event.type:
+        case "SEEK" if advance(viewer.watched, viewer.elapsed, event.position) is None:
+            return Violation.SEEK_TOO_FAR
+        case "RATE" if event.rate > 1.0:
+            return Violation.WRONG_RATE
+        case "TAB_HIDDEN":
+            return Violation.TAB_HIDDEN
+    return None
+
+
+async def _count(connection: AsyncConnection, claims: Claims, viewer: View) -> int:
+    if claims.student is None or not viewer.decision.proctored:
+        return 0
+    return await viewing.recent_violations(connection, claims.tenant, claims.video, claims.student)
+
+
+async def _require_behaved(connection: AsyncConnection, tenant: int, video_id: int, viewer: View) -> None:
+    if viewer.student_id is not None and viewer.decision.proctored:
+        count = await viewing.recent_violations(connection, tenant, video_id, viewer.student_id)
+        _refuse_over_limit(count)
+
+
+def _refuse_over_limit(count: int) -> None:
+    if count >= VIOLATION_LIMIT:
+        detail = "The rules of this class were broken too often; start again later."
+        raise HTTPException(403, {"detail": detail, "code": "too_many_violations", "violations": count})
+
+
+def _answer(response: Response, request: Request, claims: Claims, viewer: View) -> dict[str, Any]:
+    response.headers["Cache-Control"] = "no-store"
+    return {
+        "token": playback_tokens.issue(request.app.state.services.vault, claims),
+        "expires_in": playback_tokens.LIFETIME,
+        "session_id": str(claims.session),
+        "policy": _policy(viewer, claims.session),
+    }
+
+
+def _policy(viewer: View, session: UUID) -> dict[str, Any]:
+    """`seek_limit`: seconds beyond which the player must not seek now; null where there is no limit."""
+    decision = viewer.decision
+    who = "preview" if viewer.student_id is None else str(viewer.student_id)
+    marked = decision.proctored or viewer.student_id is None
+    return {
+        "access_mode": decision.access_mode,
+        "reason": decision.reason,
+        "version": decision.version,
+        "watermark": f"{who} {session.hex[:8]}" if marked else None,
+        "max_rate": 1.0 if decision.proctored else 2.0,
+        "seek_limit": viewer.watched.furthest + SEEK_SLACK if decision.proctored else None,
+        "violation_limit": VIOLATION_LIMIT if decision.proctored else None,
+    }
+
+
+def _standing(viewer: View, count: int) -> dict[str, Any]:
+    return {
+        "furthest": viewer.watched.furthest,
+        "progress": viewer.progress,
+        "completed": is_completed(viewer.progress, False),
+        "violations": count,
+        "violation_limit": VIOLATION_LIMIT,
+    }
+
+
+def _urls(request: Request, session: UUID, viewer: View) -> dict[str, str | None]:
+    base = f"/api/v1/play/{playback_tokens.link_of(request.app.state.services.vault, session)}"
+    return {
+        "master": f"{base}/master.m3u8",
+        "poster": f"{base}/poster.jpg" if viewer.has_pictures else None,
+        "storyboard": f"{base}/storyboard.vtt" if viewer.has_pictures else None,
+        "subtitles": f"{base}/subtitles.vtt" if viewer.subtitles_key else None,
+    }
+
+
+def _expiry() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=playback_tokens.LIFETIME)

@@ -1,0 +1,171 @@
+"""One message to one person, checked as the provider, the carriers and the law will check it. Pure."""
+
+from collections.abc import Mapping
+
+from contracts.errors import (
+    ADVERTISING_BY_ALIMTALK,
+    CHANNEL_NOT_CONFIGURED,
+    IMAGE_WITH_ALIMTALK,
+    SENDER_MISSING,
+    SENDER_NOT_REGISTERED,
+    SUBJECT_TOO_LONG,
+    TEMPLATE_MISMATCH,
+    TEMPLATE_MISSING,
+    TEMPLATE_NOT_APPROVED,
+    TEXT_EMPTY,
+    TEXT_TOO_LONG,
+)
+from contracts.messaging import Account, Button, Channel, Composed, Draft, Recipient, Template
+from rules.messaging import phones
+from rules.messaging.advertising import MARK, advertisement, unmarked
+from rules.messaging.template import as_written, by_name, check_used, fill
+from rules.messaging.text import clean, clean_for_kakao, size
+from rules.messaging.unsendable import Unsendable
+
+# Bytes of cp949 after substitution, with the advertising lines; Alimtalk in characters.
+SMS_BYTES = 90
+LMS_BYTES = 2_000
+SUBJECT_BYTES = 40
+ALIMTALK_CHARACTERS = 1_000
+
+
+def compose(
+    draft: Draft, recipient: Recipient, account: Account, template: Template | None, default_pf_id: str | None
+) -> Composed:
+    """The message to `recipient`. Raises Unsendable.
+
+    `default_pf_id` is the KakaoTalk channel of tenants without their own. An MMS comes without `image_id`:
+    the provider gives that when it has the image. The text of an Alimtalk without fallback is what KakaoTalk
+    shows; otherwise it is the SMS, LMS or MMS.
+    """
+    to = phones.mobile(recipient.to)
+    sender = _sender(draft, account)
+    values = by_name(recipient.variables)
+    own_texts = (draft.text, draft.subject or "")
+    if draft.mode == "sms":
+        check_used(values, own_texts)
+        text, subject, channel = _carried(draft, values, account)
+        return Composed(to=to, sender=sender, text=text, subject=subject, channel=channel)
+
+    template, pf_id = _usable(template, draft, account, default_pf_id)
+    kakao_texts = (template.content, *_texts(template.buttons))
+    check_used(values, (*kakao_texts, *own_texts))
+    variables = {
+        variable: clean_for_kakao(value, variable)
+        for variable, value in as_written(kakao_texts, values).items()
+    }
+    shown = fill(template.content, values, clean_for_kakao)
+    if len(shown) > ALIMTALK_CHARACTERS:
+        raise Unsendable(TEXT_TOO_LONG, {"characters": len(shown), "limit": ALIMTALK_CHARACTERS})
+    text, subject, fallback = shown, None, None
+    if draft.mode == "both":
+        text, subject, fallback = _carried(draft, values, account)
+    return Composed(
+        to=to,
+        sender=sender,
+        text=text,
+        subject=subject,
+        channel=Channel.ATA,
+        fallback=fallback,
+        pf_id=pf_id,
+        template_id=template.id,
+        variables=variables,
+        buttons=draft.buttons,
+    )
+
+
+def provider_message(composed: Composed, custom: dict[str, str]) -> dict[str, object]:
+    """The message as Solapi's JSON, `to` first and `custom` last. That comes back with its reports (key 30,
+    value 100 characters).
+
+    An Alimtalk without fallback goes without `text`: Solapi fills the template.
+    """
+    message: dict[str, object] = {
+        "to": composed.to,
+        "from": composed.sender,
+        "type": composed.channel.value,
+        "country": "82",
+        "autoTypeDetect": False,
+    }
+    if composed.channel is not Channel.ATA or composed.fallback:
+        message["text"] = composed.text
+    if composed.subject:
+        message["subject"] = composed.subject
+    if composed.image_id:
+        message["imageId"] = composed.image_id
+    if composed.channel is Channel.ATA:
+        kakao: dict[str, object] = {
+            "pfId": composed.pf_id,
+            "templateId": composed.template_id,
+            "variables": composed.variables,
+            "disableSms": composed.fallback is None,
+        }
+        if composed.buttons:
+            kakao["buttons"] = [
+                button.model_dump(by_alias=True, exclude_none=True) for button in composed.buttons
+            ]
+        message["kakaoOptions"] = kakao
+    message["customFields"] = custom
+    return message
+
+
+def _sender(draft: Draft, account: Account) -> str:
+    written = draft.sender or account.sender
+    if not written:
+        raise Unsendable(SENDER_MISSING)
+    sender = phones.sender(written)
+    if sender not in {phones.digits(number) for number in account.sender_numbers}:
+        raise Unsendable(SENDER_NOT_REGISTERED)
+    return sender
+
+
+def _carried(draft: Draft, values: Mapping[str, str], account: Account) -> tuple[str, str | None, Channel]:
+    """Text, subject and type of what a carrier delivers.
+
+    Without a subject an LMS goes without: what the provider or the phone shows then is theirs to choose.
+    """
+    text = fill(clean(draft.text, "text"), values, clean)
+    if not text.strip():
+        raise Unsendable(TEXT_EMPTY)
+    subject = " ".join(fill(clean(draft.subject or "", "subject"), values, clean).split()) or None
+    if draft.advertising:
+        text = advertisement(text, account)
+        subject = subject and MARK + unmarked(subject)
+    if size(text) > LMS_BYTES:
+        raise Unsendable(TEXT_TOO_LONG, {"bytes": size(text), "limit": LMS_BYTES})
+    if subject and size(subject) > SUBJECT_BYTES:
+        raise Unsendable(SUBJECT_TOO_LONG, {"bytes": size(subject), "limit": SUBJECT_BYTES})
+    if draft.image_key:
+        return text, subject, Channel.MMS
+    return text, subject, Channel.LMS if subject or size(text) > SMS_BYTES else Channel.SMS
+
+
+def _usable(
+    template: Template | None, draft: Draft, account: Account, default_pf_id: str | None
+) -> tuple[Template, str]:
+    """The template and the channel it is sent from."""
+    if draft.advertising:
+        raise Unsendable(ADVERTISING_BY_ALIMTALK)
+    if draft.image_key:
+        raise Unsendable(IMAGE_WITH_ALIMTALK)
+    pf_id = account.pf_id or default_pf_id
+    if not pf_id:
+        raise Unsendable(CHANNEL_NOT_CONFIGURED)
+    if template is None:
+        raise Unsendable(TEMPLATE_MISSING)
+    if template.status != "APPROVED":
+        raise Unsendable(TEMPLATE_NOT_APPROVED, {"status": template.status})
+    if template.pf_id != pf_id or draft.template_id not in (None, template.id):
+        raise Unsendable(TEMPLATE_MISMATCH)
+    if draft.buttons not in ((), template.buttons):
+        raise Unsendable(TEMPLATE_MISMATCH)
+    return template, pf_id
+
+
+def _texts(buttons: tuple[Button, ...]) -> tuple[str, ...]:
+    return tuple(
+        text
+        for button in buttons
+        for text in (button.name, button.link_mobile, button.link_pc, button.link_android, button.link_ios)
+        if text
+    )

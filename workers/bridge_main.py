@@ -1,0 +1,48 @@
+"""`python -m workers bridge`: wiring of the bridge."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+
+from clients import temporal
+from clients.database import jobs
+from clients.database.engine import create_engine
+from clients.queues import Queue
+from clients.settings import Settings
+from clients.vault import Vault
+from intake.errors import Outcome, classify
+from intake.submit import Submitter
+from workers.breaker import Breaker
+from workers.bridge import Bridge
+from workers.running import READY
+
+PROBE_TIMEOUT = timedelta(seconds=5)
+
+log = logging.getLogger(__name__)
+
+
+async def bridge(settings: Settings, stop: asyncio.Event) -> None:
+    engine = create_engine(settings, "bridge")
+    client = await temporal.connect_when_up(settings, engine, stop)
+    await temporal.require_search_attributes(client)
+    submitter = Submitter(engine, client, Vault(settings.payload_keys.get_secret_value()))
+
+    async def probe() -> None:
+        async with engine.connect() as connection:
+            await jobs.ping(connection)
+        await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace), timeout=PROBE_TIMEOUT
+        )
+
+    def transient(error: Exception) -> bool:
+        return classify(error) in (Outcome.UNKNOWN, Outcome.BACK_OFF)
+
+    queues = {
+        name: await asyncio.to_thread(Queue, settings, queue_name)
+        for name, queue_name in settings.queue_names().items()
+    }
+    log.info(READY)
+    await Bridge(queues, submitter, Breaker(probe, transient), stop).run()
+    await engine.dispose()

@@ -1,0 +1,278 @@
+"""A lecture's source file becomes playable HLS: probe → units on any worker, audio beside → publish."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import Priority
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.workflow import ActivityCancellationType, ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.jobs import JobOutcome, JobState
+    from contracts.progress import Progress, video_progress
+    from contracts.video import (
+        WORK,
+        AudioInput,
+        BatchInput,
+        BeginEncode,
+        Begun,
+        EncodeInput,
+        EncodePlan,
+        EraseInput,
+        Manifest,
+        PicturesInput,
+        ProbeInput,
+        Published,
+        PublishInput,
+        version_prefix,
+    )
+    from workflows import steps
+    from workflows.policies import INFRASTRUCTURE, OPTIONAL
+    from workflows.video.retire import RetireVersion
+
+PROBE_TIMEOUT = timedelta(hours=2)  # includes fetching a 50 GB source once to the host
+BATCH_TIMEOUT = timedelta(hours=2)
+AUDIO_TIMEOUT = timedelta(hours=4)
+PUBLISH_TIMEOUT = timedelta(minutes=15)
+ENCODE_WITHIN = timedelta(days=2)  # waiting in the queue included
+HEARTBEAT = timedelta(seconds=30)
+BATCHES = 16  # at least this many where there are enough units, so that many workers share a lecture
+UNITS_PER_BATCH = 10  # and no larger, so that a batch is minutes and not hours
+ENCODER_CHANGES = 3
+ENCODER_CHANGE_PAUSE = timedelta(minutes=1)  # a rolling deployment passes meanwhile
+
+
+@workflow.defn(name="video.encode")
+class EncodeVideo:
+    def __init__(self) -> None:
+        self._progress = video_progress("probe", 0)
+
+    @workflow.query(name="progress")
+    def progress(self) -> Progress:
+        """How far it is, by finished batches: what the API shows while Redis is away."""
+        return self._progress
+
+    @workflow.run
+    async def run(self, job: EncodeInput) -> JobOutcome:
+        prefix: str | None = None
+        try:
+            for _ in range(ENCODER_CHANGES):
+                begun = await self._begin(job)
+                if begun.ended:
+                    ending = self._failed(job, begun.ended, None)
+                    break
+                prefix = version_prefix(job.tenant_id, job.video_id, job.job_id, begun.epoch)
+                try:
+                    published = await self._encode(job, begun.epoch, prefix)
+                except ActivityError as error:
+                    if not _encoder_changed(error):
+                        raise
+                    # Segments of two encoder builds do not belong in one rendition: start again.
+                    await steps.erase(EraseInput(prefix=prefix))
+                    await workflow.sleep(ENCODER_CHANGE_PAUSE)
+                    continue
+                ending = self._done(job, published, prefix)
+                break
+            else:
+                raise ApplicationError(
+                    "workers run different encoders", type="ENCODE_FAILED", non_retryable=True
+                )
+        except (ActivityError, ApplicationError, asyncio.CancelledError) as error:
+            ending = self._failed(job, steps.outcome_of(steps.code_of(error)), prefix)
+        # Outside the `try`: what goes wrong from here on must not erase what viewers see.
+        return await steps.to_the_end(ending)
+
+    async def _encode(self, job: EncodeInput, epoch: int, prefix: str) -> Published:
+        steps.stage("probing")
+        plan = await workflow.execute_activity(
+            "video.probe",
+            ProbeInput(
+                job_id=job.job_id,
+                tenant_id=job.tenant_id,
+                video_id=job.video_id,
+                file_key=job.file_key,
+                prefix=prefix,
+            ),
+            result_type=EncodePlan,
+            start_to_close_timeout=PROBE_TIMEOUT,
+            schedule_to_close_timeout=ENCODE_WITHIN,
+            heartbeat_timeout=HEARTBEAT,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            retry_policy=INFRASTRUCTURE,
+        )
+        batches, audio, pictures = await self._encode_tracks(job, plan)
+        self._progress = video_progress("publish", 0)
+        steps.stage("publishing")
+        return await self._publish(job, epoch, plan, batches, audio, pictures)
+
+    async def _encode_tracks(
+        self, job: EncodeInput, plan: EncodePlan
+    ) -> tuple[list[Manifest], Manifest | None, Manifest | None]:
+        """All batches on whatever workers have a slot, audio and pictures beside them."""
+        self._frames_done = 0
+        self._show(plan)
+        size = min(UNITS_PER_BATCH, max(1, plan.unit_count // BATCHES))
+        tasks = [
+            asyncio.create_task(
+                self._batch(job, plan, first, min(first + size, plan.unit_count) - 1), name=f"batch {first}"
+            )
+            for first in range(0, plan.unit_count, size)
+        ]
+        beside = {}
+        if plan.has_audio:
+            beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
+        if workflow.patched("pictures"):
+            beside["pictures"] = asyncio.create_task(self._pictures(job, plan), name="pictures")
+        await steps.together([*tasks, *beside.values()])
+        audio, pictures = (
+            beside[name].result() if name in beside else None for name in ("audio", "pictures")
+        )
+        return [task.result() for task in tasks], audio, pictures
+
+    async def _batch(self, job: EncodeInput, plan: EncodePlan, first: int, last: int) -> Manifest:
+        manifest = await workflow.execute_activity(
+            "video.encode_batch",
+            BatchInput(
+                job_id=job.job_id,
+                tenant_id=job.tenant_id,
+                video_id=job.video_id,
+                plan=plan,
+                first=first,
+                last=last,
+            ),
+            task_queue="video-encode",
+            result_type=Manifest,
+            start_to_close_timeout=BATCH_TIMEOUT,
+            schedule_to_close_timeout=ENCODE_WITHIN,
+            # A seek decodes from the keyframe before, silently: a sparse source needs more patience.
+            heartbeat_timeout=HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4),
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            retry_policy=INFRASTRUCTURE,
+            # Tenants share the encoders evenly, however long one tenant's lecture is.
+            priority=Priority(fairness_key=str(job.tenant_id)),
+            summary=f"units {first}-{last} of {plan.unit_count}",
+        )
+        self._frames_done += min((last + 1) * plan.unit_frames, plan.total_frames) - first * plan.unit_frames
+        self._show(plan)
+        return manifest
+
+    async def _audio(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
+        return await workflow.execute_activity(
+            "video.encode_audio",
+            AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan),
+            task_queue="video-encode",
+            result_type=Manifest,
+            start_to_close_timeout=AUDIO_TIMEOUT,
+            schedule_to_close_timeout=ENCODE_WITHIN,
+            heartbeat_timeout=HEARTBEAT,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            retry_policy=INFRASTRUCTURE,
+            priority=Priority(fairness_key=str(job.tenant_id)),
+            summary="audio",
+        )
+
+    async def _pictures(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
+        """Poster and storyboard. A lecture without them is still a lecture."""
+        try:
+            return await workflow.execute_activity(
+                "video.make_pictures",
+                PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan),
+                task_queue="video-encode",
+                result_type=Manifest,
+                start_to_close_timeout=BATCH_TIMEOUT,
+                schedule_to_close_timeout=ENCODE_WITHIN,
+                heartbeat_timeout=HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4),
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                retry_policy=OPTIONAL,
+                priority=Priority(fairness_key=str(job.tenant_id)),
+                summary="poster and storyboard",
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return None
+
+    async def _publish(
+        self,
+        job: EncodeInput,
+        epoch: int,
+        plan: EncodePlan,
+        batches: list[Manifest],
+        audio: Manifest | None,
+        pictures: Manifest | None,
+    ) -> Published:
+        """From here on a cancel comes too late: half a publication is worse than a whole one."""
+        return await steps.to_the_end(
+            workflow.execute_activity(
+                "video.publish",
+                PublishInput(
+                    job_id=job.job_id,
+                    tenant_id=job.tenant_id,
+                    video_id=job.video_id,
+                    epoch=epoch,
+                    plan=plan,
+                    batches=batches,
+                    audio=audio,
+                    pictures=pictures,
+                ),
+                result_type=Published,
+                start_to_close_timeout=PUBLISH_TIMEOUT,
+                schedule_to_close_timeout=ENCODE_WITHIN,
+                retry_policy=INFRASTRUCTURE,
+            )
+        )
+
+    async def _failed(self, job: EncodeInput, outcome: JobOutcome, prefix: str | None) -> JobOutcome:
+        if prefix:
+            steps.stage("cleaning up")
+            await steps.erase(EraseInput(prefix=prefix))
+        return steps.close(await steps.finish(job.job_id, outcome))
+
+    async def _done(self, job: EncodeInput, published: Published, prefix: str) -> JobOutcome:
+        outcome = JobOutcome(
+            state=JobState.DONE,
+            result={
+                "hls_path": published.hls_path,
+                "duration": published.duration,
+                "renditions": published.renditions,
+                "pictures": published.pictures,
+            },
+        )
+        await steps.erase(EraseInput(prefix=prefix + WORK))
+        standing = await steps.finish(job.job_id, outcome)
+        if published.replaced_prefix:
+            # Viewers in the middle of the version before keep it for a while.
+            await workflow.start_child_workflow(
+                RetireVersion.run,
+                EraseInput(prefix=published.replaced_prefix, after=published.retire_after),
+                id=f"video.retire-{workflow.info().workflow_id}",
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                static_summary=f"Retire the version that video {job.video_id} had before",
+            )
+        return steps.close(standing)
+
+    async def _begin(self, job: EncodeInput) -> Begun:
+        return await workflow.execute_activity(
+            "video.begin",
+            BeginEncode(
+                job_id=job.job_id,
+                tenant_id=job.tenant_id,
+                video_id=job.video_id,
+                file_key=job.file_key,
+            ),
+            result_type=Begun,
+            start_to_close_timeout=steps.DATABASE_TIMEOUT,
+            retry_policy=INFRASTRUCTURE,
+        )
+
+    def _show(self, plan: EncodePlan) -> None:
+        self._progress = video_progress("encode", self._frames_done / plan.total_frames)
+        steps.stage(
+            "encoding",
+            f"{self._progress.step_percent} % of {plan.duration:.0f} s, {len(plan.rungs)} renditions",
+        )
+
+
+def _encoder_changed(error: ActivityError) -> bool:
+    return isinstance(error.cause, ApplicationError) and error.cause.type == "EncoderChanged"
