@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: demo dev down clean test check bench chromium
+.PHONY: demo dev down clean test check coverage bench chromium
 
 # Programs start often here: what Python compiled is kept, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,9 +29,17 @@ check: $(READY)
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/jactionlint --no-online --shellcheck=
 
 test: $(READY) chromium
 	@$(RUN) pytest -n 4 --dist worksteal
+
+# What tests reach in their own process; programs they start are not counted (see pyproject.toml). Quick tests only,
+# unless told otherwise: `make coverage TESTS=tests`.
+TESTS ?= tests/unit tests/workflows
+coverage: $(READY)
+	@mkdir -p .data/coverage
+	@$(RUN) pytest -n 4 --dist worksteal --cov --cov-report=html:.data/coverage/html --cov-report=term $(TESTS)
 
 # Only tests of the console's pages need it, and they say so where it is missing.
 chromium:
