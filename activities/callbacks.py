@@ -11,14 +11,14 @@ from contracts.ai import Delivery
 from contracts.errors import REASONS
 
 
-class Delivering:
+class CallbackActivities:
     def __init__(self, engine: AsyncEngine, keys: TenantKeys, inner_addresses: bool) -> None:
         self._engine = engine
         self._keys = keys
         self._inner = inner_addresses
 
     @activity.defn(name="ai.deliver")
-    async def tell(self, what: Delivery) -> bool:
+    async def deliver(self, what: Delivery) -> bool:
         """POST the end of the job to the address that its tenant has registered; False if there is none, or
         nobody takes it any more. Raises ApplicationError to be tried again."""
         async with self._engine.connect() as connection:

@@ -14,7 +14,7 @@ AT_ONCE = 500
 PAYLOADS_KEPT = timedelta(days=7)
 
 
-class Sweeping:
+class SweepActivities:
     def __init__(self, engine: AsyncEngine, store: UploadStore, abandoned: timedelta) -> None:
         self._engine = engine
         self._store = store

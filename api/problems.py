@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from clients.keys import KeyDestroyed
 from contracts.queues import Poison
-from intake.errors import INFRASTRUCTURE_ERRORS, Outcome, classify
+from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
 from intake.submit import IdempotencyMismatch
 
 MEDIA_TYPE = "application/problem+json"
@@ -95,7 +95,7 @@ async def _mismatch(request: Request, _error: Exception) -> JSONResponse:
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
-    if classify(error) not in (Outcome.UNKNOWN, Outcome.BACK_OFF, Outcome.FATAL):
+    if classify(error) not in (ErrorKind.UNKNOWN, ErrorKind.BACK_OFF, ErrorKind.FATAL):
         raise error
     detail = "A server that is needed does not answer. Send the same again in a moment."
     return problem(request, 503, "unavailable", detail, {"Retry-After": "5"})

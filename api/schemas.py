@@ -84,7 +84,7 @@ else:
     AnyWanted = Annotated[Union[_TYPES], Field(discriminator="job_type")]  # noqa: UP007 - of a tuple
 
 
-def wish(queue: str, tenant_id: int, body: dict[str, Any], key: str) -> JobRequest:
-    """The wish in a queue's body, asked for over HTTP by `tenant_id`. Raises Poison, as for the queue."""
+def job_request(queue: str, tenant_id: int, body: dict[str, Any], key: str) -> JobRequest:
+    """The request in a queue's body, asked for over HTTP by `tenant_id`. Raises Poison, as for the queue."""
     asked = parse(queue, json.dumps(body | {"tenant_id": tenant_id}), "")
     return asked.model_copy(update={"idempotency_key": f"api:{key}", "external_id": None, "source": "api"})

@@ -148,7 +148,7 @@ class TenantKeys:
             for row in (await connection.execute(alive)).all():
                 if not self._vault.is_current(row.wrapped):
                     bound_to = _bound_to(row.tenant_id, row.key_id)
-                    wrapped = self._vault.wrap(self._vault.unwrap(row.wrapped, bound_to), bound_to)
+                    wrapped = self._vault.encrypt(self._vault.decrypt(row.wrapped, bound_to), bound_to)
                     this = (TenantKey.tenant_id == row.tenant_id, TenantKey.key_id == row.key_id)
                     await connection.execute(update(TenantKey).where(*this).values(wrapped=wrapped))
                     changed += 1
@@ -162,12 +162,12 @@ class TenantKeys:
         key_id, wrapped = row
         if wrapped is None:
             raise KeyDestroyed(f"the key of tenant {tenant_id} was destroyed")
-        return Sealer(key_id, self._vault.unwrap(wrapped, _bound_to(tenant_id, key_id)))
+        return Sealer(key_id, self._vault.decrypt(wrapped, _bound_to(tenant_id, key_id)))
 
     async def _make(self, connection: AsyncConnection, tenant_id: int, key_id: int) -> None:
         """Of several at once, the primary key lets one win; all read that one afterwards."""
         await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
-        wrapped = self._vault.wrap(os.urandom(32), _bound_to(tenant_id, key_id))
+        wrapped = self._vault.encrypt(os.urandom(32), _bound_to(tenant_id, key_id))
         row = {"tenant_id": tenant_id, "key_id": key_id, "wrapped": wrapped}
         await connection.execute(insert(TenantKey).values(row).on_conflict_do_nothing())
 

@@ -93,7 +93,7 @@ class Queue:
         answer = self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         return _failed(answer, messages)
 
-    def bury(self, message: QueueMessage, code: str, detail: str) -> str:
+    def dead_letter(self, message: QueueMessage, code: str, detail: str) -> str:
         """Copy a message, unchanged and with the reason beside it, to the dead letter queue.
 
         Returns the copy's id.
@@ -137,7 +137,7 @@ class Queue:
     def redrive(self, ids: Collection[str] | None = None) -> int:
         """Send dead letters (all, or those with these `dead_id`s) to the queue again, then delete them.
 
-        Each goes with its own attributes and first id, so that it is the same wish as before: one that had
+        Each goes with its own attributes and first id, so that it is the same request as before: one that had
         been accepted, or that a crash between the two leaves in both queues, is not done twice. Returns how
         many were moved.
         """

@@ -47,18 +47,18 @@ class Vault:
 
     def seal(self, payload: dict[str, Any], job_id: str) -> bytes:
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-        return self.wrap(text.encode(), job_id.encode())
+        return self.encrypt(text.encode(), job_id.encode())
 
     def open(self, sealed: bytes, job_id: str) -> dict[str, Any]:
-        payload: dict[str, Any] = json.loads(self.unwrap(sealed, job_id.encode()))
+        payload: dict[str, Any] = json.loads(self.decrypt(sealed, job_id.encode()))
         return payload
 
-    def wrap(self, data: bytes, bound_to: bytes) -> bytes:
+    def encrypt(self, data: bytes, bound_to: bytes) -> bytes:
         """`data` sealed with the first key; opens only with the same `bound_to`."""
         nonce = os.urandom(_NONCE)
         return self._current + b":" + nonce + self._ring[self._current].encrypt(nonce, data, bound_to)
 
-    def unwrap(self, sealed: bytes, bound_to: bytes) -> bytes:
+    def decrypt(self, sealed: bytes, bound_to: bytes) -> bytes:
         """Raises VaultError."""
         key_id, _, rest = sealed.partition(b":")
         if key_id not in self._ring:

@@ -33,11 +33,11 @@ RETRYABLE_STATES = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 
 class JobRequest(Contract):
-    """One accepted wish, whoever sent it: the only input of `intake.submit`.
+    """One accepted request, whoever sent it: the only input of `intake.submit`.
 
-    `idempotency_key` names the occurrence: the same key is the same wish, and must carry the same
+    `idempotency_key` names the occurrence: the same key is the same request, and must carry the same
     `payload_sha256`. `subject`, where given, names what only one open job may work on at a time
-    (an encode of one file of one video); a second wish for it joins the open job.
+    (an encode of one file of one video); a second request for it joins the open job.
     """
 
     job_type: str
@@ -51,7 +51,7 @@ class JobRequest(Contract):
 
     @property
     def job_id(self) -> UUID:
-        """Derived from tenant and key, so that a second acceptance of the same wish finds the same row."""
+        """Derived from tenant and key, so that a second acceptance of the same request finds the same row."""
         return uuid5(_JOB_NAMESPACE, f"{self.tenant_id}/{self.job_type}/{self.idempotency_key}")
 
 

@@ -67,14 +67,14 @@ def send_from_queue(producer: Producer, settings: Settings, tenant: int) -> list
         "template_id": "TP01ARRIVAL",
         "alimtalk_replacements": replacements,
     }
-    wishes: list[tuple[str, str, str, dict[str, Any]]] = [
+    job_requests: list[tuple[str, str, str, dict[str, Any]]] = [
         ("SMS", "010-2345-6701", SMS, {}),
         ("LMS", "010-2345-6702", LMS, {}),
         ("Alimtalk → SMS", "010-4040-2001", SMS, alimtalk),
     ]
-    for _, phone, text, more in wishes:
+    for _, phone, text, more in job_requests:
         producer.send(settings.messaging_sqs_queue_name, message_body(tenant, phone, text, **more))
-    return [name for name, *_ in wishes]
+    return [name for name, *_ in job_requests]
 
 
 def send_notice(client: httpx.Client) -> str:

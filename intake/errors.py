@@ -10,7 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from clients.keys import KeyDestroyed
 
 
-class Outcome(Enum):
+class ErrorKind(Enum):
     """UNKNOWN: the call may have worked; keep the message and retry the same ID.
     BACK_OFF: the server asks for less. POISON: this message can never start.
     FATAL: our configuration is wrong; stop, and leave the messages in the queue."""
@@ -36,22 +36,22 @@ INFRASTRUCTURE_ERRORS = (RPCError, DBAPIError, PoolTimeout, ConnectionError, Tim
 """What accept and start may raise when a server is away or refuses, or the tenant's key is gone."""
 
 
-def classify(error: BaseException) -> Outcome | None:
+def classify(error: BaseException) -> ErrorKind | None:
     """None for an error that waiting will not mend: a bug, or content that the database refuses."""
     match error:
         case RPCError(status=RPCStatusCode.INVALID_ARGUMENT) | KeyDestroyed():
-            return Outcome.POISON
+            return ErrorKind.POISON
         case RPCError(status=RPCStatusCode.RESOURCE_EXHAUSTED):
             # gRPC itself uses this code for a request above its size limit: waiting will not help.
-            return Outcome.POISON if "larger than max" in error.message else Outcome.BACK_OFF
+            return ErrorKind.POISON if "larger than max" in error.message else ErrorKind.BACK_OFF
         case RPCError(status=status) if status in _FATAL:
-            return Outcome.FATAL
+            return ErrorKind.FATAL
         case RPCError(status=status) if status in _UNKNOWN:
-            return Outcome.UNKNOWN
+            return ErrorKind.UNKNOWN
         case TimeoutError() | asyncio.TimeoutError() | ConnectionError() | PoolTimeout():
-            return Outcome.UNKNOWN
+            return ErrorKind.UNKNOWN
         case DBAPIError() if _database_will_recover(error):
-            return Outcome.UNKNOWN
+            return ErrorKind.UNKNOWN
     return None
 
 

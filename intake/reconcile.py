@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.database import credits, jobs, messaging, videos
-from clients.database.credits import End
+from clients.database.credits import RecipientOutcome
 from clients.keys import KeyDestroyed
 from clients.vault import VaultError
 from contracts.errors import CANCELLED, INTERNAL, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
@@ -101,8 +101,8 @@ class Reconciler:
         async with self._engine.begin() as connection:
             await messaging.request_cancel(connection, row.id, row.tenant_id)
             positions = await messaging.uncommitted_positions(connection, row.id)
-            ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
-            await credits.settle(connection, row.tenant_id, row.id, ends)
+            outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
+            await credits.settle(connection, row.tenant_id, row.id, outcomes)
 
     async def _retire_unfinished(self, row: Row[Any]) -> None:
         """A workflow that could not clean up leaves the objects of its executions: they go when no worker

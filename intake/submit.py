@@ -66,14 +66,14 @@ class Submitter:
 
     async def accept(self, requests: Sequence[JobRequest]) -> list[Accepted]:
         """One transaction for all of them; the answers are in the order of the requests."""
-        wishes = [
+        job_requests = [
             (request, catalog.workflow_id(request), self._vault.seal(request.payload, str(request.job_id)))
             for request in requests
         ]
         while True:
             try:
                 async with self._engine.begin() as connection:
-                    return await jobs.accept(connection, self._vault, wishes, REQUEST_ID.get())
+                    return await jobs.accept(connection, self._vault, job_requests, REQUEST_ID.get())
             except SubjectJustClosed:
                 await asyncio.sleep(0)
 

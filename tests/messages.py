@@ -61,7 +61,7 @@ def request(
     return JobRequest(
         job_type="messages.send",
         tenant_id=tenant,
-        idempotency_key=key or f"wish-{fresh_id()}",
+        idempotency_key=key or f"request-{fresh_id()}",
         payload=payload,
         payload_sha256=payload_sha256(payload, frozenset()),
         source="test",

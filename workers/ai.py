@@ -9,15 +9,15 @@ from datetime import timedelta
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
-from activities.ai.calls import Calls
-from activities.ai.documents import ROSTER, Working
+from activities.ai.calls import CallActivities
+from activities.ai.documents import ROSTER, DocumentActivities
 from activities.ai.files import JobFiles
-from activities.ai.inference.jobs import Inferring
+from activities.ai.inference.jobs import Inference
 from activities.ai.inference.sentences import Sentences
 from activities.ai.inference.speech import Speech
 from activities.ai.sandbox.parent import Sandbox
 from activities.ai.source import Sources
-from activities.ai.students.rosters import Rosters
+from activities.ai.students.rosters import RosterActivities
 from activities.ai.tasks.ocr.models import check_models, program
 from activities.host.source_cache import SourceCache
 from activities.video.ffmpeg import Tools, find_tools
@@ -30,7 +30,7 @@ from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
 from workers.fairness import FairnessOff, require_fairness
-from workers.heartbeat_interceptor import Alive
+from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
 from workflows.catalog import AI, CATALOG
 
@@ -57,7 +57,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     sources = Sources(objects, Downloads(settings), scratch)
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
     models = _models(settings, tools)
-    inferring = Inferring(
+    inference = Inference(
         engine,
         objects,
         board,
@@ -70,9 +70,9 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     )
     sandbox = Sandbox(scratch, tesseract, spare=ROSTER)  # somebody waits for a try of his
     files = JobFiles(engine, vault, objects, cache, scratch)
-    rosters = Rosters(files, board, sources, sandbox, keys)
-    working = Working(files, board, sources, sandbox, rosters, inferring)
-    calls = Calls(files, keys, inferring)
+    rosters = RosterActivities(files, board, sources, sandbox, keys)
+    working = DocumentActivities(files, board, sources, sandbox, rosters, inference)
+    calls = CallActivities(files, keys, inference)
     names = [name for name, row in CATALOG.items() if row is AI]
     workers = [
         Worker(
@@ -85,10 +85,10 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 working.erase,
                 rosters.import_roster,
                 calls.call,
-                inferring.require_model,
+                inference.require_model,
                 *adopting(client, names),
             ],
-            interceptors=[Alive()],
+            interceptors=[HeartbeatInterceptor()],
             max_concurrent_activities=settings.ai_slots,
             max_heartbeat_throttle_interval=timedelta(seconds=1),
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

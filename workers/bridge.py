@@ -15,10 +15,10 @@ from clients.database.jobs import Acceptance, Accepted
 from clients.queues import Queue, QueueMessage
 from contracts.jobs import JobRequest
 from contracts.queues import Poison, parse
-from intake.errors import INFRASTRUCTURE_ERRORS, Outcome, classify
+from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
 from intake.submit import Submitter
 from workers.breaker import Breaker
-from workers.visibility import Held
+from workers.visibility import VisibilityLease
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,9 @@ class Bridge:
     async def _handle(self, name: str, queue: Queue, messages: list[QueueMessage]) -> None:
         """See one received batch to its end."""
         try:
-            async with Held(queue, messages, self._stop) as held:
+            async with VisibilityLease(queue, messages, self._stop) as lease:
                 try:
-                    await self._settle(name, messages, held)
+                    await self._settle(name, messages, lease)
                 except Stopping:
                     log.info("giving back what is left of %d messages of %s", len(messages), name)
         except Exception:
@@ -95,24 +95,24 @@ class Bridge:
         finally:
             self._permits.release()
 
-    async def _settle(self, name: str, messages: list[QueueMessage], held: Held) -> None:
+    async def _settle(self, name: str, messages: list[QueueMessage], lease: VisibilityLease) -> None:
         parsed: list[tuple[QueueMessage, JobRequest]] = []
         for message in messages:
             try:
                 parsed.append((message, parse(name, message.body, message.id)))
             except Poison as poison:
-                await held.bury(message, poison.code, poison.detail)
-        accepted = await self._accept(parsed, held)
+                await lease.dead_letter(message, poison.code, poison.detail)
+        accepted = await self._accept(parsed, lease)
         started = await asyncio.gather(
-            *(self._start(message, each, held) for message, each in accepted), return_exceptions=True
+            *(self._start(message, each, lease) for message, each in accepted), return_exceptions=True
         )
-        await held.delete([message for message in started if isinstance(message, QueueMessage)])
+        await lease.delete([message for message in started if isinstance(message, QueueMessage)])
         for error in started:
             if isinstance(error, BaseException):
                 raise error
 
     async def _accept(
-        self, parsed: Sequence[tuple[QueueMessage, JobRequest]], held: Held
+        self, parsed: Sequence[tuple[QueueMessage, JobRequest]], lease: VisibilityLease
     ) -> list[tuple[QueueMessage, Accepted]]:
         """Accept all in one transaction; when the database refuses the content, find out whose."""
         if not parsed:
@@ -124,16 +124,20 @@ class Bridge:
             except INFRASTRUCTURE_ERRORS as error:
                 if classify(error) is None and isinstance(error, DBAPIError):
                     if len(parsed) == 1:
-                        await held.bury(parsed[0][0], "REFUSED_BY_DATABASE", type(error.orig).__name__)
+                        await lease.dead_letter(
+                            parsed[0][0], "REFUSED_BY_DATABASE", type(error.orig).__name__
+                        )
                         return []
-                    return [pair for one in parsed for pair in await self._accept([one], held)]
-                await self._overcome(error)
+                    return [pair for one in parsed for pair in await self._accept([one], lease)]
+                await self._wait_out(error)
 
-    async def _start(self, message: QueueMessage, accepted: Accepted, held: Held) -> QueueMessage | None:
+    async def _start(
+        self, message: QueueMessage, accepted: Accepted, lease: VisibilityLease
+    ) -> QueueMessage | None:
         """Start one job. Returns the message if it may be deleted now."""
         if accepted.status is Acceptance.MISMATCH:
             detail = f"the key was used before with other content, for job {accepted.job_id}"
-            await held.bury(message, "IDEMPOTENCY_MISMATCH", detail)
+            await lease.dead_letter(message, "IDEMPOTENCY_MISMATCH", detail)
             return None
         if accepted.status in (Acceptance.FINAL, Acceptance.JOINED):
             return message
@@ -142,20 +146,22 @@ class Bridge:
                 await self._submitter.start(accepted)
                 return message
             except INFRASTRUCTURE_ERRORS as error:
-                if classify(error) is Outcome.POISON:
+                if classify(error) is ErrorKind.POISON:
                     await self._submitter.refuse(accepted)
-                    await held.bury(message, "START_REFUSED", f"Temporal refuses job {accepted.job_id}")
+                    await lease.dead_letter(
+                        message, "START_REFUSED", f"Temporal refuses job {accepted.job_id}"
+                    )
                     return None
-                await self._overcome(error)
+                await self._wait_out(error)
 
-    async def _overcome(self, error: Exception) -> None:
+    async def _wait_out(self, error: Exception) -> None:
         """Wait until it makes sense to try again. Raises Stopping, or the error if it is a bug."""
         match classify(error):
-            case Outcome.UNKNOWN:
+            case ErrorKind.UNKNOWN:
                 self._breaker.trip(type(error).__name__)
-            case Outcome.BACK_OFF:
+            case ErrorKind.BACK_OFF:
                 await self._sleep(BACK_OFF)
-            case Outcome.FATAL:
+            case ErrorKind.FATAL:
                 self._give_up(error)
             case _:
                 raise error

@@ -12,7 +12,7 @@ from clients.database.engine import create_engine
 from clients.queues import Queue
 from clients.settings import Settings
 from clients.vault import Vault
-from intake.errors import Outcome, classify
+from intake.errors import ErrorKind, classify
 from intake.submit import Submitter
 from workers.breaker import Breaker
 from workers.bridge import Bridge
@@ -37,7 +37,7 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
         )
 
     def transient(error: Exception) -> bool:
-        return classify(error) in (Outcome.UNKNOWN, Outcome.BACK_OFF)
+        return classify(error) in (ErrorKind.UNKNOWN, ErrorKind.BACK_OFF)
 
     queues = {
         name: await asyncio.to_thread(Queue, settings, queue_name)

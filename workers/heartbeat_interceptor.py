@@ -14,12 +14,12 @@ BEATS_PER_TIMEOUT = 3
 BEAT_AT_LEAST = 1.0  # seconds: a beat's answer is what brings a cancel
 
 
-class Alive(Interceptor):
+class HeartbeatInterceptor(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _Beating(next)
+        return _HeartbeatInbound(next)
 
 
-class _Beating(ActivityInboundInterceptor):
+class _HeartbeatInbound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         beating = asyncio.create_task(_beat())
         try:

@@ -15,9 +15,9 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
-from activities.messaging.preparing import Preparing
-from activities.messaging.reporting import Reporting
-from activities.messaging.sending import Sending
+from activities.messaging.preparing import PrepareActivities
+from activities.messaging.reporting import ReportActivities
+from activities.messaging.sending import SendActivities
 from clients import progress, temporal
 from clients.database.engine import create_engine
 from clients.database.turns import Turns
@@ -26,7 +26,7 @@ from clients.objects import Objects
 from clients.settings import Settings
 from clients.solapi import Solapi
 from clients.vault import Vault
-from workers.heartbeat_interceptor import Alive
+from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
 from workflows.messaging.compare import CompareDay
 from workflows.messaging.send import SendMessages
@@ -47,7 +47,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     vault = Vault(settings.payload_keys.get_secret_value())
     keys = TenantKeys(engine, vault)
     board = progress.ProgressBoard(progress.connect(settings))
-    preparing = Preparing(
+    preparing = PrepareActivities(
         engine,
         vault,
         keys,
@@ -57,8 +57,8 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         settings.solapi_kakao_pf_id,
         settings.solapi_kakao_template_id,
     )
-    sending = Sending(engine, keys, solapi, _now)
-    reporting = Reporting(engine, solapi, board, sending, _now)
+    sending = SendActivities(engine, keys, solapi, _now)
+    reporting = ReportActivities(engine, solapi, board, sending, _now)
     worker = Worker(
         client,
         task_queue="messaging",
@@ -77,7 +77,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             reporting.compare_day,
             *adopting(client, ["messaging.send"]),
         ],
-        interceptors=[Alive()],
+        interceptors=[HeartbeatInterceptor()],
         max_concurrent_activities=SLOTS,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

@@ -15,9 +15,9 @@ from temporalio.client import (
 )
 from temporalio.worker import Worker
 
-from activities.callbacks import Delivering
+from activities.callbacks import CallbackActivities
 from activities.jobs import JobActivities
-from activities.sweeping import Sweeping
+from activities.sweeping import SweepActivities
 from clients import temporal
 from clients.database.engine import create_engine
 from clients.keys import TenantKeys
@@ -43,15 +43,15 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     await temporal.require_search_attributes(client)
     vault = Vault(settings.payload_keys.get_secret_value())
     submitter = Submitter(engine, client, vault)
-    delivering = Delivering(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
+    callbacks = CallbackActivities(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
     activities = JobActivities(engine, Reconciler(engine, client, submitter))
     abandoned = timedelta(hours=settings.upload_abandoned_hours)
-    sweeping = Sweeping(engine, UploadStore(settings), abandoned)
+    sweeping = SweepActivities(engine, UploadStore(settings), abandoned)
     worker = Worker(
         client,
         task_queue="ops",
         workflows=[RunJob, RunAiJob, Reconcile, Sweep],
-        activities=[activities.finish, activities.reconcile, delivering.tell, sweeping.sweep],
+        activities=[activities.finish, activities.reconcile, callbacks.deliver, sweeping.sweep],
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),

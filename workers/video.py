@@ -10,9 +10,9 @@ from pathlib import Path
 from temporalio.worker import Worker
 
 from activities.host.source_cache import SourceCache
-from activities.video.encoding import VideoEncoding
+from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
-from activities.video.lifecycle import VideoLifecycle
+from activities.video.lifecycle import LifecycleActivities
 from clients import progress, temporal
 from clients.database.engine import create_engine
 from clients.objects import Objects
@@ -36,7 +36,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
-    encoding = VideoEncoding(
+    encoding = EncodeActivities(
         client,
         objects,
         board,
@@ -49,7 +49,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         Vault(settings.payload_keys.get_secret_value()),
         settings.hls_encryption,
     )
-    lifecycle = VideoLifecycle(engine, objects, board, settings.retire_grace_seconds)
+    lifecycle = LifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
     grace = timedelta(seconds=settings.shutdown_grace_seconds)
     light = Worker(
         client,

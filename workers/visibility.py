@@ -20,7 +20,7 @@ AFTER_BUG = 30  # seconds until a message that we could not handle is received a
 log = logging.getLogger(__name__)
 
 
-class Held:
+class VisibilityLease:
     """`async with Held(…)`: what is left over at the end goes back to the queue."""
 
     def __init__(self, queue: Queue, messages: Sequence[QueueMessage], stop: asyncio.Event) -> None:
@@ -59,10 +59,10 @@ class Held:
                     return
                 await asyncio.sleep(PAUSE)
 
-    async def bury(self, message: QueueMessage, code: str, detail: str) -> None:
+    async def dead_letter(self, message: QueueMessage, code: str, detail: str) -> None:
         """Dead letter queue first, delete second: a crash in between leaves two copies, never none."""
         log.warning("message %s goes to the dead letter queue: %s: %s", message.id, code, detail)
-        if await self._insist(self._queue.bury, message, code, detail):
+        if await self._insist(self._queue.dead_letter, message, code, detail):
             await self.delete([message])
 
     async def _insist(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:

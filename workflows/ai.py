@@ -51,9 +51,9 @@ class RunAiJob:
             outcome = await self._work(what)
         except (ActivityError, asyncio.CancelledError) as error:
             outcome = steps.outcome_of(steps.code_of(error))
-        standing = await steps.to_the_end(steps.finish(what.job.job_id, outcome))
-        await steps.to_the_end(self._afterwards(Delivery(job=what.job, outcome=standing)))
-        return steps.close(standing)
+        standing = await steps.shielded(steps.finish(what.job.job_id, outcome))
+        await steps.shielded(self._afterwards(Delivery(job=what.job, outcome=standing)))
+        return steps.raise_unless_done(standing)
 
     async def _work(self, what: AiInput) -> JobOutcome:
         if what.plan is None and what.job.job_type == ROSTER and workflow.patched("rosters-at-once"):
@@ -112,12 +112,12 @@ class RunAiJob:
             self._show(done, plan)
 
         firsts = range(what.next_unit, stop, UNITS_A_BATCH)
-        await steps.together([asyncio.create_task(batch(first)) for first in firsts])
+        await steps.gather_or_stop([asyncio.create_task(batch(first)) for first in firsts])
         if stop < plan.units:
             workflow.continue_as_new(what.model_copy(update={"plan": plan, "next_unit": stop}))
 
     async def _afterwards(self, delivery: Delivery) -> None:
-        await asyncio.gather(self._tell(delivery), self._tidy())
+        await asyncio.gather(self._deliver(delivery), self._tidy())
 
     async def _tidy(self) -> None:
         """The job has ended; its work may hold people."""
@@ -128,7 +128,7 @@ class RunAiJob:
         except ActivityError:
             workflow.logger.warning("the work of a job was not erased: %s", self._planned.plan.prefix)
 
-    async def _tell(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         """The job has ended, whether or not the submitting system can be reached within a day."""
         try:
             await workflow.execute_activity(

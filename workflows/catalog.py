@@ -98,7 +98,7 @@ CATALOG: dict[str, JobType] = {
 
 
 def workflow_id(request: JobRequest) -> str:
-    """Readable, unique, and derived from the wish alone: `video.encode-t7-v42-1b9d6bcd9c0f`."""
+    """Readable, unique, and derived from the request alone: `video.encode-t7-v42-1b9d6bcd9c0f`."""
     video = f"-v{request.payload['video_id']}" if request.payload.get("video_id") else ""
     kind = CATALOG[request.job_type].id_prefix or request.job_type
     return f"{kind}-t{request.tenant_id or 0}{video}-{request.job_id.hex[:12]}"

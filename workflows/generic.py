@@ -40,4 +40,4 @@ class RunJob:
             )
         except (ActivityError, asyncio.CancelledError) as error:
             outcome = steps.outcome_of(steps.code_of(error))
-        return steps.close(await steps.to_the_end(steps.finish(job.job_id, outcome)))
+        return steps.raise_unless_done(await steps.shielded(steps.finish(job.job_id, outcome)))

@@ -36,7 +36,7 @@ def stage(name: str, details: str = "") -> None:
     workflow.set_current_details(f"**{name}** {details}".strip())
 
 
-async def to_the_end(step: Coroutine[Any, Any, T]) -> T:
+async def shielded(step: Coroutine[Any, Any, T]) -> T:
     """A step that a cancel comes too late for: half of it would be worse than all of it."""
     task = asyncio.create_task(step)
     try:
@@ -45,7 +45,7 @@ async def to_the_end(step: Coroutine[Any, Any, T]) -> T:
         return await task
 
 
-async def together(tasks: Sequence[asyncio.Task[Any]]) -> None:
+async def gather_or_stop(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Wait for all. When one fails, or we are cancelled, stop the others and wait until they have stopped:
     what comes next must not run beside an activity that still writes."""
     try:
@@ -53,7 +53,7 @@ async def together(tasks: Sequence[asyncio.Task[Any]]) -> None:
     except BaseException:
         for task in tasks:
             task.cancel()
-        await to_the_end(workflow.wait(tasks))
+        await shielded(workflow.wait(tasks))
         raise
 
 
@@ -88,7 +88,7 @@ async def finish(job_id: UUID, outcome: JobOutcome) -> JobOutcome:
     return standing
 
 
-def close(standing: JobOutcome) -> JobOutcome:
+def raise_unless_done(standing: JobOutcome) -> JobOutcome:
     """End the workflow as the database says the job ended, so that both lists tell the same."""
     if standing.state in (JobState.DONE, JobState.REVIEW_REQUIRED):
         return standing

@@ -6,7 +6,7 @@ from typing import Any
 from temporalio import activity
 
 from activities.ai.files import JobFiles
-from activities.ai.inference.jobs import CALLS, Inferring
+from activities.ai.inference.jobs import CALLS, Inference
 from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import refusal, result_prefix
 from activities.ai.students.exports.attendance import export_attendance
@@ -19,11 +19,11 @@ from contracts.jobs import JobOutcome, JobRef, JobState
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-class Calls:
-    def __init__(self, files: JobFiles, keys: TenantKeys, inferring: Inferring) -> None:
+class CallActivities:
+    def __init__(self, files: JobFiles, keys: TenantKeys, inference: Inference) -> None:
         self._files = files
         self._keys = keys
-        self._inferring = inferring
+        self._inference = inference
 
     @activity.defn(name="ai.call")
     async def call(self, what: PlannedJob) -> JobOutcome:
@@ -32,7 +32,7 @@ class Calls:
         payload = await self._files.payload(ref)
         try:
             if ref.job_type.removeprefix("ai.") in CALLS:
-                return await self._inferring.run(ref, payload)
+                return await self._inference.run(ref, payload)
             return await self._export(ref, payload)
         except BadInput as error:
             return refusal(error)

@@ -12,13 +12,13 @@ from typing import Any
 from temporalio import activity
 
 from activities.ai.files import DEATHS, PLAN, JobFiles, Work, computed, outcome, readable
-from activities.ai.inference.jobs import Inferring
+from activities.ai.inference.jobs import Inference
 from activities.ai.sandbox.parent import Child, Sandbox, regular
 from activities.ai.sandbox.registry import TASKS, chosen, task
 from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources
 from activities.ai.storing import digest_of, kind_of, parameters_of, refusal, work_prefix
-from activities.ai.students.rosters import Rosters
+from activities.ai.students.rosters import RosterActivities
 from activities.host.threads import beside, in_thread
 from clients.objects import ObjectMissing
 from clients.progress import ProgressBoard
@@ -29,15 +29,15 @@ from contracts.progress import ai_progress
 ROSTER, HANDWRITING = "excel_parsing", "handwriting_analysis"
 
 
-class Working:
+class DocumentActivities:
     def __init__(
         self,
         files: JobFiles,
         board: ProgressBoard,
         sources: Sources,
         sandbox: Sandbox,
-        rosters: Rosters,
-        inferring: Inferring,
+        rosters: RosterActivities,
+        inference: Inference,
     ) -> None:
         self._files = files
         self._objects = files.objects
@@ -45,13 +45,13 @@ class Working:
         self._sources = sources
         self._sandbox = sandbox
         self._rosters = rosters
-        self._inferring = inferring
+        self._inference = inference
 
     @activity.defn(name="ai.plan")
     async def plan(self, ref: JobRef) -> AiPlan:
         """Look at the job's file and name its units; a job that is one call has none."""
         name = ref.job_type.removeprefix("ai.")
-        lacks_model = self._inferring.lacks_model(name)
+        lacks_model = self._inference.lacks_model(name)
         if name not in TASKS:
             return AiPlan(lacks_model=lacks_model)
         await self._board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("plan", 0))
@@ -136,7 +136,7 @@ class Working:
             summary, names, review = done.summary, done.files, done.review
             async with beside(in_thread(self._files.put_all, what.job, out, done.files)):
                 if work.task == HANDWRITING:
-                    written = await self._inferring.read_pages(what, out)
+                    written = await self._inference.read_pages(what, out)
                     summary, review = written.summary, review + written.review
                     added = written.store(out)
                     await in_thread(self._files.put_all, what.job, out, added)

@@ -19,7 +19,7 @@ CHECKS_PER_TIMEOUT = 6
 GIVE_UP = 0.8  # of the heartbeat timeout without an acknowledgement: stop before the server retries
 
 
-class Heart:
+class Heartbeat:
     """`advance` is called when work has moved forward, and only then: a stall must miss its heartbeat."""
 
     def __init__(self) -> None:
@@ -39,22 +39,22 @@ class Heart:
 
 
 @asynccontextmanager
-async def beating(client: Client) -> AsyncIterator[Heart]:
+async def heartbeats(client: Client) -> AsyncIterator[Heartbeat]:
     """Beat while the body runs, and cancel the body when this attempt cannot reach the server any more.
 
     The SDK's heartbeats are not acknowledged to us, and a worker that is cut off from the server is never
     cancelled: it would go on beside its own retry. So a few times in each heartbeat timeout the beat is
     sent by a call of our own, and its answer is what counts. Raises a retryable ApplicationError `CutOff`.
     """
-    heart = Heart()
+    heartbeat = Heartbeat()
     body = asyncio.current_task()
     assert body is not None
-    heart.advance()
-    watch = asyncio.create_task(_watch(client, heart, body))
+    heartbeat.advance()
+    watch = asyncio.create_task(_watch(client, heartbeat, body))
     try:
-        yield heart
+        yield heartbeat
     except asyncio.CancelledError:
-        if heart.cut_off:
+        if heartbeat.cut_off:
             raise ApplicationError("no heartbeat was acknowledged in time", type="CutOff") from None
         raise
     finally:
@@ -62,7 +62,7 @@ async def beating(client: Client) -> AsyncIterator[Heart]:
         await asyncio.gather(watch, return_exceptions=True)
 
 
-async def _watch(client: Client, heart: Heart, body: asyncio.Task[Any]) -> None:
+async def _watch(client: Client, heartbeat: Heartbeat, body: asyncio.Task[Any]) -> None:
     info = activity.info()
     handle = client.get_async_activity_handle(task_token=info.task_token)
     assert info.heartbeat_timeout is not None
@@ -76,21 +76,23 @@ async def _watch(client: Client, heart: Heart, body: asyncio.Task[Any]) -> None:
     while left() > 0:
         await asyncio.sleep(min(interval, left()))
         sent = time.monotonic()
-        if heart.advanced and left() > 0 and await _acknowledged(handle, heart, min(interval, left())):
+        if not heartbeat.advanced or left() <= 0:
+            continue
+        if await _acknowledged(handle, heartbeat, min(interval, left())):
             acknowledged = sent  # the server counts from when it arrived, at the earliest from then
     log.warning("no acknowledged heartbeat for %.0f s, stopping", time.monotonic() - acknowledged)
-    heart.cut_off = True
+    heartbeat.cut_off = True
     body.cancel()
 
 
-async def _acknowledged(handle: AsyncActivityHandle, heart: Heart, timeout: float) -> bool:
-    heart.advanced = False
+async def _acknowledged(handle: AsyncActivityHandle, heartbeat: Heartbeat, timeout: float) -> bool:
+    heartbeat.advanced = False
     try:
-        await handle.heartbeat(*heart.details, rpc_timeout=timedelta(seconds=timeout))
+        await handle.heartbeat(*heartbeat.details, rpc_timeout=timedelta(seconds=timeout))
     except AsyncActivityCancelledError:
         return True  # reached; the SDK's own beat brings the cancel
     except RPCError as error:
         log.warning("heartbeat not acknowledged: %s", error.status.name)
-        heart.advanced = True
+        heartbeat.advanced = True
         return False
     return True

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
-from activities.messaging.provider import retried
+from activities.messaging.provider import provider_errors
 from clients.database import credits, jobs, messaging, messaging_chunks
-from clients.database.credits import End
+from clients.database.credits import RecipientOutcome
 from clients.database.messaging_chunks import NewRecipient
 from clients.keys import Sealer, TenantKeys
 from clients.objects import ObjectMissing, Objects
@@ -69,7 +69,7 @@ class Job:
     sealer: Sealer
 
 
-class Preparing:
+class PrepareActivities:
     def __init__(
         self,
         engine: AsyncEngine,
@@ -168,7 +168,7 @@ class Preparing:
         template_id = draft.template_id or self._default_template_id
         if draft.mode == "sms" or template_id is None:
             return None
-        with retried():
+        with provider_errors():
             try:
                 found = await self._solapi.template(template_id)
             except Refused as error:
@@ -191,7 +191,7 @@ class Preparing:
         except ObjectMissing:
             raise Unsendable(IMAGE_MISSING) from None
         image.check(data)
-        with retried():
+        with provider_errors():
             return await self._solapi.upload_image(data, "image.jpg")
 
     def _compose(self, job: Job) -> Iterator[tuple[list[NewRecipient], bytes]]:
@@ -260,7 +260,10 @@ class Preparing:
                     taken += await messaging_chunks.write_recipients(connection, job_id, tenant_id, rows)
                 sealed = [piece for _, piece in composed]
                 await messaging_chunks.write_chunks(connection, job_id, tenant_id, sealed)
-                ends = [End(position, RecipientState.SUPPRESSED, DUPLICATE_MESSAGE) for position in taken]
+                outcomes = [
+                    RecipientOutcome(position, RecipientState.SUPPRESSED, DUPLICATE_MESSAGE)
+                    for position in taken
+                ]
                 await messaging.mark_prepared(
                     connection,
                     job_id,
@@ -272,7 +275,7 @@ class Preparing:
                     recipients=sum(len(rows) for rows, _ in composed),
                     chunks=len(composed),
                 )
-                await credits.settle(connection, tenant_id, job_id, ends)
+                await credits.settle(connection, tenant_id, job_id, outcomes)
         # One that was cancelled meanwhile has nothing written; the next step says so.
         return await self._prepared(job.ref) or Prepared(chunks=1)
 

@@ -13,7 +13,7 @@ CREDENTIALS_DELAY = timedelta(minutes=1)  # somebody has to act
 
 
 @contextmanager
-def retried() -> Iterator[None]:
+def provider_errors() -> Iterator[None]:
     """Around calls that may be made again: every error becomes one that Temporal retries when it may help.
 
     429 and 5xx wait as long as the provider says (RFC 9110 `Retry-After`).

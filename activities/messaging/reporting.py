@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.messaging.provider import retried
-from activities.messaging.sending import SENT_STATES, Sending, as_group
+from activities.messaging.provider import provider_errors
+from activities.messaging.sending import SENT_STATES, SendActivities, as_group
 from clients.database import credits, messaging, messaging_chunks
-from clients.database.credits import End
+from clients.database.credits import RecipientOutcome
 from clients.database.messaging_models import ProviderDifference
 from clients.progress import ProgressBoard
 from clients.solapi import Group, Refused, Solapi
@@ -34,13 +34,13 @@ REPORTS_WITHIN = timedelta(days=3)  # for groups whose workflow is over; the oth
 log = logging.getLogger(__name__)
 
 
-class Reporting:
+class ReportActivities:
     def __init__(
         self,
         engine: AsyncEngine,
         solapi: Solapi,
         board: ProgressBoard,
-        sending: Sending,
+        sending: SendActivities,
         now: Callable[[], datetime],
     ) -> None:
         self._engine = engine
@@ -113,17 +113,17 @@ class Reporting:
         async with self._engine.connect() as connection:
             waiting = await messaging_chunks.open_recipients(connection, ref)
         if waiting:
-            with retried():
+            with provider_errors():
                 group = await self._solapi.group(ref.group_id)
             async for page in self._pages(ref.group_id):
-                ends = [
+                outcomes = [
                     end
                     for message in page
                     if (position := waiting.get(str(message.get("messageId")))) is not None
-                    and (end := end_of(position, message, group))
+                    and (end := outcome_of(position, message, group))
                 ]
                 async with self._engine.begin() as connection:
-                    await credits.settle(connection, ref.tenant_id, ref.job_id, ends)
+                    await credits.settle(connection, ref.tenant_id, ref.job_id, outcomes)
         async with self._engine.begin() as connection:
             if not await messaging_chunks.open_positions(connection, ref):
                 await messaging.move(connection, ref, ref.group_id, "SENT", "DONE")
@@ -131,14 +131,14 @@ class Reporting:
     async def _expire_group(self, row: Row[Any]) -> None:
         async with self._engine.begin() as connection:
             positions = await messaging_chunks.open_positions(connection, as_group(row))
-            ends = [End(position, RecipientState.UNCONFIRMED) for position in positions]
-            await credits.settle(connection, row.tenant_id, row.job_id, ends)
+            outcomes = [RecipientOutcome(position, RecipientState.UNCONFIRMED) for position in positions]
+            await credits.settle(connection, row.tenant_id, row.job_id, outcomes)
             await messaging.move(connection, as_group(row), row.group_id, "SENT", "DONE")
 
     async def _pages(self, group_id: str) -> AsyncIterator[list[dict[str, Any]]]:
         start_key = None
         while True:
-            with retried():
+            with provider_errors():
                 page, start_key = await self._solapi.messages(group_id, start_key)
             yield page
             if not start_key or not page:
@@ -147,7 +147,7 @@ class Reporting:
     async def _listed(self, start: datetime, end: datetime) -> AsyncIterator[list[dict[str, Any]]]:
         start_key = None
         while True:
-            with retried():
+            with provider_errors():
                 page, start_key = await self._solapi.sent_between(start, end, start_key)
             yield page
             if not start_key or not page:
@@ -183,7 +183,7 @@ class Reporting:
         """Whether a group has left: what was only put into one that was thrown away has the same code as
         what is on its way. Of a group that cannot be had, yes: somebody should look."""
         if group_id not in asked:
-            with retried():
+            with provider_errors():
                 try:
                     group = await self._solapi.group(group_id)
                     asked[group_id] = group.sent > 0 or group.state in SENT_STATES
@@ -195,7 +195,7 @@ class Reporting:
         """Those that one list did not show, asked for by id: they may be of a group made the day before."""
         ids = list(ours)
         for begin in range(0, len(ids), ASK_AT_ONCE):
-            with retried():
+            with provider_errors():
                 known = await self._solapi.find(ids[begin : begin + ASK_AT_ONCE])
             for message in known:
                 ours.pop(str(message.get("messageId")), None)
@@ -233,21 +233,21 @@ class Reporting:
         return closed
 
 
-def end_of(position: int, message: dict[str, Any], group: Group) -> End | None:
+def outcome_of(position: int, message: dict[str, Any], group: Group) -> RecipientOutcome | None:
     """The final state that a report tells, None while it is on its way.
 
     A failed Alimtalk is replaced by its fallback a moment later, unless the whole group is complete.
     """
     status, sent_as = str(message.get("statusCode")), message.get("type")
     if status == DELIVERED:
-        return End(position, RecipientState.DELIVERED, None, sent_as)
+        return RecipientOutcome(position, RecipientState.DELIVERED, None, sent_as)
     if status in ON_ITS_WAY or not status.isdecimal():
         return None
     falls_back = sent_as == Channel.ATA and not (message.get("kakaoOptions") or {}).get("disableSms", False)
     if falls_back and group.state != "COMPLETE":
         return None
     state = RecipientState.REFUSED if status.startswith("1") else RecipientState.FAILED
-    return End(position, state, status, sent_as)
+    return RecipientOutcome(position, state, status, sent_as)
 
 
 def difference(ours: str | None, status: str) -> str | None:
@@ -265,7 +265,7 @@ def difference(ours: str | None, status: str) -> str | None:
 
 
 def as_counts(states: dict[str, int], codes: dict[str, int]) -> Counts:
-    ends = {state.lower(): count for state, count in states.items()}
-    still_open = ends.pop("pending", 0) + ends.pop("accepted", 0)
+    outcomes = {state.lower(): count for state, count in states.items()}
+    still_open = outcomes.pop("pending", 0) + outcomes.pop("accepted", 0)
     code = next(iter(codes)) if len(codes) == 1 else None
-    return Counts(total=sum(states.values()), open=still_open, code=code, **ends)
+    return Counts(total=sum(states.values()), open=still_open, code=code, **outcomes)

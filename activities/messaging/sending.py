@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.messaging.provider import retried
+from activities.messaging.provider import provider_errors
 from clients.database import credits, messaging, messaging_chunks
-from clients.database.credits import End
+from clients.database.credits import RecipientOutcome
 from clients.keys import TenantKeys
 from clients.solapi import Ambiguous, Group, Refused, Solapi, SolapiError, Throttled, Unreachable
 from contracts.errors import GROUP_LOST, RESERVATION_CANCELLED
@@ -45,7 +45,7 @@ LOST_AFTER = timedelta(days=1)  # of answers that there is no such group
 log = logging.getLogger(__name__)
 
 
-class Sending:
+class SendActivities:
     def __init__(
         self, engine: AsyncEngine, keys: TenantKeys, solapi: Solapi, now: Callable[[], datetime]
     ) -> None:
@@ -75,7 +75,7 @@ class Sending:
             return Opened(group_id=known.group_id, committed=True)
         if known:
             await self._discard(known.group_id)
-        with retried():
+        with provider_errors():
             group_id = await self._solapi.create_group({"job": chunk.job_id.hex, "chunk": str(chunk.chunk)})
         async with self._engine.begin() as connection:
             if await messaging.replace_group(connection, chunk, group_id):
@@ -108,16 +108,16 @@ class Sending:
         except (Throttled, Unreachable):
             async with self._engine.begin() as connection:
                 await messaging.move(connection, group, group.group_id, "ADDING", "OPEN")
-            with retried():
+            with provider_errors():
                 raise
         except (Ambiguous, Refused) as error:
             raise _ambiguous(error.code) from None
-        registered, ends = _compare(wanted, results)
+        registered, outcomes = _compare(wanted, results)
         async with self._engine.begin() as connection:
             if not await messaging.move(connection, group, group.group_id, "ADDING", "ADDED"):
                 return Added(fenced=True)
             await messaging_chunks.register(connection, group, registered)
-            await credits.settle(connection, group.tenant_id, group.job_id, ends)
+            await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return Added(accepted=len(registered))
 
     @activity.defn(name="messages.commit")
@@ -149,7 +149,7 @@ class Sending:
         if known.state != "COMMITTED":
             return Decided(verdict=Verdict.STOP if known.state == "CANCELLED" else Verdict.GO)
         if known.send_began_at:
-            with retried():
+            with provider_errors():
                 found = await self._look(known)
             if found is None:
                 return await self._lost(group)
@@ -161,7 +161,7 @@ class Sending:
             began = {"send_began_at": self._now()}
             if not await messaging.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began):
                 raise ApplicationError("the group changed meanwhile", type="Unproven")
-        with retried():
+        with provider_errors():
             try:
                 await self._solapi.send(group.group_id)
             except Refused as error:
@@ -188,8 +188,8 @@ class Sending:
             for row in open_groups:
                 await messaging.move(connection, as_group(row), row.group_id, row.state, "CANCELLED")
             positions = await messaging.uncommitted_positions(connection, what.job_id)
-            ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
-            await credits.settle(connection, what.tenant_id, what.job_id, ends)
+            outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
+            await credits.settle(connection, what.tenant_id, what.job_id, outcomes)
             committed = await messaging.groups(connection, what.job_id, ("COMMITTED",))
             sent = await messaging.groups(connection, what.job_id, ("SENT", "DONE"))
         for row in open_groups:
@@ -203,7 +203,7 @@ class Sending:
         async with self._engine.connect() as connection:
             known = await messaging.group(connection, group)
         assert known is not None and known.group_id == group.group_id, "a committed group stays the chunk's"
-        with retried():
+        with provider_errors():
             try:
                 await self._solapi.delete(group.group_id)
             except Refused as error:
@@ -225,8 +225,8 @@ class Sending:
             if known is None or known.state != "CANCELLED" or asked_meanwhile:
                 raise ApplicationError("the group changed meanwhile", type="Unproven")
             positions = await messaging_chunks.open_positions(connection, group)
-            ends = [End(position, RecipientState.CANCELLED, code) for position in positions]
-            await credits.settle(connection, group.tenant_id, group.job_id, ends)
+            outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
+            await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return True
 
     async def _gate(self, connection: AsyncConnection, job: Row[Any]) -> Decided:
@@ -262,8 +262,11 @@ class Sending:
         async with self._engine.begin() as connection:
             if await messaging.move(connection, group, group.group_id, "COMMITTED", "DONE"):
                 positions = await messaging_chunks.open_positions(connection, group)
-                ends = [End(position, RecipientState.UNCONFIRMED, GROUP_LOST) for position in positions]
-                await credits.settle(connection, group.tenant_id, group.job_id, ends)
+                outcomes = [
+                    RecipientOutcome(position, RecipientState.UNCONFIRMED, GROUP_LOST)
+                    for position in positions
+                ]
+                await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return Decided(verdict=Verdict.GO)
 
     async def _is_dead(self, group: GroupRef) -> bool:
@@ -300,7 +303,7 @@ def _manifest(pieces: Iterable[bytes], ended: Set[int]) -> tuple[bytes, dict[int
 
 def _compare(
     wanted: Mapping[int, str], results: Sequence[dict[str, Any]]
-) -> tuple[dict[int, str], list[End]]:
+) -> tuple[dict[int, str], list[RecipientOutcome]]:
     """The answer against the manifest: message ids by position, and the ends of those refused.
 
     The answer is in the order of the request; each entry is held against its recipient.
@@ -308,15 +311,15 @@ def _compare(
     if len(results) != len(wanted):
         raise _ambiguous(f"{len(results)} results for {len(wanted)} messages")
     registered: dict[int, str] = {}
-    ends: list[End] = []
+    outcomes: list[RecipientOutcome] = []
     for (position, to), result in zip(wanted.items(), results, strict=True):
         if result.get("to") != to:
             raise _ambiguous("the results are of other recipients")
         if str(result.get("statusCode")) == ACCEPTED and result.get("messageId"):
             registered[position] = str(result["messageId"])
         else:
-            ends.append(End(position, RecipientState.REFUSED, str(result.get("statusCode"))))
-    return registered, ends
+            outcomes.append(RecipientOutcome(position, RecipientState.REFUSED, str(result.get("statusCode"))))
+    return registered, outcomes
 
 
 def _ambiguous(why: str) -> ApplicationError:

@@ -12,12 +12,12 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.host.heartbeat import Heart, beating
+from activities.host.heartbeat import Heartbeat, heartbeats
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
 from activities.video.audio import encode_audio
 from activities.video.encode import encode_unit
-from activities.video.errors import final, reported
+from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment
 from activities.video.pictures import draw_pictures
@@ -48,7 +48,7 @@ TRIES = 2
 T = TypeVar("T")
 
 
-class VideoEncoding:
+class EncodeActivities:
     """One for each worker process; `encoder` is the fingerprint of its ffmpeg. `encrypt`: the segments of
     lectures that are probed from now on."""
 
@@ -82,19 +82,19 @@ class VideoEncoding:
     async def probe(self, job: ProbeInput) -> EncodePlan:
         """Fetch the source, look at every packet's timestamp, and decide how it will be encoded."""
         await self._board.show_video(job.tenant_id, job.video_id, job.job_id, video_progress("probe", 0))
-        async with beating(self._temporal) as heart:
-            with reported():
+        async with heartbeats(self._temporal) as heartbeat:
+            with media_errors():
                 source = await in_thread(self._objects.head, job.file_key)
                 if source.size > self._max_bytes:
                     raise final(SOURCE_TOO_LARGE)
-                return await self._plan(source, job.prefix, heart)
+                return await self._plan(source, job.prefix, heartbeat)
 
-    async def _plan(self, source: SourceRef, prefix: str, heart: Heart) -> EncodePlan:
-        async with self._source(source, False, heart) as path:
+    async def _plan(self, source: SourceRef, prefix: str, heartbeat: Heartbeat) -> EncodePlan:
+        async with self._source(source, False, heartbeat) as path:
             info = await probe(self._tools, path, max_seconds=self._max_seconds)
         needs_remux = info.needs_remux
         if needs_remux:
-            async with self._source(source, True, heart) as path:
+            async with self._source(source, True, heartbeat) as path:
                 info = await probe(self._tools, path, max_seconds=self._max_seconds)
         plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
         return plan.model_copy(update={"key_id": self._key_id})
@@ -102,11 +102,11 @@ class VideoEncoding:
     @activity.defn(name="video.encode_batch")
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
-        async with beating(self._temporal) as heart:
-            with reported():
+        async with heartbeats(self._temporal) as heartbeat:
+            with media_errors():
                 self._require_same_encoder(job.plan)
-                async with self._source(job.plan.source, job.plan.remux, heart) as path:
-                    units = await self._units(job, path, _BatchProgress(self._board, job, heart))
+                async with self._source(job.plan.source, job.plan.remux, heartbeat) as path:
+                    units = await self._units(job, path, _BatchProgress(self._board, job, heartbeat))
                 return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
 
     async def _units(self, job: BatchInput, path: Path, bar: "_BatchProgress") -> list[SegmentManifest]:
@@ -152,16 +152,16 @@ class VideoEncoding:
     @activity.defn(name="video.encode_audio")
     async def encode_audio(self, job: AudioInput) -> Manifest:
         """Encode the whole sound as one rendition."""
-        async with beating(self._temporal) as heart:
-            with reported():
+        async with heartbeats(self._temporal) as heartbeat:
+            with media_errors():
                 self._require_same_encoder(job.plan)
-                async with self._source(job.plan.source, job.plan.remux, heart) as path:
-                    return await self._audio(job.plan, path, heart)
+                async with self._source(job.plan.source, job.plan.remux, heartbeat) as path:
+                    return await self._audio(job.plan, path, heartbeat)
 
-    async def _audio(self, plan: EncodePlan, path: Path, heart: Heart) -> Manifest:
+    async def _audio(self, plan: EncodePlan, path: Path, heartbeat: Heartbeat) -> Manifest:
         async def encode(folder: Path) -> Manifest:
             sound = await encode_audio(
-                self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT, on_progress=heart.advance
+                self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT, on_progress=heartbeat.advance
             )
             activity.logger.info(
                 "audio: %.1f LUFS, peak %.1f dBTP, %s",
@@ -179,12 +179,12 @@ class VideoEncoding:
     async def make_pictures(self, job: PicturesInput) -> Manifest:
         """Draw poster and storyboard from the source's keyframes."""
         plan = job.plan
-        async with beating(self._temporal) as heart:
-            with reported(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+        async with heartbeats(self._temporal) as heartbeat:
+            with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
                 out = Path(folder)
-                async with self._source(plan.source, plan.remux, heart) as path:
+                async with self._source(plan.source, plan.remux, heartbeat) as path:
                     files = await draw_pictures(
-                        self._tools, path, plan, out, timeout=PICTURES_TIMEOUT, on_frames=heart.advance
+                        self._tools, path, plan, out, timeout=PICTURES_TIMEOUT, on_frames=heartbeat.advance
                     )
                 return await self._store.store_pictures(plan, files)
 
@@ -197,11 +197,13 @@ class VideoEncoding:
             )
 
     @asynccontextmanager
-    async def _source(self, source: SourceRef, remuxed: bool, heart: Heart) -> AsyncIterator[Path]:
+    async def _source(self, source: SourceRef, remuxed: bool, heartbeat: Heartbeat) -> AsyncIterator[Path]:
         async def derive(original: Path, target: Path) -> None:
             await remux(self._tools, original, target)
 
-        async with self._cache.held(source, heart.advance_from_thread, derive if remuxed else None) as path:
+        async with self._cache.held(
+            source, heartbeat.advance_from_thread, derive if remuxed else None
+        ) as path:
             yield path
 
 
@@ -212,16 +214,16 @@ def killed_from_outside(error: FfmpegFailed | BadSegment) -> bool:
 class _BatchProgress:
     """Heartbeats and the progress bar of one batch; the bar sums up all batches of the job."""
 
-    def __init__(self, board: ProgressBoard, job: BatchInput, heart: Heart) -> None:
+    def __init__(self, board: ProgressBoard, job: BatchInput, heartbeat: Heartbeat) -> None:
         self._board = board
         self._job = job
-        self._heart = heart
+        self._heartbeat = heartbeat
         self._done = 0
         self._started = time.monotonic()
         self._showing: asyncio.Task[None] | None = None
 
     def frames_of_unit(self, frames: int) -> None:
-        self._heart.advance(self._done + frames)
+        self._heartbeat.advance(self._done + frames)
         if self._showing is None or self._showing.done():
             self._showing = asyncio.create_task(self._show(self._done + frames))
 

@@ -18,7 +18,7 @@ def final(code: str) -> ApplicationError:
 
 
 @contextmanager
-def reported() -> Iterator[None]:
+def media_errors() -> Iterator[None]:
     """Turn what the media layer and the store raise into errors that the workflow understands."""
     try:
         yield

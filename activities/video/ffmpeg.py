@@ -13,10 +13,9 @@ from asyncio import StreamReader
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from activities.host.programs import find_program
+from activities.host.programs import LAUNCHER, find_program
 
 RECIPE = "1"  # raise it when the encoder's arguments change: a running job must not mix two of them
 MAX_PIXELS = 4096 * 2304 * 2
@@ -29,7 +28,6 @@ SOURCE: dict[str, Any] = {
 }
 TERM_GRACE = 2.0
 _TAIL = 4096
-_LAUNCHER = Path(__file__).parents[1] / "host" / "launcher.py"
 
 
 class Tools(NamedTuple):
@@ -139,7 +137,7 @@ async def run(
     """
     cage = [os.getpid(), limits.address_space, limits.file_size, limits.cpu_seconds]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, cage), *args),
+        *(sys.executable, "-I", "-S", str(LAUNCHER), *map(str, cage), *args),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,

@@ -26,7 +26,7 @@ from contracts.video import (
 )
 
 
-class VideoLifecycle:
+class LifecycleActivities:
     """Activities without ffmpeg."""
 
     def __init__(

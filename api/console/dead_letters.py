@@ -43,7 +43,7 @@ async def letters(request: Request, _staff: Operator, moved: int | None = None) 
     except (BotoCoreError, ClientError):
         raise Away("queues") from None
     by_queue = {name: [about(each) for each in some] for name, some in zip(opened, found, strict=True)}
-    return page(request, "letters.html", by_queue=by_queue, moved=moved, limit=LOOK_AT)
+    return page(request, "dead_letters.html", by_queue=by_queue, moved=moved, limit=LOOK_AT)
 
 
 @router.post("/letters")

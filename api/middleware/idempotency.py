@@ -78,7 +78,7 @@ class _Once:
         else:
             assert known.status
             metrics.REPLAYED.inc()
-            headers, _, body = self.vault.unwrap(known.sealed_answer, self.bound_to).partition(b"\n")
+            headers, _, body = self.vault.decrypt(known.sealed_answer, self.bound_to).partition(b"\n")
             answer = Response(body, known.status, json.loads(headers) | {REPLAYED: "true"})
         await answer(scope, self.request.receive, send)
 
@@ -132,5 +132,5 @@ class _Once:
             sealed = None
             if "no-store" not in headers.get("cache-control", ""):
                 kept = {"content-type": headers.get("content-type", "application/json")}
-                sealed = self.vault.wrap(json.dumps(kept).encode() + b"\n" + body, self.bound_to)
+                sealed = self.vault.encrypt(json.dumps(kept).encode() + b"\n" + body, self.bound_to)
             await idempotency.keep(connection, self.tenant_id, self.key, status, sealed)

@@ -172,10 +172,12 @@ async def events(job_id: JobId, tenant: Tenant, request: Request) -> Response:
     if request.headers.get("last-event-id") == END:
         return Response(status_code=204)
     services: Services = request.app.state.services
-    return EventSourceResponse(_told(services, job), ping=PING_SECONDS, headers={"Cache-Control": "no-store"})
+    return EventSourceResponse(
+        _stream(services, job), ping=PING_SECONDS, headers={"Cache-Control": "no-store"}
+    )
 
 
-async def _told(services: "Services", job: Row[Any]) -> AsyncIterator[JSONServerSentEvent]:
+async def _stream(services: "Services", job: Row[Any]) -> AsyncIterator[JSONServerSentEvent]:
     before: Standing | None = None
     async for standing in services.watches.follow(services, job):
         if before is None or standing.state() != before.state():

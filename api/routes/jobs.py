@@ -13,8 +13,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.auth.callers import Tenant
 from api.problems import refused
 from api.routes import messaging as letters
-from api.routes.legacy import JobId, Source, find_job, links, message_of, not_found, progress_of, take
-from api.schemas import AnyWanted, wish
+from api.routes.legacy import JobId, Source, find_job, links, message_of, not_found, progress_of, submit
+from api.schemas import AnyWanted, job_request
 from clients.database import jobs, messaging, videos
 from clients.database.jobs import Acceptance, Accepted
 from clients.progress import job_key
@@ -91,7 +91,9 @@ async def start(body: AnyWanted, tenant: Tenant, request: Request, idempotency_k
     """Start a job. 202: it is in the database, and will be run whatever happens to us now."""
     asked = (await request.json())["payload"]
     key = idempotency_key or str(uuid4())
-    return await _taken(request, await take(request, await _wish(request, tenant, body, asked, key)))
+    return await _submitted(
+        request, await submit(request, await _job_request(request, tenant, body, asked, key))
+    )
 
 
 @router.get("/jobs")
@@ -168,7 +170,7 @@ async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
 
 @router.post("/jobs/{job_id}/retry", status_code=202)
 async def retry(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
-    """The same wish again, as a new job; once for each job. 409 with the reason when it cannot be."""
+    """The same request again, as a new job; once for each job. 409 with the reason when it cannot be."""
     job = await find_job(request, tenant, job_id)
     if job.state not in FINAL_STATES:
         raise refused(409, "not_final", "The job has not ended yet.")
@@ -193,13 +195,13 @@ async def retry(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
         payload_sha256=payload_sha256(payload, frozenset()),
         source="api",
     )
-    accepted = await take(request, again)
+    accepted = await submit(request, again)
     if accepted.status is Acceptance.FINAL:
         raise refused(409, "already_retried", f"It was tried again as {accepted.job_id}: retry that one.")
-    return await _taken(request, accepted)
+    return await _submitted(request, accepted)
 
 
-async def _wish(
+async def _job_request(
     request: Request, tenant: int, wanted: AnyWanted, asked: dict[str, Any], key: str
 ) -> JobRequest:
     """Raises Poison, HTTPException."""
@@ -208,23 +210,23 @@ async def _wish(
         case "video.encode":
             video_id, file_key = wanted.payload.video_id, wanted.payload.file_key
             file_key = file_key or await _file_of(request, tenant, video_id)
-            return wish("video", tenant, body | {"video_id": video_id, "file_key": file_key}, key)
+            return job_request("video", tenant, body | {"video_id": video_id, "file_key": file_key}, key)
         case "video.delete":
             video_id = wanted.payload.video_id
             file_key = await _file_of(request, tenant, video_id)
             prefix = f"tenants/{tenant}/video/hls/{video_id}/"
             named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
-            return wish("video", tenant, body | named, key)
+            return job_request("video", tenant, body | named, key)
         case "messages.send":
-            return letters.wish(tenant, SendRequest.model_validate(asked), key)
+            return letters.job_request(tenant, SendRequest.model_validate(asked), key)
         case "messaging.send":
-            return wish("messaging", tenant, asked | {"business_idempotency_key": None}, key)
+            return job_request("messaging", tenant, asked | {"business_idempotency_key": None}, key)
         case name:
             tier = getattr(wanted, "tier", "basic")
-            return ai_wish(request, tenant, name.removeprefix("ai."), tier, asked, body, key)
+            return ai_request(request, tenant, name.removeprefix("ai."), tier, asked, body, key)
 
 
-def ai_wish(
+def ai_request(
     request: Request,
     tenant: int,
     name: str,
@@ -240,7 +242,7 @@ def ai_wish(
     payload = payload | {"tenant_id": tenant}
     if name == "excel_parsing":
         payload["bucket"] = request.app.state.services.settings.r2_bucket
-    return wish(f"ai-{tier}", tenant, envelope | {"job_type": name, "payload": payload}, key)
+    return job_request(f"ai-{tier}", tenant, envelope | {"job_type": name, "payload": payload}, key)
 
 
 async def _file_of(request: Request, tenant: int, video_id: int) -> str:
@@ -260,7 +262,7 @@ async def _end_unstarted(request: Request, job: Row[Any]) -> None:
         await videos.fail_encode(connection, job.id, CANCELLED)
 
 
-async def _taken(request: Request, accepted: Accepted) -> JobTaken:
+async def _submitted(request: Request, accepted: Accepted) -> JobTaken:
     async with request.app.state.services.engine.connect() as connection:
         return _answer(await jobs.get(connection, accepted.job_id))
 

@@ -96,7 +96,7 @@ async def retry_video(
     if video is None or video.deleted_at:
         raise not_found("video")
     payload = {"video_id": video_id, "file_key": video.file_key}
-    wish = JobRequest(
+    job_request = JobRequest(
         job_type="video.encode",
         tenant_id=tenant,
         idempotency_key=f"retry:{video_id}:{idempotency_key or uuid4()}",
@@ -105,7 +105,7 @@ async def retry_video(
         payload_sha256=payload_sha256(payload, frozenset()),
         source="api",
     )
-    accepted = await take(request, wish)
+    accepted = await submit(request, job_request)
     return {"id": video_id, "job_id": str(accepted.job_id), "status": "accepted"}
 
 
@@ -128,15 +128,15 @@ def video_progress(video: Row[Any], shown: Progress | None) -> dict[str, Any]:
     return answer
 
 
-async def take(request: Request, wish: JobRequest) -> Accepted:
-    """Accept a wish and start it. Once its row is there it is accepted, whether or not Temporal answers now:
+async def submit(request: Request, job_request: JobRequest) -> Accepted:
+    """Accept a request and start it. Once its row is there it is accepted, whether or not Temporal answers:
     what did not start is started by the reconciler. Raises IdempotencyMismatch, and the database's errors
     when nothing was accepted."""
     submitter: Submitter = request.app.state.services.submitter
-    (accepted,) = await submitter.accept([wish])
+    (accepted,) = await submitter.accept([job_request])
     if accepted.status is Acceptance.MISMATCH:
-        raise IdempotencyMismatch(wish.idempotency_key)
-    metrics.SUBMITS.labels(wish.job_type, accepted.status).inc()
+        raise IdempotencyMismatch(job_request.idempotency_key)
+    metrics.SUBMITS.labels(job_request.job_type, accepted.status).inc()
     if accepted.status in (Acceptance.NEW, Acceptance.OPEN):
         try:
             await submitter.start(accepted)

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.callers import Tenant
-from api.routes.jobs import ai_wish
-from api.routes.legacy import VideoId, not_found, take
+from api.routes.jobs import ai_request
+from api.routes.legacy import VideoId, not_found, submit
 from api.routes.uploads import finish, open_upload, put_link
-from api.schemas import Tier, wish
+from api.schemas import Tier, job_request
 from clients.database import uploads, videos
 from clients.database.jobs import Accepted
 from clients.database.uploads import COMPLETED
@@ -84,7 +84,7 @@ async def complete_upload(
             await uploads.mark_uploaded(connection, tenant, video_id)
     # The upload names the occurrence: complete twice is one encode.
     body = {"job_id": str(upload.id), "video_id": video_id, "file_key": upload.file_key}
-    accepted = await take(request, wish("video", tenant, body, f"upload:{upload.id}"))
+    accepted = await submit(request, job_request("video", tenant, body, f"upload:{upload.id}"))
     return {"id": video_id, "job_id": str(accepted.job_id), "status": "UPLOADED"}
 
 
@@ -96,8 +96,8 @@ async def create_ai_job(
     source = body.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
     envelope = {"job_id": str(uuid4())} | source
     key = idempotency_key or str(uuid4())
-    asked = ai_wish(request, tenant, body.job_type, body.tier, body.payload, envelope, key)
-    return _accepted(await take(request, asked))
+    asked = ai_request(request, tenant, body.job_type, body.tier, body.payload, envelope, key)
+    return _accepted(await submit(request, asked))
 
 
 @router.post("/excel/jobs/", status_code=202)
@@ -107,8 +107,8 @@ async def create_excel_job(
     """A roster: the payload of `excel_parsing`."""
     key = idempotency_key or str(uuid4())
     envelope = {"job_id": str(uuid4())}
-    asked = ai_wish(request, tenant, "excel_parsing", "basic", payload, envelope, key)
-    return _accepted(await take(request, asked))
+    asked = ai_request(request, tenant, "excel_parsing", "basic", payload, envelope, key)
+    return _accepted(await submit(request, asked))
 
 
 @router.post("/messaging/send/", status_code=202)
@@ -116,8 +116,8 @@ async def send_message(
     payload: dict[str, Any], tenant: Tenant, request: Request, idempotency_key: Key = None
 ) -> dict[str, str]:
     """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
-    asked = wish("messaging", tenant, payload, idempotency_key or str(uuid4()))
-    return _accepted(await take(request, asked))
+    asked = job_request("messaging", tenant, payload, idempotency_key or str(uuid4()))
+    return _accepted(await submit(request, asked))
 
 
 def _accepted(accepted: Accepted) -> dict[str, str]:

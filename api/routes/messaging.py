@@ -9,7 +9,7 @@ from pydantic import Field
 from temporalio.service import RPCError
 
 from api.auth.callers import Tenant
-from api.routes.legacy import JobId, find_job, message_of, not_found, take
+from api.routes.legacy import JobId, find_job, message_of, not_found, submit
 from clients.database import messaging
 from contracts.jobs import FINAL_STATES, JobRequest, JobState, payload_sha256
 from contracts.messaging import Private, SendRequest
@@ -29,15 +29,15 @@ async def send(
     request: Request,
     idempotency_key: Annotated[str | None, Header(max_length=100)] = None,
 ) -> dict[str, Any]:
-    """Send one draft to one or many. The same `Idempotency-Key` is the same wish: it is sent once.
+    """Send one draft to one or many. The same `Idempotency-Key` is the same request: it is sent once.
 
     Up to 1,000 recipients in the body; up to 100,000 as JSON Lines in an object of the tenant's.
     """
-    accepted = await take(request, wish(tenant, body, idempotency_key or str(uuid4())))
+    accepted = await submit(request, job_request(tenant, body, idempotency_key or str(uuid4())))
     return {"job_id": str(accepted.job_id), "status": "accepted"}
 
 
-def wish(tenant: int, body: SendRequest, key: str) -> JobRequest:
+def job_request(tenant: int, body: SendRequest, key: str) -> JobRequest:
     """HTTPException 422 for what names nobody, or objects that are not the tenant's."""
     if body.recipients and body.recipients_key:
         raise _bad("recipients", "Give recipients or recipients_key, not both.")

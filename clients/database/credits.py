@@ -19,7 +19,7 @@ from contracts.messaging import ChunkRef, RecipientState
 
 
 @dataclass(frozen=True)
-class End:
+class RecipientOutcome:
     """The final state of one recipient. `sent_as` is the channel that the provider charged."""
 
     position: int
@@ -165,22 +165,24 @@ async def reserve(connection: AsyncConnection, chunk: ChunkRef, advertising: boo
     return Decimal(0)
 
 
-async def settle(connection: AsyncConnection, tenant_id: int, job_id: UUID, ends: Sequence[End]) -> int:
+async def settle(
+    connection: AsyncConnection, tenant_id: int, job_id: UUID, outcomes: Sequence[RecipientOutcome]
+) -> int:
     """Write final states, charge what was delivered, refund the rest, and log; returns how many were new.
 
     The first final state of a recipient stands: a second call for it changes nothing.
     """
-    if not ends:
+    if not outcomes:
         return 0
     await account(connection, tenant_id, lock=True)
     await connection.execute(_WITHOUT_NESTED_LOOPS)
     values = {
         "job": job_id,
         "tenant": tenant_id,
-        "positions": [end.position for end in ends],
-        "states": [str(end.state) for end in ends],
-        "codes": [end.code for end in ends],
-        "sent_as": [end.sent_as for end in ends],
+        "positions": [end.position for end in outcomes],
+        "states": [str(end.state) for end in outcomes],
+        "codes": [end.code for end in outcomes],
+        "sent_as": [end.sent_as for end in outcomes],
     }
     new = int((await connection.execute(_SETTLE, values)).scalar_one())
     await connection.execute(_FORGET, {"job": job_id})
@@ -221,5 +223,5 @@ async def _positions(connection: AsyncConnection, query: object, values: dict[st
 async def _suppress(
     connection: AsyncConnection, chunk: ChunkRef, code: str, positions: Sequence[int]
 ) -> None:
-    ends = [End(position, RecipientState.SUPPRESSED, code) for position in positions]
-    await settle(connection, chunk.tenant_id, chunk.job_id, ends)
+    outcomes = [RecipientOutcome(position, RecipientState.SUPPRESSED, code) for position in positions]
+    await settle(connection, chunk.tenant_id, chunk.job_id, outcomes)

@@ -51,7 +51,7 @@ class Accepted:
 async def accept(
     connection: AsyncConnection,
     vault: Vault,
-    wishes: Sequence[tuple[JobRequest, str, bytes]],
+    job_requests: Sequence[tuple[JobRequest, str, bytes]],
     request_id: str | None = None,
 ) -> list[Accepted]:
     """Accept requests, each with its workflow ID and sealed payload, in one transaction of the caller.
@@ -59,12 +59,12 @@ async def accept(
 
     The unique indexes decide between concurrent callers; nothing is read before it is written.
     """
-    tenants = {request.tenant_id for request, _, _ in wishes if request.tenant_id is not None}
+    tenants = {request.tenant_id for request, _, _ in job_requests if request.tenant_id is not None}
     if tenants:
         rows = [{"id": tenant} for tenant in sorted(tenants)]
         await connection.execute(insert(Tenant).on_conflict_do_nothing(), rows)
     # Sorted, so that two bridges with the same messages in another order cannot deadlock.
-    ordered = sorted(wishes, key=lambda wish: wish[0].job_id)
+    ordered = sorted(job_requests, key=lambda job_request: job_request[0].job_id)
     values = [
         {
             "id": request.job_id,
@@ -88,7 +88,7 @@ async def accept(
         events = [{"job_id": job_id, "kind": "accepted", "detail": detail} for job_id in sorted(new)]
         await connection.execute(insert(JobEvent), events)
     accepted: list[Accepted] = []
-    for request, workflow_id, _ in wishes:
+    for request, workflow_id, _ in job_requests:
         if request.job_id in new:
             new.discard(request.job_id)  # a second copy in the same call is a duplicate
             accepted.append(Accepted(Acceptance.NEW, request.job_id, workflow_id, request))
@@ -113,7 +113,7 @@ async def _known(connection: AsyncConnection, vault: Vault, request: JobRequest)
             Job.finished_at.is_(None),
         )
     )
-    # No row: the job in the way ended just now. The caller's retry accepts this wish as a new job.
+    # No row: the job in the way ended just now. The caller's retry accepts this request as a new job.
     other = joined.one_or_none()
     if other is None:
         raise SubjectJustClosed

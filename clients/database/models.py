@@ -49,7 +49,7 @@ class ServiceKey(Base):
 
 
 class Job(Base):
-    """An accepted wish and its final state.
+    """An accepted request and its final state.
 
     `seq` orders acceptances: of two encodes of one video the later accepted one wins. `epoch` fences
     zombies: every execution takes a higher one, and only the highest may publish. `sealed_payload` is

@@ -14,12 +14,12 @@ from contracts.jobs import JobRequest, payload_sha256
 from contracts.queues.fields import BLANK_IS_NONE, LooseId, ObjectKey, QueueMessage, Reference
 from contracts.queues.poison import Poison, PoisonCode
 
-# A presigned link differs between two sends of one wish. The tier says how soon, not what.
+# A presigned link differs between two sends of one request. The tier says how soon, not what.
 _VOLATILE = frozenset({"created_at", "attempt", "download_url", "tier"})
 
 
 class AiMessage(QueueMessage):
-    """The envelope. Its `created_at` and `attempt` decide nothing here: `job_id` is the wish."""
+    """The envelope. Its `created_at` and `attempt` decide nothing here: `job_id` is the request."""
 
     job_id: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")
     job_type: str

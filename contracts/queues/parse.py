@@ -35,7 +35,7 @@ JOB_TYPES: tuple[str, ...] = (
 
 
 def parse(queue: str, body: str, message_id: str) -> JobRequest:
-    """The wish in a message from `queue` (a key of QUEUES). Raises Poison, and nothing else, on any body."""
+    """The request in a message of `queue` (a key of QUEUES). Raises Poison, and nothing else, on any body."""
     read = QUEUES[queue]
     message = _decode(body)
     try:

@@ -8,7 +8,7 @@ def identity(values: Mapping[str, str]) -> tuple[str, str]:
     return values["name"].replace(" ", "").casefold(), values["parent_phone"]
 
 
-def likeness(values: Mapping[str, str]) -> tuple[str, str] | None:
+def soft_match(values: Mapping[str, str]) -> tuple[str, str] | None:
     """Two of the same name and own phone are the same student too, whoever the parent's phone belongs to."""
     own = values.get("student_phone")
     return (identity(values)[0], own) if own else None

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from activities.sweeping import Sweeping
+from activities.sweeping import SweepActivities
 from api.routes.uploads import LARGEST, MOST_PARTS, SMALLEST_PART, part_size
 from clients.database.uploads import Upload
 from clients.objects import ObjectMissing
@@ -198,7 +198,7 @@ async def test_abandoned_uploads_are_swept(academy: Caller) -> None:
         old = [UUID(single["upload_id"]), UUID(parts["upload_id"])]
         since = func.now() - timedelta(hours=3)
         await connection.execute(update(Upload).where(Upload.id.in_(old)).values(touched_at=since))
-    swept = await Sweeping(academy.lab.engine, store, timedelta(hours=2)).sweep()
+    swept = await SweepActivities(academy.lab.engine, store, timedelta(hours=2)).sweep()
     assert swept["uploads"] >= 2
     states = [
         (await academy.get(f"/uploads/{each['upload_id']}"))["state"] for each in (single, parts, fresh)

@@ -185,8 +185,8 @@ async def test_a_dead_letter_is_sent_back_and_done_once(visit: Visit, credential
     body = json.dumps({"tenant_id": visit.tenant, "to": phone, "text": "안녕하세요", "message_mode": "sms"})
     queue = Queue(lab.settings, lab.settings.queue_names()["messaging"])
     first = f"first-{visit.tenant}"
-    for _ in range(2):  # the second time it is the same wish: nothing more is sent
-        queue.bury(QueueMessage(first, "", body), "REFUSED_BY_DATABASE", "OperationalError")
+    for _ in range(2):  # the second time it is the same request: nothing more is sent
+        queue.dead_letter(QueueMessage(first, "", body), "REFUSED_BY_DATABASE", "OperationalError")
         await visit.open("/console/letters")
         row = page.locator("tr", has_text=first)
         await expect(row).to_contain_text("데이터베이스가 받지 않았습니다.")

@@ -17,12 +17,12 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.messaging.sending import Sending
+from activities.messaging.sending import SendActivities
 from clients.database import credits, messaging, messaging_chunks
 from clients.solapi import Solapi
 from workers import __main__ as workers
 from workers import messaging as messaging_worker
-from workers.heartbeat_interceptor import _Beating
+from workers.heartbeat_interceptor import _HeartbeatInbound
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -34,7 +34,7 @@ CALLS: dict[str, tuple[Any, str]] = {
     "poll": (Solapi, "messages"),
     "reserving": (credits, "reserve"),
     "adding": (messaging_chunks, "register"),
-    "sent": (Sending, "_sent"),
+    "sent": (SendActivities, "_sent"),
 }
 # An activity has done everything, and Temporal does not hear of it.
 ACTIVITIES = ("prepare", "reserve", "open_group", "add", "commit", "send", "poll")
@@ -80,8 +80,8 @@ class Holder:
         return held
 
     def after_activity(self, execute: Call) -> Call:
-        async def held(beating: Any, given: Any) -> Any:
-            answer = await execute(beating, given)
+        async def held(heartbeats: Any, given: Any) -> Any:
+            answer = await execute(heartbeats, given)
             await self.at(f"answer-{activity.info().activity_type.removeprefix('messages.')}")
             return answer
 
@@ -94,7 +94,7 @@ def main(end: str, folder: str, plan: str) -> None:
         setattr(owner, method, holder.around(getattr(owner, method), name))
     messaging.move = holder.around(messaging.move, "committing", lambda *a: a[3:5] == ("ADDED", "COMMITTED"))
     credits.settle = holder.around(credits.settle, "settling", lambda *a: bool(a[3]))
-    _Beating.execute_activity = holder.after_activity(_Beating.execute_activity)  # type: ignore[method-assign]
+    _HeartbeatInbound.execute_activity = holder.after_activity(_HeartbeatInbound.execute_activity)  # type: ignore[method-assign]
     messaging_worker.SLOTS = 2 * len(POINTS)
     sys.argv[1:] = ["messaging"]
     workers.main()

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.worker import Worker
 
-from activities.host.heartbeat import beating
+from activities.host.heartbeat import heartbeats
 from devstack.stack import Stack
 from tests.faults.proxy import Proxy
 
@@ -28,10 +28,10 @@ class Work:
     async def work(self) -> None:
         self.began.append(time.monotonic())
         try:
-            async with beating(self._client) as heart:
+            async with heartbeats(self._client) as heartbeat:
                 for step in range(150):
                     await asyncio.sleep(0.2)
-                    heart.advance(step)
+                    heartbeat.advance(step)
         except BaseException as error:
             self.ended.append((time.monotonic(), f"{type(error).__name__} {getattr(error, 'type', '')}"))
             raise

@@ -16,7 +16,7 @@ PEOPLE = 3
 SPENT = PEOPLE * 20
 
 
-class Held:
+class VisibilityLease:
     """One job for each point, and a worker that holds every one of them there."""
 
     def __init__(self, mail: Mail, end: str, folder: Path) -> None:
@@ -25,24 +25,24 @@ class Held:
         self.refused = (0, UUID(int=0))
 
     async def start(self, points: list[str]) -> Process:
-        wishes = []
+        job_requests = []
         for point in points:
             tenant, wanted = await self.mail.account(), phones(PEOPLE)
-            wish = request(tenant, draft(), wanted)
-            self.jobs[point] = tenant, wish.job_id, wanted
-            wishes.append(wish)
+            job_request = request(tenant, draft(), wanted)
+            self.jobs[point] = tenant, job_request.job_id, wanted
+            job_requests.append(job_request)
         plan = {f"messages-t{tenant}-{job.hex[:12]}": point for point, (tenant, job, _) in self.jobs.items()}
         # The provider refuses all of them, and the answer that says so is lost: nobody is left to add.
         tenant = await self.mail.account()
-        wishes.append(request(tenant, draft(), phones(PEOPLE, "40403")))
-        self.refused = tenant, wishes[-1].job_id
+        job_requests.append(request(tenant, draft(), phones(PEOPLE, "40403")))
+        self.refused = tenant, job_requests[-1].job_id
         plan[f"messages-t{tenant}-{self.refused[1].hex[:12]}"] = "answer-add"
         worker = self.mail.lab.stack.python(
             "doomed", "-m", "tests.faults.killed_messaging", self.end, str(self.folder), json.dumps(plan),
             **FAST, DB_POOL_SIZE="40",
         )  # fmt: skip
         worker.start()
-        await asyncio.gather(*map(self.mail.submitter.submit, wishes))
+        await asyncio.gather(*map(self.mail.submitter.submit, job_requests))
         return worker
 
     async def all_arrived(self) -> None:
@@ -60,7 +60,7 @@ class Held:
 
 
 async def test_kill_9_at_every_point(lab: Lab, tmp_path: Path) -> None:
-    held = Held(Mail(lab), "kill", tmp_path)
+    held = VisibilityLease(Mail(lab), "kill", tmp_path)
     async with running(lab.stack, "ops"):
         doomed = await held.start(POINTS)
         assert await asyncio.to_thread(doomed.wait, 60) == -signal.SIGKILL
@@ -69,7 +69,7 @@ async def test_kill_9_at_every_point(lab: Lab, tmp_path: Path) -> None:
 
 
 async def test_postgres_and_temporal_die_at_every_point(own_lab: Lab, tmp_path: Path) -> None:
-    held = Held(Mail(own_lab), "hold", tmp_path)
+    held = VisibilityLease(Mail(own_lab), "hold", tmp_path)
     async with running(own_lab.stack, "ops"):
         worker = await held.start(POINTS)
         try:

@@ -59,19 +59,19 @@ MATRIX |= {
 async def test_every_fault_at_every_step(workers: App, mail: Mail) -> None:
     async def case(orders: list[Order]) -> None:
         tenant, wanted = await mail.account(), phones(PEOPLE)
-        wish = request(tenant, draft(), wanted)
+        job_request = request(tenant, draft(), wanted)
         ids = [
             await asyncio.to_thread(
-                mail.simulator.fault, each.step, each.kind, match=wish.job_id.hex, **each.options()
+                mail.simulator.fault, each.step, each.kind, match=job_request.job_id.hex, **each.options()
             )
             for each in orders
         ]
-        await mail.submitter.submit(wish)
-        job = await mail.ended(wish.job_id, timeout=100, every=2)
+        await mail.submitter.submit(job_request)
+        job = await mail.ended(job_request.job_id, timeout=100, every=2)
         fired = [await asyncio.to_thread(mail.simulator.fired, id) for id in ids]
         assert all(fired), f"a fault did not fire: {fired}"
         assert (job.state, job.error_code) == ("DONE", None)
-        await mail.delivered_once(wish.job_id, tenant, wanted, PEOPLE * PRICE)
+        await mail.delivered_once(job_request.job_id, tenant, wanted, PEOPLE * PRICE)
 
     ends = await asyncio.gather(*map(case, MATRIX.values()), return_exceptions=True)
     assert {name: end for name, end in zip(MATRIX, ends, strict=True) if end} == {}
@@ -84,20 +84,24 @@ async def test_ten_thousand_people_and_every_twentieth_answer_is_lost(workers: A
     key = f"tenants/{tenant}/messages/list.jsonl"
     people = [{"id": str(n), "to": phone} for n, phone in enumerate(wanted[:5_000])]
     mail.lab.objects.put(key, "\n".join(map(json.dumps, people)).encode(), "application/jsonl")
-    wishes = [request(tenant, draft(), [], recipients_key=key)]
-    wishes += [request(tenant, draft(), wanted[start : start + 250]) for start in range(5_000, 10_000, 250)]
+    job_requests = [request(tenant, draft(), [], recipients_key=key)]
+    job_requests += [
+        request(tenant, draft(), wanted[start : start + 250]) for start in range(5_000, 10_000, 250)
+    ]
     faults = [  # the first that hits a call, hits it alone
-        mail.simulator.fault("send", "slow", times=1, match=wishes[0].job_id.hex, seconds=TOO_SLOW),
+        mail.simulator.fault("send", "slow", times=1, match=job_requests[0].job_id.hex, seconds=TOO_SLOW),
         mail.simulator.fault("create", "reset_after", probability=0.05, seed=1),
         mail.simulator.fault("add", "reset_after", probability=0.05, seed=5),
         mail.simulator.fault("send", "slow", probability=0.05, seed=9, seconds=TOO_SLOW),
         mail.simulator.fault("messages", "truncated", probability=0.05, seed=7),
     ]
-    await asyncio.gather(*map(mail.submitter.submit, wishes))
-    jobs = await asyncio.gather(*(mail.ended(wish.job_id, timeout=120, every=1) for wish in wishes))
+    await asyncio.gather(*map(mail.submitter.submit, job_requests))
+    jobs = await asyncio.gather(
+        *(mail.ended(job_request.job_id, timeout=120, every=1) for job_request in job_requests)
+    )
     assert all(mail.simulator.fired(id) for id in faults)
     assert {job.state for job in jobs} == {"DONE"}
-    sent = [phone for wish in wishes for phone in mail.sent(wish.job_id)]
+    sent = [phone for job_request in job_requests for phone in mail.sent(job_request.job_id)]
     assert sorted(sent) == sorted(wanted)
     assert sum(job.result["delivered"] for job in jobs) == 10_000
     assert await mail.balance(tenant) == 1_000_000 - 10_000 * PRICE

@@ -45,44 +45,46 @@ async def reset(mail: Mail, handle: WorkflowHandle[Any, JobOutcome]) -> Workflow
     return mail.lab.temporal.get_workflow_handle(handle.id, run_id=answer.run_id, result_type=JobOutcome)
 
 
-async def second(mail: Mail, wish: JobRequest, name: str = "second") -> WorkflowHandle[Any, JobOutcome]:
+async def second(
+    mail: Mail, job_request: JobRequest, name: str = "second"
+) -> WorkflowHandle[Any, JobOutcome]:
     """Another execution for the same job, under another workflow id."""
-    ref = JobRef(job_id=wish.job_id, job_type=wish.job_type, tenant_id=wish.tenant_id)
+    ref = JobRef(job_id=job_request.job_id, job_type=job_request.job_type, tenant_id=job_request.tenant_id)
     return await mail.lab.temporal.start_workflow(
         "messages",
         MessagesInput(job=ref),
-        id=f"messages-t{wish.tenant_id}-{name}-{wish.job_id.hex[:12]}",
+        id=f"messages-t{job_request.tenant_id}-{name}-{job_request.job_id.hex[:12]}",
         task_queue="messaging",
         result_type=JobOutcome,
     )
 
 
 async def held_at(mail: Mail, step: str, kind: str = "429") -> tuple[JobRequest, int, list[str], int]:
-    """A job that cannot get past a step: the wish, the tenant, its phones, and the fault that holds it."""
+    """A job that cannot get past a step: the request, the tenant, its phones, and the fault that holds it."""
     tenant, wanted = await mail.account(), phones(PEOPLE)
-    wish = request(tenant, draft(), wanted)
-    fault = mail.simulator.fault(step, kind, match=wish.job_id.hex)
-    await mail.submitter.submit(wish)
+    job_request = request(tenant, draft(), wanted)
+    fault = mail.simulator.fault(step, kind, match=job_request.job_id.hex)
+    await mail.submitter.submit(job_request)
 
     async def held() -> bool:
         return mail.simulator.fired(fault) > 0
 
     await eventually(held, what=f"held at {step}")
-    return wish, tenant, wanted, fault
+    return job_request, tenant, wanted, fault
 
 
 @pytest.mark.parametrize(
     ("step", "kind"), [("create", "429"), ("add", "429"), ("send", "429"), ("send", "503_after")]
 )
 async def test_reset_to_the_first_task(workers: App, mail: Mail, step: str, kind: str) -> None:
-    wish, tenant, wanted, fault = await held_at(mail, step, kind)
-    handle = mail.handle(tenant, wish.job_id)
+    job_request, tenant, wanted, fault = await held_at(mail, step, kind)
+    handle = mail.handle(tenant, job_request.job_id)
     if step == "send":
-        assert (await mail.group(tenant, wish.job_id)) is not None
+        assert (await mail.group(tenant, job_request.job_id)) is not None
     again = await reset(mail, handle)
     mail.simulator.remove_fault(fault)
     assert (await again.result()).state == "DONE"
-    await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
+    await mail.delivered_once(job_request.job_id, tenant, wanted, SPENT)
 
 
 async def test_reset_of_a_job_that_is_over(workers: App, mail: Mail) -> None:
@@ -110,37 +112,39 @@ async def test_reset_while_reports_are_awaited_and_the_sender_has_gone(workers: 
 
 @pytest.mark.parametrize("step", ["create", "add", "send"])
 async def test_a_second_start_beside_one_that_is_held(workers: App, mail: Mail, step: str) -> None:
-    wish, tenant, wanted, fault = await held_at(mail, step)
-    others = [await second(mail, wish, f"again{n}") for n in range(2)]
+    job_request, tenant, wanted, fault = await held_at(mail, step)
+    others = [await second(mail, job_request, f"again{n}") for n in range(2)]
     await asyncio.sleep(1)  # they meet the same fault
     mail.simulator.remove_fault(fault)
-    ends = await asyncio.gather(*(each.result() for each in (mail.handle(tenant, wish.job_id), *others)))
+    ends = await asyncio.gather(
+        *(each.result() for each in (mail.handle(tenant, job_request.job_id), *others))
+    )
     assert {each.state for each in ends} == {"DONE"}
-    await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
+    await mail.delivered_once(job_request.job_id, tenant, wanted, SPENT)
 
 
 @pytest.mark.parametrize("by", ["a try of its own", "another execution"])
 async def test_a_committed_group_that_was_found_dead_is_built_anew(workers: App, mail: Mail, by: str) -> None:
     """What it found is in the database, and its answer was lost, or another has a new group already."""
-    wish, tenant, wanted, fault = await held_at(mail, "send")
-    group_id = (await mail.group(tenant, wish.job_id)).group_id
+    job_request, tenant, wanted, fault = await held_at(mail, "send")
+    group_id = (await mail.group(tenant, job_request.job_id)).group_id
     values = {"state": "OPEN"} | ({} if by == "a try of its own" else {"group_id": f"{group_id}-next"})
     async with mail.lab.engine.begin() as connection:
         where = MessageGroup.group_id == group_id
         await connection.execute(update(MessageGroup).where(where).values(**values))
     mail.simulator.remove_fault(fault)
-    assert (await mail.ended(wish.job_id)).state == "DONE"
-    await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
+    assert (await mail.ended(job_request.job_id)).state == "DONE"
+    await mail.delivered_once(job_request.job_id, tenant, wanted, SPENT)
 
 
 async def test_four_executions_of_each_of_four_jobs_at_once(workers: App, mail: Mail) -> None:
     async def case() -> None:
         tenant, wanted = await mail.account(), phones(PEOPLE)
-        wish = request(tenant, draft(), wanted)
-        await mail.submitter.accept([wish])
-        handles = await asyncio.gather(*(second(mail, wish, f"run{n}") for n in range(4)))
+        job_request = request(tenant, draft(), wanted)
+        await mail.submitter.accept([job_request])
+        handles = await asyncio.gather(*(second(mail, job_request, f"run{n}") for n in range(4)))
         assert {(await each.result()).state for each in handles} == {"DONE"}
-        await mail.delivered_once(wish.job_id, tenant, wanted, SPENT)
+        await mail.delivered_once(job_request.job_id, tenant, wanted, SPENT)
 
     await asyncio.gather(*(case() for _ in range(4)))
 

@@ -62,7 +62,7 @@ async def read(child: Child, file: Path, parameters: Mapping[str, Any]) -> Assem
         return await child.assemble(file, results, parameters, units, out)
 
 
-async def end_of(child: Child, file: Path, parameters: Mapping[str, Any]) -> str | None:
+async def outcome_of(child: Child, file: Path, parameters: Mapping[str, Any]) -> str | None:
     """The code with which it was refused, or FINE; in time."""
     started = time.monotonic()
     try:
@@ -99,14 +99,14 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_document(documents: Child, tmp_path: Path, good: Path, name: str) -> None:
     file = written(tmp_path, name, partial(document, name))
-    assert await end_of(documents, file, QUESTIONS) in DOCUMENTS[name][1]
+    assert await outcome_of(documents, file, QUESTIONS) in DOCUMENTS[name][1]
     assert (await read(documents, good, QUESTIONS)).summary["questions"] == {"blank": 20}
 
 
 @pytest.mark.parametrize("name", TABLES)
 async def test_table(tables: Child, tmp_path: Path, name: str) -> None:
     build, ends = TABLES[name]
-    assert await end_of(tables, written(tmp_path, name, build), {}) in ends
+    assert await outcome_of(tables, written(tmp_path, name, build), {}) in ends
     good = await read(tables, written(tmp_path, "good.xlsx", lambda: xlsx(sheet_of(GOOD))), {})
     assert good.summary["students"] == 1
 
@@ -115,7 +115,7 @@ async def test_table(tables: Child, tmp_path: Path, name: str) -> None:
 async def test_bomb(tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setitem(TASKS, "hurried", "tests.hostile.hurried:HURRIED")
     async with Sandbox(tmp_path).open("hurried") as child:
-        end = await end_of(child, written(tmp_path, name, BOMBS[name]), QUESTIONS)
+        end = await outcome_of(child, written(tmp_path, name, BOMBS[name]), QUESTIONS)
         assert end in (TASK_TIMED_OUT, TASK_OUT_OF_MEMORY)
         assert (await read(child, good, QUESTIONS)).summary["sheets"] == 1
 
@@ -148,8 +148,8 @@ async def test_the_worker_stays_as_it_was(tmp_path: Path) -> None:
     sizes = []
     for _ in range(4):
         async with Sandbox(tmp_path).open("excel_parsing") as child:
-            assert await end_of(child, deadly, {}) == TASK_OUT_OF_MEMORY
-            await end_of(child, large, {})
+            assert await outcome_of(child, deadly, {}) == TASK_OUT_OF_MEMORY
+            await outcome_of(child, large, {})
         sizes.append(worker.memory_info().rss)
     assert sizes[-1] - sizes[1] < 10 << 20
     assert worker.children() == before

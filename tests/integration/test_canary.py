@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from clients.database.models import JobEvent, Tenant
 from tests import canary
-from tests.integration.test_database import accept, wish
+from tests.integration.test_database import accept, job_request
 from tests.lab import Lab, fresh_id
 
 PHONE, NAME = "01073519264", "남궁카나리아"
@@ -46,7 +46,7 @@ async def test_finds_what_is_planted_in_each_place(lab: Lab) -> None:
     log = lab.stack.data_dir / "logs" / "planted.log"
     log.write_text(f"sent to {phone[:3]}-{phone[3:7]}-{phone[7:]}\n")
 
-    (job,) = await accept(lab, wish(fresh_id()))
+    (job,) = await accept(lab, job_request(fresh_id()))
     async with lab.engine.begin() as connection:
         await connection.execute(insert(JobEvent).values(job_id=job.job_id, kind="x", detail={"to": phone}))
         await connection.execute(insert(Tenant).values(id=fresh_id(), code=f"+82{phone[1:]}"))

@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from clients.database import credits, messaging, messaging_chunks
-from clients.database.credits import End
+from clients.database.credits import RecipientOutcome
 from clients.database.messaging_models import CreditEntry, MessageChunk, MessagingAccount
 from contracts.messaging import ChunkRef, Recipient, RecipientState
 from devstack.app import App
@@ -26,17 +26,17 @@ VARIABLES = {"학원": "가나다학원", "이름": "김하늘", "시각": "16:0
 
 async def written(mail: Mail, tenant: int, people: int) -> ChunkRef:
     """A prepared job of one chunk, without a workflow."""
-    wish = request(tenant, draft(), phones(people))
-    await mail.submitter.accept([wish])
+    job_request = request(tenant, draft(), phones(people))
+    await mail.submitter.accept([job_request])
     recipients = [
         messaging_chunks.NewRecipient(n, 0, str(n), bytes([n]), "****", "SMS", None, None)
         for n in range(people)
     ]
     async with mail.lab.engine.begin() as connection:
-        await messaging.lock_job(connection, wish.job_id, tenant)
-        await messaging_chunks.write_recipients(connection, wish.job_id, tenant, recipients)
-        await messaging_chunks.write_chunks(connection, wish.job_id, tenant, [b"sealed"])
-    return ChunkRef(job_id=wish.job_id, tenant_id=tenant, chunk=0)
+        await messaging.lock_job(connection, job_request.job_id, tenant)
+        await messaging_chunks.write_recipients(connection, job_request.job_id, tenant, recipients)
+        await messaging_chunks.write_chunks(connection, job_request.job_id, tenant, [b"sealed"])
+    return ChunkRef(job_id=job_request.job_id, tenant_id=tenant, chunk=0)
 
 
 async def reserve(mail: Mail, chunk: ChunkRef) -> Decimal:
@@ -44,9 +44,9 @@ async def reserve(mail: Mail, chunk: ChunkRef) -> Decimal:
         return await credits.reserve(connection, chunk, False, TODAY)
 
 
-async def settle(mail: Mail, chunk: ChunkRef, *ends: End) -> int:
+async def settle(mail: Mail, chunk: ChunkRef, *outcomes: RecipientOutcome) -> int:
     async with mail.lab.engine.begin() as connection:
-        return await credits.settle(connection, chunk.tenant_id, chunk.job_id, ends)
+        return await credits.settle(connection, chunk.tenant_id, chunk.job_id, outcomes)
 
 
 async def test_many_at_once_on_a_small_balance(mail: Mail) -> None:
@@ -56,7 +56,7 @@ async def test_many_at_once_on_a_small_balance(mail: Mail) -> None:
     assert Counter(bool(each) for each in missing) == {False: 16, True: 24}
     assert await mail.balance(tenant) == 20
     reserved = [chunk for chunk, lacks in zip(chunks, missing[::2], strict=True) if not lacks]
-    end = [End(n, RecipientState.FAILED, "3042") for n in range(3)]
+    end = [RecipientOutcome(n, RecipientState.FAILED, "3042") for n in range(3)]
     done = await asyncio.gather(*(settle(mail, chunk, *end) for chunk in reserved for _ in range(3)))
     assert sum(done) == 8 * 3
     assert await mail.balance(tenant) == 500
@@ -74,9 +74,17 @@ async def test_the_first_end_of_a_person_stands(mail: Mail) -> None:
     tenant = await mail.account(1_000)
     chunk = await written(mail, tenant, 2)
     await reserve(mail, chunk)
-    assert await settle(mail, chunk, End(0, RecipientState.DELIVERED), End(1, RecipientState.FAILED)) == 2
+    assert (
+        await settle(
+            mail,
+            chunk,
+            RecipientOutcome(0, RecipientState.DELIVERED),
+            RecipientOutcome(1, RecipientState.FAILED),
+        )
+        == 2
+    )
     for state in (RecipientState.CANCELLED, RecipientState.DELIVERED, RecipientState.UNCONFIRMED):
-        assert await settle(mail, chunk, End(0, state), End(1, state)) == 0
+        assert await settle(mail, chunk, RecipientOutcome(0, state), RecipientOutcome(1, state)) == 0
     assert await mail.states(chunk.job_id) == [("DELIVERED", None), ("FAILED", None)]
     assert await mail.entries(chunk.job_id) == [(0, "RESERVE", -20), (1, "REFUND", 20), (1, "RESERVE", -20)]
     assert await mail.balance(tenant) == 980
@@ -85,9 +93,9 @@ async def test_the_first_end_of_a_person_stands(mail: Mail) -> None:
 async def test_texts_are_gone_when_nobody_is_left_to_send_to(mail: Mail) -> None:
     tenant = await mail.account(1_000)
     chunk = await written(mail, tenant, 2)
-    await settle(mail, chunk, End(0, RecipientState.SUPPRESSED))
+    await settle(mail, chunk, RecipientOutcome(0, RecipientState.SUPPRESSED))
     assert await mail.texts(chunk.job_id) == [[b"sealed"]]
-    await settle(mail, chunk, End(1, RecipientState.CANCELLED))
+    await settle(mail, chunk, RecipientOutcome(1, RecipientState.CANCELLED))
     assert await mail.texts(chunk.job_id) == [None]
 
 
@@ -131,14 +139,14 @@ async def test_a_payment_counts_once(mail: Mail) -> None:
 async def test_jobs_that_race_for_the_last_credit(workers: App, mail: Mail) -> None:
     tenant = await mail.account(180, waits_for_credit=False)  # for three of seven
     jobs = await asyncio.gather(*(mail.send(tenant, phones(3)) for _ in range(7)))
-    ends = [await mail.ended(job) for job in jobs]
-    assert Counter((end.state, end.error_code) for end in ends) == {
+    outcomes = [await mail.ended(job) for job in jobs]
+    assert Counter((end.state, end.error_code) for end in outcomes) == {
         ("DONE", None): 3,
         ("FAILED", "INSUFFICIENT_CREDIT"): 4,
     }
     assert await mail.balance(tenant) == 0
     assert sum(len(mail.sent(job)) for job in jobs) == 9
-    for job, end in zip(jobs, ends, strict=True):
+    for job, end in zip(jobs, outcomes, strict=True):
         if end.state == "FAILED":
             assert await mail.states(job) == [("CANCELLED", "INSUFFICIENT_CREDIT")] * 3
             assert await mail.entries(job) == []

@@ -40,7 +40,7 @@ async def nothing_stays_open(request: pytest.FixtureRequest) -> AsyncIterator[No
         await engine.dispose()
 
 
-def wish(tenant: int, key: str = "a", subject: str | None = None, **payload: Any) -> JobRequest:
+def job_request(tenant: int, key: str = "a", subject: str | None = None, **payload: Any) -> JobRequest:
     payload = {"video_id": 1, "file_key": f"tenants/{tenant}/a.mp4"} | payload
     return JobRequest(
         job_type="video.encode",
@@ -54,9 +54,11 @@ def wish(tenant: int, key: str = "a", subject: str | None = None, **payload: Any
 
 
 async def accept(lab: Lab, *requests: JobRequest) -> list[Accepted]:
-    wishes = [(each, catalog.workflow_id(each), b"sealed") for each in requests]
+    job_requests = [(each, catalog.workflow_id(each), b"sealed") for each in requests]
     async with lab.engine.begin() as connection:
-        return await jobs.accept(connection, Vault(lab.settings.payload_keys.get_secret_value()), wishes)
+        return await jobs.accept(
+            connection, Vault(lab.settings.payload_keys.get_secret_value()), job_requests
+        )
 
 
 async def finish(lab: Lab, job: Accepted, outcome: JobOutcome) -> JobOutcome:
@@ -75,7 +77,7 @@ async def row(lab: Lab, job: Accepted) -> Any:
 
 
 async def test_ten_who_bring_the_same_wish_at_once_make_one_job(lab: Lab) -> None:
-    request = wish(fresh_id(), subject="video.encode:1:x")
+    request = job_request(fresh_id(), subject="video.encode:1:x")
     answers = await asyncio.gather(*(accept(lab, request) for _ in range(10)))
     statuses = Counter(accepted.status for (accepted,) in answers)
     assert statuses == {Acceptance.NEW: 1, Acceptance.OPEN: 9}
@@ -84,19 +86,19 @@ async def test_ten_who_bring_the_same_wish_at_once_make_one_job(lab: Lab) -> Non
 
 async def test_ten_wishes_for_one_subject_at_once_make_one_job(lab: Lab) -> None:
     tenant = fresh_id()
-    requests = [wish(tenant, key=str(n), subject="video.encode:1:x") for n in range(10)]
+    requests = [job_request(tenant, key=str(n), subject="video.encode:1:x") for n in range(10)]
     answers = [each for (each,) in await asyncio.gather(*(accept(lab, request) for request in requests))]
     assert Counter(each.status for each in answers) == {Acceptance.NEW: 1, Acceptance.JOINED: 9}
     (new,) = [each for each in answers if each.status is Acceptance.NEW]
     assert {(each.job_id, each.workflow_id) for each in answers} == {(new.job_id, new.workflow_id)}
     await finish(lab, new, DONE)
-    (later,) = await accept(lab, wish(tenant, key="later", subject="video.encode:1:x"))
+    (later,) = await accept(lab, job_request(tenant, key="later", subject="video.encode:1:x"))
     assert later.status is Acceptance.NEW
 
 
 async def test_answers_are_in_the_order_of_the_requests(lab: Lab) -> None:
     tenant = fresh_id()
-    requests = [wish(tenant, key=str(n)) for n in (3, 1, 2, 1)]
+    requests = [job_request(tenant, key=str(n)) for n in (3, 1, 2, 1)]
     answers = await accept(lab, *requests)
     assert [each.job_id for each in answers] == [each.job_id for each in requests]
     assert [each.status for each in answers] == ["NEW", "NEW", "NEW", "OPEN"]
@@ -104,17 +106,17 @@ async def test_answers_are_in_the_order_of_the_requests(lab: Lab) -> None:
 
 async def test_a_key_used_for_something_else_is_a_mismatch(lab: Lab) -> None:
     tenant = fresh_id()
-    (first,) = await accept(lab, wish(tenant))
-    (second,) = await accept(lab, wish(tenant, file_key="other.mp4"))
+    (first,) = await accept(lab, job_request(tenant))
+    (second,) = await accept(lab, job_request(tenant, file_key="other.mp4"))
     assert second.status is Acceptance.MISMATCH
-    (other_tenant,) = await accept(lab, wish(fresh_id(), file_key="other.mp4"))
+    (other_tenant,) = await accept(lab, job_request(fresh_id(), file_key="other.mp4"))
     assert other_tenant.status is Acceptance.NEW
     await finish(lab, first, DONE)
-    assert [each.status for each in await accept(lab, wish(tenant))] == ["FINAL"]
+    assert [each.status for each in await accept(lab, job_request(tenant))] == ["FINAL"]
 
 
 async def test_the_first_final_state_wins_and_the_payload_goes(lab: Lab) -> None:
-    (job,) = await accept(lab, wish(fresh_id()))
+    (job,) = await accept(lab, job_request(fresh_id()))
     assert (await row(lab, job)).sealed_payload == b"sealed"
     with pytest.raises(ValueError, match="RUNNING is not a final state"):
         await finish(lab, job, JobOutcome(state=JobState.RUNNING))
@@ -126,7 +128,7 @@ async def test_the_first_final_state_wins_and_the_payload_goes(lab: Lab) -> None
 
 
 async def test_every_execution_takes_a_higher_epoch_until_the_end(lab: Lab) -> None:
-    (job,) = await accept(lab, wish(fresh_id()))
+    (job,) = await accept(lab, job_request(fresh_id()))
     assert sorted(await asyncio.gather(begin(lab, job), begin(lab, job))) == [1, 2]  # type: ignore[type-var]
     started = (await row(lab, job)).started_at
     assert await begin(lab, job) == 3
@@ -144,7 +146,7 @@ class Studio:
         self.lab, self.tenant, self.video = lab, fresh_id(), fresh_id()
 
     async def job(self, key: str) -> Accepted:
-        (job,) = await accept(self.lab, wish(self.tenant, key=key))
+        (job,) = await accept(self.lab, job_request(self.tenant, key=key))
         await begin(self.lab, job)
         async with self.lab.engine.begin() as connection:
             assert await videos.begin_encode(connection, self.tenant, self.video, "a.mp4", job.job_id)
@@ -207,7 +209,7 @@ async def test_nothing_is_published_of_a_deleted_video(lab: Lab) -> None:
 
 async def test_phone_and_text_are_sealed_in_the_table(lab: Lab) -> None:
     vault = Vault(lab.settings.payload_keys.get_secret_value())
-    request = wish(fresh_id(), to=PHONE, text=TEXT)
+    request = job_request(fresh_id(), to=PHONE, text=TEXT)
     (job,) = await Submitter(lab.engine, lab.temporal, vault).accept([request])
     async with lab.engine.connect() as connection:
         everything = (await connection.execute(select(Job).where(Job.id == job.job_id))).one()

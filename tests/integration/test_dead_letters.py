@@ -22,9 +22,11 @@ def queue(stack: Stack, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Queue:
     return Queue(lab.settings.model_copy(update={"sqs_wait_seconds": 0}), name)
 
 
-def bury(queue: Queue, count: int) -> None:
+def dead_letter(queue: Queue, count: int) -> None:
     for number in range(count):
-        queue.bury(QueueMessage(f"first-{number}", "", f"body {number}"), "NOT_JSON", "body is not JSON")
+        queue.dead_letter(
+            QueueMessage(f"first-{number}", "", f"body {number}"), "NOT_JSON", "body is not JSON"
+        )
 
 
 async def look(queue: Queue, limit: int = 100) -> list[DeadLetter]:
@@ -32,7 +34,7 @@ async def look(queue: Queue, limit: int = 100) -> list[DeadLetter]:
 
 
 async def test_looking_takes_nothing_away(queue: Queue) -> None:
-    bury(queue, 23)
+    dead_letter(queue, 23)
     for _ in range(2):  # given back at once: the second look finds them too
         found = await look(queue)
         assert {each.body for each in found} == {f"body {number}" for number in range(23)}
@@ -42,7 +44,7 @@ async def test_looking_takes_nothing_away(queue: Queue) -> None:
 
 
 async def test_one_goes_back_and_the_others_stay(queue: Queue) -> None:
-    bury(queue, 12)
+    dead_letter(queue, 12)
     chosen = (await look(queue))[7]
     assert await asyncio.to_thread(queue.redrive, [chosen.dead_id]) == 1
     (back,) = await eventually(lambda: asyncio.to_thread(queue.receive))

@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from temporalio.exceptions import ApplicationError
 
-from activities.ai.inference.asking import asked
+from activities.ai.inference.asking import model_errors
 from clients import inference
 from clients.inference import (
     Busy,
@@ -345,7 +345,7 @@ def test_settings_that_contradict_each_other(wrong: dict[str, str]) -> None:
     ],
 )
 def test_what_temporal_makes_of_it(error: ModelError, code: str, final: bool, wait: float | None) -> None:
-    with pytest.raises(ApplicationError) as raised, asked():
+    with pytest.raises(ApplicationError) as raised, model_errors():
         raise error
     assert (raised.value.type, raised.value.non_retryable) == (code, final)
     assert raised.value.next_retry_delay == (timedelta(seconds=wait) if wait else None)

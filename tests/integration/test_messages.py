@@ -1,4 +1,4 @@
-"""Every channel from the wish to the phone, refusals before anything is sent, and duplicates."""
+"""Every channel from the request to the phone, refusals before anything is sent, and duplicates."""
 
 import struct
 from typing import Any
@@ -171,8 +171,8 @@ async def test_what_failed_may_be_told_again(workers: App, mail: Mail) -> None:
 async def test_the_same_occasion_in_five_jobs_at_once(workers: App, mail: Mail) -> None:
     tenant, (phone,) = await mail.account(), phones(1)
     jobs = [await told(mail, tenant, phone) for _ in range(5)]
-    ends = sorted([(await mail.ended(job)).state for job in jobs])
-    assert ends == ["CANCELLED"] * 4 + ["DONE"]
+    outcomes = sorted([(await mail.ended(job)).state for job in jobs])
+    assert outcomes == ["CANCELLED"] * 4 + ["DONE"]
     assert [to for job in jobs for to in mail.sent(job)] == [phone]
 
 
@@ -206,7 +206,7 @@ async def test_no_trace_of_a_person_anywhere(workers: App, mail: Mail) -> None:
         for kind in ("503_before", "reset_after", "truncated")
     ]
     jobs.append(await mail.send(tenant, [person(phone, 이름=name)], draft(f"#{{이름}} {secret}")))
-    ends = [(await mail.ended(job, timeout=90)).state for job in jobs]
-    assert ends == ["DONE", "DONE", "REJECTED_BAD_INPUT", "REJECTED_BAD_INPUT", "FAILED", "DONE"]
+    outcomes = [(await mail.ended(job, timeout=90)).state for job in jobs]
+    assert outcomes == ["DONE", "DONE", "REJECTED_BAD_INPUT", "REJECTED_BAD_INPUT", "FAILED", "DONE"]
     assert any(mail.simulator.fired(id) for id in faults)
     assert canary.find(mail.lab.stack, phone, dead, name, secret) == []

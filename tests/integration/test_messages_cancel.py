@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from activities.messaging.sending import Sending
+from activities.messaging.sending import SendActivities
 from clients.database import messaging
 from clients.solapi import Solapi
 from contracts.messaging import Draft, GroupRef, Verdict
@@ -36,15 +36,15 @@ async def nothing_was_sent(mail: Mail, tenant: int, job: UUID, code: str = "SEND
 async def held_at(mail: Mail, step: str, kind: str, what: Draft | None = None) -> tuple[int, UUID, int]:
     """A job that is held at a step by a fault: tenant, job, fault."""
     tenant = await mail.account(CREDIT)
-    wish = request(tenant, what or draft(), phones(PEOPLE))
-    fault = mail.simulator.fault(step, kind, match=wish.job_id.hex)
-    await mail.submitter.submit(wish)
+    job_request = request(tenant, what or draft(), phones(PEOPLE))
+    fault = mail.simulator.fault(step, kind, match=job_request.job_id.hex)
+    await mail.submitter.submit(job_request)
 
     async def held() -> bool:
         return mail.simulator.fired(fault) > 0
 
     await eventually(held, what=f"held at {step}")
-    return tenant, wish.job_id, fault
+    return tenant, job_request.job_id, fault
 
 
 async def parked(mail: Mail, what: Draft | None = None) -> tuple[int, UUID]:
@@ -87,14 +87,14 @@ async def test_while_it_is_scheduled(workers: App, mail: Mail) -> None:
 
 async def test_before_it_is_prepared(workers: App, mail: Mail) -> None:
     tenant = await mail.account(CREDIT)
-    wish = request(tenant, draft(), phones(PEOPLE))
-    (accepted,) = await mail.submitter.accept([wish])
+    job_request = request(tenant, draft(), phones(PEOPLE))
+    (accepted,) = await mail.submitter.accept([job_request])
     async with mail.lab.engine.begin() as connection:
-        assert await messaging.request_cancel(connection, wish.job_id, tenant) == "CANCELLED"
+        assert await messaging.request_cancel(connection, job_request.job_id, tenant) == "CANCELLED"
     await mail.submitter.start(accepted)
-    row = await mail.ended(wish.job_id)
+    row = await mail.ended(job_request.job_id)
     assert (row.state, row.error_code) == ("CANCELLED", "SEND_CANCELLED")
-    assert (mail.sent(wish.job_id), await mail.states(wish.job_id)) == ([], [])
+    assert (mail.sent(job_request.job_id), await mail.states(job_request.job_id)) == ([], [])
 
 
 @pytest.mark.parametrize("how", ["signal", "temporal"])
@@ -164,30 +164,30 @@ async def test_cancelled_while_nobody_knows_whether_it_is_sent(workers: App, mai
     """The answer to the send is lost, and what is read is an error or old. It was sent: that is what the job
     must say in the end."""
     tenant, wanted = await mail.account(CREDIT), phones(PEOPLE)
-    wish = request(tenant, draft(), wanted)
-    lost = mail.simulator.fault("send", "reset_after", match=wish.job_id.hex)
-    blind = mail.simulator.fault("get", reads, match=wish.job_id.hex, seconds=1.0)
-    await mail.submitter.submit(wish)
+    job_request = request(tenant, draft(), wanted)
+    lost = mail.simulator.fault("send", "reset_after", match=job_request.job_id.hex)
+    blind = mail.simulator.fault("get", reads, match=job_request.job_id.hex, seconds=1.0)
+    await mail.submitter.submit(job_request)
 
     async def sent() -> bool:
         return mail.simulator.fired(lost) > 0
 
     await eventually(sent)
-    await mail.handle(tenant, wish.job_id).cancel()
+    await mail.handle(tenant, job_request.job_id).cancel()
 
     async def asked() -> bool:
         return mail.simulator.fired(blind) > 1
 
     await eventually(asked)
     mail.simulator.clear_faults()
-    assert (await mail.ended(wish.job_id)).state == "DONE"
-    await mail.delivered_once(wish.job_id, tenant, wanted, PEOPLE * 20)
+    assert (await mail.ended(job_request.job_id)).state == "DONE"
+    await mail.delivered_once(job_request.job_id, tenant, wanted, PEOPLE * 20)
 
 
 async def test_a_cancel_and_a_commit_at_once_agree(mail: Mail) -> None:
     """What the API tells at once ("nothing was sent, and nothing will be") holds for whoever commits."""
     solapi = Solapi(mail.lab.settings, no_turn)
-    sending = Sending(mail.lab.engine, mail.keys, solapi, lambda: datetime.now(UTC))
+    sending = SendActivities(mail.lab.engine, mail.keys, solapi, lambda: datetime.now(UTC))
 
     async def cancel(job: UUID, tenant: int) -> str:
         async with mail.lab.engine.begin() as connection:
@@ -196,19 +196,19 @@ async def test_a_cancel_and_a_commit_at_once_agree(mail: Mail) -> None:
     seen = set()
     for number in range(20):
         tenant = await mail.account()
-        wish = request(tenant, draft(), phones(1))
-        await mail.submitter.accept([wish])
-        group = GroupRef(job_id=wish.job_id, tenant_id=tenant, chunk=0, group_id=f"G{tenant}")
+        job_request = request(tenant, draft(), phones(1))
+        await mail.submitter.accept([job_request])
+        group = GroupRef(job_id=job_request.job_id, tenant_id=tenant, chunk=0, group_id=f"G{tenant}")
         async with mail.lab.engine.begin() as connection:
-            await messaging.lock_job(connection, wish.job_id, tenant)
-            await messaging.mark_prepared(connection, wish.job_id, chunks=1, recipients=1)
+            await messaging.lock_job(connection, job_request.job_id, tenant)
+            await messaging.mark_prepared(connection, job_request.job_id, chunks=1, recipients=1)
             await messaging.replace_group(connection, group, group.group_id)
             for old, new in (("OPEN", "ADDING"), ("ADDING", "ADDED")):
                 await messaging.move(connection, group, group.group_id, old, new)
         if number == 0:  # one after the other, whatever the races below do
-            seen.add((await cancel(wish.job_id, tenant), (await sending.commit(group)).verdict))
+            seen.add((await cancel(job_request.job_id, tenant), (await sending.commit(group)).verdict))
             continue
-        decided, proven = await asyncio.gather(sending.commit(group), cancel(wish.job_id, tenant))
+        decided, proven = await asyncio.gather(sending.commit(group), cancel(job_request.job_id, tenant))
         seen.add((proven, decided.verdict))
     assert ("CANCELLED", Verdict.STOP) in seen
     assert seen <= {("CANCELLED", Verdict.STOP), ("UNKNOWN", Verdict.GO)}

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 from temporalio.exceptions import ApplicationError
 
-from activities.messaging.sending import LOST_AFTER, Sending
+from activities.messaging.sending import LOST_AFTER, SendActivities
 from clients.database.messaging_models import MessageGroup
 from clients.solapi import Solapi
 from contracts.messaging import GroupRef, Stop, Verdict
@@ -36,8 +36,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sending(mail: Mail, solapi: Solapi, clock: Clock) -> Sending:
-    return Sending(mail.lab.engine, mail.keys, solapi, clock)
+def sending(mail: Mail, solapi: Solapi, clock: Clock) -> SendActivities:
+    return SendActivities(mail.lab.engine, mail.keys, solapi, clock)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def stop(ref: GroupRef) -> Stop:
 
 
 async def test_it_is_asked_for_again_and_then_given_up(
-    mail: Mail, lost: GroupRef, sending: Sending, clock: Clock
+    mail: Mail, lost: GroupRef, sending: SendActivities, clock: Clock
 ) -> None:
     with pytest.raises(ApplicationError) as error:
         await sending.send(lost)
@@ -82,7 +82,7 @@ async def test_it_is_asked_for_again_and_then_given_up(
 
 
 async def test_a_cancel_does_not_say_that_nothing_was_sent(
-    mail: Mail, lost: GroupRef, sending: Sending, clock: Clock
+    mail: Mail, lost: GroupRef, sending: SendActivities, clock: Clock
 ) -> None:
     with pytest.raises(ApplicationError):
         await sending.stop(stop(lost))
@@ -93,7 +93,7 @@ async def test_a_cancel_does_not_say_that_nothing_was_sent(
 
 
 async def test_one_that_nobody_asked_to_send_was_not_sent(
-    mail: Mail, lost: GroupRef, sending: Sending
+    mail: Mail, lost: GroupRef, sending: SendActivities
 ) -> None:
     await plant(mail, lost, send_began_at=None)
     assert (await sending.stop(stop(lost))).sent == 0

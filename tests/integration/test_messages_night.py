@@ -19,9 +19,9 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.jobs import JobActivities
-from activities.messaging.preparing import Preparing
-from activities.messaging.reporting import Reporting
-from activities.messaging.sending import Sending
+from activities.messaging.preparing import PrepareActivities
+from activities.messaging.reporting import ReportActivities
+from activities.messaging.sending import SendActivities
 from clients.codec import converter
 from clients.progress import ProgressBoard, connect
 from clients.solapi import Solapi, Throttled
@@ -34,7 +34,7 @@ from intake.reconcile import Reconciler
 from rules.quiet_hours import KST
 from tests.lab import Lab
 from tests.messages import Mail, draft, phones, request
-from workers.heartbeat_interceptor import Alive
+from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workflows.messaging import send as story
 from workflows.messaging.send import SendMessages
 
@@ -70,19 +70,19 @@ class Night:
         **account: Any,
     ) -> tuple[UUID, Handle]:
         tenant = await self.mail.account(**ADVERTISER, **account)
-        wish = request(tenant, draft("겨울 특강", advertising=advertising, send_at=at), people)
-        await self.mail.submitter.accept([wish])
-        workflow_id = f"messages-t{tenant}-{wish.job_id.hex[:12]}"
+        job_request = request(tenant, draft("겨울 특강", advertising=advertising, send_at=at), people)
+        await self.mail.submitter.accept([job_request])
+        workflow_id = f"messages-t{tenant}-{job_request.job_id.hex[:12]}"
         if before_send:
             self.before_send[workflow_id] = before_send
         handle = await self.env.client.start_workflow(
             "messages",
-            MessagesInput(job=JobRef(job_id=wish.job_id, job_type="messages.send", tenant_id=tenant)),
+            MessagesInput(job=JobRef(job_id=job_request.job_id, job_type="messages.send", tenant_id=tenant)),
             id=workflow_id,
             task_queue="messaging",
             result_type=JobOutcome,
         )
-        return wish.job_id, handle
+        return job_request.job_id, handle
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -116,9 +116,9 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
 
     solapi = Watched(lab.settings, turn)
     board = ProgressBoard(connect(lab.settings))
-    preparing = Preparing(lab.engine, mail.vault, mail.keys, lab.objects, solapi, board, None, None)
-    sending = Sending(lab.engine, mail.keys, solapi, night.now)
-    reporting = Reporting(lab.engine, solapi, board, sending, night.now)
+    preparing = PrepareActivities(lab.engine, mail.vault, mail.keys, lab.objects, solapi, board, None, None)
+    sending = SendActivities(lab.engine, mail.keys, solapi, night.now)
+    reporting = ReportActivities(lab.engine, solapi, board, sending, night.now)
     jobs = JobActivities(lab.engine, Reconciler(lab.engine, env.client, mail.submitter))
     steps = [sending.reserve, sending.open_group, sending.add, sending.commit, sending.send, sending.stop]
     reads = [preparing.prepare, reporting.poll, reporting.count, reporting.expire]
@@ -129,7 +129,7 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
             task_queue="messaging",
             workflows=[SendMessages],
             activities=[*steps, *reads],
-            interceptors=[Alive()],
+            interceptors=[HeartbeatInterceptor()],
             workflow_runner=UnsandboxedWorkflowRunner(),
         ),
         Worker(env.client, task_queue="ops", activities=[jobs.finish]),
@@ -223,20 +223,20 @@ async def test_advertising_never_falls_back_at_night(night: Night) -> None:
     """There is no advertising by Alimtalk, so there is none that KakaoTalk's refusal turns into an SMS."""
     tenant = await night.mail.account(**ADVERTISER)
     what = draft("특강", advertising=True, mode="both", template_id="TP01ARRIVAL", send_at=at(20, 49))
-    wish = request(tenant, what, phones(1, "40402"))
-    await night.mail.submitter.accept([wish])
+    job_request = request(tenant, what, phones(1, "40402"))
+    await night.mail.submitter.accept([job_request])
     handle = await night.env.client.start_workflow(
         "messages",
-        MessagesInput(job=JobRef(job_id=wish.job_id, job_type="messages.send", tenant_id=tenant)),
-        id=f"messages-t{tenant}-{wish.job_id.hex[:12]}",
+        MessagesInput(job=JobRef(job_id=job_request.job_id, job_type="messages.send", tenant_id=tenant)),
+        id=f"messages-t{tenant}-{job_request.job_id.hex[:12]}",
         task_queue="messaging",
         result_type=JobOutcome,
     )
     with pytest.raises(WorkflowFailureError):
         await handle.result()
-    row = await night.mail.ended(wish.job_id)
+    row = await night.mail.ended(job_request.job_id)
     assert row.error_code in ("CHANNEL_NOT_CONFIGURED", "ADVERTISING_BY_ALIMTALK")
-    assert night.mail.simulator.groups(wish.job_id.hex) == []
+    assert night.mail.simulator.groups(job_request.job_id.hex) == []
 
 
 async def test_without_a_report_it_stays_unconfirmed_after_days(

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text, update
 
-from activities.messaging.reporting import REPORTS_WITHIN, Reporting
-from activities.messaging.sending import Sending
+from activities.messaging.reporting import REPORTS_WITHIN, ReportActivities
+from activities.messaging.sending import SendActivities
 from clients.database import credits, messaging, messaging_chunks
-from clients.database.credits import End
+from clients.database.credits import RecipientOutcome
 from clients.database.messaging_models import MessageChunk, MessageGroup, MessageRecipient, ProviderDifference
 from clients.progress import ProgressBoard, connect
 from clients.solapi import Solapi
@@ -41,13 +41,13 @@ async def solapi(mail: Mail) -> AsyncIterator[Solapi]:
 
 
 @pytest.fixture
-def reporting(mail: Mail, solapi: Solapi) -> Reporting:
+def reporting(mail: Mail, solapi: Solapi) -> ReportActivities:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    sending = Sending(mail.lab.engine, mail.keys, solapi, now)
+    sending = SendActivities(mail.lab.engine, mail.keys, solapi, now)
     board = ProgressBoard(connect(mail.lab.settings))
-    return Reporting(mail.lab.engine, solapi, board, sending, now)
+    return ReportActivities(mail.lab.engine, solapi, board, sending, now)
 
 
 def today() -> Day:
@@ -81,7 +81,7 @@ LISTS: dict[str, tuple[str, dict[str, Any], list[tuple[str, str | None, str | No
 }
 
 
-async def test_the_two_lists_of_a_day(workers: App, mail: Mail, reporting: Reporting) -> None:
+async def test_the_two_lists_of_a_day(workers: App, mail: Mail, reporting: ReportActivities) -> None:
     jobs = {
         name: await mail.send(await mail.account(), phones(1, kind)) for name, (kind, *_) in LISTS.items()
     }
@@ -97,7 +97,7 @@ async def test_the_two_lists_of_a_day(workers: App, mail: Mail, reporting: Repor
             assert found == wanted, name
 
 
-async def test_what_the_provider_does_not_know(workers: App, mail: Mail, reporting: Reporting) -> None:
+async def test_what_the_provider_does_not_know(workers: App, mail: Mail, reporting: ReportActivities) -> None:
     tenant = await mail.account()
     job = await mail.send(tenant, phones(1))
     await mail.ended(job)
@@ -116,7 +116,7 @@ async def test_what_the_provider_does_not_know(workers: App, mail: Mail, reporti
 
 
 async def test_what_was_sent_behind_our_back(
-    workers: App, mail: Mail, solapi: Solapi, reporting: Reporting
+    workers: App, mail: Mail, solapi: Solapi, reporting: ReportActivities
 ) -> None:
     group = await solapi.create_group({"job": "nobody's"})
     body = b'{"to":"01029999999","from":"0212345678","text":"?","type":"SMS"}'
@@ -139,7 +139,7 @@ async def left_behind(mail: Mail, tenant: int, job: UUID) -> None:
     await mail.move_time(job, finished_at=datetime.now(UTC) - LONG_AGO)
 
 
-async def test_terminated_before_it_was_sent(workers: App, mail: Mail, reporting: Reporting) -> None:
+async def test_terminated_before_it_was_sent(workers: App, mail: Mail, reporting: ReportActivities) -> None:
     tenant = await mail.account()
     mail.simulator.settings(balance=0)
     try:
@@ -156,25 +156,25 @@ async def test_terminated_before_it_was_sent(workers: App, mail: Mail, reporting
     assert await differences(mail, ProviderDifference.job_id == job) == []
 
 
-async def test_terminated_after_it_was_sent(workers: App, mail: Mail, reporting: Reporting) -> None:
+async def test_terminated_after_it_was_sent(workers: App, mail: Mail, reporting: ReportActivities) -> None:
     tenant, wanted = await mail.account(), phones(2)
-    wish = request(tenant, draft(), wanted)
-    lost = mail.simulator.fault("send", "503_after", match=wish.job_id.hex)
-    await mail.submitter.submit(wish)
-    await mail.in_state(tenant, wish.job_id, "COMMITTED")
+    job_request = request(tenant, draft(), wanted)
+    lost = mail.simulator.fault("send", "503_after", match=job_request.job_id.hex)
+    await mail.submitter.submit(job_request)
+    await mail.in_state(tenant, job_request.job_id, "COMMITTED")
     while not mail.simulator.fired(lost):
-        await mail.group(tenant, wish.job_id)
-    mail.simulator.fault("get", "503_before", match=wish.job_id.hex)  # no later try finds out
-    await left_behind(mail, tenant, wish.job_id)
+        await mail.group(tenant, job_request.job_id)
+    mail.simulator.fault("get", "503_before", match=job_request.job_id.hex)  # no later try finds out
+    await left_behind(mail, tenant, job_request.job_id)
     mail.simulator.clear_faults()
     mail.simulator.advance(1)
     for _ in range(2):  # today it is found that it was sent, tomorrow how it ended
         await reporting.compare_day(today())
-    await mail.delivered_once(wish.job_id, tenant, wanted, 40)
+    await mail.delivered_once(job_request.job_id, tenant, wanted, 40)
 
 
 async def test_one_group_that_cannot_be_helped_does_not_hide_the_others(
-    workers: App, mail: Mail, reporting: Reporting
+    workers: App, mail: Mail, reporting: ReportActivities
 ) -> None:
     jobs = []
     mail.simulator.settings(balance=0)
@@ -195,7 +195,7 @@ async def test_one_group_that_cannot_be_helped_does_not_hide_the_others(
     ]
 
 
-async def test_left_behind_and_never_reported(workers: App, mail: Mail, reporting: Reporting) -> None:
+async def test_left_behind_and_never_reported(workers: App, mail: Mail, reporting: ReportActivities) -> None:
     tenant = await mail.account()
     job = await mail.send(tenant, phones(2, "40404"))
     await mail.in_state(tenant, job, "SENT")
@@ -210,24 +210,24 @@ async def test_left_behind_and_never_reported(workers: App, mail: Mail, reportin
     assert await mail.balance(tenant) == 1_000_000 - 40  # it was sent, and nobody says that it failed
 
 
-async def test_an_old_state_finalises_nobody(workers: App, mail: Mail, reporting: Reporting) -> None:
+async def test_an_old_state_finalises_nobody(workers: App, mail: Mail, reporting: ReportActivities) -> None:
     """The first lists are from before there were any messages."""
     tenant, wanted = await mail.account(), phones(3)
-    wish = request(tenant, draft(), wanted)
-    stale = mail.simulator.fault("messages", "stale", times=2, seconds=60, match=wish.job_id.hex)
-    await mail.submitter.submit(wish)
-    await mail.ended(wish.job_id)
+    job_request = request(tenant, draft(), wanted)
+    stale = mail.simulator.fault("messages", "stale", times=2, seconds=60, match=job_request.job_id.hex)
+    await mail.submitter.submit(job_request)
+    await mail.ended(job_request.job_id)
     assert mail.simulator.fired(stale) == 2
-    await mail.delivered_once(wish.job_id, tenant, wanted, 60)
+    await mail.delivered_once(job_request.job_id, tenant, wanted, 60)
 
 
 async def test_a_new_job_of_many_is_not_compared_each_with_each(mail: Mail) -> None:
     """Statistics do not know its rows yet, so the planner takes them for one or two."""
     tenant, people = await mail.account(), 10_000
-    wish = request(tenant, draft(), phones(1))
-    ref = GroupRef(job_id=wish.job_id, tenant_id=tenant, chunk=0, group_id=f"G4V{fresh_id()}")
-    ids = {n: f"M4V{wish.job_id.hex}{n}" for n in range(people)}
-    await mail.submitter.accept([wish])
+    job_request = request(tenant, draft(), phones(1))
+    ref = GroupRef(job_id=job_request.job_id, tenant_id=tenant, chunk=0, group_id=f"G4V{fresh_id()}")
+    ids = {n: f"M4V{job_request.job_id.hex}{n}" for n in range(people)}
+    await mail.submitter.accept([job_request])
     async with mail.lab.engine.begin() as connection:
         await messaging.lock_job(connection, ref.job_id, tenant)
         rows = [messaging_chunks.NewRecipient(n, 0, str(n), b"", "", "SMS", None, None) for n in ids]
@@ -243,5 +243,5 @@ async def test_a_new_job_of_many_is_not_compared_each_with_each(mail: Mail) -> N
         assert len(ours) == people
         sent = await messaging_chunks.sent_between(connection, A_DAY, A_DAY + timedelta(days=1))
         assert sent.keys() >= set(ids.values())
-        ends = [End(n, RecipientState.CANCELLED) for n in ids]
-        assert await credits.settle(connection, tenant, ref.job_id, ends) == people
+        outcomes = [RecipientOutcome(n, RecipientState.CANCELLED) for n in ids]
+        assert await credits.settle(connection, tenant, ref.job_id, outcomes) == people

@@ -12,7 +12,7 @@ from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from clients.database import credits, messaging, messaging_chunks
-from clients.database.credits import End
+from clients.database.credits import RecipientOutcome
 from clients.database.messaging_models import MessageChunk
 from contracts.messaging import ChunkRef, RecipientState
 from devstack.app import App
@@ -99,7 +99,9 @@ async def test_what_was_begun_before_the_upgrade(old: AsyncEngine) -> None:
             (SENT, RecipientState.FAILED, 920),
             (SENT, RecipientState.DELIVERED, 920),  # the first end stands
         ):
-            await credits.settle(connection, TENANT, chunk.job_id, [End(0, state), End(1, state)])
+            await credits.settle(
+                connection, TENANT, chunk.job_id, [RecipientOutcome(0, state), RecipientOutcome(1, state)]
+            )
             assert await money(connection) == balance
 
 

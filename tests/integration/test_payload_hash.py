@@ -32,7 +32,7 @@ def vault(*names: str) -> Vault:
     return Vault(",".join(f"{name}:{key}" for name, key in zip(names, keys, strict=True)))
 
 
-def wish(tenant: int, **payload: Any) -> JobRequest:
+def job_request(tenant: int, **payload: Any) -> JobRequest:
     payload = {"to": PHONE, "text": "hello"} | payload
     return JobRequest(
         job_type="ai.embedding",
@@ -56,7 +56,7 @@ async def stored(lab: Lab, request: JobRequest) -> str:
 
 
 async def test_the_hash_in_the_database_is_keyed(lab: Lab) -> None:
-    request = wish(fresh_id())
+    request = job_request(fresh_id())
     assert await accept(lab, vault("one"), request) is Acceptance.NEW
     kept = await stored(lab, request)
     assert kept.startswith("one:") and request.payload_sha256 not in kept
@@ -65,27 +65,27 @@ async def test_the_hash_in_the_database_is_keyed(lab: Lab) -> None:
     assert kept != other.keyed_hash(request.payload_sha256)
     with pytest.raises(IdempotencyMismatch):
         submitter = Submitter(lab.engine, lab.temporal, vault("one"))
-        await submitter.submit(wish(request.tenant_id or 0, to="01000000001"))
+        await submitter.submit(job_request(request.tenant_id or 0, to="01000000001"))
 
 
 async def test_rotation_tells_duplicates_from_mismatches_still(lab: Lab) -> None:
     tenant = fresh_id()
-    assert await accept(lab, vault("old"), wish(tenant)) is Acceptance.NEW
+    assert await accept(lab, vault("old"), job_request(tenant)) is Acceptance.NEW
     rotated = vault("new", "old")
-    assert await accept(lab, rotated, wish(tenant)) is Acceptance.OPEN
-    assert await accept(lab, rotated, wish(tenant, text="other")) is Acceptance.MISMATCH
+    assert await accept(lab, rotated, job_request(tenant)) is Acceptance.OPEN
+    assert await accept(lab, rotated, job_request(tenant, text="other")) is Acceptance.MISMATCH
     # The old key is gone: nothing can be compared, and the idempotency key is believed.
-    assert await accept(lab, vault("new"), wish(tenant)) is Acceptance.OPEN
+    assert await accept(lab, vault("new"), job_request(tenant)) is Acceptance.OPEN
 
 
 async def test_rows_of_version_0_1(lab: Lab) -> None:
-    request = wish(fresh_id())
+    request = job_request(fresh_id())
     await accept(lab, vault("one"), request)
     async with lab.engine.begin() as connection:
         bare = update(Job).where(Job.id == request.job_id).values(payload_sha256=request.payload_sha256)
         await connection.execute(bare)
     assert await accept(lab, vault("one"), request) is Acceptance.OPEN
-    changed = wish(request.tenant_id or 0, text="other")
+    changed = job_request(request.tenant_id or 0, text="other")
     assert await accept(lab, vault("one"), changed) is Acceptance.MISMATCH
 
 

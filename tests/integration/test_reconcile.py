@@ -42,7 +42,7 @@ async def reconciler(app: App, lab: Lab, submitter: Submitter) -> AsyncIterator[
     await schedule.unpause()
 
 
-def wish(lab: Lab, tenant: int, video: int, file: Path) -> JobRequest:
+def job_request(lab: Lab, tenant: int, video: int, file: Path) -> JobRequest:
     key = lab.producer.upload(tenant, file)
     payload = {"video_id": video, "file_key": key}
     return JobRequest(
@@ -82,7 +82,7 @@ async def test_a_job_that_was_accepted_but_not_started_is_started(
     file = tmp_path / "lecture.mp4"
     file.write_text("no video")
     tenant, video = fresh_id(), fresh_id()
-    (accepted,) = await submitter.accept([wish(lab, tenant, video, file)])
+    (accepted,) = await submitter.accept([job_request(lab, tenant, video, file)])
     assert (await reconciler.run_once(NOW))["started"] == 1
     (job,) = await lab.ended(tenant)
     assert (job.id, job.error_code) == (accepted.job_id, "NOT_A_VIDEO")  # it had the right payload
@@ -141,8 +141,8 @@ async def test_a_job_that_cannot_be_opened_does_not_stop_the_others(
     file.write_text("no video")
     tenant = fresh_id()
     stranger = Submitter(lab.engine, lab.temporal, Vault(f"gone:{base64.b64encode(bytes(32)).decode()}"))
-    (unopenable,) = await stranger.accept([wish(lab, tenant, fresh_id(), file)])
-    good = wish(lab, tenant, fresh_id(), file).model_copy(update={"idempotency_key": "b"})
+    (unopenable,) = await stranger.accept([job_request(lab, tenant, fresh_id(), file)])
+    good = job_request(lab, tenant, fresh_id(), file).model_copy(update={"idempotency_key": "b"})
     await submitter.accept([good])
     counts = await reconciler.run_once(NOW)
     assert (counts["not reconciled"], counts["started"]) == (1, 1)
@@ -170,7 +170,7 @@ async def test_young_jobs_and_jobs_just_looked_at_are_left_alone(
 ) -> None:
     """The bridge has accepted it and is about to start it."""
     tenant = fresh_id()
-    (accepted,) = await submitter.accept([wish(lab, tenant, fresh_id(), CLIP)])
+    (accepted,) = await submitter.accept([job_request(lab, tenant, fresh_id(), CLIP)])
     assert "started" not in await reconciler.run_once()
     async with lab.engine.begin() as connection:
         old = func.now() - timedelta(minutes=2)

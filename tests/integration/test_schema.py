@@ -20,7 +20,7 @@ from clients.settings import Settings
 from clients.vault import Vault
 from contracts.jobs import JobState
 from devstack.stack import ROOT, Stack
-from tests.integration.test_database import wish
+from tests.integration.test_database import job_request
 from tests.lab import Lab
 from workflows import catalog
 
@@ -101,7 +101,7 @@ Query = Callable[[AsyncConnection], Awaitable[Any]]
 
 
 async def accept(connection: AsyncConnection, key: str, subject: str | None = None) -> None:
-    request = wish(TENANT, key=key, subject=subject)
+    request = job_request(TENANT, key=key, subject=subject)
     await jobs.accept(connection, VAULT, [(request, catalog.workflow_id(request), b"")])
 
 
@@ -120,7 +120,7 @@ HOT: dict[str, tuple[Query, str]] = {
         "ix_jobs_tenant_state",
     ),
     "payloads kept too long": (lambda c: jobs.drop_kept_payloads(c, timedelta(7)), "ix_jobs_kept_payload"),
-    "same wish again": (accept_twice, "jobs_pkey"),
+    "same request again": (accept_twice, "jobs_pkey"),
     "same subject again": (lambda c: accept(c, "x", "video.encode:100:x"), "uq_jobs_open_subject"),
     "begin": (lambda c: jobs.begin(c, A_JOB), "jobs_pkey"),
     "open encodes": (lambda c: videos.open_encodes(c, TENANT, 100), "uq_jobs_open_subject"),

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
 class EncodeWithAnotherFirstStep:
     @workflow.run
     async def run(self, job: EncodeInput) -> JobOutcome:
-        return steps.close(await steps.finish(job.job_id, steps.outcome_of("INTERNAL")))
+        return steps.raise_unless_done(await steps.finish(job.job_id, steps.outcome_of("INTERNAL")))
 
 
 @workflow.defn(name="job.run")
@@ -20,4 +20,4 @@ class RunJobAfterAPause:
     @workflow.run
     async def run(self, job: JobRef) -> JobOutcome:
         await workflow.sleep(60)
-        return steps.close(await steps.finish(job.job_id, steps.outcome_of("INTERNAL")))
+        return steps.raise_unless_done(await steps.finish(job.job_id, steps.outcome_of("INTERNAL")))

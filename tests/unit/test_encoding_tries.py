@@ -7,13 +7,13 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.video.encoding import VideoEncoding
+from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 
 
-def encoding(scratch: Path) -> VideoEncoding:
+def encoding(scratch: Path) -> EncodeActivities:
     unused: Any = None
-    return VideoEncoding(unused, unused, unused, unused, unused, "build", scratch, 1, 1, unused, False)
+    return EncodeActivities(unused, unused, unused, unused, unused, "build", scratch, 1, 1, unused, False)
 
 
 async def tried(scratch: Path, *failures: Exception) -> list[list[Path]]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.messaging import preparing
-from activities.messaging.preparing import Job, Preparing
+from activities.messaging.preparing import Job, PrepareActivities
 from clients.keys import Sealer
 from contracts.errors import MESSAGE_TOO_LARGE
 from contracts.jobs import JobRef
@@ -93,7 +93,7 @@ def test_what_is_sealed_is_what_each_was_composed(text: str, monkeypatch: pytest
     ref = JobRef(job_id=uuid4(), tenant_id=1, job_type="messages.send")
     job = Job(ref, SendRequest(draft=what), people, account, None, None, sealer)
     nothing: Any = None
-    chunks = list(Preparing(*[nothing] * 8)._compose(job))
+    chunks = list(PrepareActivities(*[nothing] * 8)._compose(job))
     assert [len(rows) for rows, _ in chunks] == [3, 3, 3, 2]
     unpacked = [each for _, sealed in chunks for each in unpack(sealer.open(sealed, ref.job_id.bytes))]
     rows = [row for rows, _ in chunks for row in rows]

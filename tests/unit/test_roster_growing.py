@@ -7,7 +7,7 @@ from threading import Timer
 
 import pytest
 
-from activities.ai.students.tail import Growing, Superseded
+from activities.ai.students.tail import Superseded, Tail
 from activities.ai.tasks.roster.parse import Row
 
 FIRST, SECOND = b'["1",2,{"name":"a"},[]]\n', b'["1",3,{"name":"b"},[]]\n'
@@ -19,8 +19,8 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def growing(files: list[Path]) -> Iterator[Growing]:
-    with closing(Growing()) as growing:
+def growing(files: list[Path]) -> Iterator[Tail]:
+    with closing(Tail()) as growing:
         growing.next(files[0])
         yield growing
 
@@ -30,7 +30,7 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def test_rows_come_as_they_are_written(growing: Growing, files: list[Path]) -> None:
+def test_rows_come_as_they_are_written(growing: Tail, files: list[Path]) -> None:
     rows = iter(growing)
     append(files[0], FIRST + SECOND[:7])
     assert next(rows) == Row("1", 2, {"name": "a"})
@@ -45,7 +45,7 @@ def test_rows_come_as_they_are_written(growing: Growing, files: list[Path]) -> N
 
 @pytest.mark.parametrize("students", [1, 3, None])
 def test_other_rows_than_the_rosters_are_superseded(
-    growing: Growing, files: list[Path], students: int | None
+    growing: Tail, files: list[Path], students: int | None
 ) -> None:
     append(files[0], FIRST + SECOND)
     growing.end(students)
@@ -55,14 +55,14 @@ def test_other_rows_than_the_rosters_are_superseded(
         next(rows)
 
 
-def test_who_waits_for_rows_is_woken_by_the_end(growing: Growing) -> None:
+def test_who_waits_for_rows_is_woken_by_the_end(growing: Tail) -> None:
     Timer(0.05, growing.end, (None,)).start()
     with pytest.raises(Superseded):
         list(growing)
 
 
 def test_nobody_waits_long_or_takes_more_than_a_roster_may_have(
-    growing: Growing, files: list[Path], monkeypatch: pytest.MonkeyPatch
+    growing: Tail, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(files[0], FIRST + SECOND)
     monkeypatch.setattr("activities.ai.students.tail.PATIENCE", 0.1)
@@ -71,7 +71,7 @@ def test_nobody_waits_long_or_takes_more_than_a_roster_may_have(
     with pytest.raises(Superseded):
         next(rows)
     monkeypatch.setattr("activities.ai.students.tail.MAX_ROWS", 1)
-    with closing(Growing()) as another:
+    with closing(Tail()) as another:
         another.next(files[1])
         append(files[1], FIRST + SECOND)
         another.end(2)
@@ -80,7 +80,7 @@ def test_nobody_waits_long_or_takes_more_than_a_roster_may_have(
 
 
 def test_more_files_than_are_followed_are_superseded(
-    growing: Growing, files: list[Path], monkeypatch: pytest.MonkeyPatch
+    growing: Tail, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("activities.ai.students.tail.FOLLOWED", 1)
     growing.next(files[1])
@@ -91,7 +91,7 @@ def test_more_files_than_are_followed_are_superseded(
 
 
 def test_what_a_child_puts_in_the_place_of_a_file_is_not_read(
-    growing: Growing, files: list[Path], tmp_path: Path
+    growing: Tail, files: list[Path], tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(FIRST)

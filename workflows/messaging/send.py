@@ -101,10 +101,10 @@ class SendMessages:
                 return await self._finish(prepared.refusal)
             await self._send_all(job, prepared)
         except Stopping as stopping:
-            return await steps.to_the_end(self._stop(stopping.code))
+            return await steps.shielded(self._stop(stopping.code))
         except (ActivityError, asyncio.CancelledError) as error:
-            return await steps.to_the_end(self._stop(steps.code_of(error)))
-        return await steps.to_the_end(self._report())
+            return await steps.shielded(self._stop(steps.code_of(error)))
+        return await steps.shielded(self._report())
 
     async def _prepare(self, job: MessagesInput) -> Prepared:
         steps.stage("preparing")
@@ -230,7 +230,7 @@ class SendMessages:
         return await self._finish(_outcome(counts))
 
     async def _finish(self, outcome: JobOutcome) -> JobOutcome:
-        return steps.close(await steps.to_the_end(steps.finish(self._job.job_id, outcome)))
+        return steps.raise_unless_done(await steps.shielded(steps.finish(self._job.job_id, outcome)))
 
     async def _until(self, when: datetime, why: str) -> None:
         steps.stage(why, f"until {when.isoformat()}")

@@ -34,7 +34,7 @@ class DeleteVideo:
             parent_close_policy=ParentClosePolicy.ABANDON,
             static_summary=f"Look again for objects of deleted video {job.video_id}",
         )
-        return steps.close(standing)
+        return steps.raise_unless_done(standing)
 
     async def _stop_encodes(self, video: VideoRef) -> None:
         """The tombstone first: whatever starts or publishes after it finds the video gone."""

@@ -81,7 +81,7 @@ class EncodeVideo:
         except (ActivityError, ApplicationError, asyncio.CancelledError) as error:
             ending = self._failed(job, steps.outcome_of(steps.code_of(error)), prefix)
         # Outside the `try`: what goes wrong from here on must not erase what viewers see.
-        return await steps.to_the_end(ending)
+        return await steps.shielded(ending)
 
     async def _encode(self, job: EncodeInput, epoch: int, prefix: str) -> Published:
         steps.stage("probing")
@@ -124,7 +124,7 @@ class EncodeVideo:
             beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
         if workflow.patched("pictures"):
             beside["pictures"] = asyncio.create_task(self._pictures(job, plan), name="pictures")
-        await steps.together([*tasks, *beside.values()])
+        await steps.gather_or_stop([*tasks, *beside.values()])
         audio, pictures = (
             beside[name].result() if name in beside else None for name in ("audio", "pictures")
         )
@@ -203,7 +203,7 @@ class EncodeVideo:
         pictures: Manifest | None,
     ) -> Published:
         """From here on a cancel comes too late: half a publication is worse than a whole one."""
-        return await steps.to_the_end(
+        return await steps.shielded(
             workflow.execute_activity(
                 "video.publish",
                 PublishInput(
@@ -227,7 +227,7 @@ class EncodeVideo:
         if prefix:
             steps.stage("cleaning up")
             await steps.erase(EraseInput(prefix=prefix))
-        return steps.close(await steps.finish(job.job_id, outcome))
+        return steps.raise_unless_done(await steps.finish(job.job_id, outcome))
 
     async def _done(self, job: EncodeInput, published: Published, prefix: str) -> JobOutcome:
         outcome = JobOutcome(
@@ -250,7 +250,7 @@ class EncodeVideo:
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 static_summary=f"Retire the version that video {job.video_id} had before",
             )
-        return steps.close(standing)
+        return steps.raise_unless_done(standing)
 
     async def _begin(self, job: EncodeInput) -> Begun:
         return await workflow.execute_activity(

@@ -132,7 +132,7 @@ def filled_in(model: type[A], text: str) -> A:
 
 
 @contextmanager
-def asked() -> Iterator[None]:
+def model_errors() -> Iterator[None]:
     """Around calls of models: their errors become those that Temporal retries when that may help.
 
     A model that nobody has configured is waited for, as is one that is away; a failure is never a result.
@@ -153,7 +153,7 @@ def asked() -> Iterator[None]:
 
 
 @contextmanager
-def watched() -> Iterator[None]:
+def film_errors() -> Iterator[None]:
     """Around ffmpeg on the job's file: what is the file's fault becomes BadInput, the rest is tried again."""
     try:
         yield

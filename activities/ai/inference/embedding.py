@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from activities.ai.inference.asking import Inferred, Report, as_json, asked, usable
+from activities.ai.inference.asking import Inferred, Report, as_json, model_errors, usable
 from activities.ai.sandbox.task import BadInput
 from clients.inference import Models, UnusableAnswer
 from contracts.errors import TEXT_TOO_LONG, TOO_MANY_TEXTS
@@ -19,7 +19,8 @@ async def embedding(texts: Sequence[str], *, models: Models, scratch: Path, on_p
     models cannot be compared. Raises BadInput, ApplicationError MODEL_*."""
     _check(texts, models.longest_text)
     file = scratch / "embeddings.json"
-    with asked(), file.open("wb") as out:  # by batches: all vectors are too much for the worker's memory
+    # By batches: all vectors are too much for the worker's memory.
+    with model_errors(), file.open("wb") as out:
         summary: dict[str, Any] = {"texts": len(texts), "model": models.name("embedding")}
         for start in range(0, len(texts), BATCH):
             vectors = await usable(partial(models.embed, texts[start : start + BATCH]))

@@ -5,7 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from activities.ai.inference.asking import MACHINE_MADE, Answer, Inferred, Report, Units, as_json, asked, once
+from activities.ai.inference.asking import (
+    MACHINE_MADE,
+    Answer,
+    Inferred,
+    Report,
+    Units,
+    as_json,
+    model_errors,
+    once,
+)
 from activities.ai.inference.pages import PAGES
 from activities.ai.inference.seeing import look
 from clients.inference import Models
@@ -31,7 +40,7 @@ async def handwriting_analysis(pages: Path, *, models: Models, units: Units, on_
     `pages`. Blank pages are not shown to the model. Raises ApplicationError MODEL_*."""
     measures: dict[str, dict[str, Any]] = json.loads((pages / PAGES).read_bytes())
     found: list[dict[str, Any]] = []
-    with asked():
+    with model_errors():
         model = models.name("handwriting")
         for number, (name, quality) in enumerate(measures.items(), 1):
             lines = []

@@ -16,9 +16,9 @@ from activities.ai.inference.asking import (
     Report,
     Units,
     as_json,
-    asked,
+    film_errors,
+    model_errors,
     once,
-    watched,
 )
 from activities.ai.inference.quality import Quality, as_dict, measure
 from activities.ai.inference.seeing import look
@@ -62,7 +62,7 @@ async def homework_video_analysis(
     Without a model there are frames and measures only; somebody has to look in any case. Files lie in
     `scratch`. Raises BadInput, ApplicationError MODEL_*.
     """
-    with watched():
+    with film_errors():
         info = await probe(tools, source, max_seconds=MAX_SECONDS)
         frames = []
         times = _times(info)
@@ -74,7 +74,7 @@ async def homework_video_analysis(
     sharpest = (
         sorted(fit, key=lambda frame: -frame["sharpness"])[:MAX_SHOWN] if models.has("handwriting") else []
     )
-    with asked():
+    with model_errors():
         for number, frame in enumerate(sharpest, 1):
             name = frame["name"]
             see = partial(look, models, scratch / name, _ASK, Scene)

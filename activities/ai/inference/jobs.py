@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 
-from activities.ai.inference.asking import Inferred, Report, StoredUnits, asked
+from activities.ai.inference.asking import Inferred, Report, StoredUnits, model_errors
 from activities.ai.inference.embedding import embedding
 from activities.ai.inference.handwriting import handwriting_analysis
 from activities.ai.inference.homework import homework_video_analysis
@@ -47,7 +47,7 @@ VERSION = 1  # of prompts and parts, as a task's: finished parts are found again
 SHOWN_EVERY = 1.0  # seconds
 
 
-class Inferring:
+class Inference:
     def __init__(
         self,
         engine: AsyncEngine,
@@ -78,7 +78,7 @@ class Inferring:
     async def require_model(self, ref: JobRef) -> None:
         """Succeeds on a worker whose settings name the job's model server. Raises ApplicationError
         MODEL_NOT_CONFIGURED, to be tried again in a minute."""
-        with asked():
+        with model_errors():
             self._models.name(NEEDED[ref.job_type.removeprefix("ai.")])
 
     async def run(self, ref: JobRef, payload: Mapping[str, Any]) -> JobOutcome:
@@ -98,7 +98,7 @@ class Inferring:
 
     async def read_pages(self, what: PlannedJob, pages: Path) -> Inferred:
         """`handwriting_analysis` of the pictures in the folder `pages`. Raises ApplicationError MODEL_*."""
-        with asked():
+        with model_errors():
             model = self._models.name("handwriting")
         # Lines that another model has read are none of this one's.
         units = StoredUnits(

@@ -10,8 +10,8 @@ from activities.ai.inference.asking import (
     Inferred,
     Report,
     as_json,
-    asked,
     filled_in,
+    model_errors,
     usable,
 )
 from clients.inference import Models
@@ -70,7 +70,7 @@ async def problem_generation(ocr_text: str, *, models: Models, on_progress: Repo
         )
         return filled_in(Problems, text)
 
-    with asked():
+    with model_errors():
         made = await usable(ask)
         summary = {"problems": len(made.problems), "model": models.name("chat"), "machine_made": True}
     return Inferred(summary, {"problems.json": as_json(summary | made.model_dump())}, (MACHINE_MADE,))

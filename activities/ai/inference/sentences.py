@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pydantic import FiniteFloat, TypeAdapter
 
-from activities.ai.sandbox.parent import LAUNCHER, kill
+from activities.ai.sandbox.parent import kill
+from activities.host.programs import LAUNCHER
 from clients.inference import Kind, Models, ModelUnavailable, NotConfigured
 from clients.settings import Settings
 

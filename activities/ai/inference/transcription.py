@@ -11,10 +11,10 @@ from activities.ai.inference.asking import (
     Report,
     Units,
     as_json,
-    asked,
+    film_errors,
+    model_errors,
     once,
     usable,
-    watched,
 )
 from activities.ai.inference.sound import Span, cut, spoken
 from activities.ai.inference.subtitles import Cue, cues, webvtt
@@ -43,9 +43,9 @@ async def transcription(
     Longer silences are not sent. REVIEW_REQUIRED where sound gave no text, the model repeats itself, or
     is unproven. Raises BadInput NO_SOUND, FILE_DAMAGED, TASK_TIMED_OUT, and ApplicationError MODEL_*.
     """
-    with asked():
+    with model_errors():
         model = models.name("transcription")
-    with watched():
+    with film_errors():
         spans, duration = await spoken(tools, source, TIMEOUT)
     lines: list[Cue] = []
     mute: list[Span] = []
@@ -81,9 +81,9 @@ async def _chunk(
 ) -> dict[str, Any]:
     """The cues of one piece, in times of the whole file."""
     path = scratch / "sound.flac"
-    with watched():
+    with film_errors():
         await cut(tools, source, span, path, TIMEOUT)
-    with asked():
+    with model_errors():
         heard = await usable(partial(models.transcribe, path, language))
     length = span.end - span.start
     found = []

@@ -22,10 +22,10 @@ from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, Validatio
 
 from activities.ai.sandbox.registry import TASKS, task
 from activities.ai.sandbox.task import Assembled, BadInput, Limits
+from activities.host.programs import LAUNCHER
 from contracts.errors import REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 
 ROOT = Path(__file__).parents[3]
-LAUNCHER = ROOT / "activities" / "video" / "launcher.py"
 MAX_CALLS = 200  # then a fresh child: some parsers never give memory back
 STAYS, SECONDS = 2, 5.0  # children that wait for the next step of their job, and how long
 FILE_BYTES = 2 * 2**30

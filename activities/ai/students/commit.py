@@ -60,12 +60,12 @@ class Diff:
     def add(self, changes: Sequence["_Change"]) -> None:
         self.counts.update(change[1] for change in changes)
         # Written at once: tuples that stay would have the garbage collector look at them again and again.
-        told = [to_json(_telling(*change)) for change in changes if change[1] != Kind.UNCHANGED]
+        told = [to_json(_as_json(*change)) for change in changes if change[1] != Kind.UNCHANGED]
         if told:
             self._told.append(b",".join(told))
 
 
-def _telling(row: Row, kind: Kind, fields: "_Fields") -> dict[str, Any]:
+def _as_json(row: Row, kind: Kind, fields: "_Fields") -> dict[str, Any]:
     code = ROSTER_SAME_STUDENT if kind == Kind.CONFLICTING else None
     return {"sheet": row.sheet, "row": row.row, "kind": kind.value, "fields": fields, "code": code}
 
@@ -183,8 +183,8 @@ async def _compare(
     existing = {
         each.identity_mac: each for each in await academy.students(connection, tenant_id, macs, lock=lock)
     }
-    likenesses = [sealed.likeness_mac for _, sealed in part if sealed.likeness_mac]
-    alike = await academy.lookalikes(connection, tenant_id, likenesses)
+    soft_matches = [sealed.likeness_mac for _, sealed in part if sealed.likeness_mac]
+    alike = await academy.lookalikes(connection, tenant_id, soft_matches)
     if not existing and not alike:  # an academy's first roster
         return _Chunk(new=[sealed for _, sealed in part], changes=[(row, Kind.NEW, {}) for row, _ in part])
     return await in_thread(_sort, sealer, part, existing, alike)

@@ -6,13 +6,13 @@ from pydantic_core import from_json, to_json
 
 from clients.database.academy import HoursRow, SealedStudent, StudentRow
 from clients.keys import Sealer
-from rules.roster.identity import identity, likeness
+from rules.roster.identity import identity, soft_match
 
 
 def seal_students(sealer: Sealer, many: Sequence[Mapping[str, str]]) -> list[SealedStudent]:
     """Each student's values, sealed."""
     macs = [identity_mac(sealer, values) for values in many]
-    likes = [likeness(values) for values in many]
+    likes = [soft_match(values) for values in many]
     sealed = sealer.seal_all([(to_json(values), mac) for values, mac in zip(many, macs, strict=True)])
     return [
         SealedStudent(mac, sealer.mac("likeness\n" + "\n".join(like)) if like else None, data)

@@ -21,7 +21,7 @@ from activities.ai.storing import refusal
 from activities.ai.students import commit
 from activities.ai.students.commit import Diff, Interfered
 from activities.ai.students.passwords import hashed
-from activities.ai.students.tail import Growing, Superseded
+from activities.ai.students.tail import Superseded, Tail
 from activities.ai.tasks.roster.parse import Row
 from activities.ai.tasks.roster.task import GOOD, ROSTER, ROWS, read_rows
 from activities.host.threads import beside, in_thread
@@ -40,7 +40,7 @@ _Write = Callable[[Iterable[Row]], Coroutine[Any, Any, Diff]]
 
 
 @dataclass(frozen=True)
-class Rosters:
+class RosterActivities:
     files: JobFiles
     board: ProgressBoard
     sources: Sources
@@ -92,24 +92,24 @@ class Rosters:
         out.mkdir()
         engine = await child.fingerprint()
         results: list[tuple[str, dict[str, Any]]] = []
-        with closing(Growing()) as growing:
-            early = asyncio.create_task(write(growing))
+        with closing(Tail()) as tail:
+            early = asyncio.create_task(write(tail))
             try:
                 for name in await child.plan(file, {}):
                     (units / name).mkdir()
-                    growing.next(units / name / GOOD)
+                    tail.next(units / name / GOOD)
                     result = await computed(child, file, name, {}, units / name, ref.job_id)
                     results.append((name, result))
                 done = await child.assemble(file, readable(results), {}, units, out)
                 await child.end()  # no step follows
             except BaseException as error:
-                growing.end(None)
+                tail.end(None)
                 early.cancel()
                 await asyncio.gather(early, return_exceptions=True)
                 if isinstance(error, FileExistsError):  # of a child that makes files where ours belong
                     raise BadInput(TASK_CRASHED) from None
                 raise
-            growing.end(done.summary.get("students"))
+            tail.end(done.summary.get("students"))
             async with beside(in_thread(self.files.put_all, ref, out, done.files)):
                 try:
                     diff = await early

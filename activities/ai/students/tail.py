@@ -20,7 +20,7 @@ class Superseded(Exception):
     many, or what has written them did not come to its end."""
 
 
-class Growing:
+class Tail:
     """The rows of some files, written one after the other. Iterate in a thread: it waits for rows until
     `end`, and raises Superseded if they were not the roster's."""
 

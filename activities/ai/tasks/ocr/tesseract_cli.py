@@ -19,9 +19,9 @@ from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.ocr import engine
 from activities.ai.tasks.ocr.engine import Line, Word, line_of, lines_of
 from activities.ai.tasks.ocr.models import BOTH, program, tessdata
+from activities.host.programs import LAUNCHER
 from contracts.errors import TASK_CRASHED, TASK_TIMED_OUT
 
-LAUNCHER = Path(__file__).parents[3] / "host" / "launcher.py"
 CAGED = Path(__file__).with_name("tesseract.sh")
 _WORD = "5"  # a row's level in Tesseract's table
 # Spaces as on the page; no search for vertical writing, which it finds wherever letters stand below each

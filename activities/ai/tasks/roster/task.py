@@ -28,7 +28,7 @@ from contracts.errors import (
     ROSTER_TOO_MANY_ROWS,
 )
 from rules.roster.columns import FIELDS, REQUIRED
-from rules.roster.identity import identity, likeness
+from rules.roster.identity import identity, soft_match
 
 MAX_ROWS = 50_000
 ENGINE = f"python-calamine {version('python-calamine')}"
@@ -142,7 +142,7 @@ def merge(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
     doubtful: set[tuple[str, str]] = set()
     for who, same in by_identity.items():
         for row in same:
-            like = likeness(row.values)
+            like = soft_match(row.values)
             if like and whose.setdefault(like, who) != who:
                 doubtful |= {who, whose[like]}
     good: list[Row] = []
@@ -177,9 +177,9 @@ def _no_collecting() -> Iterator[None]:
 
 def _distinct(rows: Sequence[Row]) -> bool:
     """Whether no two rows are of the same student, so that there is nothing to merge."""
-    likenesses = [like for row in rows if (like := likeness(row.values))]
+    soft_matches = [like for row in rows if (like := soft_match(row.values))]
     identities = {identity(row.values) for row in rows}
-    return len(identities) == len(rows) and len(set(likenesses)) == len(likenesses)
+    return len(identities) == len(rows) and len(set(soft_matches)) == len(soft_matches)
 
 
 def _merged(rows: Sequence[Row]) -> tuple[Row, list[str]]:
