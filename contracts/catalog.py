@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -196,7 +195,3 @@ def workflow_id(request: JobRequest) -> str:
     video = f"-v{request.payload['video_id']}" if request.payload.get("video_id") else ""
     kind = CATALOG[request.job_type].id_prefix or request.job_type
     return f"{kind}-t{request.tenant_id or 0}{video}-{request.job_id.hex[:12]}"
-
-
-def job_ref(job_id: UUID, job_type: str, tenant_id: int | None) -> JobRef:
-    return JobRef(job_id=job_id, job_type=job_type, tenant_id=tenant_id)
