@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from api.console import queries
 from api.console.dead_letters import queues
 from api.console.pages import Away, Operator, page
+from api.services import UseServices
 from intake.submit import RPC_TIMEOUT
 from rules.quiet_hours import KST
 from workflows.catalog import CATALOG
@@ -73,8 +74,7 @@ class Bar:
 
 
 @router.get("/fleet")
-async def fleet(request: Request, _staff: Operator) -> Response:
-    services = request.app.state.services
+async def fleet(request: Request, services: UseServices, _staff: Operator) -> Response:
     try:
         waiting, workers = await asyncio.gather(
             asyncio.gather(

@@ -8,8 +8,9 @@ import hmac
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Request
+from fastapi import APIRouter, Depends, Header, HTTPException
 
+from api.services import UseServices
 from clients.database import messaging
 from intake.submit import RPC_TIMEOUT
 
@@ -38,9 +39,9 @@ class Hints:
 hints = Hints()
 
 
-async def from_solapi(request: Request, x_solapi_secret: Annotated[str, Header()] = "") -> None:
+async def from_solapi(services: UseServices, x_solapi_secret: Annotated[str, Header()] = "") -> None:
     """401 without Solapi's token, the SHA-1 of the shared secret."""
-    secret = request.app.state.services.settings.solapi_webhook_secret
+    secret = services.settings.solapi_webhook_secret
     if secret is None:
         raise HTTPException(503, {"detail": "Set SOLAPI_WEBHOOK_SECRET.", "code": "no_webhook_secret"})
     expected = hashlib.sha1(secret.get_secret_value().encode()).hexdigest()  # noqa: S324 - Solapi's choice
@@ -49,10 +50,9 @@ async def from_solapi(request: Request, x_solapi_secret: Annotated[str, Header()
 
 
 @router.post("/webhooks/solapi", dependencies=[Depends(from_solapi)])
-async def reports(items: list[dict[str, Any]], request: Request) -> dict[str, int]:
+async def reports(items: list[dict[str, Any]], services: UseServices) -> dict[str, int]:
     """Wake the workflows of the groups that are named; items come flat or wrapped in `data`. 5xx when
     Temporal or Postgres is away, so that the provider calls again."""
-    services = request.app.state.services
     groups = {group for item in items[:MAX_ITEMS] if (group := _group(item))}
     if not groups:
         return {"woken": 0}
