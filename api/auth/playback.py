@@ -62,23 +62,23 @@ async def holder(
         if claims.video != video_id:
             raise not_found("video")
         return Holder(claims.tenant, claims)
-    who = await starter(request, services, authorization)
+    caller = await starter(request, services, authorization)
     async with services.engine.connect() as connection:
-        if who.tenant is None or await viewing.view(connection, who.tenant, video_id, None) is None:
+        if caller.tenant is None or await viewing.view(connection, caller.tenant, video_id, None) is None:
             raise not_found("video")
-    return Holder(who.tenant, None)
+    return Holder(caller.tenant, None)
 
 
-Who = Annotated[Starter, Depends(starter)]
-Hold = Annotated[Holder, Depends(holder)]
+PlaybackStarter = Annotated[Starter, Depends(starter)]
+TokenHolder = Annotated[Holder, Depends(holder)]
 
 
-def claims_of(services: Services, video_id: int, held: Holder, body: Held | None) -> Claims:
+def claims_of(services: Services, video_id: int, holder: Holder, body: Held | None) -> Claims:
     """What the caller may: by its own token, or by the one in the body."""
-    if held.claims:
-        return held.claims
+    if holder.claims:
+        return holder.claims
     claims = playback_tokens.verify(services.vault, (body and body.token) or "")
-    if (claims.tenant, claims.video) != (held.tenant, video_id):
+    if (claims.tenant, claims.video) != (holder.tenant, video_id):
         raise not_found("video")
     return claims
 

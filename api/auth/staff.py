@@ -65,7 +65,7 @@ def verify(settings: Settings, token: str) -> Staff:
 
 
 def issue(
-    settings: Settings, sub: str, seconds: int, tenant_id: int | None = None, operator: bool = False
+    settings: Settings, sub: str, seconds: int, tenant_id: int | None = None, *, operator: bool = False
 ) -> str:
     """A token of our own for development, without a tenant an operator's. Raises ValueError unless
     STAFF_JWT_KEY is set and symmetric: other tokens come from an identity provider."""

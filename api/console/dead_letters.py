@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.console.pages import Away, Operator, page
+from api.console.pages import Operator, ServerAway, page
 from api.services import UseServices
 from clients.queues import DeadLetter, Queue
 from clients.settings import Settings
@@ -44,7 +44,7 @@ async def letters(
             *(asyncio.to_thread(queue.dead_letters, LOOK_AT) for queue in opened.values())
         )
     except (BotoCoreError, ClientError):
-        raise Away("queues") from None
+        raise ServerAway("queues") from None
     by_queue = {name: [about(each) for each in some] for name, some in zip(opened, found, strict=True)}
     return page(request, "dead_letters.html", by_queue=by_queue, moved=moved, limit=LOOK_AT)
 
@@ -63,7 +63,7 @@ async def redrive(
             raise HTTPException(404)
         moved = await asyncio.to_thread(opened[queue].redrive, [letter] if letter else None)
     except (BotoCoreError, ClientError):
-        raise Away("queues") from None
+        raise ServerAway("queues") from None
     return RedirectResponse(f"/console/letters?moved={moved}", 303)
 
 

@@ -5,7 +5,7 @@ import asyncio
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import HTTPException
 
-from api.console.pages import Away
+from api.console.pages import ServerAway
 from api.services import Services
 from clients.objects import ObjectMissing
 
@@ -13,23 +13,23 @@ LINK_SECONDS = 300
 
 
 async def read(services: Services, key: str) -> bytes:
-    """A small object. Raises HTTPException 404, Away."""
+    """A small object. Raises HTTPException 404, ServerAway."""
     try:
         return await asyncio.to_thread(services.objects.get, key)
     except ObjectMissing:
         raise HTTPException(404) from None
     except (BotoCoreError, ClientError):
-        raise Away("objects") from None
+        raise ServerAway("objects") from None
 
 
 async def exists(services: Services, key: str) -> bool:
-    """Raises Away."""
+    """Raises ServerAway."""
     try:
         await asyncio.to_thread(services.objects.head, key)
     except ObjectMissing:
         return False
     except (BotoCoreError, ClientError):
-        raise Away("objects") from None
+        raise ServerAway("objects") from None
     return True
 
 

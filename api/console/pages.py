@@ -26,7 +26,7 @@ class NotSignedIn(Exception):
     """No valid staff token."""
 
 
-class Away(Exception):
+class ServerAway(Exception):
     """A server that the page needs does not answer: `postgres`, `temporal`, `objects` or `queues`."""
 
     def __init__(self, server: str) -> None:

@@ -93,7 +93,7 @@ class _Once:
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    async def _ask(self, app: ASGIApp, scope: Scope, send: Send, again: bool) -> None:
+    async def _ask(self, app: ASGIApp, scope: Scope, send: Send, *, again: bool) -> None:
         status, headers, parts, sent, settled = 500, Headers(), [], False, again
 
         async def body_again() -> Message:

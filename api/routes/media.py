@@ -103,7 +103,7 @@ async def create_ai_job(
     source = body.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
     envelope = {"job_id": str(uuid4())} | source
     key = idempotency_key or str(uuid4())
-    asked = ai_request(
+    job = ai_request(
         services,
         tenant=tenant,
         name=body.job_type,
@@ -112,7 +112,7 @@ async def create_ai_job(
         envelope=envelope,
         key=key,
     )
-    return _accepted(await submit(services, asked))
+    return _accepted(await submit(services, job))
 
 
 @router.post("/excel/jobs/", status_code=202)
@@ -122,7 +122,7 @@ async def create_excel_job(
     """A roster: the payload of `excel_parsing`."""
     key = idempotency_key or str(uuid4())
     envelope = {"job_id": str(uuid4())}
-    asked = ai_request(
+    job = ai_request(
         services,
         tenant=tenant,
         name="excel_parsing",
@@ -131,7 +131,7 @@ async def create_excel_job(
         envelope=envelope,
         key=key,
     )
-    return _accepted(await submit(services, asked))
+    return _accepted(await submit(services, job))
 
 
 @router.post("/messaging/send/", status_code=202)
@@ -139,8 +139,8 @@ async def send_message(
     payload: dict[str, Any], tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
 ) -> dict[str, str]:
     """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
-    asked = job_request("messaging", tenant, payload, idempotency_key or str(uuid4()))
-    return _accepted(await submit(services, asked))
+    job = job_request("messaging", tenant, payload, idempotency_key or str(uuid4()))
+    return _accepted(await submit(services, job))
 
 
 def _accepted(accepted: Accepted) -> dict[str, str]:

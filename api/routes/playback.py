@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import playback_tokens
-from api.auth.playback import Held, Hold, Who, claims_of, live
+from api.auth.playback import Held, PlaybackStarter, TokenHolder, claims_of, live
 from api.auth.playback_tokens import Claims
 from api.params import VideoId
 from api.problems import not_found
@@ -73,22 +73,26 @@ class Events(Held):
 
 @router.post("/start/")
 async def start(
-    video_id: VideoId, who: Who, services: UseServices, response: Response, body: Start | None = None
+    video_id: VideoId,
+    caller: PlaybackStarter,
+    services: UseServices,
+    response: Response,
+    body: Start | None = None,
 ) -> dict[str, Any]:
     """Decide, and let watch. 403 with the reason and the policy where it is not allowed. A student watches
     in one place: another session of theirs ends."""
     body = body or Start()
-    tenant = who.tenant if who.tenant is not None else body.tenant_id
+    tenant = caller.tenant if caller.tenant is not None else body.tenant_id
     session = uuid4()
     async with services.engine.begin() as connection:
         if tenant is None or await viewing.view(connection, tenant, video_id, None) is None:
             raise not_found("video")
-        if not who.staff:
+        if not caller.staff:
             if body.student_id is None:
                 raise HTTPException(422, {"detail": "Not valid: body.student_id.", "code": "invalid"})
             if not await viewing.lock_student(connection, tenant, body.student_id):
                 raise not_found("student")
-        student = None if who.staff else body.student_id
+        student = None if caller.staff else body.student_id
         viewer = await viewing.view(connection, tenant, video_id, student)
         assert viewer
         if refusal := viewer.decision.refusal:
@@ -104,10 +108,14 @@ async def start(
 
 @router.post("/refresh/")
 async def refresh(
-    video_id: VideoId, held: Hold, services: UseServices, response: Response, body: Held | None = None
+    video_id: VideoId,
+    holder: TokenHolder,
+    services: UseServices,
+    response: Response,
+    body: Held | None = None,
 ) -> dict[str, Any]:
     """A new token for the same session, while the old one lives."""
-    claims = claims_of(services, video_id, held, body)
+    claims = claims_of(services, video_id, holder, body)
     async with services.engine.begin() as connection:
         _, viewer = await live(connection, claims)
         await viewing.extend_session(connection, claims.session, claims.version, _expiry())
@@ -116,11 +124,11 @@ async def refresh(
 
 @router.post("/heartbeat/")
 async def heartbeat(
-    video_id: VideoId, held: Hold, services: UseServices, response: Response, body: Beat
+    video_id: VideoId, holder: TokenHolder, services: UseServices, response: Response, body: Beat
 ) -> dict[str, Any]:
     """Every 10 s or so while the player is open. Notes how far the student is; `token` is a new one where
     this heartbeat completed the lecture and so changed the policy, else null."""
-    claims = claims_of(services, video_id, held, body)
+    claims = claims_of(services, video_id, holder, body)
     async with services.engine.begin() as connection:
         if claims.student is not None:
             await viewing.lock_student(connection, claims.tenant, claims.student)
@@ -144,9 +152,11 @@ async def heartbeat(
 
 
 @router.post("/events/")
-async def events(video_id: VideoId, held: Hold, services: UseServices, body: Events) -> dict[str, Any]:
+async def events(
+    video_id: VideoId, holder: TokenHolder, services: UseServices, body: Events
+) -> dict[str, Any]:
     """What the player noticed. In PROCTORED_CLASS some of it breaks a rule; other types are ignored."""
-    claims = claims_of(services, video_id, held, body)
+    claims = claims_of(services, video_id, holder, body)
     async with services.engine.begin() as connection:
         session, viewer = await live(connection, claims)
         if viewer.decision.proctored:
@@ -161,10 +171,10 @@ async def events(video_id: VideoId, held: Hold, services: UseServices, body: Eve
 
 @router.post("/end/")
 async def end(
-    video_id: VideoId, held: Hold, services: UseServices, body: Held | None = None
+    video_id: VideoId, holder: TokenHolder, services: UseServices, body: Held | None = None
 ) -> dict[str, bool]:
     """Token and links of the session are dead from here on."""
-    claims = claims_of(services, video_id, held, body)
+    claims = claims_of(services, video_id, holder, body)
     async with services.engine.begin() as connection:
         await live(connection, claims)
         await viewing.end_session(connection, claims.session, "ENDED")
@@ -237,13 +247,13 @@ def _answer(response: Response, services: Services, claims: Claims, viewer: View
 def _policy(viewer: View, session: UUID) -> dict[str, Any]:
     """`seek_limit`: seconds beyond which the player must not seek now; null where there is no limit."""
     decision = viewer.decision
-    who = "preview" if viewer.student_id is None else str(viewer.student_id)
+    viewed_by = "preview" if viewer.student_id is None else str(viewer.student_id)
     marked = decision.proctored or viewer.student_id is None
     return {
         "access_mode": decision.access_mode,
         "reason": decision.reason,
         "version": decision.version,
-        "watermark": f"{who} {session.hex[:8]}" if marked else None,
+        "watermark": f"{viewed_by} {session.hex[:8]}" if marked else None,
         "max_rate": 1.0 if decision.proctored else 2.0,
         "seek_limit": viewer.watched.furthest + SEEK_SLACK if decision.proctored else None,
         "violation_limit": VIOLATION_LIMIT if decision.proctored else None,

@@ -21,18 +21,18 @@ router = APIRouter(prefix="/api/v1")
 
 
 class Hints:
-    """Which workflows were told lately; the polls of the workflow cover what is not passed on."""
+    """Which workflows were woken lately; the polls of the workflow cover what is not passed on."""
 
     def __init__(self) -> None:
-        self._told: dict[str, float] = {}
+        self._woken: dict[str, float] = {}
 
     def take(self, workflow_id: str) -> bool:
         now = time.monotonic()
-        if now - self._told.get(workflow_id, -HINT_EVERY) < HINT_EVERY:
+        if now - self._woken.get(workflow_id, -HINT_EVERY) < HINT_EVERY:
             return False
-        if len(self._told) > MAX_ITEMS:
-            self._told = {key: at for key, at in self._told.items() if now - at < HINT_EVERY}
-        self._told[workflow_id] = now
+        if len(self._woken) > MAX_ITEMS:
+            self._woken = {key: at for key, at in self._woken.items() if now - at < HINT_EVERY}
+        self._woken[workflow_id] = now
         return True
 
 
