@@ -19,7 +19,7 @@ from clients.database import viewing
 from clients.database.viewing import View
 
 
-class Held(BaseModel):
+class TokenBody(BaseModel):
     """`token`: where the caller shows its service key and not the token as Bearer."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -73,7 +73,7 @@ PlaybackStarter = Annotated[Starter, Depends(starter)]
 TokenHolder = Annotated[Holder, Depends(holder)]
 
 
-def claims_of(services: Services, video_id: int, holder: Holder, body: Held | None) -> Claims:
+def claims_of(services: Services, video_id: int, holder: Holder, body: TokenBody | None) -> Claims:
     """What the caller may: by its own token, or by the one in the body."""
     if holder.claims:
         return holder.claims

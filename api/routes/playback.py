@@ -14,7 +14,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import playback_tokens
-from api.auth.playback import Held, PlaybackStarter, TokenHolder, claims_of, live
+from api.auth.playback import PlaybackStarter, TokenBody, TokenHolder, claims_of, live
 from api.auth.playback_tokens import Claims
 from api.params import VideoId
 from api.problems import not_found
@@ -50,7 +50,7 @@ class Start(BaseModel):
     tenant_id: int | None = Field(default=None, gt=0, lt=2**63)
 
 
-class Beat(Held):
+class Beat(TokenBody):
     """Where the player is, in seconds, and how fast it plays."""
 
     position: Position
@@ -67,7 +67,7 @@ class Event(BaseModel):
     rate: float = Field(default=1.0, ge=0, le=16, allow_inf_nan=False)
 
 
-class Events(Held):
+class Events(TokenBody):
     events: list[Event] = Field(max_length=100)
 
 
@@ -112,7 +112,7 @@ async def refresh(
     holder: TokenHolder,
     services: UseServices,
     response: Response,
-    body: Held | None = None,
+    body: TokenBody | None = None,
 ) -> dict[str, Any]:
     """A new token for the same session, while the old one lives."""
     claims = claims_of(services, video_id, holder, body)
@@ -171,7 +171,7 @@ async def events(
 
 @router.post("/end/")
 async def end(
-    video_id: VideoId, holder: TokenHolder, services: UseServices, body: Held | None = None
+    video_id: VideoId, holder: TokenHolder, services: UseServices, body: TokenBody | None = None
 ) -> dict[str, bool]:
     """Token and links of the session are dead from here on."""
     claims = claims_of(services, video_id, holder, body)
