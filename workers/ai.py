@@ -29,12 +29,13 @@ from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
+from contracts.names import TaskQueue
 from workers.fairness import FairnessOff, require_fairness
 from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
 from workflows.catalog import AI, CATALOG
 
-QUEUES = ("ai", "ai-gpu")
+QUEUES = (TaskQueue.AI, TaskQueue.AI_GPU)
 
 
 async def ai(settings: Settings, stop: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from contracts.ai import AiInput
 from contracts.base import Contract
 from contracts.jobs import JobRef, JobRequest
 from contracts.messaging import MessagesInput
+from contracts.names import TaskQueue, WorkflowType
 from contracts.queues import AI_JOB_TYPES
 from contracts.video import DeleteInput, EncodeInput
 
@@ -24,12 +25,12 @@ def by_tenant(ref: JobRef, _payload: dict[str, Any]) -> tuple[str, float]:
 class JobType:
     """`task_queue` takes the workflow, `activity_queue` the single activity of a `job.run`."""
 
-    workflow: str
-    task_queue: str
+    workflow: WorkflowType
+    task_queue: TaskQueue
     build: Build
     summary: Callable[[JobRef, dict[str, Any]], str]
     priority: int = 3
-    activity_queue: str | None = None
+    activity_queue: TaskQueue | None = None
     id_prefix: str | None = None
     fairness: Callable[[JobRef, dict[str, Any]], tuple[str, float]] = by_tenant
 
@@ -52,11 +53,11 @@ def _by_tier(ref: JobRef, payload: dict[str, Any]) -> tuple[str, float]:
 
 
 AI = JobType(
-    workflow="ai.job",
-    task_queue="ops",
+    workflow=WorkflowType.AI,
+    task_queue=TaskQueue.OPS,
     build=_ai,
     summary=lambda ref, _payload: ref.job_type,
-    activity_queue="ai",  # of those accepted by release 0.1, which run as `job.run`
+    activity_queue=TaskQueue.AI,  # of those accepted by release 0.1, which run as `job.run`
     fairness=_by_tier,
 )
 
@@ -68,25 +69,25 @@ def _messages(ref: JobRef, _payload: dict[str, Any]) -> Contract:
 # The recipients lie in Postgres and the payload is sealed there: Temporal gets a reference. The prefix makes
 # `clients.codec` encrypt whatever else these workflows carry.
 MESSAGES = JobType(
-    workflow="messages",
-    task_queue="messaging",
+    workflow=WorkflowType.MESSAGES,
+    task_queue=TaskQueue.MESSAGING,
     build=_messages,
     summary=lambda _ref, _payload: "Messages to parents",
     priority=2,
-    activity_queue="messaging",  # of those accepted by release 0.1, which run as `job.run`
+    activity_queue=TaskQueue.MESSAGING,  # of those accepted by release 0.1, which run as `job.run`
     id_prefix="messages",
 )
 
 CATALOG: dict[str, JobType] = {
     "video.encode": JobType(
-        workflow="video.encode",
-        task_queue="video-light",
+        workflow=WorkflowType.ENCODE,
+        task_queue=TaskQueue.VIDEO_LIGHT,
         build=_video(EncodeInput),
         summary=lambda _ref, payload: f"Encode video {payload['video_id']}",
     ),
     "video.delete": JobType(
-        workflow="video.delete",
-        task_queue="video-light",
+        workflow=WorkflowType.DELETE,
+        task_queue=TaskQueue.VIDEO_LIGHT,
         build=_video(DeleteInput),
         summary=lambda _ref, payload: f"Delete video {payload['video_id']}",
         priority=2,

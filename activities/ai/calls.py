@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from temporalio import activity
-
 from activities.ai.files import JobFiles
 from activities.ai.inference.jobs import CALLS, Inference
 from activities.ai.sandbox.task import BadInput
@@ -12,7 +10,9 @@ from activities.ai.storing import refusal, result_prefix
 from activities.ai.students.exports.attendance import export_attendance
 from activities.ai.students.exports.staff import export_staff
 from activities.host.threads import in_thread
+from activities.implements import implements
 from clients.keys import TenantKeys
+from contracts.activities import ai
 from contracts.ai import PlannedJob
 from contracts.jobs import JobOutcome, JobRef, JobState
 
@@ -25,7 +25,7 @@ class CallActivities:
         self._keys = keys
         self._inference = inference
 
-    @activity.defn(name="ai.call")
+    @implements(ai.CALL)
     async def call(self, what: PlannedJob) -> JobOutcome:
         """Raises ApplicationError MODEL_*: a model that did not answer is never a result."""
         ref = what.job

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from temporalio import activity
-
 from activities.ai.files import DEATHS, PLAN, JobFiles, Work, computed, outcome, readable
 from activities.ai.inference.jobs import Inference
 from activities.ai.sandbox.parent import Child, Sandbox, regular
@@ -20,8 +18,10 @@ from activities.ai.source import Sources
 from activities.ai.storing import digest_of, kind_of, parameters_of, refusal, work_prefix
 from activities.ai.students.rosters import RosterActivities
 from activities.host.threads import beside, in_thread
+from activities.implements import implements
 from clients.objects import ObjectMissing
 from clients.progress import ProgressBoard
+from contracts.activities import ai
 from contracts.ai import AiPlan, PlannedJob, UnitsDone, UnitsInput
 from contracts.jobs import JobOutcome, JobRef
 from contracts.progress import ai_progress
@@ -47,7 +47,7 @@ class DocumentActivities:
         self._rosters = rosters
         self._inference = inference
 
-    @activity.defn(name="ai.plan")
+    @implements(ai.PLAN)
     async def plan(self, ref: JobRef) -> AiPlan:
         """Look at the job's file and name its units; a job that is one call has none."""
         name = ref.job_type.removeprefix("ai.")
@@ -91,7 +91,7 @@ class DocumentActivities:
             erase=name == ROSTER,
         )
 
-    @activity.defn(name="ai.run_units")
+    @implements(ai.RUN_UNITS)
     async def run_units(self, what: UnitsInput) -> UnitsDone:
         """Compute the units of a range that nobody has computed before."""
         work = await self._files.work(what.plan)
@@ -110,7 +110,7 @@ class DocumentActivities:
                     await self._board.show_job(what.job.tenant_id or 0, what.job.job_id, shown)
         return UnitsDone(computed=len(missing), found=len(wanted) - len(missing))
 
-    @activity.defn(name="ai.assemble")
+    @implements(ai.ASSEMBLE)
     async def assemble(self, what: PlannedJob) -> JobOutcome:
         """Make the files that people get of the finished units, and store them."""
         work = await self._files.work(what.plan)
@@ -144,7 +144,7 @@ class DocumentActivities:
         more = {"units": f"{what.plan.prefix}units/"} | ({"fallback": "ai"} if what.plan.fallback else {})
         return outcome(what.job, work.engine, results, summary, names, review, **more)
 
-    @activity.defn(name="ai.erase")
+    @implements(ai.ERASE)
     async def erase(self, what: PlannedJob) -> None:
         """Remove the units of a job whose plan says so."""
         await in_thread(self._objects.erase, what.plan.prefix, lambda _: None)

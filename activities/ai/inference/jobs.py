@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 
 from activities.ai.inference.asking import Inferred, Report, StoredUnits, model_errors
 from activities.ai.inference.embedding import embedding
@@ -22,11 +21,13 @@ from activities.ai.source import Sources
 from activities.ai.storing import digest_of, kind_of, parameters_of, result_prefix, work_prefix
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
+from activities.implements import implements
 from activities.video.ffmpeg import Tools
 from clients.database import videos
 from clients.inference import Kind, Models
 from clients.objects import Objects
 from clients.progress import ProgressBoard
+from contracts.activities import ai
 from contracts.ai import PlannedJob
 from contracts.errors import FILE_MISSING
 from contracts.jobs import JobOutcome, JobRef
@@ -74,7 +75,7 @@ class Inference:
         """Whether jobs of this name have to wait for somebody to name a server."""
         return name in NEEDED and not self._models.has(NEEDED[name])
 
-    @activity.defn(name="ai.require_model")
+    @implements(ai.REQUIRE_MODEL)
     async def require_model(self, ref: JobRef) -> None:
         """Succeeds on a worker whose settings name the job's model server. Raises ApplicationError
         MODEL_NOT_CONFIGURED, to be tried again in a minute."""
