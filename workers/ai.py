@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 
 from activities.adopting import adopting
 from activities.ai.calls import CallActivities
-from activities.ai.documents import ROSTER, DocumentActivities
+from activities.ai.documents import DocumentActivities
 from activities.ai.files import JobFiles
 from activities.ai.inference.jobs import Inference
 from activities.ai.inference.sentences import Sentences
@@ -19,6 +19,7 @@ from activities.ai.sandbox.parent import Sandbox
 from activities.ai.source import Sources
 from activities.ai.students.rosters import RosterActivities
 from activities.ai.tasks.ocr.models import check_models, program
+from activities.ai.tasks.roster.task import ROSTER
 from activities.host.source_cache import SourceCache
 from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
@@ -69,7 +70,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         scratch,
         settings.max_source_bytes,
     )
-    sandbox = Sandbox(scratch, tesseract, spare=ROSTER)  # somebody waits for a try of his
+    sandbox = Sandbox(scratch, tesseract, spare=ROSTER.name)  # somebody waits for a try of his
     files = JobFiles(engine, vault, objects, cache, scratch)
     rosters = RosterActivities(files, board, sources, sandbox, keys)
     working = DocumentActivities(files, board, sources, sandbox, rosters, inference)

@@ -15,6 +15,7 @@ from temporalio.exceptions import ActivityError, TimeoutError, TimeoutType
 with workflow.unsafe.imports_passed_through():
     from contracts.activities import Activity, ai
     from contracts.ai import AiInput, AiPlan, Delivery, PlannedJob, UnitsInput
+    from contracts.ai_jobs import described
     from contracts.base import Contract
     from contracts.jobs import JobOutcome
     from contracts.names import TaskQueue, WorkflowType
@@ -24,7 +25,6 @@ with workflow.unsafe.imports_passed_through():
 In = TypeVar("In", bound=Contract)
 Out = TypeVar("Out")
 
-ROSTER = "ai.excel_parsing"
 UNITS_A_BATCH = 20
 BATCHES_A_RUN = 25  # 500 pages, then continue as new
 WAIT_FOR_GPU = timedelta(minutes=5)
@@ -52,7 +52,7 @@ class RunAiJob:
         return steps.raise_unless_done(standing)
 
     async def _work(self, what: AiInput) -> JobOutcome:
-        if what.plan is None and what.job.job_type == ROSTER and workflow.patched("rosters-at-once"):
+        if what.plan is None and described(what.job).at_once and workflow.patched("rosters-at-once"):
             self._queue = TaskQueue.AI  # nothing in it is for a GPU
             steps.stage("importing")
             self._progress = ai_progress("run", 0)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from activities.ai.files import JobFiles
-from activities.ai.inference.jobs import CALLS, Inference
+from activities.ai.inference.jobs import Inference
 from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import refusal, result_prefix
 from activities.ai.students.exports.attendance import export_attendance
@@ -14,6 +14,7 @@ from activities.implements import implements
 from clients.keys import TenantKeys
 from contracts.activities import ai
 from contracts.ai import PlannedJob
+from contracts.ai_jobs import described
 from contracts.jobs import JobOutcome, JobRef, JobState
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -31,7 +32,7 @@ class CallActivities:
         ref = what.job
         payload = await self._files.payload(ref)
         try:
-            if ref.job_type.removeprefix("ai.") in CALLS:
+            if described(ref).asks_models:
                 return await self._inference.run(ref, payload)
             return await self._export(ref, payload)
         except BadInput as error:

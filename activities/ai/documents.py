@@ -23,10 +23,9 @@ from clients.objects import ObjectMissing
 from clients.progress import ProgressBoard
 from contracts.activities import ai
 from contracts.ai import AiPlan, PlannedJob, UnitsDone, UnitsInput
+from contracts.ai_jobs import described
 from contracts.jobs import JobOutcome, JobRef
 from contracts.progress import ai_progress
-
-ROSTER, HANDWRITING = "excel_parsing", "handwriting_analysis"
 
 
 class DocumentActivities:
@@ -51,7 +50,7 @@ class DocumentActivities:
     async def plan(self, ref: JobRef) -> AiPlan:
         """Look at the job's file and name its units; a job that is one call has none."""
         name = ref.job_type.removeprefix("ai.")
-        lacks_model = self._inference.lacks_model(name)
+        lacks_model = self._inference.lacks_model(ref)
         if name not in TASKS:
             return AiPlan(lacks_model=lacks_model)
         await self._board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("plan", 0))
@@ -71,7 +70,7 @@ class DocumentActivities:
         except BadInput as error:
             return AiPlan(refusal=refusal(error))
         identity = parameters | {"engine": engine}
-        if name == ROSTER:  # its rows are people: nobody else's work, and erased when the job has ended
+        if described(ref).of_people:
             identity |= {"job": str(ref.job_id)}
         prefix = work_prefix(ref.tenant_id or 0, digest, name, subject.version, identity)
         document = {
@@ -88,7 +87,7 @@ class DocumentActivities:
             prefix=prefix,
             source_key=source.key,
             lacks_model=lacks_model,
-            erase=name == ROSTER,
+            erase=described(ref).of_people,
         )
 
     @implements(ai.RUN_UNITS)
@@ -114,7 +113,7 @@ class DocumentActivities:
     async def assemble(self, what: PlannedJob) -> JobOutcome:
         """Make the files that people get of the finished units, and store them."""
         work = await self._files.work(what.plan)
-        if work.task == ROSTER:  # of a workflow that began before `ai.import_roster`
+        if described(what.job).at_once:  # of a workflow that began before `ai.import_roster`
             try:
                 payload = await self._files.payload(what.job)
                 return await self._rosters.imported(what.job, payload, work.source, work.suffix)
@@ -135,7 +134,7 @@ class DocumentActivities:
                 return refusal(error)
             summary, names, review = done.summary, done.files, done.review
             async with beside(in_thread(self._files.put_all, what.job, out, done.files)):
-                if work.task == HANDWRITING:
+                if described(what.job).written_pages:
                     written = await self._inference.read_pages(what, out)
                     summary, review = written.summary, review + written.review
                     added = written.store(out)

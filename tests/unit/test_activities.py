@@ -10,7 +10,9 @@ from unittest.mock import AsyncMock, MagicMock
 import pytest
 from temporalio import activity
 
+from contracts.ai_jobs import AI_JOBS
 from contracts.names import TaskQueue
+from contracts.queues import AI_JOB_TYPES
 from tests.references import REFERENCES
 from workers import ai as ai_worker
 from workers import messaging as messaging_worker
@@ -81,3 +83,7 @@ async def test_what_travels_is_read_as_what_it_is(working: Made) -> None:
 
 async def test_a_name_is_one_activity() -> None:
     assert len({each.name for each in REFERENCES}) == len(REFERENCES)
+
+
+def test_every_ai_job_is_described() -> None:
+    assert AI_JOBS.keys() == AI_JOB_TYPES.keys()
