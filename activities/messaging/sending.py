@@ -11,15 +11,16 @@ from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.implements import implements
 from activities.messaging.provider import provider_errors
 from clients.database import credits, messaging, messaging_chunks
 from clients.database.credits import RecipientOutcome
 from clients.keys import TenantKeys
 from clients.solapi import Ambiguous, Group, Refused, Solapi, SolapiError, Throttled, Unreachable
-from contracts.errors import GROUP_LOST, RESERVATION_CANCELLED
+from contracts.activities import messages
+from contracts.errors import GROUP_LOST, RESERVATION_CANCELLED, ErrorType
 from contracts.messaging import (
     Added,
     ChunkRef,
@@ -54,7 +55,7 @@ class SendActivities:
         self._solapi = solapi
         self._now = now
 
-    @activity.defn(name="messages.reserve")
+    @implements(messages.RESERVE)
     async def reserve(self, chunk: ChunkRef) -> Reserved:
         """Reserve the chunk's credit, or say that it is not there."""
         today = self._now().astimezone(KST).date()
@@ -66,7 +67,7 @@ class SendActivities:
                 return Reserved(enough=False)
             return Reserved(enough=True, sendable=await messaging_chunks.count_open(connection, chunk))
 
-    @activity.defn(name="messages.open_group")
+    @implements(messages.OPEN_GROUP)
     async def open_group(self, chunk: ChunkRef) -> Opened:
         """An empty group for the chunk, unless one is committed. Groups that nobody sends hurt nobody."""
         async with self._engine.connect() as connection:
@@ -85,7 +86,7 @@ class SendActivities:
         assert known is not None
         return Opened(group_id=known.group_id, committed=True)
 
-    @activity.defn(name="messages.add")
+    @implements(messages.ADD)
     async def add(self, group: GroupRef) -> Added:
         """Put the chunk's messages into the group, by one request that is never repeated.
 
@@ -120,7 +121,7 @@ class SendActivities:
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return Added(accepted=len(registered))
 
-    @activity.defn(name="messages.commit")
+    @implements(messages.COMMIT)
     async def commit(self, group: GroupRef) -> Decided:
         """The point of no return: from here on this group, and no other, is sent."""
         async with self._engine.begin() as connection:
@@ -135,7 +136,7 @@ class SendActivities:
             moved = await messaging.move(connection, group, group.group_id, "ADDED", "COMMITTED")
             return Decided(verdict=Verdict.GO if moved else Verdict.FENCED)
 
-    @activity.defn(name="messages.send")
+    @implements(messages.SEND)
     async def send(self, group: GroupRef) -> Decided:
         """Send the committed group. May be done again at any time: the provider sends a group once."""
         async with self._engine.begin() as connection:
@@ -160,7 +161,7 @@ class SendActivities:
         async with self._engine.begin() as connection:
             began = {"send_began_at": self._now()}
             if not await messaging.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began):
-                raise ApplicationError("the group changed meanwhile", type="Unproven")
+                raise _unproven("the group changed meanwhile")
         with provider_errors():
             try:
                 await self._solapi.send(group.group_id)
@@ -173,7 +174,7 @@ class SendActivities:
                     raise
         return await self._sent(group)
 
-    @activity.defn(name="messages.stop")
+    @implements(messages.STOP)
     async def stop(self, what: Stop) -> Stopped:
         """End what has not been sent of a job; says how many groups were sent before.
 
@@ -216,14 +217,14 @@ class SendActivities:
             await self._sent(group)
             return False
         if found and (found.state not in NEVER_SENT or found.sent):
-            raise ApplicationError(f"the group is {found.state}, neither sent nor deleted", type="Unproven")
+            raise _unproven(f"the group is {found.state}, neither sent nor deleted")
         async with self._engine.begin() as connection:
             for state in ("COMMITTED", "OPEN"):  # OPEN: a send met the deleted group first
                 await messaging.move(connection, group, group.group_id, state, "CANCELLED")
             known = await messaging.group(connection, group)
             asked_meanwhile = found is None and known is not None and known.send_began_at
             if known is None or known.state != "CANCELLED" or asked_meanwhile:
-                raise ApplicationError("the group changed meanwhile", type="Unproven")
+                raise _unproven("the group changed meanwhile")
             positions = await messaging_chunks.open_positions(connection, group)
             outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
@@ -323,7 +324,12 @@ def _compare(
 
 
 def _ambiguous(why: str) -> ApplicationError:
-    return ApplicationError(f"the group cannot be trusted: {why}", type="AmbiguousAdd", non_retryable=True)
+    text = f"the group cannot be trusted: {why}"
+    return ApplicationError(text, type=ErrorType.AMBIGUOUS_ADD, non_retryable=True)
+
+
+def _unproven(why: str) -> ApplicationError:
+    return ApplicationError(why, type=ErrorType.UNPROVEN)
 
 
 def as_group(row: Row[Any]) -> GroupRef:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.models import Job, Rendition, Tenant, Video
+from contracts.errors import SUPERSEDED, VIDEO_DELETED, ErrorType
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ async def publish(
     video = (await connection.execute(_video(tenant_id, video_id).with_for_update())).one_or_none()
     job = (await connection.execute(select(Job).where(Job.id == job_id).with_for_update())).one()
     if video is None or video.deleted_at:
-        raise NotCurrent("VIDEO_DELETED")
+        raise NotCurrent(VIDEO_DELETED)
     if video.hls_prefix == version.hls_prefix:
         replaced: str | None = video.replaced_prefix
         return replaced
     if job.epoch != epoch or job.finished_at:
-        raise NotCurrent("STALE_EPOCH")
+        raise NotCurrent(ErrorType.STALE_EPOCH)
     if video.published_seq > job.seq:
-        raise NotCurrent("SUPERSEDED")
+        raise NotCurrent(SUPERSEDED)
     await connection.execute(
         update(Video)
         .where(Video.tenant_id == tenant_id, Video.id == video_id)

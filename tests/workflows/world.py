@@ -17,16 +17,13 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from clients.temporal import SEARCH_ATTRIBUTES
-from contracts.ai import AiPlan, PlannedJob, UnitsDone, UnitsInput
+from contracts.ai import AiPlan, UnitsDone
 from contracts.base import Contract
 from contracts.jobs import FinishInput, JobOutcome, JobRef, JobState
 from contracts.messaging import (
     Added,
-    ChunkRef,
     Counts,
     Decided,
-    GroupRef,
-    MessageJobRef,
     Opened,
     Prepared,
     Reserved,
@@ -34,6 +31,7 @@ from contracts.messaging import (
     Stopped,
     Verdict,
 )
+from contracts.names import TaskQueue
 from contracts.video import (
     AudioInput,
     BatchInput,
@@ -41,7 +39,6 @@ from contracts.video import (
     Begun,
     EncodeInput,
     EncodePlan,
-    EraseInput,
     Manifest,
     OpenEncodes,
     PicturesInput,
@@ -54,6 +51,7 @@ from contracts.video import (
 )
 from devstack import programs
 from tests.lab import eventually
+from tests.references import REFERENCES
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.messaging.send import SendMessages
@@ -64,36 +62,10 @@ from workflows.video.retire import RetireVersion
 
 WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, RunAiJob, Reconcile, SendMessages]
 DONE = JobOutcome(state=JobState.DONE)
-QUEUES = ("video-light", "video-encode", "ops", "messaging", "ai-gpu")
-INPUTS: dict[str, type[Contract]] = {
-    "video.begin": BeginEncode,
-    "video.probe": ProbeInput,
-    "video.encode_batch": BatchInput,
-    "video.encode_audio": AudioInput,
-    "video.make_pictures": PicturesInput,
-    "video.publish": PublishInput,
-    "video.erase": EraseInput,
-    "video.mark_deleted": VideoRef,
-    "jobs.finish": FinishInput,
-    "messaging.send": JobRef,
-    "ai.plan": JobRef,
-    "ai.run_units": UnitsInput,
-    "ai.assemble": PlannedJob,
-    "ai.call": PlannedJob,
-    "ai.erase": PlannedJob,
-    "ai.import_roster": JobRef,
-    "ai.require_model": JobRef,
-    "messages.prepare": JobRef,
-    "messages.reserve": ChunkRef,
-    "messages.open_group": ChunkRef,
-    "messages.add": GroupRef,
-    "messages.commit": GroupRef,
-    "messages.send": GroupRef,
-    "messages.stop": Stop,
-    "messages.poll": MessageJobRef,
-    "messages.count": MessageJobRef,
-    "messages.expire": MessageJobRef,
-}
+QUEUES = sorted(set(TaskQueue) - {TaskQueue.AI})
+OF_WORKFLOWS = (TaskQueue.VIDEO_LIGHT, TaskQueue.OPS, TaskQueue.MESSAGING)
+INPUTS = {each.name: each.takes for each in REFERENCES if each.takes is not type(None)}
+INPUTS["messaging.send"] = JobRef
 # By name, because several activities take the same reference.
 ANSWERS: dict[str, Contract | None] = {
     "messages.prepare": Prepared(chunks=1, recipients=2),
@@ -227,7 +199,7 @@ def worker(client: Client, queue: str, world: World, **more: Any) -> Worker:
     return Worker(
         client,
         task_queue=queue,
-        workflows=WORKFLOWS if queue in ("video-light", "ops", "messaging", "impatient") else [],
+        workflows=WORKFLOWS if queue in (*OF_WORKFLOWS, "impatient") else [],
         activities=[world.act],
         max_heartbeat_throttle_interval=timedelta(milliseconds=50),
         **more,
@@ -237,7 +209,7 @@ def worker(client: Client, queue: str, world: World, **more: Any) -> Worker:
 Handle = WorkflowHandle[Any, JobOutcome]
 
 
-async def start(env: WorkflowEnvironment, name: str, job: Any, queue: str = "video-light") -> Handle:
+async def start(env: WorkflowEnvironment, name: str, job: Any, queue: str = TaskQueue.VIDEO_LIGHT) -> Handle:
     return await env.client.start_workflow(
         name, job, id=f"{name}-{uuid4()}", task_queue=queue, result_type=JobOutcome
     )
