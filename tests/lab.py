@@ -27,6 +27,7 @@ from devstack.stack import Stack
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "big-buck-bunny.mp4"
 CLIP = Path(__file__).with_name("clip.mp4")  # the sample at 360 lines, to encode in a moment
+PATIENCE = 240.0  # seconds; it ends what hangs, and is far from what anything takes on a busy machine
 T = TypeVar("T")
 _ids = itertools.count(1000)
 
