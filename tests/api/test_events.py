@@ -21,7 +21,7 @@ from devstack.ports import LOOPBACK
 from devstack.stack import Stack
 from tests.api.conftest import Caller, caller
 from tests.api.test_jobs import ocr
-from tests.lab import Lab, eventually
+from tests.lab import PATIENCE, Lab, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WATCHERS = 200
@@ -46,7 +46,7 @@ async def here(app: App, stack: Stack) -> AsyncIterator[Caller]:
         # Given up before uvicorn gives them up.
         limits = httpx.Limits(max_connections=WATCHERS + 10, keepalive_expiry=1)
         url = f"http://{LOOPBACK}:{port}"
-        async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=limits) as http:
             yield await caller(lab, http)
         await lab.close()
         server.should_exit = True
@@ -87,7 +87,7 @@ async def test_two_hundred_watch_and_postgres_does_not_notice(here: Caller) -> N
                 for events in seen
             )
 
-        await eventually(look, 60, f"all see {name} {percent}")
+        await eventually(look, f"all see {name} {percent}")
 
     await all_see("state")
     assert len(services.watches._open) == 1

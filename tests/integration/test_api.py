@@ -14,7 +14,7 @@ from clients.database import videos
 from contracts.errors import REASONS
 from devstack.app import App
 from devstack.stack import Stack
-from tests.lab import Lab, eventually, fresh_id
+from tests.lab import PATIENCE, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,7 +71,7 @@ async def academy(app: App, stack: Stack, tmp_path_factory: pytest.TempPathFacto
     lab.send_encode(tenant, ready)
     lab.send_encode(tenant, broken, text)
     jobs = {job.subject.split(":")[1]: job for job in await lab.ended(tenant, 2)}
-    async with httpx.AsyncClient(base_url=app.api_url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=app.api_url, timeout=PATIENCE) as http:
         yield Academy(
             lab=lab,
             http=http,
