@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.common import RetryPolicy
 from temporalio.worker import Worker
 
 from activities.heart import beating
@@ -14,7 +13,6 @@ from tests.faults.proxy import Proxy
 from tests.lab import eventually
 
 TIMEOUT = 10.0
-TRIES = 2
 
 
 class Work:
@@ -61,7 +59,6 @@ async def test_a_worker_that_is_cut_off_stops_before_its_retry(stack: Stack) -> 
             task_queue="cut-off",
             start_to_close_timeout=timedelta(minutes=10),
             heartbeat_timeout=timedelta(seconds=TIMEOUT),
-            retry_policy=RetryPolicy(maximum_attempts=TRIES),
         )
 
         async def past_the_timeout() -> bool:
@@ -71,8 +68,9 @@ async def test_a_worker_that_is_cut_off_stops_before_its_retry(stack: Stack) -> 
         assert work.seen == ["began"], "acknowledged heartbeats keep it alive, well past the timeout"
         proxy.silence()
         async with Worker(direct, task_queue="cut-off", activities=[again]):
-            await handle.result()
+            await handle.result()  # the first retries may be given to polls that the silence cut off
+        order = [*work.seen]
         proxy.speak()  # or the worker's end waits for answers
         await worker.shutdown()
         await polling
-    assert work.seen == ["began", "ApplicationError CutOff", "retried"], "and nobody works beside its retry"
+    assert order == ["began", "ApplicationError CutOff", "retried"], "and nobody works beside its retry"
