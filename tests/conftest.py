@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from clients.settings import Settings
@@ -24,6 +25,12 @@ from devstack.stack import Stack
 from tests import forked
 from tests.lab import CLIP, PATIENCE, SAMPLE, Lab, empty, mend
 from tests.messages import FAST, WORKERS, Mail
+
+# No limit in milliseconds for an example, and the same examples in every run, also where CI is not set.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

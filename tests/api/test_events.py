@@ -76,6 +76,7 @@ async def test_two_hundred_watch_and_postgres_does_not_notice(here: Caller) -> N
 
     job_id = (await here.post("/jobs", ocr(here.tenant)))["job_id"]
     job = await here.lab.only_job(here.tenant)
+    began = time.monotonic()
     event.listen(services.engine.sync_engine, "before_cursor_execute", note)
     seen: list[list[tuple[str, Any]]] = [[] for _ in range(WATCHERS)]
     watching = [asyncio.create_task(watch(here, job_id, events)) for events in seen]
@@ -103,11 +104,13 @@ async def test_two_hundred_watch_and_postgres_does_not_notice(here: Caller) -> N
     await here.lab.temporal.get_workflow_handle(job.workflow_id).cancel()
     await asyncio.gather(*watching)
     event.remove(services.engine.sync_engine, "before_cursor_execute", note)
+    seconds = time.monotonic() - began
     for events in seen:
         assert events[0][0] == "state" and events[-1][0] == "end"
         assert (events[-1][1]["status"], events[-1][1]["error_code"]) == ("CANCELLED", "CANCELLED")
-    print(f"{len(statements)} statements for {WATCHERS} watchers")
-    assert len(statements) <= 40, "credential and job once for each of the first seconds, and the end"
+    print(f"{len(statements)} statements for {WATCHERS} watchers in {seconds:.1f} s")
+    # Credential and job once for each of the first seconds, and the end; they are few on a quiet machine.
+    assert len(statements) <= 4 + 2 * max(18, seconds)
     assert services.watches._open == {}
 
 
