@@ -178,8 +178,9 @@ def cpu_seconds(pid: int) -> float:
 
 
 def unused_port() -> int:
-    """Below those that connections going out are given, so that none takes it before its server does."""
-    return next(port for _ in range(1000) if free(port := random.randrange(20_000, 32_000)))
+    """Apart from those of a stack, and from those that connections going out are given: neither takes it
+    before its server does."""
+    return next(port for _ in range(1000) if free(port := random.randrange(5_000, 10_500)))
 
 
 def mend(stack: Stack) -> None:
