@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -50,7 +51,7 @@ from contracts.video import (
     VideoRef,
 )
 from devstack import programs
-from tests.lab import eventually
+from tests.lab import PATIENCE, eventually
 from tests.references import REFERENCES
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
@@ -218,7 +219,7 @@ async def start(env: WorkflowEnvironment, name: str, job: Any, queue: str = Task
 async def ended(handle: Handle) -> JobOutcome | str:
     """The outcome, or the failure's type."""
     try:
-        return await asyncio.wait_for(handle.result(), 20)
+        return await asyncio.wait_for(handle.result(), PATIENCE)
     except WorkflowFailureError as error:
         if isinstance(error.cause, CancelledError):
             assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
@@ -230,14 +231,31 @@ async def ended(handle: Handle) -> JobOutcome | str:
 async def retired(env: WorkflowEnvironment, parent: Handle) -> None:
     """The workflow that erases later has done so, and not in the middle of the next test."""
     child: WorkflowHandle[Any, Any] = env.client.get_workflow_handle(f"video.retire-{parent.id}")
-    await asyncio.wait_for(child.result(), 20)
+    await asyncio.wait_for(child.result(), PATIENCE)
 
 
 async def begun(world: World, name: str) -> None:
     async def look() -> bool:
         return name in world.names()
 
-    await eventually(look, 10, name)
+    await eventually(look, name)
+
+
+async def heard(handle: Handle) -> None:
+    """The workflow was told that somebody asked for its cancel, and has answered."""
+
+    async def look() -> bool:
+        kinds = [event.event_type for event in (await handle.fetch_history()).events]
+        if EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED not in kinds:
+            return False
+        asked = kinds.index(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+        later = kinds[asked:]
+        if EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED not in later:
+            return False
+        started = later.index(EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED)
+        return EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED in later[started:]
+
+    await eventually(look, "the cancel was heard", every=0.05)
 
 
 def written(world: World) -> list[JobOutcome]:
