@@ -10,9 +10,9 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from contracts.catalog import CATALOG
 from contracts.jobs import JobOutcome, JobRef
 from intake.reconcile import recorded
-from workflows.catalog import CATALOG
 
 
 def adopting(

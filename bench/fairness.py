@@ -10,9 +10,9 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 from temporalio.common import Priority
 
+from contracts.catalog import CATALOG
 from contracts.jobs import JobRef
 from tests.lab import Lab
-from workflows.catalog import CATALOG
 
 EACH = 200
 URGENT = 10

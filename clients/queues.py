@@ -32,7 +32,6 @@ class DeadLetter(QueueMessage):
 
     dead_id: str
     sent_at: datetime
-    receives: int
     attributes: dict[str, Any]
 
     @property
@@ -169,7 +168,7 @@ class Queue:
                 MaxNumberOfMessages=BATCH,
                 VisibilityTimeout=seconds,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+                MessageSystemAttributeNames=["SentTimestamp"],
             )
             letters = [_dead_letter(message) for message in answer.get("Messages", [])]
             if not (new := [each for each in letters if each.dead_id not in seen]):
@@ -197,7 +196,6 @@ def _dead_letter(message: Any) -> DeadLetter:
         body=message["Body"],
         dead_id=message["MessageId"],
         sent_at=datetime.fromtimestamp(int(system["SentTimestamp"]) / 1000, UTC),
-        receives=int(system["ApproximateReceiveCount"]),
         attributes=message.get("MessageAttributes", {}),
     )
 

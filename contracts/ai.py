@@ -23,7 +23,6 @@ class AiPlan(Contract):
 
     units: int = 0
     prefix: str = ""
-    source_key: str = ""
     fallback: bool = False
     lacks_model: bool = False
     erase: bool = False

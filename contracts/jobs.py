@@ -14,21 +14,6 @@ _JOB_NAMESPACE = UUID("6f1d2f2e-6f0b-5a0e-9d6a-2b4c0d9c7a11")
 
 FINAL_STATES = frozenset(JobState) - {JobState.PENDING, JobState.RUNNING}
 
-# Jobs whose payload names objects and ids and nobody's texts, passwords or phones: when they fail or are
-# cancelled it stays sealed for a week, so that they can be asked for again.
-KEPT_FOR_RETRY = frozenset(
-    {
-        "video.encode",
-        "video.delete",
-        "ai.ocr",
-        "ai.omr_grading",
-        "ai.homework_video_analysis",
-        "ai.question_segmentation",
-        "ai.handwriting_analysis",
-        "ai.attendance_excel_export",
-        "ai.staff_excel_export",
-    }
-)
 RETRYABLE_STATES = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 

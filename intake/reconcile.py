@@ -20,12 +20,12 @@ from clients.database.credits import RecipientOutcome
 from clients.database.jobs import SealedJob
 from clients.keys import KeyDestroyed
 from clients.vault import VaultError
+from contracts.catalog import CATALOG, Domain
 from contracts.errors import CANCELLED, INTERNAL, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef
 from contracts.messaging import RecipientState
 from contracts.video import EraseInput, version_prefix
 from intake.submit import RPC_TIMEOUT, Submitter
-from workflows.catalog import CATALOG, MESSAGES
 from workflows.video.retire import NO_WORKER_WRITES_AFTER
 
 AGE = timedelta(seconds=60)
@@ -90,7 +90,7 @@ class Reconciler:
 
     async def _clean_up(self, row: SealedJob, code: str) -> JobOutcome:
         """What a workflow does at its end, done for one that could not; gives the job's end."""
-        if CATALOG[row.job_type] is MESSAGES:
+        if CATALOG[row.job_type].domain is Domain.MESSAGING:
             await self._cancel_unsent(row, code)
         elif row.job_type == "video.encode":
             await self._retire_unfinished(row)

@@ -25,9 +25,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from clients.database import jobs
 from clients.database.jobs import Acceptance, Accepted, SubjectJustClosed
 from clients.vault import Vault
+from contracts import catalog
 from contracts.errors import REASONS, START_REFUSED
 from contracts.jobs import JobOutcome, JobRef, JobRequest
-from workflows import catalog
 
 TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
 JOB_TYPE = SearchAttributeKey.for_keyword("JobType")

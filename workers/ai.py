@@ -29,10 +29,10 @@ from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
+from contracts.catalog import CATALOG
 from workers.fairness import FairnessOff, require_fairness
 from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
-from workflows.catalog import AI, CATALOG
 
 QUEUES = ("ai", "ai-gpu")
 
@@ -73,7 +73,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     rosters = RosterActivities(files, board, sources, sandbox, keys)
     working = DocumentActivities(files, board, sources, sandbox, rosters, inference)
     calls = CallActivities(files, keys, inference)
-    names = [name for name, row in CATALOG.items() if row is AI]
+    names = [name for name, row in CATALOG.items() if row.workflow == "ai.job"]
     workers = [
         Worker(
             client,

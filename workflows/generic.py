@@ -8,9 +8,9 @@ from temporalio.exceptions import ActivityError
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from contracts.catalog import CATALOG
     from contracts.jobs import JobOutcome, JobRef
     from workflows import steps
-    from workflows.catalog import CATALOG
     from workflows.policies import INFRASTRUCTURE
 
 WAIT_FOR_WORKER = timedelta(days=14)  # as long as the queue before it would have kept the message

@@ -86,7 +86,6 @@ class DocumentActivities:
         return AiPlan(
             units=len(units),
             prefix=prefix,
-            source_key=source.key,
             lacks_model=lacks_model,
             erase=name == ROSTER,
         )

@@ -18,9 +18,9 @@ from temporalio.service import RPCError
 from api.console import queries
 from api.console.dead_letters import queues
 from api.console.pages import Away, Operator, page
+from contracts.catalog import CATALOG
 from intake.submit import RPC_TIMEOUT
 from rules.quiet_hours import KST
-from workflows.catalog import CATALOG
 
 router = APIRouter()
 STEPS, STEP = 48, timedelta(minutes=30)

@@ -1,4 +1,8 @@
-"""What codes of ours are called on the pages, in Korean and English."""
+"""What codes of ours are called on the pages, in Korean and English. Job types have theirs in the catalog."""
+
+from collections.abc import Mapping
+
+from contracts.catalog import CATALOG
 
 STATES = {
     "PENDING": ("대기", "Waiting"),
@@ -8,22 +12,6 @@ STATES = {
     "CANCELLED": ("취소됨", "Cancelled"),
     "REJECTED_BAD_INPUT": ("입력 오류", "Bad input"),
     "REVIEW_REQUIRED": ("확인 필요", "Needs review"),
-}
-JOB_TYPES = {
-    "video.encode": ("강의 변환", "Lecture encoding"),
-    "video.delete": ("강의 삭제", "Lecture deletion"),
-    "messaging.send": ("문자 발송", "Text message"),
-    "messages.send": ("문자 발송", "Text messages"),
-    "ai.ocr": ("문서 인식", "Document reading"),
-    "ai.omr_grading": ("답안지 채점", "Answer sheets"),
-    "ai.homework_video_analysis": ("과제 영상 분석", "Homework video"),
-    "ai.question_segmentation": ("문항 나누기", "Question finding"),
-    "ai.handwriting_analysis": ("손글씨 분석", "Handwriting"),
-    "ai.excel_parsing": ("명단 가져오기", "Roster import"),
-    "ai.attendance_excel_export": ("출석부 내보내기", "Attendance export"),
-    "ai.staff_excel_export": ("근무 기록 내보내기", "Staff export"),
-    "ai.embedding": ("임베딩", "Embedding"),
-    "ai.problem_generation": ("문제 생성", "Problem generation"),
 }
 STEPS = {
     "probe": ("영상 확인", "Checking the video"),
@@ -128,11 +116,12 @@ LETTERS = {
     ),
     "START_REFUSED": ("시작할 수 없는 요청입니다.", "The request cannot be started."),
     "REFUSED_BY_DATABASE": ("데이터베이스가 받지 않았습니다.", "The database refused it."),
-    None: ("여러 번 받았지만 처리하지 못했습니다.", "It was received several times and never settled."),
+    "": ("여러 번 받았지만 처리하지 못했습니다.", "It was received several times and never settled."),
 }
-_TABLES = {
+_Table = Mapping[str, tuple[str, str]]
+_TABLES: Mapping[str, _Table] = {
     "state": STATES,
-    "job_type": JOB_TYPES,
+    "job_type": {name: (row.ko, row.en) for name, row in CATALOG.items()},
     "step": STEPS,
     "event": EVENTS,
     "server": SERVERS,
@@ -153,5 +142,5 @@ class In:
         self._index = 0 if lang == "ko" else 1
 
     def __call__(self, table: str, code: str | None) -> str:
-        both = _TABLES[table].get(code)  # type: ignore[attr-defined]
+        both = _TABLES[table].get(code or "")
         return both[self._index] if both else str(code)

@@ -18,10 +18,10 @@ from api.schemas import AnyWanted, job_request
 from clients.database import jobs, messaging, videos
 from clients.database.jobs import Acceptance, Accepted
 from clients.progress import job_key
+from contracts.catalog import CATALOG, Domain
 from contracts.errors import CANCELLED, REASONS
 from contracts.jobs import (
     FINAL_STATES,
-    KEPT_FOR_RETRY,
     RETRYABLE_STATES,
     JobOutcome,
     JobRequest,
@@ -148,9 +148,9 @@ async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
     handle = services.temporal.get_workflow_handle(job.workflow_id)
     async with services.engine.begin() as connection:
         await jobs.add_event(connection, job.id, "cancel asked")
-        if job.job_type in letters.JOB_TYPES:
+        if CATALOG[job.job_type].domain is Domain.MESSAGING:
             await messaging.request_cancel(connection, job.id, tenant)
-    if job.job_type in letters.JOB_TYPES:
+    if CATALOG[job.job_type].domain is Domain.MESSAGING:
         with suppress(
             RPCError, RuntimeError
         ):  # what was written is asked for before every send; this only makes it sooner
@@ -177,7 +177,7 @@ async def retry(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
     if job.state not in RETRYABLE_STATES:
         raise refused(409, "not_retryable", f"A job that ended {job.state} is not tried again.")
     if job.sealed_payload is None:
-        why = "is kept for a week" if job.job_type in KEPT_FOR_RETRY else "is not kept for this type"
+        why = "is kept for a week" if CATALOG[job.job_type].kept_for_retry else "is not kept for this type"
         raise refused(409, "payload_gone", f"What a job was asked for {why}: send a new one.")
     services = request.app.state.services
     payload = services.submitter.payload(job.id, job.sealed_payload)

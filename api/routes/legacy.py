@@ -16,10 +16,11 @@ from api.problems import refused
 from clients.database import jobs, videos
 from clients.database.jobs import Acceptance, Accepted
 from clients.progress import job_key, video_key
+from contracts.catalog import CATALOG
 from contracts.errors import REASONS
 from contracts.jobs import FINAL_STATES, JobRequest, payload_sha256
 from contracts.progress import Progress
-from contracts.queues import AI_JOB_TYPES, encode_subject
+from contracts.queues import encode_subject
 from intake.submit import IdempotencyMismatch, Submitter
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/api/v1")
 
-ASKABLE = frozenset(
-    {"video.encode", "messaging.send", "messages.send", *(f"ai.{name}" for name in AI_JOB_TYPES)}
-)
 ASK_TIMEOUT = timedelta(seconds=2)
 LINK_SECONDS = 3600
 SEEN_SECONDS = 1.0  # how old the state of an open job may be that a poll sees
@@ -170,7 +168,7 @@ async def progress_of(
         return None, None
     shown = await services.board.read(job_key(tenant, job.id))
     away = services.board.away
-    if shown or job.job_type not in ASKABLE:
+    if shown or not CATALOG[job.job_type].shows_progress:
         return shown, "database" if away else None
     handle = services.temporal.get_workflow_handle(job.workflow_id)
     try:

@@ -11,13 +11,12 @@ from temporalio.service import RPCError
 from api.auth.callers import Tenant
 from api.routes.legacy import JobId, find_job, message_of, not_found, submit
 from clients.database import messaging
+from contracts.catalog import CATALOG, Domain
 from contracts.jobs import FINAL_STATES, JobRequest, JobState, payload_sha256
 from contracts.messaging import Private, SendRequest
 from intake.submit import RPC_TIMEOUT
 from rules.messaging import phones
 from rules.messaging.unsendable import Unsendable
-
-JOB_TYPES = ("messaging.send", "messages.send")
 
 router = APIRouter(prefix="/api/v1")
 
@@ -153,7 +152,7 @@ async def opt_out(body: OptOut, tenant: Tenant, request: Request) -> dict[str, s
 
 async def _messages_job(request: Request, tenant: int, job_id: str) -> Any:
     job = await find_job(request, tenant, job_id)
-    if job.job_type not in JOB_TYPES:
+    if CATALOG[job.job_type].domain is not Domain.MESSAGING:
         raise not_found("message")
     return job
 

@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clients.database.models import Job, JobEvent, Tenant
 from clients.database.rows import columns, many, one, one_or_none
 from clients.vault import Vault
+from contracts.catalog import kept_for_retry
 from contracts.jobs import (
     FINAL_STATES,
-    KEPT_FOR_RETRY,
     RETRYABLE_STATES,
     JobOutcome,
     JobRequest,
@@ -192,7 +192,7 @@ async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome)
     """
     if outcome.state not in FINAL_STATES:
         raise ValueError(f"{outcome.state} is not a final state")
-    kept = case((Job.job_type.in_(KEPT_FOR_RETRY), Job.sealed_payload), else_=None)
+    kept = case((Job.job_type.in_(kept_for_retry()), Job.sealed_payload), else_=None)
     written = await connection.execute(
         update(Job)
         .where(Job.id == job_id, Job.finished_at.is_(None))

@@ -62,7 +62,7 @@ class Job(Base):
 
     `seq` orders acceptances: of two encodes of one video the later accepted one wins. `epoch` fences
     zombies: every execution takes a higher one, and only the highest may publish. `sealed_payload` is
-    gone once the job is final, or after a week where it could be asked for again (`KEPT_FOR_RETRY`).
+    gone once the job is final, or after a week where it could be asked for again (`kept_for_retry`).
     """
 
     __tablename__ = "jobs"

@@ -167,12 +167,6 @@ ACCOUNT_MISSING = _add(
     "문자 발송 설정이 없습니다. 운영자에게 알려 주세요.",
     "The tenant has no messaging account. Set one up and retry the job.",
 )
-PROVIDER_CONFIGURATION = _add(
-    "PROVIDER_CONFIGURATION",
-    _F,
-    "문자 서비스 연결 설정이 잘못되었습니다. 운영자에게 알려 주세요.",
-    "The message provider refused our credentials. Correct them and retry the job.",
-)
 NOT_DELIVERED = _add(
     "NOT_DELIVERED",
     _F,

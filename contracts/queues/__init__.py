@@ -1,8 +1,7 @@
-"""What the producers' queues carry, and `parse`, which makes a `JobRequest` or a `Poison` of a body."""
+"""What the producers' queues carry, and what makes a `JobRequest` or a `Poison` of it."""
 
-from contracts.queues.ai import AI_JOB_TYPES
-from contracts.queues.parse import JOB_TYPES, QUEUES, parse
+from contracts.queues.parse import QUEUES, parse, read
 from contracts.queues.poison import Poison, PoisonCode
 from contracts.queues.video import encode_subject
 
-__all__ = ["AI_JOB_TYPES", "JOB_TYPES", "QUEUES", "Poison", "PoisonCode", "encode_subject", "parse"]
+__all__ = ["QUEUES", "Poison", "PoisonCode", "encode_subject", "parse", "read"]

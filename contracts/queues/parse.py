@@ -26,20 +26,22 @@ QUEUES: dict[str, Callable[[dict[str, Any], str, str], JobRequest]] = {
     "messaging": messaging.read,
 }
 
-JOB_TYPES: tuple[str, ...] = (
-    video.ENCODE,
-    video.DELETE,
-    messaging.SEND,
-    *(f"ai.{name}" for name in ai.AI_JOB_TYPES),
-)
-
 
 def parse(queue: str, body: str, message_id: str) -> JobRequest:
     """The request in a message of `queue` (a key of QUEUES). Raises Poison, and nothing else, on any body."""
-    read = QUEUES[queue]
-    message = _decode(body)
+    return _read(_decode(body), queue, message_id)
+
+
+def read(queue: str, body: dict[str, Any]) -> JobRequest:
+    """The request in a body that is no message of `queue`, but looks like one: asked for over HTTP.
+    Raises Poison, and nothing else, on any body that came as JSON."""
+    _check(body, MAX_DEPTH)
+    return _read(body, queue, "")
+
+
+def _read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
     try:
-        return read(message, queue, message_id)
+        return QUEUES[queue](body, queue, message_id)
     except ValidationError as error:
         poison = from_validation(error)
     raise poison  # outside the handler: an exception's context would carry the error and its input along
@@ -83,6 +85,8 @@ def _no_constant(text: str) -> NoReturn:
 def _check(value: Any, depth: int) -> None:
     if isinstance(value, str) and _UNSTORABLE.search(value):
         raise Poison(PoisonCode.UNSTORABLE_TEXT, "a text holds NUL or half a surrogate pair")
+    if isinstance(value, float) and not math.isfinite(value):  # Python reads NaN and 1e999 as JSON
+        raise Poison(PoisonCode.NOT_JSON, "a number is out of range")
     if isinstance(value, (dict, list)):
         if depth == 0:
             raise Poison(PoisonCode.TOO_DEEP, f"nested deeper than {MAX_DEPTH}")

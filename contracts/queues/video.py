@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from contracts.fields import BLANK_IS_NONE, BigId, ObjectKey, QueueMessage, Timestamp, require_prefix
 from contracts.jobs import JobRequest, payload_sha256
-from contracts.queues.fields import BLANK_IS_NONE, BigId, ObjectKey, QueueMessage, Timestamp, require_prefix
 from contracts.queues.poison import Poison, PoisonCode
 
 ENCODE = "video.encode"

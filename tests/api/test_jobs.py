@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 import api.app
 from clients.database.models import Job
+from contracts.catalog import CATALOG
 from contracts.jobs import JobState
 from tests.api.conftest import Caller
 from tests.lab import CLIP, fresh_id
-from workflows.catalog import CATALOG
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

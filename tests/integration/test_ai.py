@@ -36,6 +36,7 @@ from clients.database.academy_models import Student
 from clients.download import Downloads
 from clients.keys import TenantKeys
 from clients.vault import Vault
+from contracts.catalog import CATALOG
 from contracts.jobs import JobRef
 from devstack.app import App, running
 from devstack.ports import LOOPBACK
@@ -45,7 +46,6 @@ from tests.hostile.tables import TABLES
 from tests.integration.serving import serving
 from tests.lab import SAMPLE, Lab, eventually, fresh_id
 from workers.running import READY
-from workflows.catalog import CATALOG
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

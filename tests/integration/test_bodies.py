@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from contracts.catalog import CATALOG
 from devstack.app import App
 from intake.submit import JOB_TYPE
 from tests.lab import Lab, eventually, fresh_id
 from tests.unit.bodies import BODIES
-from workflows.catalog import CATALOG
 
 
 def for_tenant(body: dict[str, Any], tenant: int) -> dict[str, Any]:

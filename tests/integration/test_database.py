@@ -17,10 +17,10 @@ from clients.database.jobs import Acceptance, Accepted
 from clients.database.models import Job
 from clients.database.videos import NotCurrent, Version
 from clients.vault import Vault, VaultError
+from contracts import catalog
 from contracts.jobs import JobOutcome, JobRequest, JobState, payload_sha256
 from intake.submit import Submitter
 from tests.lab import Lab, fresh_id
-from workflows import catalog
 
 KEY = base64.b64encode(bytes(32)).decode()
 DONE = JobOutcome(state=JobState.DONE, result={"pages": 3})

@@ -18,11 +18,11 @@ from clients.database import jobs, videos, viewing
 from clients.database.models import ServiceKey
 from clients.settings import Settings
 from clients.vault import Vault
+from contracts import catalog
 from contracts.jobs import JobState
 from devstack.stack import ROOT, Stack
 from tests.integration.test_database import job_request
 from tests.lab import Lab
-from workflows import catalog
 
 TENANT = 900_000_001
 ALEMBIC = Config(ROOT / "alembic.ini")

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from contracts.catalog import ai_payloads
 from contracts.jobs import JobRequest
-from contracts.queues import AI_JOB_TYPES, QUEUES, Poison, PoisonCode, parse
-from contracts.queues.messaging import SendMessage
+from contracts.payloads import SendMessage
+from contracts.queues import QUEUES, Poison, PoisonCode, parse
 from contracts.queues.parse import MAX_BYTES, MAX_DEPTH
 from tests.unit.bodies import BODIES
 
@@ -182,6 +183,6 @@ def test_models_print_no_field() -> None:
     secret = roster["payload"] | {"initial_password": CANARY, "phone": CANARY}
     for model in (
         SendMessage.model_validate(SMS | {"to": CANARY, "text": CANARY}),
-        AI_JOB_TYPES["excel_parsing"].model_validate(secret),
+        ai_payloads()["excel_parsing"].model_validate(secret),
     ):
         assert CANARY not in f"{model} {model!r}"

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.omr.judging import Mark
 from contracts.errors import OMR_ANSWERS_INVALID
-from contracts.queues.ai import Question
+from contracts.payloads import Question
 
 _Choice = Annotated[int, Field(strict=True, ge=1)]
 

@@ -1,0 +1,179 @@
+"""What a job is asked with: one model for each job type.
+
+Payloads of AI jobs keep what they do not know: a producer may be ahead of us. They are handed on without our
+defaults, so that a default added later does not change the hash of a message sent twice; whoever
+runs the job validates again with the same model and gets the defaults then.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from contracts.fields import BLANK_IS_NONE, BigId, LooseId, ObjectKey, QueueMessage, Reference
+
+
+class EncodePayload(QueueMessage):
+    """Without `file_key` the video's own file is encoded."""
+
+    video_id: BigId
+    file_key: ObjectKey | None = None
+
+
+class DeletePayload(QueueMessage):
+    """Everything of the video goes: its source, its versions, and what encodes of it are at."""
+
+    video_id: BigId
+
+
+Mode = Literal["sms", "alimtalk", "both"]
+_MODES = ("sms", "alimtalk", "both")
+
+
+def _known_mode(value: Any) -> Any:
+    """None where no mode was given. An unknown one is sms, as the producers expect."""
+    return value if value in _MODES else "sms" if value else None
+
+
+# Real lengths are the sender's business (bytes of cp949 after substitution); this only bounds.
+Filled = Annotated[str, Field(max_length=10_000, pattern=r"\S")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
+
+
+class Replacement(QueueMessage):
+    key: str
+    value: Annotated[str, Field(coerce_numbers_to_str=True)]
+
+
+class SendMessage(QueueMessage):
+    """Both producers' message. It also carries `created_at`, which decides nothing here."""
+
+    tenant_id: BigId
+    to: Filled
+    text: Filled
+    sender: str | None = None
+    message_mode: Annotated[Mode | None, BeforeValidator(_known_mode)] = None
+    use_alimtalk_first: bool | None = None
+    reservation_id: BigId | None = None
+    template_id: str | None = None
+    alimtalk_replacements: list[Replacement] | None = None
+    business_idempotency_key: Annotated[Sha256 | None, BLANK_IS_NONE] = None
+    event_type: str | None = None
+    occurrence_key: str | None = None
+    target_type: str | None = None
+    target_id: Reference | None = None
+
+    @property
+    def mode(self) -> Mode:
+        return self.message_mode or ("both" if self.use_alimtalk_first else "sms")
+
+
+class Part(QueueMessage):
+    """Keeps unknown fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class AiPayload(Part):
+    """What any payload may name and must then own: a tenant and an object."""
+
+    tenant_id: LooseId | None = None
+    file_key: Annotated[ObjectKey | None, BLANK_IS_NONE] = None
+
+
+class DocumentPayload(AiPayload):
+    """`question_segmentation`, `handwriting_analysis`: a document, by key or by link."""
+
+    download_url: Annotated[str | None, Field(pattern=r"^https?://", max_length=8192), BLANK_IS_NONE] = Field(
+        default=None, validate_default=True
+    )
+
+    @field_validator("download_url")
+    @classmethod
+    def _source(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None and info.data.get("file_key", "invalid") is None:
+            raise PydanticCustomError("missing_without_file_key", "file_key or download_url is needed")
+        return url
+
+
+class Question(Part):
+    exam_question_id: Reference
+    number: LooseId
+    region_meta: dict[str, Any] | None = None
+
+
+class OmrSheet(Part):
+    sheet_id: Reference
+
+
+class SubmissionPayload(DocumentPayload):
+    """`homework_video_analysis`, and what OCR and OMR have in common with it."""
+
+    submission_id: Reference | None = None
+    target_type: str | None = None
+    target_id: Reference | None = None
+    mode: Literal["scan", "photo", "auto"] | None = None
+    questions: list[Question] | None = None
+    omr: OmrSheet | None = None
+
+
+class OcrPayload(SubmissionPayload):
+    engine: Literal["google", "tesseract", "auto"] | None = None
+
+
+class OmrPayload(SubmissionPayload):
+    question_count: Literal[10, 20, 30] | None = None
+    template_meta: dict[str, Any] | None = None
+
+
+class ExcelParsingPayload(AiPayload):
+    """A roster. `initial_password` is for the accounts it makes."""
+
+    tenant_id: LooseId
+    file_key: ObjectKey
+    bucket: str = Field(min_length=1)
+    initial_password: str = Field(min_length=1)
+    lecture_id: LooseId | None = None
+    session_id: LooseId | None = None
+
+
+class RosterRequest(ExcelParsingPayload):
+    """A roster asked for over HTTP: it lies in our bucket, and may be tried without writing anything."""
+
+    bucket: SkipJsonSchema[None] = None  # type: ignore[assignment]  # refused when it is there
+    dry_run: bool = False
+
+
+class AttendanceExportPayload(AiPayload):
+    tenant_id: LooseId
+    lecture_id: LooseId
+
+
+class StaffExportPayload(AiPayload):
+    tenant_id: LooseId
+    year: Annotated[LooseId, Field(ge=2000, le=2100)]
+    month: Annotated[LooseId, Field(le=12)]
+
+
+class EmbeddingPayload(AiPayload):
+    texts: list[str] = Field(min_length=1)
+    backend: str | None = None
+
+
+class TranscriptionPayload(AiPayload):
+    """A lecture's sound: of the upload of a video, which gets the subtitles, or of a file."""
+
+    video_id: Annotated[LooseId | None, Field(validate_default=True)] = None
+
+    @field_validator("video_id")
+    @classmethod
+    def _source(cls, video_id: int | None, info: ValidationInfo) -> int | None:
+        if video_id is None and info.data.get("file_key", "invalid") is None:
+            raise PydanticCustomError("missing_without_file_key", "file_key or video_id is needed")
+        return video_id
+
+
+class ProblemGenerationPayload(AiPayload):
+    ocr_text: str = Field(min_length=1)
+    model: str | None = None

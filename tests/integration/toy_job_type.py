@@ -1,0 +1,95 @@
+"""A job type made as the README says: a payload, a row, an activity. The test of that runs this in a process
+of its own, where the row is there before anything reads the catalog.
+
+`python -m tests.integration.toy_job_type TENANT` prints what API, queue and console made of it.
+"""
+
+import asyncio
+import json
+import sys
+from uuid import uuid4
+
+import httpx
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio import activity
+from temporalio.worker import Worker
+
+from clients import temporal
+from clients.database import jobs
+from clients.database.engine import create_engine
+from clients.settings import load
+from clients.vault import Vault
+from contracts.catalog import CATALOG, Domain, JobType
+from contracts.jobs import JobOutcome, JobRef, JobState
+from contracts.payloads import AiPayload
+
+QUEUE = "toys"
+
+
+class ToyPayload(AiPayload):
+    text: str = Field(min_length=1)
+
+
+CATALOG["ai.toy"] = JobType(
+    name="ai.toy",
+    ko="글자 세기",
+    en="Letter counting",
+    domain=Domain.AI,
+    payload=ToyPayload,
+    task_queue=QUEUE,  # the running ops worker does not know this row
+    activity_queue=QUEUE,
+    kept_for_retry=True,
+)
+
+
+class ToyActivities:
+    def __init__(self, engine: AsyncEngine, vault: Vault) -> None:
+        self._engine, self._vault = engine, vault
+
+    @activity.defn(name="ai.toy")
+    async def count(self, job: JobRef) -> JobOutcome:
+        async with self._engine.connect() as connection:
+            sealed = await jobs.sealed_payload(connection, job.job_id)
+        assert sealed is not None
+        payload = ToyPayload.model_validate(self._vault.open(sealed, str(job.job_id)))
+        return JobOutcome(state=JobState.DONE, result={"letters": len(payload.text)})
+
+
+async def main(tenant: int) -> None:
+    from api.app import app, lifespan
+    from api.console.translations import In
+    from contracts.queues import parse
+    from tests.lab import create_key
+    from workflows.generic import RunJob
+
+    settings = load()
+    engine = create_engine(settings, "toys")
+    client = await temporal.connect(settings, engine)
+    toys = ToyActivities(engine, Vault(settings.payload_keys.get_secret_value()))
+    async with engine.begin() as connection:
+        key = await create_key(connection, tenant)
+    body = {"job_id": str(uuid4()), "job_type": "toy", "tenant_id": tenant, "payload": {"text": "가나다"}}
+    transport = httpx.ASGITransport(app)
+    async with (
+        Worker(client, task_queue=QUEUE, workflows=[RunJob], activities=[toys.count]),
+        lifespan(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api/api/v1") as http,
+    ):
+        http.headers["Authorization"] = f"Bearer {key}"
+        refused = await http.post("/jobs", json={"job_type": "ai.toy", "payload": {}})
+        made = await http.post("/jobs", json={"job_type": "ai.toy", "payload": {"text": "가나다라"}})
+        made.raise_for_status()
+        while (job := (await http.get(f"/jobs/{made.json()['job_id']}")).json())["finished_at"] is None:
+            await asyncio.sleep(0.1)
+    made_of_it = {
+        "refused": refused.status_code,
+        "job": [job["job_type"], job["status"], job["result"]],
+        "queue": parse("ai-basic", json.dumps(body), "m1").job_type,
+        "names": [In(lang)("job_type", "ai.toy") for lang in ("ko", "en")],
+    }
+    print(json.dumps(made_of_it))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))
