@@ -19,13 +19,7 @@ from clients.database.models import Job, JobEvent, Tenant
 from clients.database.rows import columns, many, one, one_or_none
 from clients.vault import Vault
 from contracts.catalog import kept_for_retry
-from contracts.jobs import (
-    FINAL_STATES,
-    RETRYABLE_STATES,
-    JobOutcome,
-    JobRequest,
-    JobState,
-)
+from contracts.jobs import FINAL_STATES, RETRYABLE_STATES, JobOutcome, JobRequest, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +32,7 @@ class JobRow:
     job_type: str
     external_id: str
     subject: str | None
+    video_id: int | None
     workflow_id: str
     source: str
     state: JobState
@@ -114,6 +109,7 @@ async def accept(
             "idempotency_key": request.idempotency_key,
             "external_id": request.external_id or str(request.job_id),
             "subject": request.subject,
+            "video_id": request.video_id,
             "workflow_id": workflow_id,
             "payload_sha256": vault.keyed_hash(request.payload_sha256),
             "sealed_payload": sealed,
