@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from clients.keys import KeyDestroyed
+from contracts.errors import REASONS
 from contracts.queues import Poison
 from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
 from intake.submit import IdempotencyMismatch
@@ -37,10 +38,11 @@ def problem(
     status: int,
     code: str,
     detail: str,
+    *,
     headers: dict[str, str] | None = None,
     **more: Any,
 ) -> JSONResponse:
-    request_id = getattr(request.state, "request_id", None)
+    request_id: str | None = getattr(request.state, "request_id", None)
     body = {
         "type": "about:blank",  # the title is the status' own; `code` tells problems apart
         "title": HTTPStatus(status).phrase,
@@ -69,10 +71,10 @@ def install(app: FastAPI) -> None:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AnyHTTPException)
     status, headers = error.status_code, dict(error.headers or {})
-    told: Any = error.detail
-    if not isinstance(told, dict):
-        told = {"detail": str(told), "code": _CODES.get(status, "error")}
-    return problem(request, status, headers=headers, **told)
+    content: Any = error.detail
+    if not isinstance(content, dict):
+        content = {"detail": str(content), "code": _CODES.get(status, "error")}
+    return problem(request, status, headers=headers, **content)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -98,7 +100,7 @@ async def _away(request: Request, error: Exception) -> JSONResponse:
     if classify(error) not in (ErrorKind.UNKNOWN, ErrorKind.BACK_OFF, ErrorKind.FATAL):
         raise error
     detail = "A server that is needed does not answer. Send the same again in a moment."
-    return problem(request, 503, "unavailable", detail, {"Retry-After": "5"})
+    return problem(request, 503, "unavailable", detail, headers={"Retry-After": "5"})
 
 
 async def _erased(request: Request, _error: Exception) -> JSONResponse:
@@ -114,3 +116,12 @@ def refused(status: int, code: str, detail: str, **headers: str) -> HTTPExceptio
     """An error to raise. Header names are written with underscores."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return HTTPException(status, {"detail": detail, "code": code}, named or None)
+
+
+def not_found(what: str) -> HTTPException:
+    return refused(404, "not_found", f"There is no such {what}.")
+
+
+def message_of(code: str | None) -> str | None:
+    """What a job's error code means, for people."""
+    return REASONS[code].ko if code in REASONS else code

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.auth.callers import create_key
+from api.auth.service_keys import create_key
 from clients.database.engine import create_engine
 from clients.database.models import Job, Tenant
 from clients.settings import Settings

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.auth.callers import create_key
+from api.auth.service_keys import create_key
 from clients import temporal
 from clients.database.engine import create_engine
 from clients.database.models import Job, Rendition, Tenant, Video

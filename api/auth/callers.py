@@ -1,28 +1,21 @@
-"""Who calls: a service key `prefix.secret` of one tenant, or staff with a token (`api.staff`).
+"""Who calls: a service key `prefix.secret` of one tenant, or staff with a token (`api.auth.staff`).
 
 The tenant comes from the credential and nowhere else. Only an operator, whose token names none, says for
 which tenant they act, by `X-Tenant-Id`; a stream of events may take it from the query, because browsers
 send no headers for those.
 """
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.auth.staff import COOKIE, verify
-from api.cache import Fresh
 from api.problems import refused
-from clients.database.models import ServiceKey
+from api.services import get_services
 
-KEY_SECONDS = 10.0  # a revoked key works for so long in processes that know it
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 TENANT_HEADER = "X-Tenant-Id"
 
@@ -35,35 +28,20 @@ class Caller:
     tenant_id: int | None
 
 
-class ServiceKeys:
-    """Which tenant a service key is of. Known keys are looked up again after `seconds`."""
-
-    def __init__(self, engine: AsyncEngine, seconds: float = KEY_SECONDS) -> None:
-        self._engine = engine
-        self._known = Fresh(self._look_up, seconds)
-
-    async def tenant(self, prefix: str, secret: str) -> int | None:
-        return await self._known.get((prefix, _hash(secret)))
-
-    async def _look_up(self, key: tuple[str, str]) -> int | None:
-        prefix, secret_sha256 = key
-        known = select(ServiceKey).where(ServiceKey.prefix == prefix, ServiceKey.revoked_at.is_(None))
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(known)).one_or_none()
-        if row and hmac.compare_digest(row.secret_sha256, secret_sha256):
-            tenant: int = row.tenant_id
-            return tenant
-        return None
+def known_caller(request: Request) -> Caller | None:
+    """Who asks, if that was found out before."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    return known
 
 
 async def caller_of(request: Request) -> Caller:
     """Who asks, once for each request. HTTPException 401 without a valid credential, without saying what
     is wrong with it; 403 for a tenant that is not theirs to name; 429 above the caller's rate."""
-    known: Caller | None = getattr(request.state, "caller", None)
+    known = known_caller(request)
     if known is None:
         known = await _identify(request)
-        request.app.state.services.rates.take(known.name)
-        request.state.caller, request.state.tenant = known, known.tenant_id
+        get_services(request).rates.take(known.name)
+        request.state.caller = known
     return known
 
 
@@ -94,14 +72,6 @@ async def same_origin(request: Request) -> None:
         raise refused(403, "cross_site", "Requests with a cookie must come from our own pages.")
 
 
-async def create_key(connection: AsyncConnection, tenant_id: int) -> str:
-    """A new service key of a tenant; the only time its secret is seen."""
-    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    row = {"prefix": prefix, "tenant_id": tenant_id, "secret_sha256": _hash(secret)}
-    await connection.execute(insert(ServiceKey).values(row))
-    return f"{prefix}.{secret}"
-
-
 async def _identify(request: Request) -> Caller:
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     credential = credential.strip()
@@ -111,7 +81,7 @@ async def _identify(request: Request) -> Caller:
         return _staff(request, credential)
     prefix, _, secret = credential.partition(".")
     if scheme.lower() == "bearer" and secret:
-        tenant = await request.app.state.services.service_keys.tenant(prefix, secret)
+        tenant = await get_services(request).service_keys.tenant(prefix, secret)
         if tenant is not None:
             _names_no_tenant(request)
             return Caller(f"key {prefix}", tenant)
@@ -119,7 +89,7 @@ async def _identify(request: Request) -> Caller:
 
 
 def _staff(request: Request, token: str) -> Caller:
-    staff = verify(request.app.state.services.settings, token)
+    staff = verify(get_services(request).settings, token)
     if staff.role != "operator" or staff.tenant_id is not None:
         _names_no_tenant(request)
         return Caller(f"staff {staff.sub}", staff.tenant_id)
@@ -139,7 +109,3 @@ def _named_tenant(request: Request) -> str | None:
 def _names_no_tenant(request: Request) -> None:
     if _named_tenant(request) is not None:
         raise refused(403, "not_an_operator", f"Only operators may send {TENANT_HEADER}.")
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

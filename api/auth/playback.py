@@ -12,12 +12,14 @@ from api.auth import playback_tokens
 from api.auth.callers import tenant_of
 from api.auth.playback_tokens import Claims, dead
 from api.auth.staff import COOKIE, staff_of
-from api.routes.legacy import VideoId, not_found
+from api.params import VideoId
+from api.problems import not_found
+from api.services import Services, UseServices
 from clients.database import viewing
 from clients.database.viewing import View
 
 
-class Held(BaseModel):
+class TokenBody(BaseModel):
     """`token`: where the caller shows its service key and not the token as Bearer."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -39,41 +41,44 @@ class Holder:
     claims: Claims | None
 
 
-async def starter(request: Request, authorization: Annotated[str, Header()] = "") -> Starter:
+async def starter(
+    request: Request, services: UseServices, authorization: Annotated[str, Header()] = ""
+) -> Starter:
     """A service key, or staff by token or cookie."""
     secret = authorization.partition(" ")[2].strip()
-    staff_key = request.app.state.services.settings.staff_jwt_key
+    staff_key = services.settings.staff_jwt_key
     if staff_key and (secret.count(".") == 2 or (not secret and COOKIE in request.cookies)):
         return Starter(staff_of(request).tenant_id, staff=True)
     return Starter(await tenant_of(request, None, None), staff=False)
 
 
-async def holder(video_id: VideoId, request: Request, authorization: Annotated[str, Header()] = "") -> Holder:
+async def holder(
+    video_id: VideoId, request: Request, services: UseServices, authorization: Annotated[str, Header()] = ""
+) -> Holder:
     """The playback token, or a service key or staff who then send it in the body."""
-    services = request.app.state.services
     secret = authorization.partition(" ")[2].strip()
     if playback_tokens.is_token(secret):
         claims = playback_tokens.verify(services.vault, secret)
         if claims.video != video_id:
             raise not_found("video")
         return Holder(claims.tenant, claims)
-    who = await starter(request, authorization)
+    caller = await starter(request, services, authorization)
     async with services.engine.connect() as connection:
-        if who.tenant is None or await viewing.view(connection, who.tenant, video_id, None) is None:
+        if caller.tenant is None or await viewing.view(connection, caller.tenant, video_id, None) is None:
             raise not_found("video")
-    return Holder(who.tenant, None)
+    return Holder(caller.tenant, None)
 
 
-Who = Annotated[Starter, Depends(starter)]
-Hold = Annotated[Holder, Depends(holder)]
+PlaybackStarter = Annotated[Starter, Depends(starter)]
+TokenHolder = Annotated[Holder, Depends(holder)]
 
 
-def claims_of(request: Request, video_id: int, held: Holder, body: Held | None) -> Claims:
+def claims_of(services: Services, video_id: int, holder: Holder, body: TokenBody | None) -> Claims:
     """What the caller may: by its own token, or by the one in the body."""
-    if held.claims:
-        return held.claims
-    claims = playback_tokens.verify(request.app.state.services.vault, (body and body.token) or "")
-    if (claims.tenant, claims.video) != (held.tenant, video_id):
+    if holder.claims:
+        return holder.claims
+    claims = playback_tokens.verify(services.vault, (body and body.token) or "")
+    if (claims.tenant, claims.video) != (holder.tenant, video_id):
         raise not_found("video")
     return claims
 

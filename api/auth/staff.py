@@ -7,6 +7,7 @@ import jwt
 from fastapi import HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
+from api.services import get_services
 from clients.settings import Settings
 
 COOKIE = "staff_token"
@@ -37,7 +38,7 @@ def staff_of(request: Request) -> Staff:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         token = request.cookies.get(COOKIE, "")
-    return verify(request.app.state.services.settings, token.strip())
+    return verify(get_services(request).settings, token.strip())
 
 
 def verify(settings: Settings, token: str) -> Staff:
@@ -64,7 +65,7 @@ def verify(settings: Settings, token: str) -> Staff:
 
 
 def issue(
-    settings: Settings, sub: str, seconds: int, tenant_id: int | None = None, operator: bool = False
+    settings: Settings, sub: str, seconds: int, tenant_id: int | None = None, *, operator: bool = False
 ) -> str:
     """A token of our own for development, without a tenant an operator's. Raises ValueError unless
     STAFF_JWT_KEY is set and symmetric: other tokens come from an identity provider."""

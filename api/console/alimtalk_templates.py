@@ -2,8 +2,7 @@
 
 import time
 
-from fastapi import Request
-
+from api.services import Services
 from clients.database.turns import Turns
 from clients.solapi import Refused, Solapi, SolapiError
 from contracts.messaging import Draft, Template
@@ -12,9 +11,8 @@ KEPT_SECONDS = 60.0
 _kept: dict[str, tuple[float, Template | None]] = {}
 
 
-async def find(request: Request, draft: Draft) -> Template | None:
+async def find(services: Services, draft: Draft) -> Template | None:
     """The draft's template, or the default one; None if it needs none, or the provider has it not."""
-    services = request.app.state.services
     settings = services.settings
     template_id = draft.template_id or settings.solapi_kakao_template_id
     if draft.mode == "sms" or template_id is None or not settings.solapi_api_key:

@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.console.pages import Away, Operator, page
+from api.console.pages import Operator, ServerAway, page
+from api.services import UseServices
 from clients.queues import DeadLetter, Queue
 from clients.settings import Settings
 
@@ -34,30 +35,35 @@ class About:
 
 
 @router.get("/letters")
-async def letters(request: Request, _staff: Operator, moved: int | None = None) -> Response:
+async def letters(
+    request: Request, services: UseServices, _staff: Operator, moved: int | None = None
+) -> Response:
     try:
-        opened = await asyncio.to_thread(queues, request.app.state.services.settings)
+        opened = await asyncio.to_thread(queues, services.settings)
         found = await asyncio.gather(
             *(asyncio.to_thread(queue.dead_letters, LOOK_AT) for queue in opened.values())
         )
     except (BotoCoreError, ClientError):
-        raise Away("queues") from None
+        raise ServerAway("queues") from None
     by_queue = {name: [about(each) for each in some] for name, some in zip(opened, found, strict=True)}
     return page(request, "dead_letters.html", by_queue=by_queue, moved=moved, limit=LOOK_AT)
 
 
 @router.post("/letters")
 async def redrive(
-    request: Request, _staff: Operator, queue: Annotated[str, Form()], letter: Annotated[str, Form()] = ""
+    services: UseServices,
+    _staff: Operator,
+    queue: Annotated[str, Form()],
+    letter: Annotated[str, Form()] = "",
 ) -> Response:
     """One letter, or all of a queue."""
     try:
-        opened = await asyncio.to_thread(queues, request.app.state.services.settings)
+        opened = await asyncio.to_thread(queues, services.settings)
         if queue not in opened:
             raise HTTPException(404)
         moved = await asyncio.to_thread(opened[queue].redrive, [letter] if letter else None)
     except (BotoCoreError, ClientError):
-        raise Away("queues") from None
+        raise ServerAway("queues") from None
     return RedirectResponse(f"/console/letters?moved={moved}", 303)
 
 

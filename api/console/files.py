@@ -3,37 +3,36 @@
 import asyncio
 
 from botocore.exceptions import BotoCoreError, ClientError
-from fastapi import HTTPException, Request
+from fastapi import HTTPException
 
-from api.console.pages import Away
+from api.console.pages import ServerAway
+from api.services import Services
 from clients.objects import ObjectMissing
 
 LINK_SECONDS = 300
 
 
-async def read(request: Request, key: str) -> bytes:
-    """A small object. Raises HTTPException 404, Away."""
+async def read(services: Services, key: str) -> bytes:
+    """A small object. Raises HTTPException 404, ServerAway."""
     try:
-        content: bytes = await asyncio.to_thread(request.app.state.services.objects.get, key)
+        return await asyncio.to_thread(services.objects.get, key)
     except ObjectMissing:
         raise HTTPException(404) from None
     except (BotoCoreError, ClientError):
-        raise Away("objects") from None
-    return content
+        raise ServerAway("objects") from None
 
 
-async def exists(request: Request, key: str) -> bool:
-    """Raises Away."""
+async def exists(services: Services, key: str) -> bool:
+    """Raises ServerAway."""
     try:
-        await asyncio.to_thread(request.app.state.services.objects.head, key)
+        await asyncio.to_thread(services.objects.head, key)
     except ObjectMissing:
         return False
     except (BotoCoreError, ClientError):
-        raise Away("objects") from None
+        raise ServerAway("objects") from None
     return True
 
 
-def link(request: Request, key: str) -> str:
+def link(services: Services, key: str) -> str:
     """A link to an object, good for a few minutes."""
-    address: str = request.app.state.services.objects.link(key, LINK_SECONDS)
-    return address
+    return services.objects.link(key, LINK_SECONDS)

@@ -17,7 +17,8 @@ from temporalio.service import RPCError
 
 from api.console import queries
 from api.console.dead_letters import queues
-from api.console.pages import Away, Operator, page
+from api.console.pages import Operator, ServerAway, page
+from api.services import UseServices
 from contracts.catalog import CATALOG
 from intake.submit import RPC_TIMEOUT
 from rules.quiet_hours import KST
@@ -32,7 +33,7 @@ KINDS = {
 TASK_QUEUES = sorted({row.task_queue for row in CATALOG.values()} | {"ai", "ai-gpu", "video-encode"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Waiting:
     """A task queue of one kind: tasks that nobody has taken, the age of the oldest, and who asks for more."""
 
@@ -45,7 +46,7 @@ class Waiting:
     pollers: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Worker:
     """A worker by its own last heartbeat; slots are (used, in all)."""
 
@@ -60,7 +61,7 @@ class Worker:
     failed: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bar:
     """A step of the plot, in its coordinates."""
 
@@ -73,8 +74,7 @@ class Bar:
 
 
 @router.get("/fleet")
-async def fleet(request: Request, _staff: Operator) -> Response:
-    services = request.app.state.services
+async def fleet(request: Request, services: UseServices, _staff: Operator) -> Response:
     try:
         waiting, workers = await asyncio.gather(
             asyncio.gather(
@@ -83,12 +83,12 @@ async def fleet(request: Request, _staff: Operator) -> Response:
             _workers(services.temporal),
         )
     except (RPCError, RuntimeError):
-        raise Away("temporal") from None
+        raise ServerAway("temporal") from None
     try:
         opened = await asyncio.to_thread(queues, services.settings)
         depths = await asyncio.gather(*(asyncio.to_thread(queue.depth) for queue in opened.values()))
     except (BotoCoreError, ClientError):
-        raise Away("queues") from None
+        raise ServerAway("queues") from None
     until = _next_step()
     async with services.engine.connect() as connection:
         done = await queries.throughput(connection, until - STEPS * STEP, STEP)
@@ -117,13 +117,13 @@ async def _waiting(client: Client, queue: str, kind: str) -> Waiting:
     )
     stats = answer.stats
     return Waiting(
-        queue,
-        kind,
-        stats.approximate_backlog_count,
-        stats.approximate_backlog_age.ToTimedelta(),
-        stats.tasks_add_rate,
-        stats.tasks_dispatch_rate,
-        len(answer.pollers),
+        queue=queue,
+        kind=kind,
+        backlog=stats.approximate_backlog_count,
+        age=stats.approximate_backlog_age.ToTimedelta(),
+        added=stats.tasks_add_rate,
+        taken=stats.tasks_dispatch_rate,
+        pollers=len(answer.pollers),
     )
 
 
@@ -138,15 +138,15 @@ async def _workers(client: Client) -> list[Worker]:
 
 def _worker(beat: WorkerHeartbeat) -> Worker:
     return Worker(
-        beat.worker_identity,
-        beat.host_info.host_name,
-        beat.task_queue,
-        WorkerStatus.Name(beat.status).removeprefix("WORKER_STATUS_").lower(),
-        beat.heartbeat_time.ToDatetime(UTC),
-        _slots(beat.workflow_task_slots_info),
-        _slots(beat.activity_task_slots_info),
-        beat.activity_task_slots_info.total_processed_tasks,
-        beat.activity_task_slots_info.total_failed_tasks,
+        identity=beat.worker_identity,
+        host=beat.host_info.host_name,
+        queue=beat.task_queue,
+        status=WorkerStatus.Name(beat.status).removeprefix("WORKER_STATUS_").lower(),
+        seen=beat.heartbeat_time.ToDatetime(UTC),
+        workflows=_slots(beat.workflow_task_slots_info),
+        activities=_slots(beat.activity_task_slots_info),
+        done=beat.activity_task_slots_info.total_processed_tasks,
+        failed=beat.activity_task_slots_info.total_failed_tasks,
     )
 
 

@@ -3,8 +3,11 @@
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.services import get_services
 
 SAFE = ("GET", "HEAD")
 HEADERS = {
@@ -32,7 +35,7 @@ class Guard:
         headers = Headers(scope=scope)
         if scope["method"] not in SAFE and not same_origin(headers):
             return await PlainTextResponse("This post comes from another site.", 403)(scope, receive, send)
-        policy = content_policy(scope["app"].state.services.settings.r2_endpoint_url)
+        policy = content_policy(get_services(HTTPConnection(scope)).settings.r2_endpoint_url)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

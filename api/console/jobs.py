@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Request
@@ -17,6 +16,7 @@ from api.auth.staff import Staff
 from api.console import files, queries
 from api.console.pages import Someone, page, render
 from api.console.queries import SHOWS, Shown
+from api.services import Services, UseServices
 from intake.submit import RPC_TIMEOUT
 
 router = APIRouter()
@@ -26,17 +26,19 @@ OPENED_AT = {"ai.ocr": "/console/ocr/{}", "ai.excel_parsing": "/console/rosters/
 
 @router.get("/")
 async def list_of_jobs(
-    request: Request, staff: Someone, show: str = "open", before: int | None = None
+    request: Request, services: UseServices, staff: Someone, show: str = "open", before: int | None = None
 ) -> Response:
     if show not in SHOWS:
         raise HTTPException(404)
-    jobs, open_count = await _jobs(request, staff, show, before)
+    jobs, open_count = await _jobs(services, staff, show, before)
     more = jobs[-1].seq if len(jobs) == queries.PAGE else None
     return page(request, "jobs.html", jobs=jobs, open_count=open_count, show=show, more=more)
 
 
 @router.get("/jobs/stream")
-async def stream(request: Request, staff: Someone, show: str = "open") -> EventSourceResponse:
+async def stream(
+    request: Request, services: UseServices, staff: Someone, show: str = "open"
+) -> EventSourceResponse:
     """The list's rows as HTML, whenever one of them is not what it was."""
     if show not in SHOWS:
         raise HTTPException(404)
@@ -44,7 +46,7 @@ async def stream(request: Request, staff: Someone, show: str = "open") -> EventS
     async def rows() -> AsyncIterator[ServerSentEvent]:
         sent = ""
         while True:
-            jobs, open_count = await _jobs(request, staff, show, None)
+            jobs, open_count = await _jobs(services, staff, show, None)
             lines = [
                 {"id": f"job-{job.id}", "html": render(request, "job_row.html", job=job).strip()}
                 for job in jobs
@@ -59,9 +61,8 @@ async def stream(request: Request, staff: Someone, show: str = "open") -> EventS
 
 
 @router.get("/jobs/{job_id}")
-async def one_job(request: Request, staff: Someone, job_id: UUID) -> Response:
-    job = await find(request, staff, job_id)
-    services = request.app.state.services
+async def one_job(request: Request, services: UseServices, staff: Someone, job_id: UUID) -> Response:
+    job = await find(services, staff, job_id)
     async with services.engine.connect() as connection:
         events = await queries.events(connection, job.id)
     result = job.result or {}
@@ -75,7 +76,7 @@ async def one_job(request: Request, staff: Someone, job_id: UUID) -> Response:
         "job.html",
         job=job,
         events=events,
-        activities=[] if job.final else await _activities(request, job),
+        activities=[] if job.final else await _activities(services, job),
         summary={name: value for name, value in result.get("summary", {}).items() if value is not None},
         files=sorted(result.get("files", {})),
         review=result.get("review", []),
@@ -84,18 +85,17 @@ async def one_job(request: Request, staff: Someone, job_id: UUID) -> Response:
 
 
 @router.get("/jobs/{job_id}/files/{name}")
-async def file(request: Request, staff: Someone, job_id: UUID, name: str) -> Response:
+async def file(request: Request, services: UseServices, staff: Someone, job_id: UUID, name: str) -> Response:
     """A result's file, by a link that is made now: one kept in a page would expire."""
-    job = await find(request, staff, job_id)
+    job = await find(services, staff, job_id)
     key = ((job.result or {}).get("files") or {}).get(name)
     if key is None:
         raise HTTPException(404)
-    return RedirectResponse(files.link(request, key), 303)
+    return RedirectResponse(files.link(services, key), 303)
 
 
-async def find(request: Request, staff: Staff, job_id: UUID) -> Shown:
+async def find(services: Services, staff: Staff, job_id: UUID) -> Shown:
     """A job that the staff may see. Raises HTTPException 404."""
-    services = request.app.state.services
     tenant = None if staff.role == "operator" else staff.tenant_id
     job = await queries.one_job(services.engine, services.board, tenant, job_id)
     if job is None:
@@ -113,9 +113,9 @@ class Activity:
     failure: str | None
 
 
-async def _activities(request: Request, job: Shown) -> list[Activity] | None:
+async def _activities(services: Services, job: Shown) -> list[Activity] | None:
     """None when Temporal does not answer."""
-    handle = request.app.state.services.temporal.get_workflow_handle(job.workflow_id)
+    handle = services.temporal.get_workflow_handle(job.workflow_id)
     try:
         described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:
@@ -134,7 +134,6 @@ async def _activities(request: Request, job: Shown) -> list[Activity] | None:
     ]
 
 
-async def _jobs(request: Request, staff: Staff, show: str, before: int | None) -> tuple[list[Shown], int]:
-    services: Any = request.app.state.services
+async def _jobs(services: Services, staff: Staff, show: str, before: int | None) -> tuple[list[Shown], int]:
     tenant = None if staff.role == "operator" else staff.tenant_id
     return await queries.page_of_jobs(services.engine, services.board, tenant, show, before)

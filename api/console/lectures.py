@@ -1,30 +1,28 @@
 """Lectures: upload, watch the encode, play."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.console import files, queries
 from api.console.pages import Tenant, page
+from api.params import VideoId
+from api.services import UseServices
 
 router = APIRouter()
 POSTER = "poster.jpg"
 
-VideoId = Annotated[int, Path(gt=0, lt=2**63)]
-
 
 @router.get("/lectures")
-async def grid(request: Request, tenant: Tenant, before: int | None = None) -> Response:
-    services = request.app.state.services
+async def grid(
+    request: Request, services: UseServices, tenant: Tenant, before: int | None = None
+) -> Response:
     lectures = await queries.lectures(services.engine, services.board, tenant, before)
     more = lectures[-1].order if len(lectures) == queries.PAGE else None
     return page(request, "lectures.html", lectures=lectures, more=more)
 
 
 @router.get("/lectures/{video_id}")
-async def player(request: Request, tenant: Tenant, video_id: VideoId) -> Response:
-    services = request.app.state.services
+async def player(request: Request, services: UseServices, tenant: Tenant, video_id: VideoId) -> Response:
     lecture = await queries.lecture(services.engine, services.board, tenant, video_id)
     if lecture is None:
         raise HTTPException(404)
@@ -34,9 +32,8 @@ async def player(request: Request, tenant: Tenant, video_id: VideoId) -> Respons
 
 
 @router.get("/lectures/{video_id}/poster")
-async def poster(request: Request, tenant: Tenant, video_id: VideoId) -> Response:
-    services = request.app.state.services
+async def poster(request: Request, services: UseServices, tenant: Tenant, video_id: VideoId) -> Response:
     lecture = await queries.lecture(services.engine, services.board, tenant, video_id)
     if lecture is None or not lecture.hls_prefix or not lecture.has_pictures:
         raise HTTPException(404)
-    return RedirectResponse(files.link(request, f"{lecture.hls_prefix.rstrip('/')}/{POSTER}"), 302)
+    return RedirectResponse(files.link(services, f"{lecture.hls_prefix.rstrip('/')}/{POSTER}"), 302)

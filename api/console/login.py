@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth.staff import COOKIE, verify
 from api.console.pages import LANGUAGES, page
+from api.services import UseServices
 
 router = APIRouter()
 YEAR = 365 * 24 * 3600
@@ -20,12 +21,15 @@ async def login_page(request: Request, next: str = "/console") -> Response:
 
 @router.post("/login")
 async def login(
-    request: Request, token: Annotated[str, Form()], next: Annotated[str, Form()] = "/console"
+    request: Request,
+    services: UseServices,
+    token: Annotated[str, Form()],
+    next: Annotated[str, Form()] = "/console",
 ) -> Response:
     """Keep a valid token in a cookie until it expires; scripts and other sites cannot use it."""
     token = token.strip()
     try:
-        staff = verify(request.app.state.services.settings, token)
+        staff = verify(services.settings, token)
     except HTTPException as error:
         if error.status_code != 401:
             raise

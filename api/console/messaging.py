@@ -11,6 +11,7 @@ from starlette.responses import Response
 from api.console import alimtalk_templates, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, language, page
+from api.services import UseServices
 from clients.database import credits
 from clients.database import messaging as database
 from contracts.errors import REASONS
@@ -32,10 +33,9 @@ PRICES = {
 
 
 @router.get("/messages")
-async def sendings(request: Request, tenant: Tenant, show: str = "all") -> Response:
+async def sendings(request: Request, services: UseServices, tenant: Tenant, show: str = "all") -> Response:
     if show not in ("all", "scheduled", "cancelled"):
         raise HTTPException(404)
-    services = request.app.state.services
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
     found = await queries.sendings(services.engine, services.board, tenant, show)
@@ -43,8 +43,7 @@ async def sendings(request: Request, tenant: Tenant, show: str = "all") -> Respo
 
 
 @router.get("/messages/new")
-async def write(request: Request, tenant: Tenant) -> Response:
-    services = request.app.state.services
+async def write(request: Request, services: UseServices, tenant: Tenant) -> Response:
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
         numbers = await database.sender_numbers(connection, tenant)
@@ -65,16 +64,16 @@ class Preview(Private):
 
 
 @router.post("/messages/preview")
-async def preview(request: Request, tenant: Tenant, what: Preview) -> dict[str, Any]:
+async def preview(request: Request, services: UseServices, tenant: Tenant, what: Preview) -> dict[str, Any]:
     """What each recipient would get and what it would cost: the checks of sending, without sending."""
-    services, lang = request.app.state.services, language(request)
+    lang = language(request)
     async with services.engine.connect() as connection:
         known = await credits.account(connection, tenant)
         numbers = await database.sender_numbers(connection, tenant)
     if known is None:
         raise HTTPException(404)
     account = Account.model_validate(dict(known._mapping) | {"sender_numbers": numbers})
-    template = await alimtalk_templates.find(request, what.draft)
+    template = await alimtalk_templates.find(services, what.draft)
     default_pf_id = services.settings.solapi_kakao_pf_id
     shown: list[dict[str, Any]] = []
     total, wrong = Decimal(0), 0
@@ -103,15 +102,16 @@ async def preview(request: Request, tenant: Tenant, what: Preview) -> dict[str, 
 @router.get("/messages/{job_id}")
 async def sending(
     request: Request,
+    services: UseServices,
     tenant: Tenant,
     staff: Someone,
     job_id: UUID,
     after: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
 ) -> Response:
-    job = await find(request, staff, job_id)
+    job = await find(services, staff, job_id)
     if job.job_type not in queries.MESSAGE_TYPES or job.tenant_id != tenant:
         raise HTTPException(404)
-    async with request.app.state.services.engine.connect() as connection:
+    async with services.engine.connect() as connection:
         about = await database.find_job(connection, job.id)
         states = await database.counts(connection, job.id)
         people = await database.recipients(connection, job.id, after, PER_PAGE)

@@ -13,6 +13,7 @@ from api.console import files, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, page
 from api.console.queries import Shown
+from api.services import Services, UseServices
 
 router = APIRouter()
 JOB_TYPE = "ai.ocr"
@@ -22,8 +23,7 @@ SURE, UNSURE = 90.0, 75.0  # percent, as in the overlay that the task draws
 
 
 @router.get("/ocr")
-async def start(request: Request, tenant: Tenant) -> Response:
-    services = request.app.state.services
+async def start(request: Request, services: UseServices, tenant: Tenant) -> Response:
     jobs, _ = await queries.page_of_jobs(services.engine, services.board, tenant, "all", types=(JOB_TYPE,))
     return page(request, "ocr.html", jobs=jobs)
 
@@ -31,16 +31,17 @@ async def start(request: Request, tenant: Tenant) -> Response:
 @router.get("/ocr/{job_id}")
 async def result(
     request: Request,
+    services: UseServices,
     tenant: Tenant,
     staff: Someone,
     job_id: UUID,
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
 ) -> Response:
-    job = await _job(request, tenant, staff, job_id)
+    job = await _job(services, tenant, staff, job_id)
     found = (job.result or {}).get("files") or {}
     if RESULT not in found:
         return page(request, "ocr_result.html", job=job, shown=None)
-    pages = json.loads(await files.read(request, found[RESULT]))["pages"]
+    pages = json.loads(await files.read(services, found[RESULT]))["pages"]
     if number > len(pages):
         raise HTTPException(404)
     shown = pages[number - 1]
@@ -52,33 +53,35 @@ async def result(
         words_of=words(shown),
         number=number,
         last=len(pages),
-        picture=await _picture(request, job, shown["page"]),
+        picture=await _picture(services, job, shown["page"]),
         names=sorted(found),
         review=(job.result or {}).get("review", []),
     )
 
 
 @router.get("/ocr/{job_id}/pages/{number}")
-async def picture(request: Request, tenant: Tenant, staff: Someone, job_id: UUID, number: int) -> Response:
+async def picture(
+    request: Request, services: UseServices, tenant: Tenant, staff: Someone, job_id: UUID, number: int
+) -> Response:
     """What page `number` of the file looks like."""
-    job = await _job(request, tenant, staff, job_id)
+    job = await _job(services, tenant, staff, job_id)
     if "units" not in (job.result or {}):
         raise HTTPException(404)
-    return RedirectResponse(files.link(request, _key(job, number)), 303)
+    return RedirectResponse(files.link(services, _key(job, number)), 303)
 
 
-async def _job(request: Request, tenant: int, staff: Staff, job_id: UUID) -> Shown:
-    job = await find(request, staff, job_id)
+async def _job(services: Services, tenant: int, staff: Staff, job_id: UUID) -> Shown:
+    job = await find(services, staff, job_id)
     if job.job_type != JOB_TYPE or job.tenant_id != tenant:
         raise HTTPException(404)
     return job
 
 
-async def _picture(request: Request, job: Shown, number: int) -> tuple[str, str] | None:
+async def _picture(services: Services, job: Shown, number: int) -> tuple[str, str] | None:
     """Where a page's picture is, and whether its words are drawn on it already: so on the first page of what
     was read before every page had a picture."""
     result = job.result or {}
-    if "units" in result and await files.exists(request, _key(job, number)):
+    if "units" in result and await files.exists(services, _key(job, number)):
         return f"/console/ocr/{job.id}/pages/{number}", "bare"
     if number == 1 and OVERLAY in result["files"]:
         return f"/console/jobs/{job.id}/files/{OVERLAY}", "drawn"

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from api.auth.staff import COOKIE, Staff, verify
 from api.console import translations
+from api.services import get_services
 from contracts.errors import REASONS
 from rules.quiet_hours import KST
 
@@ -25,7 +26,7 @@ class NotSignedIn(Exception):
     """No valid staff token."""
 
 
-class Away(Exception):
+class ServerAway(Exception):
     """A server that the page needs does not answer: `postgres`, `temporal`, `objects` or `queues`."""
 
     def __init__(self, server: str) -> None:
@@ -36,7 +37,7 @@ class Away(Exception):
 def someone(request: Request) -> Staff:
     """Who is signed in. Raises NotSignedIn."""
     try:
-        return verify(request.app.state.services.settings, request.cookies.get(COOKIE, ""))
+        return verify(get_services(request).settings, request.cookies.get(COOKIE, ""))
     except HTTPException as error:
         if error.status_code != 401:
             raise
@@ -98,7 +99,7 @@ def render(request: Request, template: str, **values: Any) -> str:
             reason=lambda code: getattr(REASONS[code], lang) if code in REASONS else code,
             staff=staff,
             path=request.url.path,
-            settings=request.app.state.services.settings,
+            settings=get_services(request).settings,
             **values,
         )
     )

@@ -16,6 +16,7 @@ from api.console import files, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, page
 from api.console.translations import COLUMNS
+from api.services import UseServices
 from rules.roster.columns import ranked_field
 
 router = APIRouter()
@@ -46,25 +47,29 @@ class Preview:
 
 
 @router.get("/rosters")
-async def start(request: Request, tenant: Tenant) -> Response:
-    services = request.app.state.services
+async def start(request: Request, services: UseServices, tenant: Tenant) -> Response:
     jobs, _ = await queries.page_of_jobs(services.engine, services.board, tenant, "all", types=(JOB_TYPE,))
     return page(request, "rosters.html", jobs=jobs)
 
 
 @router.get("/rosters/{job_id}")
 async def preview(
-    request: Request, tenant: Tenant, staff: Someone, job_id: UUID, file: str | None = None
+    request: Request,
+    services: UseServices,
+    tenant: Tenant,
+    staff: Someone,
+    job_id: UUID,
+    file: str | None = None,
 ) -> Response:
     """What a roster would change, or has changed. With `file` it was a dry run and can be imported."""
-    job = await find(request, staff, job_id)
+    job = await find(services, staff, job_id)
     if job.job_type != JOB_TYPE or job.tenant_id != tenant:
         raise HTTPException(404)
     found = (job.result or {}).get("files") or {}
     made = None
     if REPORT in found:
         names = [name for name in (ROWS, REPORT, CHANGES, FAILED) if name in found]
-        contents = await asyncio.gather(*(files.read(request, found[name]) for name in names))
+        contents = await asyncio.gather(*(files.read(services, found[name]) for name in names))
         made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
     summary = (job.result or {}).get("summary", {})
     return page(

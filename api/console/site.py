@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 
 from api.console import dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
 from api.console.guard import Guard
-from api.console.pages import Away, NotSignedIn, page
+from api.console.pages import NotSignedIn, ServerAway, page
 from api.middleware.requests import template
 from intake.errors import INFRASTRUCTURE_ERRORS
 
@@ -34,7 +34,7 @@ def site(parent: FastAPI) -> FastAPI:
     app.add_exception_handler(NotSignedIn, to_login)
     app.add_exception_handler(HTTPException, problem)
     app.add_exception_handler(RequestValidationError, invalid)
-    for kind in (Away, *INFRASTRUCTURE_ERRORS):
+    for kind in (ServerAway, *INFRASTRUCTURE_ERRORS):
         app.add_exception_handler(kind, away)
     return app
 
@@ -69,11 +69,11 @@ async def invalid(request: Request, _error: Exception) -> Response:
 async def away(request: Request, error: Exception) -> Response:
     """A server does not answer; the page says which."""
     match error:
-        case Away():
+        case ServerAway():
             missing = error.server
         case RPCError():
             missing = "temporal"
-        case _:  # the others are met by their own clients, which raise Away
+        case _:  # the others are met by their own clients, which raise ServerAway
             missing = "postgres"
     log.warning("%s cannot be shown without %s: %s", template(request.scope), missing, type(error).__name__)
     return page(request, "error.html", status=503, missing=missing)

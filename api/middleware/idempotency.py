@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import metrics
 from api.auth.callers import caller_of
 from api.problems import problem
+from api.services import get_services
 from clients.database import idempotency
 from clients.database.idempotency import Known
 
@@ -58,11 +59,10 @@ class _Once:
     body: bytes
 
     def __post_init__(self) -> None:
-        services = self.request.app.state.services
+        services = get_services(self.request)
         self.engine, self.vault = services.engine, services.vault
         url = self.request.url
-        asked = (f"POST {url.path}?{url.query}\n".encode(), self.body)
-        self.sha256 = hashlib.sha256(b"".join(asked)).hexdigest()
+        self.sha256 = hashlib.sha256(f"POST {url.path}?{url.query}\n".encode() + self.body).hexdigest()
         self.bound_to = f"idempotency:{self.tenant_id}:{self.key}".encode()
 
     async def run(self, app: ASGIApp, scope: Scope, send: Send) -> None:
@@ -74,7 +74,7 @@ class _Once:
             answer: Response = problem(self.request, 422, "idempotency_mismatch", detail)
         elif known.sealed_answer is None:
             detail = "The same request is still at work."
-            answer = problem(self.request, 409, "in_progress", detail, {"Retry-After": "5"})
+            answer = problem(self.request, 409, "in_progress", detail, headers={"Retry-After": "5"})
         else:
             assert known.status
             metrics.REPLAYED.inc()
@@ -93,7 +93,7 @@ class _Once:
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
 
-    async def _ask(self, app: ASGIApp, scope: Scope, send: Send, again: bool) -> None:
+    async def _ask(self, app: ASGIApp, scope: Scope, send: Send, *, again: bool) -> None:
         status, headers, parts, sent, settled = 500, Headers(), [], False, again
 
         async def body_again() -> Message:

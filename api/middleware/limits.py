@@ -1,40 +1,10 @@
-"""How much one key may ask, and how large a request may be."""
-
-import time
+"""How large a request may be, and of what type."""
 
 from fastapi import HTTPException, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import metrics
-from api.problems import problem, refused
-
-MANY = 10_000  # buckets that are kept
-
-
-class Rates:
-    """A token bucket for each caller, in this process: with N processes a key may ask N times as often.
-
-    One shared in Redis would cost every poll a second round trip to it.
-    """
-
-    def __init__(self, per_second: float, burst: int) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self._buckets: dict[str, tuple[float, float]] = {}
-
-    def take(self, caller: str) -> None:
-        """HTTPException 429 with Retry-After when the bucket is empty."""
-        now = time.monotonic()
-        left, since = self._buckets.get(caller, (float(self._burst), now))
-        left = min(self._burst, left + (now - since) * self._per_second)
-        if left < 1:
-            metrics.LIMITED.inc()
-            wait = int((1 - left) / self._per_second) + 1
-            raise refused(429, "too_many_requests", "This key asks too often.", Retry_After=str(wait))
-        if len(self._buckets) >= MANY:
-            full = now - self._burst / self._per_second
-            self._buckets = {key: kept for key, kept in self._buckets.items() if kept[1] > full}
-        self._buckets[caller] = (left - 1, now)
+from api.problems import problem
+from api.services import get_services
 
 
 class Bodies:
@@ -47,7 +17,7 @@ class Bodies:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         request = Request(scope)
-        limit: int = request.app.state.services.settings.api_max_body_bytes
+        limit = get_services(request).settings.api_max_body_bytes
         length = request.headers.get("content-length", "")
         too_large = f"A request may have {limit} bytes."
         if length.isdigit() and int(length) > limit:

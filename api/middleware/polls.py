@@ -15,15 +15,17 @@ from starlette.types import Receive, Scope, Send
 from api import metrics
 from api.auth.callers import caller_of
 from api.middleware.requests import request_id_of
-from api.routes import legacy
+from api.params import JOB_ID
+from api.progress import video_progress
+from api.services import get_services
 from clients.progress import job_key, video_key
 from contracts.jobs import FINAL_STATES
 from intake.errors import INFRASTRUCTURE_ERRORS
 
 Answer = Callable[[Request, int, str], Awaitable[bytes | None]]
 VIDEO_ID = r"[1-9]\d{0,17}"
-JOB = f"{legacy.router.prefix}/core/job_progress/{{job_id}}/"
-VIDEO = f"{legacy.router.prefix}/media/videos/{{video_id}}/progress/"
+JOB = "/api/v1/core/job_progress/{job_id}/"
+VIDEO = "/api/v1/media/videos/{video_id}/progress/"
 
 
 class Polls:
@@ -33,7 +35,7 @@ class Polls:
         self._app = app
         self._answers = [
             (
-                re.compile(template.format(job_id=f"({legacy.JOB_ID})", video_id=f"({VIDEO_ID})")),
+                re.compile(template.format(job_id=f"({JOB_ID})", video_id=f"({VIDEO_ID})")),
                 answer,
                 metrics.REQUESTS.labels("GET", template, 200),
                 metrics.SECONDS.labels("GET", template),
@@ -67,7 +69,7 @@ async def _of_caller(answer: Answer, request: Request, name: str) -> bytes | Non
 
 
 async def _job(request: Request, tenant: int, name: str) -> bytes | None:
-    services = request.app.state.services
+    services = get_services(request)
     job = await services.seen_jobs.get((tenant, name))
     if job is None or job.state in FINAL_STATES:
         return None
@@ -76,16 +78,14 @@ async def _job(request: Request, tenant: int, name: str) -> bytes | None:
 
 
 async def _video(request: Request, tenant: int, name: str) -> bytes | None:
-    services = request.app.state.services
+    services = get_services(request)
     seen = await services.seen_videos.get((tenant, int(name)))
     if seen is None or seen[1] is None or seen[1].state in FINAL_STATES:
         return None
     shown = await services.board.read(video_key(tenant, int(name)))
     if shown is None:
         return None
-    return json.dumps(
-        legacy.video_progress(seen[0], shown), ensure_ascii=False, separators=(",", ":")
-    ).encode()
+    return json.dumps(video_progress(seen[0], shown), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 async def _send(send: Send, request: Request, body: bytes) -> None:

@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
+from api.auth.callers import known_caller
 from intake.submit import REQUEST_ID
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -53,8 +54,9 @@ class Requests:
             metrics.REQUESTS.labels(request.method, route, status).inc()
             if not stream:
                 metrics.SECONDS.labels(request.method, route).observe(seconds)
+            caller = known_caller(request)
             line = {"method": request.method, "route": route, "status": status, "ms": round(seconds * 1000)}
-            log.info("request", extra=line | {"tenant": getattr(request.state, "tenant", None)})
+            log.info("request", extra=line | {"tenant": caller and caller.tenant_id})
             REQUEST_ID.reset(token)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.service import RPCError
 
 from api.auth.staff import Staff, staff_of
+from api.services import UseServices
 from clients.database import credits
 from clients.database.messaging_models import MessagingAccount, SenderNumber
 from clients.database.models import Tenant
@@ -66,10 +67,10 @@ class Payment(BaseModel):
 
 @router.put("/messaging-account/")
 async def put_account(
-    tenant_id: TenantId, body: AccountSettings, _staff: Operator, request: Request
+    tenant_id: TenantId, body: AccountSettings, _staff: Operator, services: UseServices
 ) -> dict[str, Any]:
     """Create or change a tenant's account. Its credit is not touched."""
-    async with request.app.state.services.engine.begin() as connection:
+    async with services.engine.begin() as connection:
         await save_account(connection, tenant_id, body)
         account = await credits.account(connection, tenant_id)
     assert account is not None
@@ -77,9 +78,10 @@ async def put_account(
 
 
 @router.post("/credit/", status_code=201)
-async def top_up(tenant_id: TenantId, body: Payment, _staff: Operator, request: Request) -> dict[str, Any]:
+async def top_up(
+    tenant_id: TenantId, body: Payment, _staff: Operator, services: UseServices
+) -> dict[str, Any]:
     """Add credit, and wake the tenant's jobs that wait for it."""
-    services = request.app.state.services
     async with services.engine.begin() as connection:
         if await credits.account(connection, tenant_id) is None:
             raise HTTPException(404, {"detail": "The tenant has no messaging account.", "code": "not_found"})

@@ -3,10 +3,11 @@
 import secrets
 
 import httpx
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.callers import Tenant
+from api.services import UseServices
 from clients.database import callbacks
 
 router = APIRouter(prefix="/api/v1")
@@ -19,9 +20,8 @@ class Endpoint(BaseModel):
 
 
 @router.put("/callback/")
-async def put_callback(body: Endpoint, tenant: Tenant, request: Request) -> dict[str, str]:
+async def put_callback(body: Endpoint, tenant: Tenant, services: UseServices) -> dict[str, str]:
     """Register the address; answers the secret that signs what is sent there, the only time it is seen."""
-    services = request.app.state.services
     plain = services.settings.download_inner_addresses  # tests and development
     if not (body.url.startswith("https://") or plain) or not _has_host(body.url):
         raise HTTPException(422, {"detail": "The address must be https.", "code": "invalid_url"})

@@ -15,6 +15,7 @@ from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
 from api.auth.staff import COOKIE, Staff, staff_of, verify
+from api.services import Services, UseServices
 from clients.codec import is_encrypted, open_payload, tenant_of
 from clients.vault import VaultError
 
@@ -27,29 +28,29 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>Staff</title>
 
 
 @router.options("/decode")
-async def preflight(request: Request) -> Response:
+async def preflight(request: Request, services: UseServices) -> Response:
     """What the browser asks before the Web UI's request."""
     allowed = {
         "Access-Control-Allow-Methods": "POST",
         "Access-Control-Allow-Headers": "authorization, content-type, x-namespace",
         "Access-Control-Max-Age": "600",
     }
-    cors = _cors(request)
+    cors = _cors(request, services)
     return Response(status_code=204, headers=cors | allowed if cors else {})
 
 
 @router.post("/decode")
-async def decode(request: Request) -> Response:
+async def decode(request: Request, services: UseServices) -> Response:
     """Payloads in, payloads out, in the same order: the encrypted ones opened, the others as they are.
 
     One that cannot be opened (destroyed key, altered) comes back as a text that says why. 403 if one is
     another tenant's.
     """
-    cors = _cors(request)
+    cors = _cors(request, services)
     try:
         staff = staff_of(request)
         payloads = _parse(await request.body())
-        opened = Payloads(payloads=[await _open(request, staff, each) for each in payloads])
+        opened = Payloads(payloads=[await _open(services, staff, each) for each in payloads])
     except HTTPException as error:
         error.headers = cors | dict(error.headers or {})  # so that the Web UI can read the reason
         raise
@@ -65,11 +66,11 @@ async def login_page() -> HTMLResponse:
 
 
 @router.post("/login")
-async def login(request: Request) -> HTMLResponse:
+async def login(request: Request, services: UseServices) -> HTMLResponse:
     """Keep a valid token in a cookie that scripts cannot read, until it expires."""
     fields = parse_qs((await request.body()).decode("latin-1"))
     token = fields.get("token", [""])[0].strip()
-    staff = verify(request.app.state.services.settings, token)
+    staff = verify(services.settings, token)
     page = HTMLResponse(_PAGE.format("<p>Signed in. The Web UI can show encrypted payloads now.</p>"))
     page.set_cookie(
         COOKIE,
@@ -83,10 +84,10 @@ async def login(request: Request) -> HTMLResponse:
     return page
 
 
-async def _open(request: Request, staff: Staff, payload: Payload) -> Payload:
+async def _open(services: Services, staff: Staff, payload: Payload) -> Payload:
     if not is_encrypted(payload):
         return payload
-    services, workflow_id = request.app.state.services, _workflow_id(payload)
+    workflow_id = _workflow_id(payload)
     try:
         tenant = tenant_of(workflow_id)
         if not staff.may_read(tenant):
@@ -111,9 +112,9 @@ def _workflow_id(payload: Payload) -> str:
     return payload.metadata.get("workflow-id", b"").decode(errors="replace")
 
 
-def _cors(request: Request) -> dict[str, str]:
+def _cors(request: Request, services: Services) -> dict[str, str]:
     """Leave for the Web UI's origin to read the answer, with cookies; for no other."""
-    origin = request.app.state.services.settings.temporal_ui_origin
+    origin = services.settings.temporal_ui_origin
     if origin is None or request.headers.get("origin") != origin:
         return {}
     return {

@@ -1,151 +1,25 @@
 """Server-sent events of a job: `progress`, `state`, and `end` when it has ended.
 
-However many watch a job, one poller of this process looks at it: progress in Redis, or what the workflow
-says; its stage in Temporal; Postgres once it has ended, or every few seconds while Temporal is away.
 Every stream begins with how things stand, so a client that was cut off just comes again.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 from sse_starlette import EventSourceResponse, JSONServerSentEvent
-from temporalio.client import WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
 
-from api import metrics
 from api.auth.callers import Tenant
-from api.routes.legacy import ASK_TIMEOUT, JobId, Source, message_of, progress_of, seen_job
-from clients.database import jobs
-from contracts.jobs import FINAL_STATES, JobState
-from contracts.progress import Progress
-from intake.errors import INFRASTRUCTURE_ERRORS
+from api.jobs import seen_job
+from api.params import JobId
+from api.services import Services, UseServices
+from api.watches import Standing
 
-if TYPE_CHECKING:
-    from api.app import Services
-
-EVERY = 1.0  # seconds between two looks
-DATABASE_EVERY = 5  # looks, while Temporal cannot say how the job stands
 PING_SECONDS = 15
 END = "end"
 
 router = APIRouter(prefix="/api/v1")
-
-
-@dataclass(frozen=True)
-class Standing:
-    """`stage` is the workflow's own word for where it is."""
-
-    status: str
-    stage: str | None = None
-    error_code: str | None = None
-    progress: Progress | None = None
-    source: Source | None = None
-
-    @property
-    def ended(self) -> bool:
-        return self.status in FINAL_STATES
-
-    def state(self) -> dict[str, Any]:
-        message = message_of(self.error_code)
-        told = {"status": self.status, "stage": self.stage, "source": self.source}
-        return told | {"error_code": self.error_code, "error_message": message}
-
-
-class Watch:
-    """One job and all who watch it."""
-
-    def __init__(self, services: "Services", job: Row[Any]) -> None:
-        self._services = services
-        self._job = job
-        self._changed = asyncio.Event()
-        self.standing = Standing(job.state, error_code=job.error_code)
-        self.watchers = 0
-        self.poller = asyncio.create_task(self._poll())
-
-    async def follow(self) -> AsyncIterator[Standing]:
-        """How it stands now, and then whenever that changes; the last one has ended. Who is slow misses
-        what is in between."""
-        while True:
-            standing, changed = self.standing, self._changed
-            yield standing
-            if standing.ended:
-                return
-            if standing is self.standing:
-                if self.poller.done():  # a fault of ours: the client comes again
-                    return
-                await changed.wait()
-
-    async def _poll(self) -> None:
-        looks = 0
-        try:
-            while not self.standing.ended:
-                standing = await self._look(looks % DATABASE_EVERY == DATABASE_EVERY - 1)
-                if standing != self.standing:
-                    self.standing = standing
-                    changed, self._changed = self._changed, asyncio.Event()
-                    changed.set()
-                looks += 1
-                if not standing.ended:
-                    await asyncio.sleep(EVERY)
-        finally:
-            asyncio.get_running_loop().call_soon(self._changed.set)  # when the task is done
-
-    async def _look(self, ask_database: bool) -> Standing:
-        progress, source = await progress_of(self._services, self._job.tenant_id, self._job)
-        standing = replace(self.standing, progress=progress, source=source)
-        try:
-            found = await self._services.temporal.get_workflow_handle(self._job.workflow_id).describe(
-                rpc_timeout=ASK_TIMEOUT
-            )
-        except (RPCError, RuntimeError) as error:
-            lost = not (isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND)
-            standing = replace(standing, source="database" if lost and progress is None else source)
-            return await self._from_database(standing) if ask_database else standing
-        stage = str((found.search_attributes.get("Stage") or [""])[0]) or None
-        open_still = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
-        if found.status not in open_still or stage in FINAL_STATES:
-            return await self._from_database(standing)
-        status = JobState.RUNNING if stage else standing.status
-        return replace(standing, status=status, stage=stage)
-
-    async def _from_database(self, standing: Standing) -> Standing:
-        try:
-            async with self._services.engine.connect() as connection:
-                job = await jobs.get(connection, self._job.id)
-        except INFRASTRUCTURE_ERRORS:
-            return standing  # and again at the next look
-        stage = None if job.finished_at else standing.stage
-        return replace(standing, status=job.state, stage=stage, error_code=job.error_code)
-
-
-class Watches:
-    """The jobs that are watched in this process."""
-
-    def __init__(self) -> None:
-        self._open: dict[Any, Watch] = {}
-
-    async def follow(self, services: "Services", job: Row[Any]) -> AsyncIterator[Standing]:
-        watch = self._open.get(job.id)
-        if watch is None:
-            watch = self._open[job.id] = Watch(services, job)
-            metrics.WATCHED.inc()
-        watch.watchers += 1
-        metrics.WATCHERS.inc()
-        try:
-            async for standing in watch.follow():
-                yield standing
-        finally:
-            metrics.WATCHERS.dec()
-            watch.watchers -= 1
-            if not watch.watchers:
-                del self._open[job.id]
-                metrics.WATCHED.dec()
-                watch.poller.cancel()
-
 
 _EVENT = {
     "type": "object",
@@ -165,21 +39,20 @@ _EVENT = {
         204: {"description": "This client has seen the end: do not connect again"},
     },
 )
-async def events(job_id: JobId, tenant: Tenant, request: Request) -> Response:
+async def events(job_id: JobId, tenant: Tenant, request: Request, services: UseServices) -> Response:
     """`state`, `progress` as they change, and one last `end` with the final state. Operators may name the
     tenant by `?tenant_id=`, since a browser's EventSource sends no headers."""
-    job = await seen_job(request, tenant, job_id)
+    job = await seen_job(services, tenant, job_id)
     if request.headers.get("last-event-id") == END:
         return Response(status_code=204)
-    services: Services = request.app.state.services
     return EventSourceResponse(
         _stream(services, job), ping=PING_SECONDS, headers={"Cache-Control": "no-store"}
     )
 
 
-async def _stream(services: "Services", job: Row[Any]) -> AsyncIterator[JSONServerSentEvent]:
+async def _stream(services: Services, job: Row[Any]) -> AsyncIterator[JSONServerSentEvent]:
     before: Standing | None = None
-    async for standing in services.watches.follow(services, job):
+    async for standing in services.watches.follow(job):
         if before is None or standing.state() != before.state():
             yield JSONServerSentEvent(standing.state(), event="state")
         if standing.progress and (before is None or standing.progress != before.progress):

@@ -9,12 +9,13 @@ through this process.
 import asyncio
 import re
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import RedirectResponse
 
 from api.auth import playback_tokens
 from api.auth.playback_tokens import dead
-from api.routes.legacy import not_found
+from api.problems import not_found
+from api.services import Services, UseServices
 from clients.database import viewing
 from clients.objects import ObjectMissing
 from clients.vault import VaultError
@@ -34,18 +35,17 @@ _KEY = re.compile(r"key-(.{1,32})")
 
 
 @router.api_route("/{link}/{path:path}", methods=["GET", "HEAD"])
-async def play(link: str, path: str, request: Request) -> Response:
+async def play(link: str, path: str, services: UseServices) -> Response:
     """A playlist, picture, subtitle, key, or the way to a segment. 401 when the session is over, 404 for
     whatever is no part of its version."""
     try:
-        return await _play(link, path, request)
+        return await _play(link, path, services)
     except HTTPException as error:
         error.headers = OPEN | dict(error.headers or {})
         raise
 
 
-async def _play(link: str, path: str, request: Request) -> Response:
-    services = request.app.state.services
+async def _play(link: str, path: str, services: Services) -> Response:
     session_id = playback_tokens.session_of(services.vault, link)
     async with services.engine.connect() as connection:
         session, viewer = await viewing.session_view(connection, session_id)
@@ -61,18 +61,18 @@ async def _play(link: str, path: str, request: Request) -> Response:
             raise not_found("key") from None
         return _respond(content, "application/octet-stream", "no-store")
     if path == "subtitles.vtt" and viewer.subtitles_key:
-        return await _object(request, viewer.subtitles_key, VTT, "private, no-cache")
+        return await _object(services, viewer.subtitles_key, VTT, "private, no-cache")
     if _PLAYLISTS.fullmatch(path):
-        return await _object(request, session.hls_prefix + path, PLAYLIST, "no-store")
+        return await _object(services, session.hls_prefix + path, PLAYLIST, "no-store")
     if _PICTURES.fullmatch(path):
         kind = VTT if path.endswith(".vtt") else "image/jpeg"
-        return await _object(request, session.hls_prefix + path, kind, "private, max-age=3600")
+        return await _object(services, session.hls_prefix + path, kind, "private, max-age=3600")
     raise not_found("object")
 
 
-async def _object(request: Request, key: str, content_type: str, cache: str) -> Response:
+async def _object(services: Services, key: str, content_type: str, cache: str) -> Response:
     try:
-        content = await asyncio.to_thread(request.app.state.services.objects.get, key)
+        content = await asyncio.to_thread(services.objects.get, key)
     except ObjectMissing:
         raise not_found("object") from None
     return _respond(content, content_type, cache)

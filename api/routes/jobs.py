@@ -5,16 +5,19 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from sqlalchemy import Row
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.auth.callers import Tenant
-from api.problems import refused
-from api.routes import messaging as letters
-from api.routes.legacy import JobId, Source, find_job, links, message_of, not_found, progress_of, submit
+from api.job_requests import ai_request, messages_request
+from api.jobs import find_job, links, submit
+from api.params import IdempotencyKey, JobId
+from api.problems import message_of, not_found, refused
+from api.progress import Source, progress_of
 from api.schemas import AnyWanted, job_request
+from api.services import Services, UseServices
 from clients.database import jobs, messaging, videos
 from clients.database.jobs import Acceptance, Accepted
 from clients.progress import job_key
@@ -35,7 +38,6 @@ from intake.submit import RPC_TIMEOUT
 LOG_LINES = 1000
 
 router = APIRouter(prefix="/api/v1")
-Key = Annotated[str | None, Header(max_length=100)]
 
 
 class JobTaken(BaseModel):
@@ -87,26 +89,31 @@ class JobLog(BaseModel):
 
 
 @router.post("/jobs", status_code=202)
-async def start(body: AnyWanted, tenant: Tenant, request: Request, idempotency_key: Key = None) -> JobTaken:
+async def start(
+    body: AnyWanted,
+    tenant: Tenant,
+    request: Request,
+    services: UseServices,
+    idempotency_key: IdempotencyKey = None,
+) -> JobTaken:
     """Start a job. 202: it is in the database, and will be run whatever happens to us now."""
     asked = (await request.json())["payload"]
     key = idempotency_key or str(uuid4())
     return await _submitted(
-        request, await submit(request, await _job_request(request, tenant, body, asked, key))
+        services, await submit(services, await _job_request(services, tenant, body, asked, key))
     )
 
 
 @router.get("/jobs")
 async def list_jobs(
     tenant: Tenant,
-    request: Request,
+    services: UseServices,
     state: Annotated[list[JobState], Query()] = [],  # noqa: B006 - FastAPI copies it
     job_type: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z_.]+$")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")] = None,
 ) -> JobPage:
     """The newest first. `state` may be given more than once; `cursor` is the `next_cursor` of a page."""
-    services = request.app.state.services
     before = int(cursor) if cursor else None
     async with services.engine.connect() as connection:
         rows = await jobs.page(connection, tenant, state, job_type, before, limit)
@@ -121,30 +128,28 @@ async def list_jobs(
 
 
 @router.get("/jobs/{job_id}")
-async def get_job(job_id: JobId, tenant: Tenant, request: Request) -> JobDetail:
-    services = request.app.state.services
-    job = await find_job(request, tenant, job_id)
-    progress, source = await progress_of(services, tenant, job)
+async def get_job(job_id: JobId, tenant: Tenant, services: UseServices) -> JobDetail:
+    job = await find_job(services, tenant, job_id)
+    progress, source = await progress_of(services.board, services.temporal, job)
     files = links(services, tenant, job.result)
     return JobDetail(**_shown(job, progress), result=job.result, links=files, source=source)
 
 
 @router.get("/jobs/{job_id}/log")
-async def get_log(job_id: JobId, tenant: Tenant, request: Request) -> JobLog:
+async def get_log(job_id: JobId, tenant: Tenant, services: UseServices) -> JobLog:
     """What happened to the job and when; at most the first thousand entries."""
-    job = await find_job(request, tenant, job_id)
-    async with request.app.state.services.engine.connect() as connection:
+    job = await find_job(services, tenant, job_id)
+    async with services.engine.connect() as connection:
         rows = await jobs.events(connection, job.id, LOG_LINES)
     return JobLog(items=[LogLine(at=row.at, kind=row.kind, detail=row.detail) for row in rows])
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202)
-async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
+async def cancel(job_id: JobId, tenant: Tenant, services: UseServices) -> JobTaken:
     """Ask a job to stop; look at it for what came of that. 409 when it has ended."""
-    job = await find_job(request, tenant, job_id)
+    job = await find_job(services, tenant, job_id)
     if job.state in FINAL_STATES:
         raise refused(409, "already_final", f"The job has ended: {job.state}.")
-    services = request.app.state.services
     handle = services.temporal.get_workflow_handle(job.workflow_id)
     async with services.engine.begin() as connection:
         await jobs.add_event(connection, job.id, "cancel asked")
@@ -161,7 +166,7 @@ async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            await _end_unstarted(request, job)
+            await _end_unstarted(services, job)
         except RuntimeError:  # the client has not reached Temporal since we started
             detail = "Temporal does not answer. Send the same again in a moment."
             raise refused(503, "unavailable", detail, Retry_After="5") from None
@@ -169,9 +174,9 @@ async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202)
-async def retry(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
+async def retry(job_id: JobId, tenant: Tenant, services: UseServices) -> JobTaken:
     """The same request again, as a new job; once for each job. 409 with the reason when it cannot be."""
-    job = await find_job(request, tenant, job_id)
+    job = await find_job(services, tenant, job_id)
     if job.state not in FINAL_STATES:
         raise refused(409, "not_final", "The job has not ended yet.")
     if job.state not in RETRYABLE_STATES:
@@ -179,7 +184,6 @@ async def retry(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
     if job.sealed_payload is None:
         why = "is kept for a week" if CATALOG[job.job_type].kept_for_retry else "is not kept for this type"
         raise refused(409, "payload_gone", f"What a job was asked for {why}: send a new one.")
-    services = request.app.state.services
     payload = services.submitter.payload(job.id, job.sealed_payload)
     if job.job_type == "video.encode":
         async with services.engine.connect() as connection:
@@ -195,75 +199,63 @@ async def retry(job_id: JobId, tenant: Tenant, request: Request) -> JobTaken:
         payload_sha256=payload_sha256(payload, frozenset()),
         source="api",
     )
-    accepted = await submit(request, again)
+    accepted = await submit(services, again)
     if accepted.status is Acceptance.FINAL:
         raise refused(409, "already_retried", f"It was tried again as {accepted.job_id}: retry that one.")
-    return await _submitted(request, accepted)
+    return await _submitted(services, accepted)
 
 
 async def _job_request(
-    request: Request, tenant: int, wanted: AnyWanted, asked: dict[str, Any], key: str
+    services: Services, tenant: int, wanted: AnyWanted, asked: dict[str, Any], key: str
 ) -> JobRequest:
     """Raises Poison, HTTPException."""
     body = {"job_id": str(uuid4()), "created_at": datetime.now().astimezone().isoformat()}
     match wanted.job_type:
         case "video.encode":
             video_id, file_key = wanted.payload.video_id, wanted.payload.file_key
-            file_key = file_key or await _file_of(request, tenant, video_id)
+            file_key = file_key or await _file_of(services, tenant, video_id)
             return job_request("video", tenant, body | {"video_id": video_id, "file_key": file_key}, key)
         case "video.delete":
             video_id = wanted.payload.video_id
-            file_key = await _file_of(request, tenant, video_id)
+            file_key = await _file_of(services, tenant, video_id)
             prefix = f"tenants/{tenant}/video/hls/{video_id}/"
             named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
             return job_request("video", tenant, body | named, key)
         case "messages.send":
-            return letters.job_request(tenant, SendRequest.model_validate(asked), key)
+            return messages_request(tenant, SendRequest.model_validate(asked), key)
         case "messaging.send":
             return job_request("messaging", tenant, asked | {"business_idempotency_key": None}, key)
         case name:
             tier = getattr(wanted, "tier", "basic")
-            return ai_request(request, tenant, name.removeprefix("ai."), tier, asked, body, key)
+            return ai_request(
+                services,
+                tenant=tenant,
+                name=name.removeprefix("ai."),
+                tier=tier,
+                payload=asked,
+                envelope=body,
+                key=key,
+            )
 
 
-def ai_request(
-    request: Request,
-    tenant: int,
-    name: str,
-    tier: str,
-    payload: dict[str, Any],
-    envelope: dict[str, Any],
-    key: str,
-) -> JobRequest:
-    """Raises Poison; HTTPException 422 for a file that is not below the tenant's own prefix."""
-    file_key = payload.get("file_key")
-    if file_key and not str(file_key).startswith(f"tenants/{tenant}/"):
-        raise refused(422, "foreign_key_prefix", f"Files of jobs lie below tenants/{tenant}/.")
-    payload = payload | {"tenant_id": tenant}
-    if name == "excel_parsing":
-        payload["bucket"] = request.app.state.services.settings.r2_bucket
-    return job_request(f"ai-{tier}", tenant, envelope | {"job_type": name, "payload": payload}, key)
-
-
-async def _file_of(request: Request, tenant: int, video_id: int) -> str:
-    async with request.app.state.services.engine.connect() as connection:
+async def _file_of(services: Services, tenant: int, video_id: int) -> str:
+    async with services.engine.connect() as connection:
         video = await videos.find(connection, tenant, video_id)
     if video is None or video.deleted_at:
         raise not_found("video")
     return str(video.file_key)
 
 
-async def _end_unstarted(request: Request, job: Row[Any]) -> None:
+async def _end_unstarted(services: Services, job: Row[Any]) -> None:
     """Accepted, and never started: a start that is on its way meanwhile finds it final."""
-    services = request.app.state.services
     async with services.engine.begin() as connection:
         outcome = JobOutcome(state=REASONS[CANCELLED].state, error_code=CANCELLED)
         await jobs.finish(connection, job.id, outcome)
         await videos.fail_encode(connection, job.id, CANCELLED)
 
 
-async def _submitted(request: Request, accepted: Accepted) -> JobTaken:
-    async with request.app.state.services.engine.connect() as connection:
+async def _submitted(services: Services, accepted: Accepted) -> JobTaken:
+    async with services.engine.connect() as connection:
         return _answer(await jobs.get(connection, accepted.job_id))
 
 

@@ -6,20 +6,22 @@ Where the old system's contract is silent, docs/decisions/0025-api.md says what 
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.callers import Tenant
-from api.routes.jobs import ai_request
-from api.routes.legacy import VideoId, not_found, submit
-from api.routes.uploads import finish, open_upload, put_link
+from api.job_requests import ai_request
+from api.jobs import submit
+from api.params import IdempotencyKey, VideoId
+from api.problems import not_found
 from api.schemas import Tier, job_request
+from api.services import UseServices
+from api.uploads import finish, open_upload, put_link
 from clients.database import uploads, videos
 from clients.database.jobs import Accepted
 from clients.database.uploads import COMPLETED
 
 router = APIRouter(prefix="/api/v1")
-Key = Annotated[str | None, Header(max_length=100)]
 
 
 class OldUpload(BaseModel):
@@ -45,23 +47,29 @@ class OldAiJob(BaseModel):
 
 @router.post("/media/videos/upload/init/", status_code=201)
 async def init_upload(
-    body: OldUpload, tenant: Tenant, request: Request, response: Response
+    body: OldUpload, tenant: Tenant, services: UseServices, response: Response
 ) -> dict[str, Any]:
     """A new video, PENDING, and where to PUT its file within the hour."""
     response.headers["Cache-Control"] = "no-store"
-    engine = request.app.state.services.engine
-    async with engine.begin() as connection:
+    async with services.engine.begin() as connection:
         video_id = await uploads.make_video(connection, tenant, "", "PENDING", body.title)
-    folder = str(body.session or "none")
     upload = await open_upload(
-        request, tenant, uuid4(), "video", body.filename, body.content_type, None, folder, video_id
+        services,
+        tenant=tenant,
+        upload_id=uuid4(),
+        purpose="video",
+        filename=body.filename,
+        content_type=body.content_type,
+        size=None,
+        session=str(body.session or "none"),
+        video_id=video_id,
     )
-    async with engine.begin() as connection:
+    async with services.engine.begin() as connection:
         await uploads.set_file(connection, tenant, video_id, upload.file_key)
     video = {"id": video_id, "title": body.title, "session": body.session, "status": "PENDING"}
     return {
         "video": video | {"file_key": upload.file_key},
-        "upload_url": put_link(request, upload),
+        "upload_url": put_link(services, upload),
         "file_key": upload.file_key,
         "content_type": upload.content_type,
     }
@@ -69,55 +77,70 @@ async def init_upload(
 
 @router.post("/media/videos/{video_id}/upload/complete/", status_code=202)
 async def complete_upload(
-    video_id: VideoId, tenant: Tenant, request: Request, idempotency_key: Key = None
+    video_id: VideoId, tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
 ) -> dict[str, Any]:
     """The file is there: look that it is, and start the encode. 409 while it is not."""
-    engine = request.app.state.services.engine
-    async with engine.connect() as connection:
+    async with services.engine.connect() as connection:
         video = await videos.find(connection, tenant, video_id)
         upload = await uploads.of_video(connection, tenant, video_id)
     if video is None or video.deleted_at or upload is None:
         raise not_found("upload")
     if upload.state != COMPLETED:
-        await finish(request, upload)
-        async with engine.begin() as connection:
+        await finish(services, upload)
+        async with services.engine.begin() as connection:
             await uploads.mark_uploaded(connection, tenant, video_id)
     # The upload names the occurrence: complete twice is one encode.
     body = {"job_id": str(upload.id), "video_id": video_id, "file_key": upload.file_key}
-    accepted = await submit(request, job_request("video", tenant, body, f"upload:{upload.id}"))
+    accepted = await submit(services, job_request("video", tenant, body, f"upload:{upload.id}"))
     return {"id": video_id, "job_id": str(accepted.job_id), "status": "UPLOADED"}
 
 
 @router.post("/ai/jobs/", status_code=202)
 async def create_ai_job(
-    body: OldAiJob, tenant: Tenant, request: Request, idempotency_key: Key = None
+    body: OldAiJob, tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
 ) -> dict[str, str]:
     """Any AI job, by the names that the queue has."""
     source = body.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
     envelope = {"job_id": str(uuid4())} | source
     key = idempotency_key or str(uuid4())
-    asked = ai_request(request, tenant, body.job_type, body.tier, body.payload, envelope, key)
-    return _accepted(await submit(request, asked))
+    job = ai_request(
+        services,
+        tenant=tenant,
+        name=body.job_type,
+        tier=body.tier,
+        payload=body.payload,
+        envelope=envelope,
+        key=key,
+    )
+    return _accepted(await submit(services, job))
 
 
 @router.post("/excel/jobs/", status_code=202)
 async def create_excel_job(
-    payload: dict[str, Any], tenant: Tenant, request: Request, idempotency_key: Key = None
+    payload: dict[str, Any], tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
 ) -> dict[str, str]:
     """A roster: the payload of `excel_parsing`."""
     key = idempotency_key or str(uuid4())
     envelope = {"job_id": str(uuid4())}
-    asked = ai_request(request, tenant, "excel_parsing", "basic", payload, envelope, key)
-    return _accepted(await submit(request, asked))
+    job = ai_request(
+        services,
+        tenant=tenant,
+        name="excel_parsing",
+        tier="basic",
+        payload=payload,
+        envelope=envelope,
+        key=key,
+    )
+    return _accepted(await submit(services, job))
 
 
 @router.post("/messaging/send/", status_code=202)
 async def send_message(
-    payload: dict[str, Any], tenant: Tenant, request: Request, idempotency_key: Key = None
+    payload: dict[str, Any], tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
 ) -> dict[str, str]:
     """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
-    asked = job_request("messaging", tenant, payload, idempotency_key or str(uuid4()))
-    return _accepted(await submit(request, asked))
+    job = job_request("messaging", tenant, payload, idempotency_key or str(uuid4()))
+    return _accepted(await submit(services, job))
 
 
 def _accepted(accepted: Accepted) -> dict[str, str]:

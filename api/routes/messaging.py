@@ -4,15 +4,19 @@ from contextlib import suppress
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Header, HTTPException, Path, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import Field
 from temporalio.service import RPCError
 
 from api.auth.callers import Tenant
-from api.routes.legacy import JobId, find_job, message_of, not_found, submit
+from api.job_requests import messages_request
+from api.jobs import find_job, submit
+from api.params import IdempotencyKey, JobId
+from api.problems import message_of, not_found
+from api.services import Services, UseServices
 from clients.database import messaging
 from contracts.catalog import CATALOG, Domain
-from contracts.jobs import FINAL_STATES, JobRequest, JobState, payload_sha256
+from contracts.jobs import FINAL_STATES, JobState
 from contracts.messaging import Private, SendRequest
 from intake.submit import RPC_TIMEOUT
 from rules.messaging import phones
@@ -25,45 +29,22 @@ router = APIRouter(prefix="/api/v1")
 async def send(
     body: SendRequest,
     tenant: Tenant,
-    request: Request,
-    idempotency_key: Annotated[str | None, Header(max_length=100)] = None,
+    services: UseServices,
+    idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
     """Send one draft to one or many. The same `Idempotency-Key` is the same request: it is sent once.
 
     Up to 1,000 recipients in the body; up to 100,000 as JSON Lines in an object of the tenant's.
     """
-    accepted = await submit(request, job_request(tenant, body, idempotency_key or str(uuid4())))
+    accepted = await submit(services, messages_request(tenant, body, idempotency_key or str(uuid4())))
     return {"job_id": str(accepted.job_id), "status": "accepted"}
 
 
-def job_request(tenant: int, body: SendRequest, key: str) -> JobRequest:
-    """HTTPException 422 for what names nobody, or objects that are not the tenant's."""
-    if body.recipients and body.recipients_key:
-        raise _bad("recipients", "Give recipients or recipients_key, not both.")
-    if not body.recipients and not body.recipients_key:
-        raise _bad("recipients", "Give at least one recipient.")
-    for named, prefix in (
-        (body.recipients_key, f"tenants/{tenant}/messages/"),
-        (body.draft.image_key, f"tenants/{tenant}/"),
-    ):
-        if named and (not named.startswith(prefix) or ".." in named):
-            raise _bad("key", f"Objects of messages lie below {prefix}.")
-    payload = body.model_dump(mode="json", exclude_defaults=True)
-    return JobRequest(
-        job_type="messages.send",
-        tenant_id=tenant,
-        idempotency_key=f"api:{key}",
-        payload=payload,
-        payload_sha256=payload_sha256(payload, frozenset()),
-        source="api",
-    )
-
-
 @router.get("/messages/{job_id}/")
-async def get_messages(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, Any]:
+async def get_messages(job_id: JobId, tenant: Tenant, services: UseServices) -> dict[str, Any]:
     """How many of a job's recipients stand where, and why those failed who did."""
-    job = await _messages_job(request, tenant, job_id)
-    async with request.app.state.services.engine.connect() as connection:
+    job = await _messages_job(services, tenant, job_id)
+    async with services.engine.connect() as connection:
         states = await messaging.counts(connection, job.id)
         codes = await messaging.codes(connection, job.id)
     return {
@@ -81,13 +62,13 @@ async def get_messages(job_id: JobId, tenant: Tenant, request: Request) -> dict[
 async def get_recipients(
     job_id: JobId,
     tenant: Tenant,
-    request: Request,
+    services: UseServices,
     after: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """Each recipient's end, in their order; the phone is masked. `next` is `after` of the next page."""
-    job = await _messages_job(request, tenant, job_id)
-    async with request.app.state.services.engine.connect() as connection:
+    job = await _messages_job(services, tenant, job_id)
+    async with services.engine.connect() as connection:
         rows = await messaging.recipients(connection, job.id, after, limit)
     shown = [
         {
@@ -105,11 +86,10 @@ async def get_recipients(
 
 
 @router.post("/messages/{job_id}/cancel/", status_code=202)
-async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, str]:
+async def cancel(job_id: JobId, tenant: Tenant, services: UseServices) -> dict[str, str]:
     """Send nothing more of a job. `outcome` is what is proven now: CANCELLED, TOO_LATE, or UNKNOWN while a
     group is on its way; ask again, or look at the recipients, until it is one of the others."""
-    job = await _messages_job(request, tenant, job_id)
-    services = request.app.state.services
+    job = await _messages_job(services, tenant, job_id)
     if job.state in FINAL_STATES:
         return {"outcome": "CANCELLED" if job.state == JobState.CANCELLED else "TOO_LATE"}
     async with services.engine.begin() as connection:
@@ -124,10 +104,10 @@ async def cancel(job_id: JobId, tenant: Tenant, request: Request) -> dict[str, s
 
 @router.post("/reservations/{reservation_id}/cancel/", status_code=202)
 async def cancel_reservation(
-    reservation_id: Annotated[int, Path(gt=0, lt=2**63)], tenant: Tenant, request: Request
+    reservation_id: Annotated[int, Path(gt=0, lt=2**63)], tenant: Tenant, services: UseServices
 ) -> dict[str, Any]:
     """A reservation is off: nothing about it is sent from now on."""
-    async with request.app.state.services.engine.begin() as connection:
+    async with services.engine.begin() as connection:
         await messaging.cancel_reservation(connection, tenant, reservation_id)
     return {"reservation_id": reservation_id, "status": "cancelled"}
 
@@ -137,9 +117,8 @@ class OptOut(Private):
 
 
 @router.post("/opt-outs/", status_code=201)
-async def opt_out(body: OptOut, tenant: Tenant, request: Request) -> dict[str, str]:
+async def opt_out(body: OptOut, tenant: Tenant, services: UseServices) -> dict[str, str]:
     """This phone takes no advertising from the tenant any more."""
-    services = request.app.state.services
     try:
         phone = phones.mobile(body.phone)
     except Unsendable as error:
@@ -150,12 +129,8 @@ async def opt_out(body: OptOut, tenant: Tenant, request: Request) -> dict[str, s
     return {"status": "opted_out"}
 
 
-async def _messages_job(request: Request, tenant: int, job_id: str) -> Any:
-    job = await find_job(request, tenant, job_id)
+async def _messages_job(services: Services, tenant: int, job_id: str) -> Any:
+    job = await find_job(services, tenant, job_id)
     if CATALOG[job.job_type].domain is not Domain.MESSAGING:
         raise not_found("message")
     return job
-
-
-def _bad(code: str, detail: str) -> HTTPException:
-    return HTTPException(422, {"detail": detail, "code": f"invalid_{code}"})

@@ -8,15 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import playback_tokens
-from api.auth.playback import Held, Hold, Who, claims_of, live
+from api.auth.playback import PlaybackStarter, TokenBody, TokenHolder, claims_of, live
 from api.auth.playback_tokens import Claims
-from api.routes.legacy import VideoId, not_found
+from api.params import VideoId
+from api.problems import not_found
+from api.services import Services, UseServices
 from clients.database import viewing
 from clients.database.viewing import View
 from rules.viewing import SEEK_SLACK, VIOLATION_LIMIT, Refusal, Violation, Watched, advance, is_completed
@@ -48,7 +50,7 @@ class Start(BaseModel):
     tenant_id: int | None = Field(default=None, gt=0, lt=2**63)
 
 
-class Beat(Held):
+class Beat(TokenBody):
     """Where the player is, in seconds, and how fast it plays."""
 
     position: Position
@@ -65,29 +67,32 @@ class Event(BaseModel):
     rate: float = Field(default=1.0, ge=0, le=16, allow_inf_nan=False)
 
 
-class Events(Held):
+class Events(TokenBody):
     events: list[Event] = Field(max_length=100)
 
 
 @router.post("/start/")
 async def start(
-    video_id: VideoId, who: Who, request: Request, response: Response, body: Start | None = None
+    video_id: VideoId,
+    caller: PlaybackStarter,
+    services: UseServices,
+    response: Response,
+    body: Start | None = None,
 ) -> dict[str, Any]:
     """Decide, and let watch. 403 with the reason and the policy where it is not allowed. A student watches
     in one place: another session of theirs ends."""
     body = body or Start()
-    tenant = who.tenant if who.tenant is not None else body.tenant_id
-    services = request.app.state.services
+    tenant = caller.tenant if caller.tenant is not None else body.tenant_id
     session = uuid4()
     async with services.engine.begin() as connection:
         if tenant is None or await viewing.view(connection, tenant, video_id, None) is None:
             raise not_found("video")
-        if not who.staff:
+        if not caller.staff:
             if body.student_id is None:
                 raise HTTPException(422, {"detail": "Not valid: body.student_id.", "code": "invalid"})
             if not await viewing.lock_student(connection, tenant, body.student_id):
                 raise not_found("student")
-        student = None if who.staff else body.student_id
+        student = None if caller.staff else body.student_id
         viewer = await viewing.view(connection, tenant, video_id, student)
         assert viewer
         if refusal := viewer.decision.refusal:
@@ -98,29 +103,32 @@ async def start(
     claims = Claims(
         tenant=tenant, video=video_id, student=student, session=session, version=viewer.decision.version
     )
-    return _answer(response, request, claims, viewer) | {"urls": _urls(request, session, viewer)}
+    return _answer(response, services, claims, viewer) | {"urls": _urls(services, session, viewer)}
 
 
 @router.post("/refresh/")
 async def refresh(
-    video_id: VideoId, held: Hold, request: Request, response: Response, body: Held | None = None
+    video_id: VideoId,
+    holder: TokenHolder,
+    services: UseServices,
+    response: Response,
+    body: TokenBody | None = None,
 ) -> dict[str, Any]:
     """A new token for the same session, while the old one lives."""
-    claims = claims_of(request, video_id, held, body)
-    async with request.app.state.services.engine.begin() as connection:
+    claims = claims_of(services, video_id, holder, body)
+    async with services.engine.begin() as connection:
         _, viewer = await live(connection, claims)
         await viewing.extend_session(connection, claims.session, claims.version, _expiry())
-    return _answer(response, request, claims, viewer)
+    return _answer(response, services, claims, viewer)
 
 
 @router.post("/heartbeat/")
 async def heartbeat(
-    video_id: VideoId, held: Hold, request: Request, response: Response, body: Beat
+    video_id: VideoId, holder: TokenHolder, services: UseServices, response: Response, body: Beat
 ) -> dict[str, Any]:
     """Every 10 s or so while the player is open. Notes how far the student is; `token` is a new one where
     this heartbeat completed the lecture and so changed the policy, else null."""
-    claims = claims_of(request, video_id, held, body)
-    services = request.app.state.services
+    claims = claims_of(services, video_id, holder, body)
     async with services.engine.begin() as connection:
         if claims.student is not None:
             await viewing.lock_student(connection, claims.tenant, claims.student)
@@ -137,17 +145,19 @@ async def heartbeat(
             claims = claims.model_copy(update={"version": viewer.decision.version})
             await viewing.extend_session(connection, claims.session, claims.version, _expiry())
     _refuse_over_limit(count)
-    fresh = _answer(response, request, claims, viewer)
+    fresh = _answer(response, services, claims, viewer)
     if not changed:
         fresh |= {"token": None, "expires_in": None}
     return fresh | _standing(viewer, count) | {"violation": found[0][0] if found else None}
 
 
 @router.post("/events/")
-async def events(video_id: VideoId, held: Hold, request: Request, body: Events) -> dict[str, Any]:
+async def events(
+    video_id: VideoId, holder: TokenHolder, services: UseServices, body: Events
+) -> dict[str, Any]:
     """What the player noticed. In PROCTORED_CLASS some of it breaks a rule; other types are ignored."""
-    claims = claims_of(request, video_id, held, body)
-    async with request.app.state.services.engine.begin() as connection:
+    claims = claims_of(services, video_id, holder, body)
+    async with services.engine.begin() as connection:
         session, viewer = await live(connection, claims)
         if viewer.decision.proctored:
             broken = [(kind, each.position) for each in body.events if (kind := _broken(viewer, each))]
@@ -160,10 +170,12 @@ async def events(video_id: VideoId, held: Hold, request: Request, body: Events) 
 
 
 @router.post("/end/")
-async def end(video_id: VideoId, held: Hold, request: Request, body: Held | None = None) -> dict[str, bool]:
+async def end(
+    video_id: VideoId, holder: TokenHolder, services: UseServices, body: TokenBody | None = None
+) -> dict[str, bool]:
     """Token and links of the session are dead from here on."""
-    claims = claims_of(request, video_id, held, body)
-    async with request.app.state.services.engine.begin() as connection:
+    claims = claims_of(services, video_id, holder, body)
+    async with services.engine.begin() as connection:
         await live(connection, claims)
         await viewing.end_session(connection, claims.session, "ENDED")
     return {"ended": True}
@@ -222,10 +234,10 @@ def _refuse_over_limit(count: int) -> None:
         raise HTTPException(403, {"detail": detail, "code": "too_many_violations", "violations": count})
 
 
-def _answer(response: Response, request: Request, claims: Claims, viewer: View) -> dict[str, Any]:
+def _answer(response: Response, services: Services, claims: Claims, viewer: View) -> dict[str, Any]:
     response.headers["Cache-Control"] = "no-store"
     return {
-        "token": playback_tokens.issue(request.app.state.services.vault, claims),
+        "token": playback_tokens.issue(services.vault, claims),
         "expires_in": playback_tokens.LIFETIME,
         "session_id": str(claims.session),
         "policy": _policy(viewer, claims.session),
@@ -235,13 +247,13 @@ def _answer(response: Response, request: Request, claims: Claims, viewer: View) 
 def _policy(viewer: View, session: UUID) -> dict[str, Any]:
     """`seek_limit`: seconds beyond which the player must not seek now; null where there is no limit."""
     decision = viewer.decision
-    who = "preview" if viewer.student_id is None else str(viewer.student_id)
+    viewed_by = "preview" if viewer.student_id is None else str(viewer.student_id)
     marked = decision.proctored or viewer.student_id is None
     return {
         "access_mode": decision.access_mode,
         "reason": decision.reason,
         "version": decision.version,
-        "watermark": f"{who} {session.hex[:8]}" if marked else None,
+        "watermark": f"{viewed_by} {session.hex[:8]}" if marked else None,
         "max_rate": 1.0 if decision.proctored else 2.0,
         "seek_limit": viewer.watched.furthest + SEEK_SLACK if decision.proctored else None,
         "violation_limit": VIOLATION_LIMIT if decision.proctored else None,
@@ -258,8 +270,8 @@ def _standing(viewer: View, count: int) -> dict[str, Any]:
     }
 
 
-def _urls(request: Request, session: UUID, viewer: View) -> dict[str, str | None]:
-    base = f"/api/v1/play/{playback_tokens.link_of(request.app.state.services.vault, session)}"
+def _urls(services: Services, session: UUID, viewer: View) -> dict[str, str | None]:
+    base = f"/api/v1/play/{playback_tokens.link_of(services.vault, session)}"
     return {
         "master": f"{base}/master.m3u8",
         "poster": f"{base}/poster.jpg" if viewer.has_pictures else None,

@@ -8,8 +8,9 @@ import hmac
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Request
+from fastapi import APIRouter, Depends, Header, HTTPException
 
+from api.services import UseServices
 from clients.database import messaging
 from intake.submit import RPC_TIMEOUT
 
@@ -20,27 +21,27 @@ router = APIRouter(prefix="/api/v1")
 
 
 class Hints:
-    """Which workflows were told lately; the polls of the workflow cover what is not passed on."""
+    """Which workflows were woken lately; the polls of the workflow cover what is not passed on."""
 
     def __init__(self) -> None:
-        self._told: dict[str, float] = {}
+        self._woken: dict[str, float] = {}
 
     def take(self, workflow_id: str) -> bool:
         now = time.monotonic()
-        if now - self._told.get(workflow_id, -HINT_EVERY) < HINT_EVERY:
+        if now - self._woken.get(workflow_id, -HINT_EVERY) < HINT_EVERY:
             return False
-        if len(self._told) > MAX_ITEMS:
-            self._told = {key: at for key, at in self._told.items() if now - at < HINT_EVERY}
-        self._told[workflow_id] = now
+        if len(self._woken) > MAX_ITEMS:
+            self._woken = {key: at for key, at in self._woken.items() if now - at < HINT_EVERY}
+        self._woken[workflow_id] = now
         return True
 
 
 hints = Hints()
 
 
-async def from_solapi(request: Request, x_solapi_secret: Annotated[str, Header()] = "") -> None:
+async def from_solapi(services: UseServices, x_solapi_secret: Annotated[str, Header()] = "") -> None:
     """401 without Solapi's token, the SHA-1 of the shared secret."""
-    secret = request.app.state.services.settings.solapi_webhook_secret
+    secret = services.settings.solapi_webhook_secret
     if secret is None:
         raise HTTPException(503, {"detail": "Set SOLAPI_WEBHOOK_SECRET.", "code": "no_webhook_secret"})
     expected = hashlib.sha1(secret.get_secret_value().encode()).hexdigest()  # noqa: S324 - Solapi's choice
@@ -49,10 +50,9 @@ async def from_solapi(request: Request, x_solapi_secret: Annotated[str, Header()
 
 
 @router.post("/webhooks/solapi", dependencies=[Depends(from_solapi)])
-async def reports(items: list[dict[str, Any]], request: Request) -> dict[str, int]:
+async def reports(items: list[dict[str, Any]], services: UseServices) -> dict[str, int]:
     """Wake the workflows of the groups that are named; items come flat or wrapped in `data`. 5xx when
     Temporal or Postgres is away, so that the provider calls again."""
-    services = request.app.state.services
     groups = {group for item in items[:MAX_ITEMS] if (group := _group(item))}
     if not groups:
         return {"woken": 0}

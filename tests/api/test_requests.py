@@ -11,7 +11,7 @@ import pytest
 from fastapi import HTTPException
 from sqlalchemy import func, select, update
 
-from api.middleware.limits import Rates
+from api.rates import Rates
 from clients.database import idempotency
 from clients.database.idempotency import IdempotencyKey
 from devstack.stack import Stack

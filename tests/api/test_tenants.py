@@ -174,7 +174,7 @@ async def test_nobody_comes_in(academy: Caller, ids: dict[str, Any]) -> None:
 
 
 async def test_a_revoked_key_stops_working(academy: Caller) -> None:
-    from api.auth.callers import ServiceKeys
+    from api.auth.service_keys import ServiceKeys
 
     revoked = await academy.lab.service_key(academy.tenant)
     prefix, _, secret = revoked.partition(".")

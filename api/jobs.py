@@ -1,0 +1,63 @@
+"""What routes do with jobs: find one, accept and start one, link its files. Another tenant's is a 404."""
+
+import logging
+from typing import Any
+
+from sqlalchemy import Row
+from temporalio.service import RPCError
+
+from api import metrics
+from api.problems import not_found
+from api.services import Services
+from clients.database import jobs
+from clients.database.jobs import Acceptance, Accepted
+from contracts.jobs import JobRequest
+from intake.submit import IdempotencyMismatch
+
+log = logging.getLogger(__name__)
+
+LINK_SECONDS = 3600
+
+
+async def submit(services: Services, job_request: JobRequest) -> Accepted:
+    """Accept a request and start it. Once its row is there it is accepted, whether or not Temporal answers:
+    what did not start is started by the reconciler. Raises IdempotencyMismatch, and the database's errors
+    when nothing was accepted."""
+    (accepted,) = await services.submitter.accept([job_request])
+    if accepted.status is Acceptance.MISMATCH:
+        raise IdempotencyMismatch(job_request.idempotency_key)
+    metrics.SUBMITS.labels(job_request.job_type, accepted.status).inc()
+    if accepted.status in (Acceptance.NEW, Acceptance.OPEN):
+        try:
+            await services.submitter.start(accepted)
+        except (RPCError, TimeoutError, RuntimeError) as error:
+            log.warning("job %s is accepted and not started yet: %s", accepted.job_id, type(error).__name__)
+    return accepted
+
+
+async def find_job(services: Services, tenant: int, job_id: str) -> Row[Any]:
+    async with services.engine.connect() as connection:
+        job = await jobs.find(connection, tenant, job_id)
+    if job is None:
+        raise not_found("job")
+    return job
+
+
+async def seen_job(services: Services, tenant: int, job_id: str) -> Row[Any]:
+    """As `find_job`, up to a second old: for those who ask again and again."""
+    job = await services.seen_jobs.get((tenant, job_id))
+    if job is None:
+        raise not_found("job")
+    return job
+
+
+def links(services: Services, tenant: int, result: dict[str, Any] | None) -> dict[str, str]:
+    """Addresses of a result's files, made now and good for an hour. They are never stored: see failure 18
+    of the system before this one."""
+    files = (result or {}).get("files")
+    mine = f"tenants/{tenant}/"
+    return {
+        name: services.objects.link(key, LINK_SECONDS)
+        for name, key in (files.items() if isinstance(files, dict) else ())
+        if isinstance(key, str) and key.startswith(mine)
+    }

@@ -1,0 +1,106 @@
+"""What the routes use, built once, and the way to it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends
+from redis.asyncio import Redis
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import HTTPConnection
+from temporalio.client import Client
+
+from api.auth.service_keys import ServiceKeys
+from api.cache import Fresh
+from api.rates import Rates
+from api.watches import Watches
+from clients import progress, temporal
+from clients.database import jobs, videos
+from clients.database.engine import create_engine
+from clients.keys import TenantKeys
+from clients.progress import ProgressBoard
+from clients.settings import Settings
+from clients.uploads import UploadStore
+from clients.vault import Vault
+from intake.submit import Submitter
+
+SEEN_SECONDS = 1.0  # how old the state of an open job may be that a poll sees
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """`seen_*` are rows of the database up to a second old."""
+
+    engine: AsyncEngine
+    temporal: Client
+    redis: Redis
+    board: ProgressBoard
+    objects: UploadStore
+    submitter: Submitter
+    keys: TenantKeys
+    vault: Vault
+    service_keys: ServiceKeys
+    rates: Rates
+    watches: Watches
+    seen_jobs: Fresh[tuple[int, str], Row[Any]]
+    seen_videos: Fresh[tuple[int, int], tuple[Row[Any], Row[Any] | None]]
+    settings: Settings
+
+
+def get_services(request: HTTPConnection) -> Services:
+    """Those of the application that was asked; the console has its parent's."""
+    services: Services = request.app.state.services
+    return services
+
+
+async def _services(request: HTTPConnection) -> Services:
+    return get_services(request)  # FastAPI would call a function that is not async in a thread
+
+
+UseServices = Annotated[Services, Depends(_services)]
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    engine = create_engine(settings, "api")
+    # Lazy: reading goes on while Temporal is away.
+    client = await temporal.connect(settings, engine, lazy=True)
+    redis = progress.connect(settings)
+    board = ProgressBoard(redis)
+    vault = Vault(settings.payload_keys.get_secret_value())
+    yield Services(
+        engine=engine,
+        temporal=client,
+        redis=redis,
+        board=board,
+        objects=UploadStore(settings),
+        submitter=Submitter(engine, client, vault),
+        keys=TenantKeys(engine, vault),
+        vault=vault,
+        service_keys=ServiceKeys(engine),
+        rates=Rates(settings.api_requests_per_second, settings.api_burst),
+        watches=Watches(engine, client, board),
+        seen_jobs=Fresh(lambda key: _job(engine, *key), SEEN_SECONDS),
+        seen_videos=Fresh(lambda key: _video(engine, *key), SEEN_SECONDS),
+        settings=settings,
+    )
+    await redis.aclose()
+    await engine.dispose()
+
+
+async def _job(engine: AsyncEngine, tenant_id: int, external_id: str) -> Row[Any] | None:
+    async with engine.connect() as connection:
+        return await jobs.find(connection, tenant_id, external_id)
+
+
+async def _video(
+    engine: AsyncEngine, tenant_id: int, video_id: int
+) -> tuple[Row[Any], Row[Any] | None] | None:
+    async with engine.connect() as connection:
+        video = await videos.find(connection, tenant_id, video_id)
+        if video is None or video.deleted_at:
+            return None
+        job = await jobs.get(connection, video.current_job) if video.current_job else None
+        return video, job
