@@ -13,27 +13,16 @@ from sqlalchemy import TextClause, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database.messaging_accounts import AccountTerms
 from clients.database.messaging_models import CreditEntry, MessageChunk, MessagingAccount
 from clients.database.rows import columns, one_or_none
 from contracts.messaging import ChunkRef, RecipientState
 
 
 @dataclass(frozen=True, slots=True)
-class AccountRow:
+class AccountRow(AccountTerms):
     tenant_id: int
     credit_balance: Decimal
-    price_sms: Decimal
-    price_lms: Decimal
-    price_mms: Decimal
-    price_ata: Decimal
-    sender: str | None
-    pf_id: str | None
-    advertiser: str | None
-    opt_out_number: str | None
-    night_advertising: bool
-    daily_cap: int | None
-    daily_cap_per_phone: int | None
-    waits_for_credit: bool
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,9 @@ def columns(table: type[Base], row: type["DataclassInstance"]) -> list[Instrumen
     return [getattr(table, field.name) for field in fields(row)]
 
 
-def made(row: type[R], found: RowMapping) -> R:
-    """A row of a result, which may have columns beside it."""
-    return row(**{field.name: found[field.name] for field in fields(row)})
+def made(row: type[R], found: RowMapping, prefix: str = "") -> R:
+    """A row of a result, which may have columns beside it. `prefix`: of its columns' labels."""
+    return row(**{field.name: found[prefix + field.name] for field in fields(row)})
 
 
 async def one(connection: AsyncConnection, query: Executable, row: type[R]) -> R:

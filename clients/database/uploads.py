@@ -1,10 +1,9 @@
 """Uploads: what a client said it would bring, where, and whether it is there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, func, select, text, update
@@ -73,11 +72,11 @@ class UploadRow:
 _UPLOADS = select(*columns(Upload, UploadRow))
 
 
-async def add(connection: AsyncConnection, **values: Any) -> UploadRow:
+async def add(connection: AsyncConnection, new: UploadRow) -> UploadRow:
     """The upload of this id, made if it is not there yet."""
-    await connection.execute(insert(Tenant).values(id=values["tenant_id"]).on_conflict_do_nothing())
-    await connection.execute(insert(Upload).values(values).on_conflict_do_nothing())
-    return await one(connection, _UPLOADS.where(Upload.id == values["id"]), UploadRow)
+    await connection.execute(insert(Tenant).values(id=new.tenant_id).on_conflict_do_nothing())
+    await connection.execute(insert(Upload).values(asdict(new)).on_conflict_do_nothing())
+    return await one(connection, _UPLOADS.where(Upload.id == new.id), UploadRow)
 
 
 async def find(connection: AsyncConnection, tenant_id: int, upload_id: UUID) -> UploadRow | None:
