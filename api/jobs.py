@@ -3,14 +3,13 @@
 import logging
 from typing import Any
 
-from sqlalchemy import Row
 from temporalio.service import RPCError
 
 from api import metrics
 from api.problems import not_found
 from api.services import Services
 from clients.database import jobs
-from clients.database.jobs import Acceptance, Accepted
+from clients.database.jobs import Acceptance, Accepted, SealedJob
 from contracts.jobs import JobRequest
 from intake.submit import IdempotencyMismatch
 
@@ -35,7 +34,7 @@ async def submit(services: Services, job_request: JobRequest) -> Accepted:
     return accepted
 
 
-async def find_job(services: Services, tenant: int, job_id: str) -> Row[Any]:
+async def find_job(services: Services, tenant: int, job_id: str) -> SealedJob:
     async with services.engine.connect() as connection:
         job = await jobs.find(connection, tenant, job_id)
     if job is None:
@@ -43,7 +42,7 @@ async def find_job(services: Services, tenant: int, job_id: str) -> Row[Any]:
     return job
 
 
-async def seen_job(services: Services, tenant: int, job_id: str) -> Row[Any]:
+async def seen_job(services: Services, tenant: int, job_id: str) -> SealedJob:
     """As `find_job`, up to a second old: for those who ask again and again."""
     job = await services.seen_jobs.get((tenant, job_id))
     if job is None:

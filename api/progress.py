@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from api.problems import message_of
+from clients.database.jobs import JobRow
+from clients.database.videos import VideoRow
 from clients.progress import ProgressBoard, job_key
 from contracts.catalog import CATALOG
 from contracts.jobs import FINAL_STATES
@@ -19,13 +20,13 @@ Source = Literal["workflow", "database"]
 
 
 async def progress_of(
-    board: ProgressBoard, temporal: Client, job: Row[Any]
+    board: ProgressBoard, temporal: Client, job: JobRow
 ) -> tuple[Progress | None, Source | None]:
     """Live progress, and where it is from when that is not Redis: the workflow, or, when that does not
     answer either, nothing but the database."""
     if job.state in FINAL_STATES:
         return None, None
-    shown = await board.read(job_key(job.tenant_id, job.id))
+    shown = await board.read(job_key(job.tenant_id or 0, job.id))
     away = board.away
     if shown or not CATALOG[job.job_type].shows_progress:
         return shown, "database" if away else None
@@ -37,7 +38,7 @@ async def progress_of(
     return shown, "workflow" if away else None
 
 
-def video_progress(video: Row[Any], shown: Progress | None) -> dict[str, Any]:
+def video_progress(video: VideoRow, shown: Progress | None) -> dict[str, Any]:
     """The answer to a poll, with the names of old."""
     answer = {
         "id": video.id,

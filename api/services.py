@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends
 from redis.asyncio import Redis
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 from temporalio.client import Client
@@ -19,6 +18,8 @@ from api.watches import Watches
 from clients import progress, temporal
 from clients.database import jobs, videos
 from clients.database.engine import create_engine
+from clients.database.jobs import JobRow, SealedJob
+from clients.database.videos import VideoRow
 from clients.keys import TenantKeys
 from clients.progress import ProgressBoard
 from clients.settings import Settings
@@ -44,8 +45,8 @@ class Services:
     service_keys: ServiceKeys
     rates: Rates
     watches: Watches
-    seen_jobs: Fresh[tuple[int, str], Row[Any]]
-    seen_videos: Fresh[tuple[int, int], tuple[Row[Any], Row[Any] | None]]
+    seen_jobs: Fresh[tuple[int, str], SealedJob]
+    seen_videos: Fresh[tuple[int, int], tuple[VideoRow, JobRow | None]]
     settings: Settings
 
 
@@ -90,14 +91,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     await engine.dispose()
 
 
-async def _job(engine: AsyncEngine, tenant_id: int, external_id: str) -> Row[Any] | None:
+async def _job(engine: AsyncEngine, tenant_id: int, external_id: str) -> SealedJob | None:
     async with engine.connect() as connection:
         return await jobs.find(connection, tenant_id, external_id)
 
 
-async def _video(
-    engine: AsyncEngine, tenant_id: int, video_id: int
-) -> tuple[Row[Any], Row[Any] | None] | None:
+async def _video(engine: AsyncEngine, tenant_id: int, video_id: int) -> tuple[VideoRow, JobRow | None] | None:
     async with engine.connect() as connection:
         video = await videos.find(connection, tenant_id, video_id)
         if video is None or video.deleted_at:

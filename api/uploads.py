@@ -4,17 +4,16 @@ import asyncio
 import math
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import Any, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
-from sqlalchemy import Row
 
 from api.problems import refused
 from api.schemas_uploads import MOST_PARTS
 from api.services import Services
 from clients.database import uploads
-from clients.database.uploads import COMPLETED
+from clients.database.uploads import COMPLETED, OPEN, UploadRow
 from clients.objects import ObjectMissing
 
 SINGLE_PUT_BYTES = 100 * 2**20
@@ -37,7 +36,7 @@ async def open_upload(
     size: int | None,
     session: str,
     video_id: int | None = None,
-) -> Row[Any]:
+) -> UploadRow:
     """The upload of this id, as it was begun the first time."""
     async with services.engine.connect() as connection:
         known = await uploads.find(connection, tenant, upload_id)
@@ -50,8 +49,7 @@ async def open_upload(
     multipart = size is not None and size > SINGLE_PUT_BYTES
     begin = services.objects.begin
     async with services.engine.begin() as connection:
-        return await uploads.add(
-            connection,
+        new = UploadRow(
             id=upload_id,
             tenant_id=tenant,
             purpose=purpose,
@@ -61,7 +59,9 @@ async def open_upload(
             multipart_id=await in_store(begin, file_key, content_type) if multipart else None,
             part_size=part_size(size) if multipart and size else None,
             video_id=video_id,
+            state=OPEN,
         )
+        return await uploads.add(connection, new)
 
 
 def part_size(size: int) -> int:
@@ -69,11 +69,11 @@ def part_size(size: int) -> int:
     return max(SMALLEST_PART, math.ceil(size / MOST_PARTS / MIB) * MIB)
 
 
-def put_link(services: Services, upload: Row[Any]) -> str:
+def put_link(services: Services, upload: UploadRow) -> str:
     return services.objects.put_link(upload.file_key, upload.content_type, upload.size, LINK_SECONDS)
 
 
-async def finish(services: Services, upload: Row[Any]) -> None:
+async def finish(services: Services, upload: UploadRow) -> None:
     """Join the parts, look at the object, close the upload. HTTPException 409 says what is missing."""
     store = services.objects
     if upload.multipart_id:
@@ -99,19 +99,25 @@ async def finish(services: Services, upload: Row[Any]) -> None:
         await uploads.close(connection, upload.id, COMPLETED)
 
 
-def _missing(upload: Row[Any], there: dict[int, tuple[int, str]]) -> list[int]:
-    count = part_count(upload)
-    sizes = dict.fromkeys(range(1, count), upload.part_size)
-    sizes[count] = upload.size - upload.part_size * (count - 1)
+def _missing(upload: UploadRow, there: dict[int, tuple[int, str]]) -> list[int]:
+    count, (size, part) = part_count(upload), _sizes(upload)
+    sizes = dict.fromkeys(range(1, count), part)
+    sizes[count] = size - part * (count - 1)
     return [number for number, size in sizes.items() if there.get(number, (0, ""))[0] != size]
 
 
-def part_count(upload: Row[Any]) -> int:
-    size, part = int(upload.size), int(upload.part_size)
+def part_count(upload: UploadRow) -> int:
+    size, part = _sizes(upload)
     return math.ceil(size / part)
 
 
-async def parts_there(services: Services, upload: Row[Any]) -> dict[int, tuple[int, str]]:
+def _sizes(upload: UploadRow) -> tuple[int, int]:
+    """Of the whole and of a part."""
+    assert upload.size is not None and upload.part_size is not None, "known of what comes in parts"
+    return upload.size, upload.part_size
+
+
+async def parts_there(services: Services, upload: UploadRow) -> dict[int, tuple[int, str]]:
     if not upload.multipart_id:
         return {}
     async with services.engine.begin() as connection:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -19,6 +18,7 @@ from api import metrics
 from api.problems import message_of
 from api.progress import ASK_TIMEOUT, Source, progress_of
 from clients.database import jobs
+from clients.database.jobs import JobRow
 from clients.progress import ProgressBoard
 from contracts.jobs import FINAL_STATES, JobState
 from contracts.progress import Progress
@@ -50,7 +50,7 @@ class Standing:
 class Watch:
     """One job and all who watch it."""
 
-    def __init__(self, engine: AsyncEngine, temporal: Client, board: ProgressBoard, job: Row[Any]) -> None:
+    def __init__(self, engine: AsyncEngine, temporal: Client, board: ProgressBoard, job: JobRow) -> None:
         self._engine = engine
         self._temporal = temporal
         self._board = board
@@ -124,7 +124,7 @@ class Watches:
         self._board = board
         self._open: dict[UUID, Watch] = {}
 
-    async def follow(self, job: Row[Any]) -> AsyncIterator[Standing]:
+    async def follow(self, job: JobRow) -> AsyncIterator[Standing]:
         watch = self._open.get(job.id)
         if watch is None:
             watch = self._open[job.id] = Watch(self._engine, self._temporal, self._board, job)

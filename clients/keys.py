@@ -15,13 +15,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from clients.database import keys
 from clients.database.engine import create_engine
-from clients.database.keys import TenantKey
-from clients.database.models import Tenant
+from clients.database.keys import KeyRow
 from clients.settings import load
 from clients.vault import Vault, VaultError
 
@@ -125,62 +123,41 @@ class TenantKeys:
         CACHE_SECONDS. A tenant that never had a key gets none from now on."""
         async with self._engine.begin() as connection:
             await self._make(connection, tenant_id, 1)  # so that there is a row to say so
-            await connection.execute(
-                update(TenantKey)
-                .where(TenantKey.tenant_id == tenant_id, TenantKey.wrapped.is_not(None))
-                .values(wrapped=None, destroyed_at=func.now())
-            )
+            await keys.destroy(connection, tenant_id)
         self._cache.pop(tenant_id, None)
 
     async def renew(self, tenant_id: int) -> None:
         """A new key for a tenant whose key was destroyed; nothing if it has one."""
         async with self._engine.begin() as connection:
-            last = await _newest(connection, tenant_id)
-            if last is None or last[1] is None:
-                await self._make(connection, tenant_id, last[0] + 1 if last else 1)
+            last = await keys.newest(connection, tenant_id)
+            if last is None or last.wrapped is None:
+                await self._make(connection, tenant_id, last.key_id + 1 if last else 1)
         self._cache.pop(tenant_id, None)
 
     async def rewrap(self) -> int:
         """Wrap every key with the first of PAYLOAD_KEYS, once all processes have that; how many it was."""
         changed = 0
         async with self._engine.begin() as connection:
-            alive = select(TenantKey).where(TenantKey.wrapped.is_not(None)).with_for_update()
-            for row in (await connection.execute(alive)).all():
-                if not self._vault.is_current(row.wrapped):
-                    bound_to = _bound_to(row.tenant_id, row.key_id)
-                    wrapped = self._vault.encrypt(self._vault.decrypt(row.wrapped, bound_to), bound_to)
-                    this = (TenantKey.tenant_id == row.tenant_id, TenantKey.key_id == row.key_id)
-                    await connection.execute(update(TenantKey).where(*this).values(wrapped=wrapped))
+            for key in await keys.lock_alive(connection):
+                if key.wrapped and not self._vault.is_current(key.wrapped):
+                    bound_to = _bound_to(key.tenant_id, key.key_id)
+                    wrapped = self._vault.encrypt(self._vault.decrypt(key.wrapped, bound_to), bound_to)
+                    await keys.wrap_anew(connection, key.tenant_id, key.key_id, wrapped)
                     changed += 1
         return changed
 
     async def _load(self, tenant_id: int) -> Sealer:
         async with self._engine.connect() as connection:
-            row = await _newest(connection, tenant_id)
-        if row is None:
+            key = await keys.newest(connection, tenant_id)
+        if key is None:
             raise NoKey(f"tenant {tenant_id} never had a key")
-        key_id, wrapped = row
-        if wrapped is None:
+        if key.wrapped is None:
             raise KeyDestroyed(f"the key of tenant {tenant_id} was destroyed")
-        return Sealer(key_id, self._vault.decrypt(wrapped, _bound_to(tenant_id, key_id)))
+        return Sealer(key.key_id, self._vault.decrypt(key.wrapped, _bound_to(tenant_id, key.key_id)))
 
     async def _make(self, connection: AsyncConnection, tenant_id: int, key_id: int) -> None:
-        """Of several at once, the primary key lets one win; all read that one afterwards."""
-        await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
         wrapped = self._vault.encrypt(os.urandom(32), _bound_to(tenant_id, key_id))
-        row = {"tenant_id": tenant_id, "key_id": key_id, "wrapped": wrapped}
-        await connection.execute(insert(TenantKey).values(row).on_conflict_do_nothing())
-
-
-async def _newest(connection: AsyncConnection, tenant_id: int) -> tuple[int, bytes | None] | None:
-    newest = (
-        select(TenantKey.key_id, TenantKey.wrapped)
-        .where(TenantKey.tenant_id == tenant_id)
-        .order_by(TenantKey.key_id.desc())
-        .limit(1)
-    )
-    row = (await connection.execute(newest)).one_or_none()
-    return (row.key_id, row.wrapped) if row else None
+        await keys.add(connection, KeyRow(tenant_id, key_id, wrapped))
 
 
 def _bound_to(tenant_id: int, key_id: int) -> bytes:
@@ -194,11 +171,11 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
 async def _operate(command: str, tenant_id: int | None) -> str:
     settings = load()
     engine = create_engine(settings, "operator")
-    keys = TenantKeys(engine, Vault(settings.payload_keys.get_secret_value()))
+    tenants = TenantKeys(engine, Vault(settings.payload_keys.get_secret_value()))
     try:
         if tenant_id is None:
-            return f"{await keys.rewrap()} keys wrapped anew"
-        await (keys.destroy if command == "destroy" else keys.renew)(tenant_id)
+            return f"{await tenants.rewrap()} keys wrapped anew"
+        await (tenants.destroy if command == "destroy" else tenants.renew)(tenant_id)
         return f"{command}: tenant {tenant_id}"
     finally:
         await engine.dispose()

@@ -39,6 +39,12 @@ class JobRequest(Contract):
         """Derived from tenant and key, so that a second acceptance of the same request finds the same row."""
         return uuid5(_JOB_NAMESPACE, f"{self.tenant_id}/{self.job_type}/{self.idempotency_key}")
 
+    @property
+    def video_id(self) -> int | None:
+        """The lecture that it is about."""
+        video_id = self.payload.get("video_id")
+        return video_id if isinstance(video_id, int) else None
+
 
 class JobRef(Contract):
     """What a workflow is started with: no payload, so no person's data, enters Temporal by it."""

@@ -9,7 +9,6 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
@@ -18,6 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from clients.database import credits, jobs, messaging, videos
 from clients.database.credits import RecipientOutcome
+from clients.database.jobs import SealedJob
 from clients.keys import KeyDestroyed
 from clients.vault import VaultError
 from contracts.catalog import CATALOG, Domain
@@ -58,13 +58,14 @@ class Reconciler:
                 counts["not reconciled"] += 1
         return dict(counts)
 
-    async def _reconcile(self, row: Row[Any]) -> str:
+    async def _reconcile(self, row: SealedJob) -> str:
         handle = self._temporal.get_workflow_handle(row.workflow_id, result_type=JobOutcome)
         try:
             found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+            assert row.sealed_payload is not None, "an open job has its payload"
             ref = JobRef(job_id=row.id, job_type=row.job_type, tenant_id=row.tenant_id)
             await self._submitter.restart(ref, row.workflow_id, row.sealed_payload)
             log.warning("job %s was accepted but not started; started now", row.id)
@@ -81,14 +82,14 @@ class Reconciler:
         await self._finish(row, outcome)
         return "repaired"
 
-    async def _finish(self, row: Row[Any], outcome: JobOutcome) -> None:
+    async def _finish(self, row: SealedJob, outcome: JobOutcome) -> None:
         async with self._engine.begin() as connection:
             standing = await jobs.finish(connection, row.id, outcome)
             if standing.error_code:
                 await videos.fail_encode(connection, row.id, standing.error_code)
         log.warning("job %s had no final state; it is %s %s", row.id, standing.state, standing.error_code)
 
-    async def _clean_up(self, row: Row[Any], code: str) -> JobOutcome:
+    async def _clean_up(self, row: SealedJob, code: str) -> JobOutcome:
         """What a workflow does at its end, done for one that could not; gives the job's end."""
         if CATALOG[row.job_type].domain is Domain.MESSAGING:
             await self._cancel_unsent(row, code)
@@ -96,18 +97,20 @@ class Reconciler:
             await self._retire_unfinished(row)
         return _bad_end(code)
 
-    async def _cancel_unsent(self, row: Row[Any], code: str) -> None:
+    async def _cancel_unsent(self, row: SealedJob, code: str) -> None:
         """Nothing more is committed, and who is in no committed group gets the credit back. What is
         committed may have been sent: the daily comparison asks the provider (`messages.compare_day`)."""
+        assert row.tenant_id is not None
         async with self._engine.begin() as connection:
             await messaging.request_cancel(connection, row.id, row.tenant_id)
             positions = await messaging.uncommitted_positions(connection, row.id)
             outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, row.tenant_id, row.id, outcomes)
 
-    async def _retire_unfinished(self, row: Row[Any]) -> None:
+    async def _retire_unfinished(self, row: SealedJob) -> None:
         """A workflow that could not clean up leaves the objects of its executions: they go when no worker
         can write any more."""
+        assert row.tenant_id is not None and row.sealed_payload is not None
         video_id = self._submitter.payload(row.id, row.sealed_payload)["video_id"]
         async with self._engine.connect() as connection:
             published = await videos.published_prefix(connection, row.tenant_id, video_id)

@@ -11,7 +11,9 @@ from sqlalchemy import Row, insert, select
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
-from clients.database import credits, messaging
+from clients.database import credits, messaging, messaging_groups
+from clients.database.messaging import RecipientRow
+from clients.database.messaging_groups import GroupRow
 from clients.database.messaging_models import (
     CreditEntry,
     MessageChunk,
@@ -119,7 +121,7 @@ class Mail:
 
         await eventually(look, f"stage {name}")
 
-    async def recipients(self, job: UUID) -> list[Row[Any]]:
+    async def recipients(self, job: UUID) -> list[RecipientRow]:
         async with self.lab.engine.connect() as connection:
             return list(await messaging.recipients(connection, job, -1, 1_000_000))
 
@@ -132,9 +134,9 @@ class Mail:
         async with self.lab.engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def group(self, tenant: int, job: UUID) -> Row[Any] | None:
+    async def group(self, tenant: int, job: UUID) -> GroupRow | None:
         async with self.lab.engine.connect() as connection:
-            return await messaging.group(connection, ChunkRef(job_id=job, tenant_id=tenant, chunk=0))
+            return await messaging_groups.group(connection, ChunkRef(job_id=job, tenant_id=tenant, chunk=0))
 
     async def in_state(self, tenant: int, job: UUID, state: str) -> Row[Any]:
         async def look() -> Row[Any] | None:

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -117,7 +117,7 @@ class PrepareActivities:
         async with self._engine.connect() as connection:
             job = await messaging.find_job(connection, ref.job_id)
             known = await credits.account(connection, ref.tenant_id)
-        if job is None or job.chunks is None or known is None:
+        if job is None or job.chunks is None or job.recipients is None or known is None:
             return None
         return Prepared(
             chunks=job.chunks,
@@ -137,7 +137,7 @@ class PrepareActivities:
             raise Unsendable(RECIPIENTS_MISSING)
         if known is None:
             raise Unsendable(ACCOUNT_MISSING)
-        account = Account.model_validate(dict(known._mapping) | {"sender_numbers": numbers})
+        account = Account.model_validate(asdict(known) | {"sender_numbers": numbers})
         request = request_of(ref.job_type, self._vault.open(sealed, str(ref.job_id)))
         if request.draft.send_at and request.draft.send_at - datetime.now(UTC) > MAX_AHEAD:
             raise Unsendable(SCHEDULE_TOO_FAR, {"days": MAX_AHEAD.days})

@@ -4,25 +4,24 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import Row
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
 from activities.messaging.provider import provider_errors
-from activities.messaging.sending import SENT_STATES, SendActivities, as_group
-from clients.database import credits, messaging, messaging_chunks
+from activities.messaging.sending import SENT_STATES, SendActivities
+from clients.database import credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
-from clients.database.messaging_models import ProviderDifference
+from clients.database.messaging_chunks import Difference, Registered
+from clients.database.messaging_groups import GroupRow
 from clients.progress import ProgressBoard
 from clients.solapi import Group, Refused, Solapi
 from contracts.activities import messages
 from contracts.errors import SEND_CANCELLED
 from contracts.messaging import Channel, Counts, Day, Differences, MessageJobRef, RecipientState
 from contracts.progress import messages_progress
+from rules.messaging.groups import GroupState
 from rules.quiet_hours import KST
 
 DELIVERED = "4000"
@@ -54,7 +53,7 @@ class ReportActivities:
     async def poll(self, job: MessageJobRef) -> Counts:
         """Read the reports of a job's sent groups once; returns where its recipients stand."""
         async with self._engine.connect() as connection:
-            groups = await messaging.groups(connection, job.job_id, ("SENT",))
+            groups = await messaging_groups.groups(connection, job.job_id, {GroupState.SENT})
         for row in groups:
             await self._read_group(row)
         return await self.count(job)
@@ -73,7 +72,7 @@ class ReportActivities:
     async def expire(self, job: MessageJobRef) -> Counts:
         """Reports take days at most: who has none by now was sent to, and stays unconfirmed."""
         async with self._engine.connect() as connection:
-            groups = await messaging.groups(connection, job.job_id, ("SENT",))
+            groups = await messaging_groups.groups(connection, job.job_id, {GroupState.SENT})
         for row in groups:
             await self._expire_group(row)
         return await self.count(job)
@@ -90,7 +89,7 @@ class ReportActivities:
         closed = await self._close_left_behind()
         start = datetime.combine(what.day, datetime.min.time(), KST)
         end = start + timedelta(days=1)
-        found: list[dict[str, Any]] = []
+        found: list[Difference] = []
         compared = 0
         async with self._engine.connect() as connection:
             ours = await messaging_chunks.sent_between(connection, start, end)
@@ -102,15 +101,15 @@ class ReportActivities:
         found += await self._missing(what, ours)
         if found:
             async with self._engine.begin() as connection:
-                await connection.execute(insert(ProviderDifference).on_conflict_do_nothing(), found)
+                await messaging_chunks.write_differences(connection, found)
             log.error("provider and database disagree about %s messages of %s", len(found), what.day)
         kinds: dict[str, int] = {}
         for each in found:
-            kinds[each["kind"]] = kinds.get(each["kind"], 0) + 1
+            kinds[each.kind] = kinds.get(each.kind, 0) + 1
         return Differences(compared=compared, closed=closed, kinds=kinds)
 
-    async def _read_group(self, row: Row[Any]) -> None:
-        ref = as_group(row)
+    async def _read_group(self, row: GroupRow) -> None:
+        ref = row.ref
         async with self._engine.connect() as connection:
             waiting = await messaging_chunks.open_recipients(connection, ref)
         if waiting:
@@ -127,14 +126,14 @@ class ReportActivities:
                     await credits.settle(connection, ref.tenant_id, ref.job_id, outcomes)
         async with self._engine.begin() as connection:
             if not await messaging_chunks.open_positions(connection, ref):
-                await messaging.move(connection, ref, ref.group_id, "SENT", "DONE")
+                await messaging_groups.move(connection, ref, GroupState.SENT, GroupState.DONE)
 
-    async def _expire_group(self, row: Row[Any]) -> None:
+    async def _expire_group(self, row: GroupRow) -> None:
         async with self._engine.begin() as connection:
-            positions = await messaging_chunks.open_positions(connection, as_group(row))
+            positions = await messaging_chunks.open_positions(connection, row.ref)
             outcomes = [RecipientOutcome(position, RecipientState.UNCONFIRMED) for position in positions]
             await credits.settle(connection, row.tenant_id, row.job_id, outcomes)
-            await messaging.move(connection, as_group(row), row.group_id, "SENT", "DONE")
+            await messaging_groups.move(connection, row.ref, GroupState.SENT, GroupState.DONE)
 
     async def _pages(self, group_id: str) -> AsyncIterator[list[dict[str, Any]]]:
         start_key = None
@@ -154,29 +153,29 @@ class ReportActivities:
             if not start_key or not page:
                 return
 
-    async def _differences(self, what: Day, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    async def _differences(self, what: Day, page: list[dict[str, Any]]) -> list[Difference]:
         by_id = {str(message.get("messageId")): message for message in page}
         async with self._engine.connect() as connection:
             groups = {str(message.get("groupId")) for message in page}
             rows = await messaging_chunks.by_provider_ids(connection, list(by_id), list(groups))
         ours = {row.provider_message_id: row for row in rows}
-        found: list[dict[str, Any]] = []
+        found: list[Difference] = []
         asked: dict[str, bool] = {}
         for message_id, message in by_id.items():
             row, status = ours.get(message_id), str(message.get("statusCode"))
             kind = difference(row.state if row else None, status)
             if kind and (status != REGISTERED or await self._was_sent(str(message.get("groupId")), asked)):
                 found.append(
-                    {
-                        "day": what.day,
-                        "kind": kind,
-                        "provider_message_id": message_id,
-                        "tenant_id": row.tenant_id if row else None,
-                        "job_id": row.job_id if row else None,
-                        "position": row.position if row else None,
-                        "ours": row.state if row else None,
-                        "theirs": status,
-                    }
+                    Difference(
+                        day=what.day,
+                        kind=kind,
+                        provider_message_id=message_id,
+                        tenant_id=row.tenant_id if row else None,
+                        job_id=row.job_id if row else None,
+                        position=row.position if row else None,
+                        ours=row.state if row else None,
+                        theirs=status,
+                    )
                 )
         return found
 
@@ -192,7 +191,7 @@ class ReportActivities:
                     asked[group_id] = True
         return asked[group_id]
 
-    async def _missing(self, what: Day, ours: dict[str, tuple[int, UUID, int, str]]) -> list[dict[str, Any]]:
+    async def _missing(self, what: Day, ours: dict[str, Registered]) -> list[Difference]:
         """Those that one list did not show, asked for by id: they may be of a group made the day before."""
         ids = list(ours)
         for begin in range(0, len(ids), ASK_AT_ONCE):
@@ -201,28 +200,28 @@ class ReportActivities:
             for message in known:
                 ours.pop(str(message.get("messageId")), None)
         return [
-            {
-                "day": what.day,
-                "kind": "missing_at_provider",
-                "provider_message_id": message_id,
-                "tenant_id": tenant_id,
-                "job_id": job_id,
-                "position": position,
-                "ours": state,
-                "theirs": None,
-            }
-            for message_id, (tenant_id, job_id, position, state) in ours.items()
+            Difference(
+                day=what.day,
+                kind="missing_at_provider",
+                provider_message_id=each.provider_message_id,
+                tenant_id=each.tenant_id,
+                job_id=each.job_id,
+                position=each.position,
+                ours=each.state,
+                theirs=None,
+            )
+            for each in ours.values()
         ]
 
     async def _close_left_behind(self) -> int:
         """Committed groups of jobs that are over: taken back if unsent, read if sent."""
         async with self._engine.connect() as connection:
-            rows = await messaging.left_behind(connection, self._now() - LEFT_ALONE_FOR)
+            rows = await messaging_groups.left_behind(connection, self._now() - LEFT_ALONE_FOR)
         closed = 0
         for row in rows:
             try:
-                if row.state == "COMMITTED":
-                    await self._sending.withdraw(as_group(row), SEND_CANCELLED)
+                if row.state is GroupState.COMMITTED:
+                    await self._sending.withdraw(row.ref, SEND_CANCELLED)
                 else:
                     await self._read_group(row)
             except ApplicationError as error:  # one that cannot be helped today must not hide the others

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
 from activities.messaging.provider import provider_errors
-from clients.database import credits, messaging, messaging_chunks
+from clients.database import credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
+from clients.database.messaging import MessageJobRow
+from clients.database.messaging_groups import GroupRow
 from clients.keys import TenantKeys
 from clients.solapi import Ambiguous, Group, Refused, Solapi, SolapiError, Throttled, Unreachable
 from contracts.activities import messages
@@ -34,6 +35,7 @@ from contracts.messaging import (
     Verdict,
 )
 from rules.messaging.chunks import unpack
+from rules.messaging.groups import HANDED_OVER, OPEN_STATES, GroupState
 from rules.quiet_hours import KST, opens_at
 
 ACCEPTED = "2000"
@@ -71,20 +73,20 @@ class SendActivities:
     async def open_group(self, chunk: ChunkRef) -> Opened:
         """An empty group for the chunk, unless one is committed. Groups that nobody sends hurt nobody."""
         async with self._engine.connect() as connection:
-            known = await messaging.group(connection, chunk)
-        if known and known.state not in messaging.OPEN_STATES:
-            return Opened(group_id=known.group_id, committed=True)
+            known = await messaging_groups.group(connection, chunk)
+        if known and known.state not in OPEN_STATES:
+            return Opened(group_id=known.ref.group_id, committed=True)
         if known:
-            await self._discard(known.group_id)
+            await self._discard(known.ref.group_id)
         with provider_errors():
             group_id = await self._solapi.create_group({"job": chunk.job_id.hex, "chunk": str(chunk.chunk)})
         async with self._engine.begin() as connection:
-            if await messaging.replace_group(connection, chunk, group_id):
+            if await messaging_groups.replace_group(connection, chunk, group_id):
                 return Opened(group_id=group_id)
-            known = await messaging.group(connection, chunk)
+            known = await messaging_groups.group(connection, chunk)
         await self._discard(group_id)
         assert known is not None
-        return Opened(group_id=known.group_id, committed=True)
+        return Opened(group_id=known.ref.group_id, committed=True)
 
     @implements(messages.ADD)
     async def add(self, group: GroupRef) -> Added:
@@ -94,9 +96,9 @@ class SendActivities:
         thrown away, which is safe, because it was never sent.
         """
         async with self._engine.begin() as connection:
-            if not await messaging.move(connection, group, group.group_id, "OPEN", "ADDING"):
-                known = await messaging.group(connection, group)
-                if known and known.group_id == group.group_id and known.state == "ADDING":
+            if not await messaging_groups.move(connection, group, GroupState.OPEN, GroupState.ADDING):
+                known = await messaging_groups.group(connection, group)
+                if known and known.group_id == group.group_id and known.state == GroupState.ADDING:
                     raise _ambiguous("an earlier try ended in the middle")
                 return Added(fenced=True)
             sealed, ended = await messaging_chunks.pending(connection, group)
@@ -108,14 +110,14 @@ class SendActivities:
             results = await self._solapi.add(group.group_id, body)
         except (Throttled, Unreachable):
             async with self._engine.begin() as connection:
-                await messaging.move(connection, group, group.group_id, "ADDING", "OPEN")
+                await messaging_groups.move(connection, group, GroupState.ADDING, GroupState.OPEN)
             with provider_errors():
                 raise
         except (Ambiguous, Refused) as error:
             raise _ambiguous(error.code) from None
         registered, outcomes = _compare(wanted, results)
         async with self._engine.begin() as connection:
-            if not await messaging.move(connection, group, group.group_id, "ADDING", "ADDED"):
+            if not await messaging_groups.move(connection, group, GroupState.ADDING, GroupState.ADDED):
                 return Added(fenced=True)
             await messaging_chunks.register(connection, group, registered)
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
@@ -126,14 +128,14 @@ class SendActivities:
         """The point of no return: from here on this group, and no other, is sent."""
         async with self._engine.begin() as connection:
             job = await messaging.lock_job(connection, group.job_id, group.tenant_id)
-            known = await messaging.group(connection, group, lock=True)
+            known = await messaging_groups.group(connection, group, lock=True)
             if known is None or known.group_id != group.group_id:
                 return Decided(verdict=Verdict.FENCED)
-            if known.state not in messaging.OPEN_STATES:
+            if known.state not in OPEN_STATES:
                 return Decided(verdict=Verdict.GO)
             if (gate := await self._gate(connection, job)).verdict is not Verdict.GO:
                 return gate
-            moved = await messaging.move(connection, group, group.group_id, "ADDED", "COMMITTED")
+            moved = await messaging_groups.move(connection, group, GroupState.ADDED, GroupState.COMMITTED)
             return Decided(verdict=Verdict.GO if moved else Verdict.FENCED)
 
     @implements(messages.SEND)
@@ -141,14 +143,14 @@ class SendActivities:
         """Send the committed group. May be done again at any time: the provider sends a group once."""
         async with self._engine.begin() as connection:
             job = await messaging.lock_job(connection, group.job_id, group.tenant_id)
-            known = await messaging.group(connection, group)
+            known = await messaging_groups.group(connection, group)
             gate = await self._gate(connection, job)
         assert known is not None
-        if known.group_id != group.group_id or known.state in messaging.OPEN_STATES:
+        if known.group_id != group.group_id or known.state in OPEN_STATES:
             # It was committed; so another execution, or a try whose answer got lost, has found it dead.
             return Decided(verdict=Verdict.DEAD)
-        if known.state != "COMMITTED":
-            return Decided(verdict=Verdict.STOP if known.state == "CANCELLED" else Verdict.GO)
+        if known.state != GroupState.COMMITTED:
+            return Decided(verdict=Verdict.STOP if known.state == GroupState.CANCELLED else Verdict.GO)
         if known.send_began_at:
             with provider_errors():
                 found = await self._look(known)
@@ -159,8 +161,10 @@ class SendActivities:
         if gate.verdict is not Verdict.GO:
             return gate
         async with self._engine.begin() as connection:
-            began = {"send_began_at": self._now()}
-            if not await messaging.move(connection, group, group.group_id, "COMMITTED", "COMMITTED", **began):
+            began = self._now()
+            if not await messaging_groups.move(
+                connection, group, GroupState.COMMITTED, GroupState.COMMITTED, send_began_at=began
+            ):
                 raise _unproven("the group changed meanwhile")
         with provider_errors():
             try:
@@ -185,24 +189,24 @@ class SendActivities:
             await messaging.request_cancel(connection, what.job_id, what.tenant_id)
             cancelled = await messaging.reservation_is_cancelled(connection, job)
             code = RESERVATION_CANCELLED if cancelled else what.code
-            open_groups = await messaging.groups(connection, what.job_id, messaging.OPEN_STATES)
+            open_groups = await messaging_groups.groups(connection, what.job_id, OPEN_STATES)
             for row in open_groups:
-                await messaging.move(connection, as_group(row), row.group_id, row.state, "CANCELLED")
+                await messaging_groups.move(connection, row.ref, row.state, GroupState.CANCELLED)
             positions = await messaging.uncommitted_positions(connection, what.job_id)
             outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, what.tenant_id, what.job_id, outcomes)
-            committed = await messaging.groups(connection, what.job_id, ("COMMITTED",))
-            sent = await messaging.groups(connection, what.job_id, ("SENT", "DONE"))
+            committed = await messaging_groups.groups(connection, what.job_id, {GroupState.COMMITTED})
+            sent = await messaging_groups.groups(connection, what.job_id, HANDED_OVER)
         for row in open_groups:
-            await self._discard(row.group_id)
-        withdrawn = [await self.withdraw(as_group(row), code) for row in committed]
+            await self._discard(row.ref.group_id)
+        withdrawn = [await self.withdraw(row.ref, code) for row in committed]
         return Stopped(sent=len(sent) + withdrawn.count(False), code=code)
 
     async def withdraw(self, group: GroupRef, code: str) -> bool:
         """Take a committed group back from the provider; False when it had been sent. Raises until it is
         known which."""
         async with self._engine.connect() as connection:
-            known = await messaging.group(connection, group)
+            known = await messaging_groups.group(connection, group)
         assert known is not None and known.group_id == group.group_id, "a committed group stays the chunk's"
         with provider_errors():
             try:
@@ -219,18 +223,18 @@ class SendActivities:
         if found and (found.state not in NEVER_SENT or found.sent):
             raise _unproven(f"the group is {found.state}, neither sent nor deleted")
         async with self._engine.begin() as connection:
-            for state in ("COMMITTED", "OPEN"):  # OPEN: a send met the deleted group first
-                await messaging.move(connection, group, group.group_id, state, "CANCELLED")
-            known = await messaging.group(connection, group)
+            for state in (GroupState.COMMITTED, GroupState.OPEN):  # OPEN: a send met the deleted group first
+                await messaging_groups.move(connection, group, state, GroupState.CANCELLED)
+            known = await messaging_groups.group(connection, group)
             asked_meanwhile = found is None and known is not None and known.send_began_at
-            if known is None or known.state != "CANCELLED" or asked_meanwhile:
+            if known is None or known.state != GroupState.CANCELLED or asked_meanwhile:
                 raise _unproven("the group changed meanwhile")
             positions = await messaging_chunks.open_positions(connection, group)
             outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return True
 
-    async def _gate(self, connection: AsyncConnection, job: Row[Any]) -> Decided:
+    async def _gate(self, connection: AsyncConnection, job: MessageJobRow) -> Decided:
         """What is asked last, before a commit and before every send."""
         if await _is_cancelled(connection, job):
             return Decided(verdict=Verdict.STOP)
@@ -241,16 +245,18 @@ class SendActivities:
 
     async def _sent(self, group: GroupRef) -> Decided:
         async with self._engine.begin() as connection:
-            now = {"sent_at": self._now()}
-            if await messaging.move(connection, group, group.group_id, "COMMITTED", "SENT", **now):
+            now = self._now()
+            if await messaging_groups.move(
+                connection, group, GroupState.COMMITTED, GroupState.SENT, sent_at=now
+            ):
                 await messaging_chunks.forget(connection, group)
         return Decided(verdict=Verdict.GO)
 
-    async def _look(self, row: Row[Any]) -> Group | None:
+    async def _look(self, row: GroupRow) -> Group | None:
         """The committed group as the provider has it. None when it knows of no such group, and we never asked
         it to send it, or did so long ago: a 404 alone proves nothing, for reads can be stale."""
         try:
-            return await self._solapi.group(row.group_id)
+            return await self._solapi.group(row.ref.group_id)
         except Refused as error:
             asked = row.send_began_at
             if error.status != 404 or (asked and self._now() - asked < LOST_AFTER):
@@ -261,7 +267,7 @@ class SendActivities:
         """Nobody will ever know what became of it. It may have been sent, so it is never sent again."""
         log.error("the provider has lost the group of chunk %s of job %s", group.chunk, group.job_id)
         async with self._engine.begin() as connection:
-            if await messaging.move(connection, group, group.group_id, "COMMITTED", "DONE"):
+            if await messaging_groups.move(connection, group, GroupState.COMMITTED, GroupState.DONE):
                 positions = await messaging_chunks.open_positions(connection, group)
                 outcomes = [
                     RecipientOutcome(position, RecipientState.UNCONFIRMED, GROUP_LOST)
@@ -276,7 +282,7 @@ class SendActivities:
         if found.state not in NEVER_SENT or found.sent:
             return False
         async with self._engine.begin() as connection:
-            return await messaging.move(connection, group, group.group_id, "COMMITTED", "OPEN")
+            return await messaging_groups.move(connection, group, GroupState.COMMITTED, GroupState.OPEN)
 
     async def _discard(self, group_id: str) -> None:
         """Best effort: a PENDING group that stays behind is never sent by anybody."""
@@ -286,7 +292,7 @@ class SendActivities:
             log.info("an unused group stays at the provider: %s", error.code)
 
 
-async def _is_cancelled(connection: AsyncConnection, job: Row[Any]) -> bool:
+async def _is_cancelled(connection: AsyncConnection, job: MessageJobRow) -> bool:
     return bool(job.cancel_requested_at) or await messaging.reservation_is_cancelled(connection, job)
 
 
@@ -330,7 +336,3 @@ def _ambiguous(why: str) -> ApplicationError:
 
 def _unproven(why: str) -> ApplicationError:
     return ApplicationError(why, type=ErrorType.UNPROVEN)
-
-
-def as_group(row: Row[Any]) -> GroupRef:
-    return GroupRef(job_id=row.job_id, tenant_id=row.tenant_id, chunk=row.chunk, group_id=row.group_id)

@@ -1,11 +1,10 @@
 """Who calls about a playback: who may start one, and who holds one's token."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import playback_tokens
@@ -16,7 +15,7 @@ from api.params import VideoId
 from api.problems import not_found
 from api.services import Services, UseServices
 from clients.database import viewing
-from clients.database.viewing import View
+from clients.database.viewing import SessionRow, View
 
 
 class TokenBody(BaseModel):
@@ -83,7 +82,7 @@ def claims_of(services: Services, video_id: int, holder: Holder, body: TokenBody
     return claims
 
 
-async def live(connection: AsyncConnection, claims: Claims) -> tuple[Row[Any], View]:
+async def live(connection: AsyncConnection, claims: Claims) -> tuple[SessionRow, View]:
     """The token's session, if it is open and the policy is still the one it was given under."""
     session, viewer = await viewing.session_view(connection, claims.session)
     if session is None or viewer is None:

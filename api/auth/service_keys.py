@@ -4,11 +4,11 @@ import hashlib
 import hmac
 import secrets
 
-from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from api.cache import Fresh
-from clients.database.models import ServiceKey
+from clients.database import service_keys
+from clients.database.service_keys import ServiceKeyRow
 
 KEY_SECONDS = 10.0  # a revoked key works for so long in processes that know it
 
@@ -25,20 +25,17 @@ class ServiceKeys:
 
     async def _look_up(self, key: tuple[str, str]) -> int | None:
         prefix, secret_sha256 = key
-        known = select(ServiceKey).where(ServiceKey.prefix == prefix, ServiceKey.revoked_at.is_(None))
         async with self._engine.connect() as connection:
-            row = (await connection.execute(known)).one_or_none()
-        if row and hmac.compare_digest(row.secret_sha256, secret_sha256):
-            tenant: int = row.tenant_id
-            return tenant
+            known = await service_keys.find(connection, prefix)
+        if known and hmac.compare_digest(known.secret_sha256, secret_sha256):
+            return known.tenant_id
         return None
 
 
 async def create_key(connection: AsyncConnection, tenant_id: int) -> str:
     """A new service key of a tenant; the only time its secret is seen."""
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    row = {"prefix": prefix, "tenant_id": tenant_id, "secret_sha256": _hash(secret)}
-    await connection.execute(insert(ServiceKey).values(row))
+    await service_keys.add(connection, ServiceKeyRow(prefix, tenant_id, _hash(secret)))
     return f"{prefix}.{secret}"
 
 

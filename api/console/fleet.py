@@ -15,10 +15,10 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWork
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.console import queries
 from api.console.dead_letters import queues
 from api.console.pages import Operator, ServerAway, page
 from api.services import UseServices
+from clients.database import listings
 from contracts.names import TaskQueue
 from intake.submit import RPC_TIMEOUT
 from rules.quiet_hours import KST
@@ -90,7 +90,7 @@ async def fleet(request: Request, services: UseServices, _staff: Operator) -> Re
         raise ServerAway("queues") from None
     until = _next_step()
     async with services.engine.connect() as connection:
-        done = await queries.throughput(connection, until - STEPS * STEP, STEP)
+        done = await listings.throughput(connection, until - STEPS * STEP, STEP)
     return page(
         request,
         "fleet.html",

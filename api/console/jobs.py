@@ -15,8 +15,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.auth.staff import Staff
 from api.console import files, queries
 from api.console.pages import Someone, page, render
-from api.console.queries import SHOWS, Shown
+from api.console.queries import LOG_LINES, Shown
 from api.services import Services, UseServices
+from clients.database import listings
+from clients.database.listings import SHOWS
 from intake.submit import RPC_TIMEOUT
 
 router = APIRouter()
@@ -64,7 +66,7 @@ async def stream(
 async def one_job(request: Request, services: UseServices, staff: Someone, job_id: UUID) -> Response:
     job = await find(services, staff, job_id)
     async with services.engine.connect() as connection:
-        events = await queries.events(connection, job.id)
+        events = await listings.newest_events(connection, job.id, LOG_LINES)
     result = job.result or {}
     opened_at = OPENED_AT.get(job.job_type)
     if job.job_type in queries.MESSAGE_TYPES:

@@ -7,6 +7,7 @@ from api.console import files, queries
 from api.console.pages import Tenant, page
 from api.params import VideoId
 from api.services import UseServices
+from clients.database import listings
 
 router = APIRouter()
 POSTER = "poster.jpg"
@@ -17,7 +18,7 @@ async def grid(
     request: Request, services: UseServices, tenant: Tenant, before: int | None = None
 ) -> Response:
     lectures = await queries.lectures(services.engine, services.board, tenant, before)
-    more = lectures[-1].order if len(lectures) == queries.PAGE else None
+    more = lectures[-1].id if len(lectures) == queries.PAGE else None
     return page(request, "lectures.html", lectures=lectures, more=more)
 
 
@@ -27,7 +28,7 @@ async def player(request: Request, services: UseServices, tenant: Tenant, video_
     if lecture is None:
         raise HTTPException(404)
     async with services.engine.connect() as connection:
-        renditions = await queries.renditions(connection, tenant, video_id)
+        renditions = await listings.renditions(connection, tenant, video_id)
     return page(request, "lecture.html", lecture=lecture, renditions=renditions)
 
 

@@ -1,5 +1,6 @@
 """Messages to parents: write with a preview, and see how each ended."""
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from api.console.pages import Someone, Tenant, language, page
 from api.services import UseServices
 from clients.database import credits
 from clients.database import messaging as database
+from clients.database.listings import SENDINGS
 from contracts.errors import REASONS
 from contracts.messaging import Account, Channel, Composed, Draft, Private, Recipient
 from rules.messaging import phones
@@ -34,7 +36,7 @@ PRICES = {
 
 @router.get("/messages")
 async def sendings(request: Request, services: UseServices, tenant: Tenant, show: str = "all") -> Response:
-    if show not in ("all", "scheduled", "cancelled"):
+    if show not in SENDINGS:
         raise HTTPException(404)
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
@@ -72,7 +74,7 @@ async def preview(request: Request, services: UseServices, tenant: Tenant, what:
         numbers = await database.sender_numbers(connection, tenant)
     if known is None:
         raise HTTPException(404)
-    account = Account.model_validate(dict(known._mapping) | {"sender_numbers": numbers})
+    account = Account.model_validate(asdict(known) | {"sender_numbers": numbers})
     template = await alimtalk_templates.find(services, what.draft)
     default_pf_id = services.settings.solapi_kakao_pf_id
     shown: list[dict[str, Any]] = []

@@ -6,16 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import delete
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.service import RPCError
 
 from api.auth.staff import Staff, staff_of
 from api.services import UseServices
-from clients.database import credits
-from clients.database.messaging_models import MessagingAccount, SenderNumber
-from clients.database.models import Tenant
+from clients.database import credits, messaging_accounts
+from clients.database.messaging_accounts import AccountTerms
 from intake.submit import RPC_TIMEOUT
 
 router = APIRouter(prefix="/api/v1/tenants/{tenant_id}")
@@ -97,14 +94,5 @@ async def top_up(
 
 async def save_account(connection: AsyncConnection, tenant_id: int, account: AccountSettings) -> None:
     """Write an account and its registered senders, as they are from now on."""
-    await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
-    values = account.model_dump(exclude={"sender_numbers"})
-    await connection.execute(
-        insert(MessagingAccount)
-        .values(tenant_id=tenant_id, **values)
-        .on_conflict_do_update(index_elements=["tenant_id"], set_=values)
-    )
-    await connection.execute(delete(SenderNumber).where(SenderNumber.tenant_id == tenant_id))
-    if account.sender_numbers:
-        rows = [{"tenant_id": tenant_id, "number": number} for number in sorted(set(account.sender_numbers))]
-        await connection.execute(insert(SenderNumber), rows)
+    terms = AccountTerms(**account.model_dump(exclude={"sender_numbers"}))
+    await messaging_accounts.save(connection, tenant_id, terms, account.sender_numbers)

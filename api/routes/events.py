@@ -4,10 +4,8 @@ Every stream begins with how things stand, so a client that was cut off just com
 """
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Row
 from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
 from api.auth.callers import Tenant
@@ -15,6 +13,7 @@ from api.jobs import seen_job
 from api.params import JobId
 from api.services import Services, UseServices
 from api.watches import Standing
+from clients.database.jobs import JobRow
 
 PING_SECONDS = 15
 END = "end"
@@ -50,7 +49,7 @@ async def events(job_id: JobId, tenant: Tenant, request: Request, services: UseS
     )
 
 
-async def _stream(services: Services, job: Row[Any]) -> AsyncIterator[JSONServerSentEvent]:
+async def _stream(services: Services, job: JobRow) -> AsyncIterator[JSONServerSentEvent]:
     before: Standing | None = None
     async for standing in services.watches.follow(job):
         if before is None or standing.state() != before.state():

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
-from sqlalchemy import Row
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.auth.callers import Tenant
@@ -19,7 +18,7 @@ from api.progress import Source, progress_of
 from api.schemas import AnyWanted, job_request
 from api.services import Services, UseServices
 from clients.database import jobs, messaging, videos
-from clients.database.jobs import Acceptance, Accepted
+from clients.database.jobs import Acceptance, Accepted, JobRow
 from clients.progress import job_key
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import CANCELLED, REASONS
@@ -246,7 +245,7 @@ async def _file_of(services: Services, tenant: int, video_id: int) -> str:
     return str(video.file_key)
 
 
-async def _end_unstarted(services: Services, job: Row[Any]) -> None:
+async def _end_unstarted(services: Services, job: JobRow) -> None:
     """Accepted, and never started: a start that is on its way meanwhile finds it final."""
     async with services.engine.begin() as connection:
         outcome = JobOutcome(state=REASONS[CANCELLED].state, error_code=CANCELLED)
@@ -259,11 +258,11 @@ async def _submitted(services: Services, accepted: Accepted) -> JobTaken:
         return _answer(await jobs.get(connection, accepted.job_id))
 
 
-def _answer(job: Row[Any]) -> JobTaken:
+def _answer(job: JobRow) -> JobTaken:
     return JobTaken(job_id=job.external_id, job_type=job.job_type, status=job.state)
 
 
-def _shown(job: Row[Any], progress: Progress | None) -> dict[str, Any]:
+def _shown(job: JobRow, progress: Progress | None) -> dict[str, Any]:
     return {
         "job_id": job.external_id,
         "job_type": job.job_type,

@@ -15,6 +15,7 @@ from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found
 from api.services import Services, UseServices
 from clients.database import messaging
+from clients.database.messaging import CancelAnswer
 from contracts.catalog import CATALOG, Domain
 from contracts.jobs import FINAL_STATES, JobState
 from contracts.messaging import Private, SendRequest
@@ -91,7 +92,8 @@ async def cancel(job_id: JobId, tenant: Tenant, services: UseServices) -> dict[s
     group is on its way; ask again, or look at the recipients, until it is one of the others."""
     job = await _messages_job(services, tenant, job_id)
     if job.state in FINAL_STATES:
-        return {"outcome": "CANCELLED" if job.state == JobState.CANCELLED else "TOO_LATE"}
+        cancelled = job.state is JobState.CANCELLED
+        return {"outcome": CancelAnswer.CANCELLED if cancelled else CancelAnswer.TOO_LATE}
     async with services.engine.begin() as connection:
         outcome = await messaging.request_cancel(connection, job.id, tenant)
     with suppress(

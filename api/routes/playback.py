@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import playback_tokens
@@ -19,8 +18,8 @@ from api.auth.playback_tokens import Claims
 from api.params import VideoId
 from api.problems import not_found
 from api.services import Services, UseServices
-from clients.database import viewing
-from clients.database.viewing import View
+from clients.database import viewing, watching
+from clients.database.viewing import SessionRow, View
 from rules.viewing import SEEK_SLACK, VIOLATION_LIMIT, Refusal, Violation, Watched, advance, is_completed
 
 router = APIRouter(
@@ -90,7 +89,7 @@ async def start(
         if not caller.staff:
             if body.student_id is None:
                 raise HTTPException(422, {"detail": "Not valid: body.student_id.", "code": "invalid"})
-            if not await viewing.lock_student(connection, tenant, body.student_id):
+            if not await watching.lock_student(connection, tenant, body.student_id):
                 raise not_found("student")
         student = None if caller.staff else body.student_id
         viewer = await viewing.view(connection, tenant, video_id, student)
@@ -99,7 +98,7 @@ async def start(
             detail = {"detail": REFUSALS[refusal], "code": refusal.lower()}
             raise HTTPException(403, detail | {"policy": _policy(viewer, session)})
         await _require_behaved(connection, tenant, video_id, viewer)
-        await viewing.open_session(connection, session, tenant, video_id, viewer, _expiry())
+        await watching.open_session(connection, session, tenant, video_id, viewer, _expiry())
     claims = Claims(
         tenant=tenant, video=video_id, student=student, session=session, version=viewer.decision.version
     )
@@ -118,7 +117,7 @@ async def refresh(
     claims = claims_of(services, video_id, holder, body)
     async with services.engine.begin() as connection:
         _, viewer = await live(connection, claims)
-        await viewing.extend_session(connection, claims.session, claims.version, _expiry())
+        await watching.extend_session(connection, claims.session, claims.version, _expiry())
     return _answer(response, services, claims, viewer)
 
 
@@ -131,19 +130,19 @@ async def heartbeat(
     claims = claims_of(services, video_id, holder, body)
     async with services.engine.begin() as connection:
         if claims.student is not None:
-            await viewing.lock_student(connection, claims.tenant, claims.student)
+            await watching.lock_student(connection, claims.tenant, claims.student)
         session, viewer = await live(connection, claims)
         found: list[tuple[Violation, float]] = []
         if claims.student is not None:
             viewer, found = await _watch(connection, session, viewer, body)
-            await viewing.add_violations(connection, session, found)
+            await watching.add_violations(connection, session, found)
         count = await _count(connection, claims, viewer)
         if count >= VIOLATION_LIMIT:
-            await viewing.end_session(connection, claims.session, "VIOLATIONS")
+            await watching.end_session(connection, claims.session, "VIOLATIONS")
         changed = viewer.decision.version != claims.version
         if changed:
             claims = claims.model_copy(update={"version": viewer.decision.version})
-            await viewing.extend_session(connection, claims.session, claims.version, _expiry())
+            await watching.extend_session(connection, claims.session, claims.version, _expiry())
     _refuse_over_limit(count)
     fresh = _answer(response, services, claims, viewer)
     if not changed:
@@ -161,10 +160,10 @@ async def events(
         session, viewer = await live(connection, claims)
         if viewer.decision.proctored:
             broken = [(kind, each.position) for each in body.events if (kind := _broken(viewer, each))]
-            await viewing.add_violations(connection, session, broken)
+            await watching.add_violations(connection, session, broken)
         count = await _count(connection, claims, viewer)
         if count >= VIOLATION_LIMIT:
-            await viewing.end_session(connection, claims.session, "VIOLATIONS")
+            await watching.end_session(connection, claims.session, "VIOLATIONS")
     _refuse_over_limit(count)
     return _standing(viewer, count)
 
@@ -177,12 +176,12 @@ async def end(
     claims = claims_of(services, video_id, holder, body)
     async with services.engine.begin() as connection:
         await live(connection, claims)
-        await viewing.end_session(connection, claims.session, "ENDED")
+        await watching.end_session(connection, claims.session, "ENDED")
     return {"ended": True}
 
 
 async def _watch(
-    connection: AsyncConnection, session: Row[Any], viewer: View, beat: Beat
+    connection: AsyncConnection, session: SessionRow, viewer: View, beat: Beat
 ) -> tuple[View, list[tuple[Violation, float]]]:
     """Take a heartbeat's position for true as far as the policy allows; what the viewer sees afterwards."""
     position = min(beat.position, viewer.duration)
@@ -200,7 +199,7 @@ async def _watch(
         watched = Watched(max(viewer.watched.furthest, position), viewer.watched.slack)
     progress = min(1.0, watched.furthest / viewer.duration)
     done = proctored and is_completed(progress, False)
-    await viewing.save_progress(connection, session, watched, progress, done)
+    await watching.save_progress(connection, session, watched, progress, done)
     after = await viewing.view(connection, session.tenant_id, session.video_id, session.student_id)
     return after or viewer, found
 
@@ -219,12 +218,12 @@ def _broken(viewer: View, event: Event) -> Violation | None:
 async def _count(connection: AsyncConnection, claims: Claims, viewer: View) -> int:
     if claims.student is None or not viewer.decision.proctored:
         return 0
-    return await viewing.recent_violations(connection, claims.tenant, claims.video, claims.student)
+    return await watching.recent_violations(connection, claims.tenant, claims.video, claims.student)
 
 
 async def _require_behaved(connection: AsyncConnection, tenant: int, video_id: int, viewer: View) -> None:
     if viewer.student_id is not None and viewer.decision.proctored:
-        count = await viewing.recent_violations(connection, tenant, video_id, viewer.student_id)
+        count = await watching.recent_violations(connection, tenant, video_id, viewer.student_id)
         _refuse_over_limit(count)
 
 

@@ -5,11 +5,10 @@ What is inside is the job's business: `complete` looks at existence, size and ty
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Response
-from sqlalchemy import Row
 
 from api.auth.callers import Tenant
 from api.params import IdempotencyKey
@@ -28,7 +27,7 @@ from api.schemas_uploads import (
 from api.services import Services, UseServices
 from api.uploads import LINK_SECONDS, MIB, finish, in_store, open_upload, part_count, parts_there, put_link
 from clients.database import uploads
-from clients.database.uploads import ABORTED, COMPLETED, OPEN
+from clients.database.uploads import ABORTED, COMPLETED, OPEN, UploadRow
 
 _NAMES = UUID("0c1f4a52-7b0e-5d5c-93a4-5d8b8d0e6f21")
 
@@ -88,7 +87,8 @@ async def parts(
     """Where to PUT parts, for an hour. Ask for a part again when its link has expired."""
     response.headers["Cache-Control"] = "no-store"
     upload = _open(await _find(services, tenant, upload_id))
-    if upload.multipart_id is None:
+    multipart_id = upload.multipart_id
+    if multipart_id is None:
         raise refused(409, "not_multipart", "This upload is one PUT.")
     if max(body.numbers) > part_count(upload):
         raise refused(422, "invalid", f"The upload has {part_count(upload)} parts.")
@@ -97,7 +97,7 @@ async def parts(
 
     def links() -> dict[int, str]:
         return {
-            number: services.objects.part_link(upload.file_key, upload.multipart_id, number, LINK_SECONDS)
+            number: services.objects.part_link(upload.file_key, multipart_id, number, LINK_SECONDS)
             for number in sorted(set(body.numbers))
         }
 
@@ -146,7 +146,7 @@ async def make_video(body: VideoWanted, tenant: Tenant, services: UseServices) -
     return VideoMade(video_id=video_id, status="UPLOADED", file_key=upload.file_key)
 
 
-async def _find(services: Services, tenant: int, upload_id: UUID) -> Row[Any]:
+async def _find(services: Services, tenant: int, upload_id: UUID) -> UploadRow:
     async with services.engine.connect() as connection:
         upload = await uploads.find(connection, tenant, upload_id)
     if upload is None:
@@ -154,24 +154,24 @@ async def _find(services: Services, tenant: int, upload_id: UUID) -> Row[Any]:
     return upload
 
 
-def _open(upload: Row[Any]) -> Row[Any]:
+def _open(upload: UploadRow) -> UploadRow:
     if upload.state != OPEN:
         raise refused(409, f"already_{upload.state}", f"The upload is {upload.state}.")
     return upload
 
 
-def _method(upload: Row[Any]) -> Literal["put", "multipart"]:
+def _method(upload: UploadRow) -> Literal["put", "multipart"]:
     return "multipart" if upload.multipart_id else "put"
 
 
-def _shown(upload: Row[Any], there: dict[int, tuple[int, str]]) -> UploadShown:
+def _shown(upload: UploadRow, there: dict[int, tuple[int, str]]) -> UploadShown:
     arrived: Sequence[Part] = [
         Part(number=number, size=size, etag=etag) for number, (size, etag) in sorted(there.items())
     ]
     return UploadShown(
         upload_id=upload.id,
         file_key=upload.file_key,
-        state=upload.state,
+        state=upload.state.value,
         method=_method(upload),
         size=upload.size,
         content_type=upload.content_type,

@@ -7,17 +7,38 @@ An academy that keeps lectures and working hours elsewhere points `lecture_stude
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import cast
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.academy_models import Attendance, Enrolment, Staff, StaffHours, Student
 from clients.database.models import Tenant
 
-StudentRow = Row[int, bytes, bytes]  # id, identity_mac, sealed
-HoursRow = Row[int, bytes, datetime, datetime, int]  # id, sealed, began_at, ended_at, break_minutes
+
+class StudentRow(NamedTuple):
+    """A tuple: a roster has up to 50,000."""
+
+    id: int
+    identity_mac: bytes
+    sealed: bytes
+
+
+class HoursRow(NamedTuple):
+    """One stretch of work of a member of the staff, whose name is sealed."""
+
+    id: int
+    sealed: bytes
+    began_at: datetime
+    ended_at: datetime
+    break_minutes: int
+
+
+class AttendanceRow(NamedTuple):
+    student_id: int
+    day: date
+    status: str
 
 
 @dataclass(slots=True)
@@ -55,8 +76,8 @@ async def students(
 ) -> Sequence[StudentRow]:
     """Those that exist; locked, nobody else changes them until the transaction ends."""
     values = {"tenant": tenant_id, "macs": sorted(identity_macs)}  # in order: no deadlocks
-    found = (await connection.exec_driver_sql(_LOCK if lock else _FIND, values)).all()
-    return cast(Sequence[StudentRow], found)
+    found = await connection.exec_driver_sql(_LOCK if lock else _FIND, values)
+    return [StudentRow._make(row) for row in found]
 
 
 async def lookalikes(
@@ -147,19 +168,17 @@ async def lecture_students(
             Student.tenant_id == tenant_id, Student.id.in_(attended.union(enrolled))
         )
     )
-    return rows.all()
+    return [StudentRow(*row) for row in rows]
 
 
-async def attendance(
-    connection: AsyncConnection, tenant_id: int, lecture_id: int
-) -> list[tuple[int, date, str]]:
-    """(student, day, status) of a lecture."""
+async def attendance(connection: AsyncConnection, tenant_id: int, lecture_id: int) -> Sequence[AttendanceRow]:
+    """Who was there on which day of a lecture."""
     rows = await connection.execute(
         select(Attendance.student_id, Attendance.day, Attendance.status).where(
             Attendance.tenant_id == tenant_id, Attendance.lecture_id == lecture_id
         )
     )
-    return [(row.student_id, row.day, row.status) for row in rows]
+    return [AttendanceRow(*row) for row in rows]
 
 
 async def staff_hours(
@@ -172,4 +191,4 @@ async def staff_hours(
         .where(Staff.tenant_id == tenant_id, StaffHours.began_at >= start, StaffHours.began_at < end)
         .order_by(StaffHours.began_at)
     )
-    return rows.all()
+    return [HoursRow(*row) for row in rows]

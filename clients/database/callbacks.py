@@ -1,14 +1,15 @@
 """Where a tenant's system wants to be told how its jobs ended."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ForeignKey, Row, String, func, select
+from sqlalchemy import ForeignKey, String, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clients.database.models import Base
+from clients.database.rows import columns, one_or_none
 
 SECRET = b"callback"  # what the sealed secret is bound to
 
@@ -24,9 +25,19 @@ class CallbackEndpoint(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-async def find(connection: AsyncConnection, tenant_id: int) -> Row[Any] | None:
-    query = select(CallbackEndpoint).where(CallbackEndpoint.tenant_id == tenant_id)
-    return (await connection.execute(query)).one_or_none()
+@dataclass(frozen=True, slots=True)
+class EndpointRow:
+    tenant_id: int
+    url: str
+    sealed_secret: bytes
+
+
+_ENDPOINTS = select(*columns(CallbackEndpoint, EndpointRow))
+
+
+async def find(connection: AsyncConnection, tenant_id: int) -> EndpointRow | None:
+    mine = _ENDPOINTS.where(CallbackEndpoint.tenant_id == tenant_id)
+    return await one_or_none(connection, mine, EndpointRow)
 
 
 async def save(connection: AsyncConnection, tenant_id: int, url: str, sealed_secret: bytes) -> None:

@@ -7,16 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import TextClause, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database.messaging_accounts import AccountTerms
 from clients.database.messaging_models import CreditEntry, MessageChunk, MessagingAccount
+from clients.database.rows import columns, one_or_none
 from contracts.errors import DAILY_CAP, OPTED_OUT
 from contracts.messaging import ChunkRef, RecipientState
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow(AccountTerms):
+    tenant_id: int
+    credit_balance: Decimal
 
 
 @dataclass(frozen=True)
@@ -130,10 +137,13 @@ _FORGET = text("""
         WHERE r.job_id = :job AND r.chunk = c.chunk AND r.final_at IS NULL)""")
 
 
-async def account(connection: AsyncConnection, tenant_id: int, lock: bool = False) -> Row[Any] | None:
+_ACCOUNTS = select(*columns(MessagingAccount, AccountRow))
+
+
+async def account(connection: AsyncConnection, tenant_id: int, lock: bool = False) -> AccountRow | None:
     """The tenant's account; locked, nobody else reserves or settles for this tenant meanwhile."""
-    query = select(MessagingAccount).where(MessagingAccount.tenant_id == tenant_id)
-    return (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    query = _ACCOUNTS.where(MessagingAccount.tenant_id == tenant_id)
+    return await one_or_none(connection, query.with_for_update() if lock else query, AccountRow)
 
 
 async def reserve(connection: AsyncConnection, chunk: ChunkRef, advertising: bool, today: date) -> Decimal:
@@ -217,8 +227,8 @@ async def _is_reserved(connection: AsyncConnection, chunk: ChunkRef) -> bool:
     return (await connection.execute(query)).scalar_one() is not None
 
 
-async def _positions(connection: AsyncConnection, query: object, values: dict[str, object]) -> list[int]:
-    return list((await connection.execute(query, values)).scalars())  # type: ignore[call-overload]
+async def _positions(connection: AsyncConnection, query: TextClause, values: dict[str, object]) -> list[int]:
+    return list((await connection.execute(query, values)).scalars())
 
 
 async def _suppress(

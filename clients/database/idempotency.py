@@ -59,10 +59,12 @@ async def claim(
     )
     if (await connection.execute(mine)).one_or_none():
         return None
-    row = (await connection.execute(select(IdempotencyKey).where(*_this(tenant_id, key)))).one_or_none()
-    if row is None:  # given back between the two statements
+    query = select(IdempotencyKey.request_hash, IdempotencyKey.status, IdempotencyKey.sealed_answer)
+    found = (await connection.execute(query.where(*_this(tenant_id, key)))).one_or_none()
+    if found is None:  # given back between the two statements
         return Known(True, None, None)
-    return Known(vault.same_hash(request_sha256, row.request_hash), row.status, row.sealed_answer)
+    request_hash, status, sealed_answer = found
+    return Known(vault.same_hash(request_sha256, request_hash), status, sealed_answer)
 
 
 async def keep(

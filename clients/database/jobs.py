@@ -6,25 +6,61 @@ must hold together.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, func, or_, select, text, update
+from sqlalchemy import case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.models import Job, JobEvent, Tenant
+from clients.database.rows import columns, many, one, one_or_none
 from clients.vault import Vault
 from contracts.catalog import kept_for_retry
-from contracts.jobs import (
-    FINAL_STATES,
-    RETRYABLE_STATES,
-    JobOutcome,
-    JobRequest,
-    JobState,
-)
+from contracts.jobs import FINAL_STATES, RETRYABLE_STATES, JobOutcome, JobRequest, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job without its payload, which may be large."""
+
+    id: UUID
+    seq: int
+    tenant_id: int | None
+    job_type: str
+    external_id: str
+    subject: str | None
+    video_id: int | None
+    workflow_id: str
+    source: str
+    state: JobState
+    epoch: int
+    error_code: str | None
+    result: dict[str, Any] | None
+    accepted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedJob(JobRow):
+    """A job with its payload, as long as that is kept."""
+
+    sealed_payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    at: datetime
+    kind: str
+    detail: dict[str, Any] | None
+
+
+_JOBS = select(*columns(Job, JobRow))
+_SEALED = columns(Job, SealedJob)
+_EVENTS = select(*columns(JobEvent, EventRow))
 
 
 class Acceptance(StrEnum):
@@ -73,6 +109,7 @@ async def accept(
             "idempotency_key": request.idempotency_key,
             "external_id": request.external_id or str(request.job_id),
             "subject": request.subject,
+            "video_id": request.video_id,
             "workflow_id": workflow_id,
             "payload_sha256": vault.keyed_hash(request.payload_sha256),
             "sealed_payload": sealed,
@@ -98,16 +135,17 @@ async def accept(
 
 
 async def _known(connection: AsyncConnection, vault: Vault, request: JobRequest) -> Accepted:
-    columns = select(Job.id, Job.workflow_id, Job.payload_sha256, Job.finished_at)
-    own = (await connection.execute(columns.where(Job.id == request.job_id))).one_or_none()
+    known = select(Job.workflow_id, Job.payload_sha256, Job.finished_at).where(Job.id == request.job_id)
+    own = (await connection.execute(known)).one_or_none()
     if own:
-        if not vault.same_hash(request.payload_sha256, own.payload_sha256):
+        workflow_id, payload_sha256, finished_at = own
+        if not vault.same_hash(request.payload_sha256, payload_sha256):
             status = Acceptance.MISMATCH
         else:
-            status = Acceptance.FINAL if own.finished_at else Acceptance.OPEN
-        return Accepted(status, own.id, own.workflow_id, request)
+            status = Acceptance.FINAL if finished_at else Acceptance.OPEN
+        return Accepted(status, request.job_id, workflow_id, request)
     joined = await connection.execute(
-        columns.where(
+        select(Job.id, Job.workflow_id).where(
             Job.tenant_id.is_not_distinct_from(request.tenant_id),
             Job.subject == request.subject,
             Job.finished_at.is_(None),
@@ -117,7 +155,8 @@ async def _known(connection: AsyncConnection, vault: Vault, request: JobRequest)
     other = joined.one_or_none()
     if other is None:
         raise SubjectJustClosed
-    return Accepted(Acceptance.JOINED, other.id, other.workflow_id, request)
+    job_id, workflow_id = other
+    return Accepted(Acceptance.JOINED, job_id, workflow_id, request)
 
 
 class SubjectJustClosed(Exception):
@@ -176,7 +215,7 @@ async def add_event(
 
 async def take_unfinished(
     connection: AsyncConnection, older_than: timedelta, limit: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[SealedJob]:
     """Open jobs for the reconciler, least recently checked first; marks them checked."""
     since = func.now() - older_than
     chosen = (
@@ -190,21 +229,14 @@ async def take_unfinished(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    rows = await connection.execute(
-        update(Job).where(Job.id.in_(chosen)).values(checked_at=func.now()).returning(Job)
-    )
-    return rows.all()
+    taken = update(Job).where(Job.id.in_(chosen)).values(checked_at=func.now()).returning(*_SEALED)
+    return await many(connection, taken, SealedJob)
 
 
-async def find(connection: AsyncConnection, tenant_id: int, external_id: str) -> Row[Any] | None:
+async def find(connection: AsyncConnection, tenant_id: int, external_id: str) -> SealedJob | None:
     """The tenant's newest job by the id the outside knows; None for another tenant's."""
-    rows = await connection.execute(
-        select(Job)
-        .where(Job.tenant_id == tenant_id, Job.external_id == external_id)
-        .order_by(Job.seq.desc())
-        .limit(1)
-    )
-    return rows.one_or_none()
+    known = select(*_SEALED).where(Job.tenant_id == tenant_id, Job.external_id == external_id)
+    return await one_or_none(connection, known.order_by(Job.seq.desc()).limit(1), SealedJob)
 
 
 async def sealed_payload(connection: AsyncConnection, job_id: UUID) -> bytes | None:
@@ -223,8 +255,8 @@ async def ended(connection: AsyncConnection, job_id: UUID) -> JobOutcome:
     return JobOutcome(state=row.state, error_code=row.error_code, result=row.result or {})
 
 
-async def get(connection: AsyncConnection, job_id: UUID) -> Row[Any]:
-    return (await connection.execute(select(Job).where(Job.id == job_id))).one()
+async def get(connection: AsyncConnection, job_id: UUID) -> JobRow:
+    return await one(connection, _JOBS.where(Job.id == job_id), JobRow)
 
 
 async def page(
@@ -234,23 +266,22 @@ async def page(
     job_type: str | None,
     before: int | None,
     limit: int,
-) -> Sequence[Row[Any]]:
+) -> Sequence[JobRow]:
     """The tenant's jobs, newest first; `before` is the `seq` of the last one of the page before."""
-    columns = [column for column in Job.__table__.c if column.name != "sealed_payload"]
-    rows = select(*columns).where(Job.tenant_id == tenant_id).order_by(Job.seq.desc()).limit(limit)
+    rows = _JOBS.where(Job.tenant_id == tenant_id).order_by(Job.seq.desc()).limit(limit)
     if states:
         rows = rows.where(Job.state.in_(states) if len(states) > 1 else Job.state == states[0])
     if job_type:
         rows = rows.where(Job.job_type == job_type)
     if before is not None:
         rows = rows.where(Job.seq < before)
-    return (await connection.execute(rows)).all()
+    return await many(connection, rows, JobRow)
 
 
-async def events(connection: AsyncConnection, job_id: UUID, limit: int) -> Sequence[Row[Any]]:
+async def events(connection: AsyncConnection, job_id: UUID, limit: int) -> Sequence[EventRow]:
     """What happened to a job, in order."""
-    rows = select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.id).limit(limit)
-    return (await connection.execute(rows)).all()
+    rows = _EVENTS.where(JobEvent.job_id == job_id).order_by(JobEvent.id).limit(limit)
+    return await many(connection, rows, EventRow)
 
 
 async def drop_kept_payloads(connection: AsyncConnection, age: timedelta) -> int:

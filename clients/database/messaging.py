@@ -1,18 +1,16 @@
-"""Queries on message jobs, their groups and recipients. The caller holds the transaction.
-
-`message_groups` is the fence: whatever runs twice (a retried activity, a reset workflow, a second start)
-meets the same row, and only one group of a chunk is ever committed.
-"""
+"""Queries on message jobs and their recipients. The caller holds the transaction."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Result, Row, and_, case, exists, func, select, update
+from sqlalchemy import and_, case, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database.messaging_groups import groups
 from clients.database.messaging_models import (
     CancelledReservation,
     MessageGroup,
@@ -22,72 +20,78 @@ from clients.database.messaging_models import (
     SenderNumber,
 )
 from clients.database.models import Job
-from contracts.messaging import ChunkRef, RecipientState
-
-OPEN_STATES = ("OPEN", "ADDING", "ADDED")
-UNFINISHED = ("COMMITTED", "SENT")
-BINDING = (*UNFINISHED, "DONE")  # from the commit on; of a CANCELLED group it is proven that it was not sent
+from clients.database.rows import columns, many, one, one_or_none
+from contracts.messaging import RecipientState
+from rules.messaging.groups import BINDING, HANDED_OVER, GroupState
 
 
-async def lock_job(connection: AsyncConnection, job_id: UUID, tenant_id: int) -> Row[Any]:
+@dataclass(frozen=True, slots=True)
+class MessageJobRow:
+    job_id: UUID
+    tenant_id: int
+    reservation_id: int | None
+    advertising: bool
+    fallback: bool
+    send_at: datetime | None
+    recipients: int | None
+    chunks: int | None
+    cancel_requested_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRow:
+    position: int
+    chunk: int
+    recipient_id: str
+    masked_phone: str
+    channel: str
+    fallback: str | None
+    sent_as: str | None
+    state: str
+    code: str | None
+    final_at: datetime | None
+
+
+_JOBS = select(*columns(MessageJob, MessageJobRow))
+
+
+async def lock_job(connection: AsyncConnection, job_id: UUID, tenant_id: int) -> MessageJobRow:
     """The job's row, made if it is new, locked until the transaction ends."""
     await connection.execute(
         insert(MessageJob).values(job_id=job_id, tenant_id=tenant_id).on_conflict_do_nothing()
     )
-    return (
-        await connection.execute(select(MessageJob).where(MessageJob.job_id == job_id).with_for_update())
-    ).one()
+    return await one(connection, _JOBS.where(MessageJob.job_id == job_id).with_for_update(), MessageJobRow)
 
 
-async def find_job(connection: AsyncConnection, job_id: UUID) -> Row[Any] | None:
-    return (await connection.execute(select(MessageJob).where(MessageJob.job_id == job_id))).one_or_none()
+async def find_job(connection: AsyncConnection, job_id: UUID) -> MessageJobRow | None:
+    return await one_or_none(connection, _JOBS.where(MessageJob.job_id == job_id), MessageJobRow)
 
 
-async def mark_prepared(connection: AsyncConnection, job_id: UUID, **values: Any) -> None:
-    await connection.execute(update(MessageJob).where(MessageJob.job_id == job_id).values(**values))
-
-
-async def group(connection: AsyncConnection, chunk: ChunkRef, lock: bool = False) -> Row[Any] | None:
-    query = select(MessageGroup).where(
-        MessageGroup.tenant_id == chunk.tenant_id,
-        MessageGroup.job_id == chunk.job_id,
-        MessageGroup.chunk == chunk.chunk,
-    )
-    return (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
-
-
-async def replace_group(connection: AsyncConnection, chunk: ChunkRef, group_id: str) -> bool:
-    """Make `group_id` the chunk's group, unless one is committed (or all is over)."""
-    values = {"state": "OPEN", "group_id": group_id, "send_began_at": None}
-    key = {"tenant_id": chunk.tenant_id, "job_id": chunk.job_id, "chunk": chunk.chunk}
-    written = await connection.execute(
-        insert(MessageGroup)
-        .values(**key, **values)
-        .on_conflict_do_update(
-            index_elements=list(key), set_=values, where=MessageGroup.state.in_(OPEN_STATES)
+async def mark_prepared(
+    connection: AsyncConnection,
+    job_id: UUID,
+    *,
+    recipients: int,
+    chunks: int,
+    reservation_id: int | None = None,
+    advertising: bool = False,
+    fallback: bool = False,
+    template_id: str | None = None,
+    send_at: datetime | None = None,
+) -> None:
+    await connection.execute(
+        update(MessageJob)
+        .where(MessageJob.job_id == job_id)
+        .values(
+            recipients=recipients,
+            chunks=chunks,
+            reservation_id=reservation_id,
+            advertising=advertising,
+            fallback=fallback,
+            template_id=template_id,
+            send_at=send_at,
         )
-        .returning(MessageGroup.chunk)
     )
-    return written.one_or_none() is not None
-
-
-async def move(
-    connection: AsyncConnection, chunk: ChunkRef, group_id: str, old: str, new: str, **values: Any
-) -> bool:
-    """Compare and set a group's state; False if it is another group, or in another state."""
-    written = await connection.execute(
-        update(MessageGroup)
-        .where(
-            MessageGroup.tenant_id == chunk.tenant_id,
-            MessageGroup.job_id == chunk.job_id,
-            MessageGroup.chunk == chunk.chunk,
-            MessageGroup.group_id == group_id,
-            MessageGroup.state == old,
-        )
-        .values(state=new, **values)
-        .returning(MessageGroup.chunk)
-    )
-    return written.one_or_none() is not None
 
 
 # A recipient's group.
@@ -109,30 +113,10 @@ async def uncommitted_positions(connection: AsyncConnection, job_id: UUID) -> li
     return list(rows.scalars())
 
 
-async def groups(connection: AsyncConnection, job_id: UUID, states: Sequence[str]) -> Sequence[Row[Any]]:
-    rows = await connection.execute(
-        select(MessageGroup)
-        .where(MessageGroup.job_id == job_id, MessageGroup.state.in_(states))
-        .order_by(MessageGroup.chunk)
-    )
-    return rows.all()
-
-
-async def left_behind(connection: AsyncConnection, before: datetime) -> Sequence[Row[Any]]:
-    """Committed groups whose workflow is over (terminated) and whose recipients may be open."""
-    rows = await connection.execute(
-        select(MessageGroup)
-        .join(Job, Job.id == MessageGroup.job_id)
-        .where(MessageGroup.state.in_(UNFINISHED), Job.finished_at < before)
-        .limit(1000)
-    )
-    return rows.all()
-
-
 # A group that the provider has sent has everybody in it who is not at an end.
 _STANDS = case(
     (
-        and_(MessageRecipient.state == RecipientState.PENDING, MessageGroup.state.in_(("SENT", "DONE"))),
+        and_(MessageRecipient.state == RecipientState.PENDING, MessageGroup.state.in_(HANDED_OVER)),
         RecipientState.ACCEPTED,
     ),
     else_=MessageRecipient.state,
@@ -168,9 +152,17 @@ async def codes(connection: AsyncConnection, job_id: UUID) -> dict[str, int]:
     return {str(row[0]): row[1] for row in rows}
 
 
-async def request_cancel(connection: AsyncConnection, job_id: UUID, tenant_id: int) -> str:
-    """Ask that a job sends nothing more. What this transaction proves: CANCELLED (no group is committed,
-    and none will be), TOO_LATE (all are sent), UNKNOWN (some are on their way)."""
+class CancelAnswer(StrEnum):
+    """What is proven of a job that was asked to send nothing more. CANCELLED: no group is committed, and none
+    will be. TOO_LATE: all are sent. UNKNOWN: some are on their way."""
+
+    CANCELLED = "CANCELLED"
+    TOO_LATE = "TOO_LATE"
+    UNKNOWN = "UNKNOWN"
+
+
+async def request_cancel(connection: AsyncConnection, job_id: UUID, tenant_id: int) -> CancelAnswer:
+    """Ask that a job sends nothing more; what this transaction proves."""
     job = await lock_job(connection, job_id, tenant_id)
     if job.cancel_requested_at is None:
         await connection.execute(
@@ -178,21 +170,29 @@ async def request_cancel(connection: AsyncConnection, job_id: UUID, tenant_id: i
         )
     states = [row.state for row in await groups(connection, job_id, BINDING)]
     if not states:
-        return "CANCELLED"
-    return "TOO_LATE" if len(states) == job.chunks and "COMMITTED" not in states else "UNKNOWN"
+        return CancelAnswer.CANCELLED
+    all_sent = len(states) == job.chunks and GroupState.COMMITTED not in states
+    return CancelAnswer.TOO_LATE if all_sent else CancelAnswer.UNKNOWN
 
 
-async def recipients(connection: AsyncConnection, job_id: UUID, after: int, limit: int) -> Sequence[Row[Any]]:
+_RECIPIENTS = [
+    _STANDS if column is MessageRecipient.state else column
+    for column in columns(MessageRecipient, RecipientRow)
+]
+
+
+async def recipients(
+    connection: AsyncConnection, job_id: UUID, after: int, limit: int
+) -> Sequence[RecipientRow]:
     """A page of a job's recipients, those after a position."""
-    others = (column for column in MessageRecipient.__table__.c if column.name != "state")
-    rows: Result[Any] = await connection.execute(
-        select(*others, _STANDS)
+    page = (
+        select(*_RECIPIENTS)
         .outerjoin(MessageGroup, _GROUP)
         .where(MessageRecipient.job_id == job_id, MessageRecipient.position > after)
         .order_by(MessageRecipient.position)
         .limit(limit)
     )
-    return rows.all()
+    return await many(connection, page, RecipientRow)
 
 
 async def workflows_of_groups(connection: AsyncConnection, group_ids: Sequence[str]) -> list[str]:
@@ -206,7 +206,7 @@ async def workflows_of_groups(connection: AsyncConnection, group_ids: Sequence[s
     return list(rows.scalars())
 
 
-async def reservation_is_cancelled(connection: AsyncConnection, job: Row[Any]) -> bool:
+async def reservation_is_cancelled(connection: AsyncConnection, job: MessageJobRow) -> bool:
     if job.reservation_id is None:
         return False
     row = exists().where(

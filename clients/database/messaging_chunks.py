@@ -6,15 +6,21 @@ whole chunk, and is one row's.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.messaging_models import MessageChunk, MessageOccurrence, MessageRecipient
+from clients.database.messaging_models import (
+    MessageChunk,
+    MessageOccurrence,
+    MessageRecipient,
+    ProviderDifference,
+)
 from contracts.messaging import ChunkRef
 
 
@@ -114,17 +120,28 @@ async def open_recipients(connection: AsyncConnection, chunk: ChunkRef) -> dict[
     """Provider message id → position of those in a chunk who have no final state."""
     query = select(MessageChunk.positions, MessageChunk.provider_ids).where(*_is(chunk))
     registered = (await connection.execute(query)).one_or_none()
-    if registered is None or registered.positions is None:
+    positions, provider_ids = registered or (None, None)
+    if positions is None or provider_ids is None:
         return {}
     waiting = set(await open_positions(connection, chunk))
-    pairs = zip(registered.provider_ids, registered.positions, strict=True)
+    pairs = zip(provider_ids, positions, strict=True)
     return {message_id: position for message_id, position in pairs if position in waiting}
+
+
+class Registered(NamedTuple):
+    """A recipient by the provider's id of the message. A tuple: a day has some hundred thousand."""
+
+    provider_message_id: str
+    tenant_id: int
+    job_id: UUID
+    position: int
+    state: str
 
 
 # LIMIT makes each look-up one of its own: the planner takes a new job for one or two rows, and would compare
 # each with each.
 _REGISTERED = """
-    SELECT n.id AS provider_message_id, r.tenant_id, r.job_id, r.position, r.state, r.code
+    SELECT n.id, r.tenant_id, r.job_id, r.position, r.state
     FROM message_groups g
     JOIN message_chunks c ON c.job_id = g.job_id AND c.chunk = g.chunk
     CROSS JOIN LATERAL unnest(c.positions, c.provider_ids) AS n (position, id)
@@ -134,25 +151,43 @@ _SENT_BETWEEN = text(f"{_REGISTERED} WHERE g.sent_at >= :start AND g.sent_at < :
 _BY_IDS = text(f"{_REGISTERED} WHERE g.group_id = ANY(:groups) AND n.id = ANY(:ids)")
 
 
-async def sent_between(
-    connection: AsyncConnection, start: datetime, end: datetime
-) -> dict[str, tuple[int, UUID, int, str]]:
-    """Provider message id → (tenant, job, position, state) of the recipients of groups sent in a span."""
+async def sent_between(connection: AsyncConnection, start: datetime, end: datetime) -> dict[str, Registered]:
+    """The recipients of groups sent in a span, by the provider's message id."""
     rows = await connection.execute(_SENT_BETWEEN, {"start": start, "end": end})
-    return {row.provider_message_id: (row.tenant_id, row.job_id, row.position, row.state) for row in rows}
+    return {each.provider_message_id: each for each in map(Registered._make, rows)}
 
 
 async def by_provider_ids(
     connection: AsyncConnection, ids: Sequence[str], group_ids: Sequence[str]
-) -> Sequence[Row[Any]]:
+) -> Sequence[Registered]:
     """Our recipients by the provider's message ids and the groups that it names with them."""
     rows = await connection.execute(_BY_IDS, {"ids": list(ids), "groups": list(group_ids)})
-    return rows.all()
+    return [Registered._make(row) for row in rows]
 
 
-def _is(chunk: ChunkRef) -> tuple[Any, ...]:
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where the provider's list of a day and ours do not agree, with what each of us says."""
+
+    day: date
+    kind: str
+    provider_message_id: str
+    tenant_id: int | None
+    job_id: UUID | None
+    position: int | None
+    ours: str | None
+    theirs: str | None
+
+
+async def write_differences(connection: AsyncConnection, found: Sequence[Difference]) -> None:
+    """Each once, however often its day is compared."""
+    rows = [asdict(each) for each in found]
+    await connection.execute(insert(ProviderDifference).on_conflict_do_nothing(), rows)
+
+
+def _is(chunk: ChunkRef) -> tuple[ColumnElement[bool], ...]:
     return MessageChunk.job_id == chunk.job_id, MessageChunk.chunk == chunk.chunk
 
 
-def _of(chunk: ChunkRef) -> tuple[Any, ...]:
+def _of(chunk: ChunkRef) -> tuple[ColumnElement[bool], ...]:
     return MessageRecipient.job_id == chunk.job_id, MessageRecipient.chunk == chunk.chunk

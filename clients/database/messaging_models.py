@@ -21,7 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clients.database.models import Base
+from clients.database.models import Base, words
+from rules.messaging.groups import GroupState
 
 Won = Numeric(14, 2)
 
@@ -96,15 +97,15 @@ class MessageJob(Base):
 
 
 class MessageGroup(Base):
-    """The fence: one row for a chunk of a job, whoever works on it. `state`: OPEN → ADDING → ADDED →
-    COMMITTED → SENT → DONE, or CANCELLED. After COMMITTED the group never changes."""
+    """The fence: one row for a chunk of a job, whoever works on it. After COMMITTED the group never changes
+    (`rules/messaging/groups.py`)."""
 
     __tablename__ = "message_groups"
 
     tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     job_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"), primary_key=True)
     chunk: Mapped[int] = mapped_column(Integer, primary_key=True)
-    state: Mapped[str] = mapped_column(String(16), server_default="OPEN")
+    state: Mapped[GroupState] = mapped_column(words(GroupState, 16), server_default=GroupState.OPEN)
     group_id: Mapped[str | None] = mapped_column(String(64))
     send_began_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]

@@ -1,6 +1,7 @@
 """Tables. Rows carry no behaviour; `jobs.py` and `videos.py` beside this file hold the queries."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Double,
+    Enum,
     ForeignKey,
     Identity,
     Index,
@@ -19,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from contracts.states import JobState
+
 
 class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
@@ -26,6 +30,11 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB,
         float: Double,
     }
+
+
+def words(kind: type[StrEnum], length: int) -> Enum:
+    """A text that is one of `kind`, and comes back as such. The database knows of a text only."""
+    return Enum(kind, native_enum=False, length=length, values_callable=lambda kind: [*map(str, kind)])
 
 
 class Tenant(Base):
@@ -65,11 +74,12 @@ class Job(Base):
     idempotency_key: Mapped[str] = mapped_column(String(200))
     external_id: Mapped[str] = mapped_column(String(100))
     subject: Mapped[str | None] = mapped_column(String(200))
+    video_id: Mapped[int | None] = mapped_column(BigInteger)
     workflow_id: Mapped[str] = mapped_column(String(200), unique=True)
     payload_sha256: Mapped[str] = mapped_column(String(64))
     sealed_payload: Mapped[bytes | None]
     source: Mapped[str] = mapped_column(String(32))
-    state: Mapped[str] = mapped_column(String(32), server_default="PENDING")
+    state: Mapped[JobState] = mapped_column(words(JobState, 32), server_default=JobState.PENDING)
     epoch: Mapped[int] = mapped_column(Integer, server_default="0")
     error_code: Mapped[str | None] = mapped_column(String(64))
     result: Mapped[dict[str, Any] | None]

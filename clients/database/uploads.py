@@ -1,22 +1,33 @@
 """Uploads: what a client said it would bring, where, and whether it is there."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Row, String, func, select, text, update
+from sqlalchemy import BigInteger, ForeignKey, Index, String, func, select, text, update
 from sqlalchemy import Sequence as Numbers
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clients.database.models import Base, Tenant, Video
+from clients.database.models import Base, Tenant, Video, words
+from clients.database.rows import columns, many, one, one_or_none
 
 # Above every id that the existing producers count up to, and below 2^53, so that a browser reads them.
 VIDEO_IDS = Numbers("video_ids", start=1_000_000_000_000, metadata=Base.metadata)
 
-OPEN, COMPLETED, ABORTED = "open", "completed", "aborted"
+
+class UploadState(StrEnum):
+    """An open upload is closed once, as completed or as aborted."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    ABORTED = "aborted"
+
+
+OPEN, COMPLETED, ABORTED = UploadState
 
 
 class Upload(Base):
@@ -34,7 +45,7 @@ class Upload(Base):
     multipart_id: Mapped[str | None] = mapped_column(String(1024))
     part_size: Mapped[int | None] = mapped_column(BigInteger)
     video_id: Mapped[int | None] = mapped_column(BigInteger)
-    state: Mapped[str] = mapped_column(String(16), server_default=OPEN)
+    state: Mapped[UploadState] = mapped_column(words(UploadState, 16), server_default=OPEN)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     touched_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -44,30 +55,46 @@ class Upload(Base):
     )
 
 
-async def add(connection: AsyncConnection, **values: Any) -> Row[Any]:
+@dataclass(frozen=True, slots=True)
+class UploadRow:
+    id: UUID
+    tenant_id: int
+    purpose: str
+    file_key: str
+    content_type: str
+    size: int | None
+    multipart_id: str | None
+    part_size: int | None
+    video_id: int | None
+    state: UploadState
+
+
+_UPLOADS = select(*columns(Upload, UploadRow))
+
+
+async def add(connection: AsyncConnection, new: UploadRow) -> UploadRow:
     """The upload of this id, made if it is not there yet."""
-    await connection.execute(insert(Tenant).values(id=values["tenant_id"]).on_conflict_do_nothing())
-    await connection.execute(insert(Upload).values(values).on_conflict_do_nothing())
-    return (await connection.execute(select(Upload).where(Upload.id == values["id"]))).one()
+    await connection.execute(insert(Tenant).values(id=new.tenant_id).on_conflict_do_nothing())
+    await connection.execute(insert(Upload).values(asdict(new)).on_conflict_do_nothing())
+    return await one(connection, _UPLOADS.where(Upload.id == new.id), UploadRow)
 
 
-async def find(connection: AsyncConnection, tenant_id: int, upload_id: UUID) -> Row[Any] | None:
-    mine = select(Upload).where(Upload.tenant_id == tenant_id, Upload.id == upload_id)
-    return (await connection.execute(mine)).one_or_none()
+async def find(connection: AsyncConnection, tenant_id: int, upload_id: UUID) -> UploadRow | None:
+    mine = _UPLOADS.where(Upload.tenant_id == tenant_id, Upload.id == upload_id)
+    return await one_or_none(connection, mine, UploadRow)
 
 
-async def of_video(connection: AsyncConnection, tenant_id: int, video_id: int) -> Row[Any] | None:
+async def of_video(connection: AsyncConnection, tenant_id: int, video_id: int) -> UploadRow | None:
     """The newest upload that was made for a video."""
-    made_for = (Upload.tenant_id == tenant_id, Upload.video_id == video_id)
-    newest = select(Upload).where(*made_for).order_by(Upload.created_at.desc()).limit(1)
-    return (await connection.execute(newest)).one_or_none()
+    made_for = _UPLOADS.where(Upload.tenant_id == tenant_id, Upload.video_id == video_id)
+    return await one_or_none(connection, made_for.order_by(Upload.created_at.desc()).limit(1), UploadRow)
 
 
 async def touch(connection: AsyncConnection, upload_id: UUID) -> None:
     await connection.execute(update(Upload).where(Upload.id == upload_id).values(touched_at=func.now()))
 
 
-async def close(connection: AsyncConnection, upload_id: UUID, state: str) -> bool:
+async def close(connection: AsyncConnection, upload_id: UUID, state: UploadState) -> bool:
     """From open to `state`; False if it was closed before."""
     closed = await connection.execute(
         update(Upload)
@@ -86,14 +113,13 @@ async def make_video(
     made = insert(Video).values(
         tenant_id=tenant_id, id=VIDEO_IDS.next_value(), file_key=file_key, status=status, title=title
     )
-    video_id: int = (await connection.execute(made.returning(Video.id))).scalar_one()
-    return video_id
+    return (await connection.execute(made.returning(Video.id))).scalar_one()
 
 
-async def video_of(connection: AsyncConnection, upload: Row[Any], title: str | None) -> int:
+async def video_of(connection: AsyncConnection, upload: UploadRow, title: str | None) -> int:
     """The video that an upload became; made at the first call, the same at every other."""
     locked = select(Upload.video_id).where(Upload.id == upload.id).with_for_update()
-    video_id: int | None = (await connection.execute(locked)).scalar_one()
+    video_id = (await connection.execute(locked)).scalar_one()
     if video_id is None:
         video_id = await make_video(connection, upload.tenant_id, upload.file_key, "UPLOADED", title)
         await connection.execute(update(Upload).where(Upload.id == upload.id).values(video_id=video_id))
@@ -111,8 +137,7 @@ async def mark_uploaded(connection: AsyncConnection, tenant_id: int, video_id: i
     await connection.execute(update(Video).where(*this).values(status="UPLOADED"))
 
 
-async def abandoned(connection: AsyncConnection, age: timedelta, limit: int) -> Sequence[Row[Any]]:
+async def abandoned(connection: AsyncConnection, age: timedelta, limit: int) -> Sequence[UploadRow]:
     """Open uploads that nobody was heard of for `age`, oldest first."""
-    silent = (Upload.state == OPEN, Upload.touched_at < func.now() - age)
-    oldest = select(Upload).where(*silent).order_by(Upload.touched_at).limit(limit)
-    return (await connection.execute(oldest)).all()
+    silent = _UPLOADS.where(Upload.state == OPEN, Upload.touched_at < func.now() - age)
+    return await many(connection, silent.order_by(Upload.touched_at).limit(limit), UploadRow)

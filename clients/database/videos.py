@@ -2,15 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.models import Job, Rendition, Tenant, Video
+from clients.database.rows import columns, one_or_none
 from contracts.errors import SUPERSEDED, VIDEO_DELETED, ErrorType
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRow:
+    tenant_id: int
+    id: int
+    title: str | None
+    file_key: str
+    status: str
+    error_code: str | None
+    hls_path: str | None
+    hls_prefix: str | None
+    replaced_prefix: str | None
+    duration: float | None
+    published_seq: int
+    current_job: UUID | None
+    has_pictures: bool
+    deleted_at: datetime | None
+    updated_at: datetime
+
+
+_VIDEOS = select(*columns(Video, VideoRow))
 
 
 @dataclass(frozen=True)
@@ -59,16 +83,17 @@ async def publish(
     is no longer the job's newest (a zombie): the caller's objects must go. Calling it again after success
     changes nothing.
     """
-    video = (await connection.execute(_video(tenant_id, video_id).with_for_update())).one_or_none()
-    job = (await connection.execute(select(Job).where(Job.id == job_id).with_for_update())).one()
+    this = _VIDEOS.where(Video.tenant_id == tenant_id, Video.id == video_id)
+    video = await one_or_none(connection, this.with_for_update(), VideoRow)
+    job = select(Job.seq, Job.epoch, Job.finished_at).where(Job.id == job_id).with_for_update()
+    seq, newest_epoch, finished_at = (await connection.execute(job)).one()
     if video is None or video.deleted_at:
         raise NotCurrent(VIDEO_DELETED)
     if video.hls_prefix == version.hls_prefix:
-        replaced: str | None = video.replaced_prefix
-        return replaced
-    if job.epoch != epoch or job.finished_at:
+        return video.replaced_prefix
+    if newest_epoch != epoch or finished_at:
         raise NotCurrent(ErrorType.STALE_EPOCH)
-    if video.published_seq > job.seq:
+    if video.published_seq > seq:
         raise NotCurrent(SUPERSEDED)
     await connection.execute(
         update(Video)
@@ -81,7 +106,7 @@ async def publish(
             replaced_prefix=video.hls_prefix,
             duration=version.duration,
             has_pictures=version.has_pictures,
-            published_seq=job.seq,
+            published_seq=seq,
             published_job=job_id,
         )
     )
@@ -93,8 +118,7 @@ async def publish(
             [{"tenant_id": tenant_id, "video_id": video_id, **row} for row in version.renditions]
         )
     )
-    replaced = video.hls_prefix
-    return replaced
+    return video.hls_prefix
 
 
 class NotCurrent(Exception):
@@ -154,14 +178,11 @@ async def open_encodes(connection: AsyncConnection, tenant_id: int, video_id: in
     return rows.scalars().all()
 
 
-async def find(connection: AsyncConnection, tenant_id: int, video_id: int) -> Row[Any] | None:
-    return (await connection.execute(_video(tenant_id, video_id))).one_or_none()
+async def find(connection: AsyncConnection, tenant_id: int, video_id: int) -> VideoRow | None:
+    this = _VIDEOS.where(Video.tenant_id == tenant_id, Video.id == video_id)
+    return await one_or_none(connection, this, VideoRow)
 
 
 async def published_prefix(connection: AsyncConnection, tenant_id: int, video_id: int) -> str | None:
     video = await find(connection, tenant_id, video_id)
     return video.hls_prefix if video else None
-
-
-def _video(tenant_id: int, video_id: int) -> Any:
-    return select(Video).where(Video.tenant_id == tenant_id, Video.id == video_id)

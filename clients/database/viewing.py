@@ -6,34 +6,70 @@ place (docs/decisions/0022-academy-tables.md).
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, SQLColumnExpression, and_, func, literal, null, select, update
+from sqlalchemy import RowMapping, Select, SQLColumnExpression, and_, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.academy_models import Attendance, Student
+from clients.database.academy_models import Attendance
 from clients.database.models import Video
+from clients.database.rows import columns, made
 from clients.database.viewing_models import (
     LectureSession,
     PlaybackSession,
-    PlaybackViolation,
     SessionEnrolment,
     VideoAccess,
     VideoProgress,
 )
 from rules.viewing import (
-    VIOLATION_WINDOW,
     AccessMode,
     Decision,
     Facts,
-    Violation,
     Watched,
     decide,
     is_completed,
     preview,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """Somebody who is watching."""
+
+    id: UUID
+    tenant_id: int
+    video_id: int
+    student_id: int | None
+    hls_prefix: str
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _FactsRow:
+    """What `_facts` reads. All but the video's own is None where there is no such row."""
+
+    status: str
+    published_prefix: str | None
+    duration: float | None
+    has_pictures: bool
+    subtitles_key: str | None
+    video_policy: int
+    enrolled: int | None
+    attendance: str | None
+    access_mode: str | None
+    blocked: bool | None
+    access_version: int | None
+    furthest: float | None
+    slack: float | None
+    progress: float | None
+    proctored_completed_at: datetime | None
+    elapsed: Decimal | None
+
+
+_SESSIONS = select(*columns(PlaybackSession, SessionRow))
 
 
 @dataclass(frozen=True)
@@ -61,23 +97,25 @@ async def view(
     this = select().select_from(Video).where(Video.tenant_id == tenant_id, Video.id == video_id)
     student = null() if student_id is None else literal(student_id)
     query = _facts(this, literal(tenant_id), literal(video_id), student)
-    row = (await connection.execute(query)).one_or_none()
-    return _view(row, student_id) if row else None
+    found = (await connection.execute(query)).mappings().one_or_none()
+    return _view(found, student_id) if found else None
 
 
 async def session_view(
     connection: AsyncConnection, session_id: UUID
-) -> tuple[Row[Any], View] | tuple[None, None]:
+) -> tuple[SessionRow, View] | tuple[None, None]:
     """A session that is still open, and what its viewer sees now: one query, for it is asked at every
     segment."""
     playing = PlaybackSession
     on = and_(Video.tenant_id == playing.tenant_id, Video.id == playing.video_id)
-    sessions = select(playing).join(Video, on)
-    query = _facts(sessions, playing.tenant_id, playing.video_id, playing.student_id).where(
+    query = _facts(_SESSIONS.join(Video, on), playing.tenant_id, playing.video_id, playing.student_id).where(
         playing.id == session_id, playing.ended_at.is_(None), playing.expires_at > func.now()
     )
-    row = (await connection.execute(query)).one_or_none()
-    return (row, _view(row, row.student_id)) if row else (None, None)
+    found = (await connection.execute(query)).mappings().one_or_none()
+    if found is None:
+        return None, None
+    session = made(SessionRow, found)
+    return session, _view(found, session.student_id)
 
 
 def _facts(
@@ -128,7 +166,8 @@ def _facts(
     return query.where(Video.deleted_at.is_(None))
 
 
-def _view(row: Row[Any], student_id: int | None) -> View:
+def _view(found: RowMapping, student_id: int | None) -> View:
+    row = made(_FactsRow, found)
     ready = row.status == "READY" and row.published_prefix is not None
     if student_id is None:
         decision = preview(ready, str(row.video_policy))
@@ -143,7 +182,7 @@ def _view(row: Row[Any], student_id: int | None) -> View:
             revision=f"{row.video_policy}.{row.access_version or 0}",
         )
         decision = decide(facts)
-    watched = Watched() if row.furthest is None else Watched(row.furthest, row.slack)
+    watched = Watched() if row.furthest is None or row.slack is None else Watched(row.furthest, row.slack)
     return View(
         decision=decision,
         student_id=student_id,
@@ -155,117 +194,6 @@ def _view(row: Row[Any], student_id: int | None) -> View:
         elapsed=float(row.elapsed or 0.0),
         progress=row.progress or 0.0,
     )
-
-
-async def lock_student(connection: AsyncConnection, tenant_id: int, student_id: int) -> bool:
-    """One start or heartbeat of a student at a time; False if the tenant has no such student."""
-    this = select(Student.id).where(Student.id == student_id, Student.tenant_id == tenant_id)
-    return (await connection.execute(this.with_for_update(key_share=True))).one_or_none() is not None
-
-
-async def open_session(
-    connection: AsyncConnection,
-    session_id: UUID,
-    tenant_id: int,
-    video_id: int,
-    viewer: View,
-    expires_at: datetime,
-) -> None:
-    """Begin watching. A student's other session, of whatever video, ends: the newest wins. The student
-    must be locked."""
-    if viewer.student_id is not None:
-        await connection.execute(
-            update(PlaybackSession)
-            .where(
-                PlaybackSession.tenant_id == tenant_id,
-                PlaybackSession.student_id == viewer.student_id,
-                PlaybackSession.ended_at.is_(None),
-            )
-            .values(ended_at=func.now(), end_reason="REPLACED")
-        )
-        # What passed since the last time was not watching.
-        begun = insert(VideoProgress).values(
-            tenant_id=tenant_id, video_id=video_id, student_id=viewer.student_id
-        )
-        key = [VideoProgress.tenant_id, VideoProgress.video_id, VideoProgress.student_id]
-        await connection.execute(
-            begun.on_conflict_do_update(index_elements=key, set_={"beat_at": func.now()})
-        )
-    await connection.execute(
-        insert(PlaybackSession).values(
-            id=session_id,
-            tenant_id=tenant_id,
-            video_id=video_id,
-            student_id=viewer.student_id,
-            hls_prefix=viewer.hls_prefix,
-            policy_version=viewer.decision.version,
-            expires_at=expires_at,
-        )
-    )
-
-
-async def extend_session(
-    connection: AsyncConnection, session_id: UUID, version: str, expires_at: datetime
-) -> None:
-    await connection.execute(
-        update(PlaybackSession)
-        .where(PlaybackSession.id == session_id, PlaybackSession.ended_at.is_(None))
-        .values(policy_version=version, expires_at=expires_at)
-    )
-
-
-async def end_session(connection: AsyncConnection, session_id: UUID, reason: str) -> None:
-    await connection.execute(
-        update(PlaybackSession)
-        .where(PlaybackSession.id == session_id, PlaybackSession.ended_at.is_(None))
-        .values(ended_at=func.now(), end_reason=reason)
-    )
-
-
-async def save_progress(
-    connection: AsyncConnection, session: Row[Any], watched: Watched, progress: float, proctored_done: bool
-) -> None:
-    """How far the session's student is now."""
-    now_done = func.now() if proctored_done else null()
-    await connection.execute(
-        update(VideoProgress)
-        .where(
-            VideoProgress.tenant_id == session.tenant_id,
-            VideoProgress.video_id == session.video_id,
-            VideoProgress.student_id == session.student_id,
-        )
-        .values(
-            furthest=watched.furthest,
-            slack=watched.slack,
-            beat_at=func.now(),
-            progress=func.greatest(VideoProgress.progress, progress),
-            proctored_completed_at=func.coalesce(VideoProgress.proctored_completed_at, now_done),
-        )
-    )
-
-
-async def add_violations(
-    connection: AsyncConnection, session: Row[Any], found: list[tuple[Violation, float]]
-) -> None:
-    """Kind and position of each."""
-    if found:
-        row = {"tenant_id": session.tenant_id, "video_id": session.video_id}
-        row |= {"student_id": session.student_id, "session_id": session.id}
-        rows = [row | {"kind": kind, "position": position} for kind, position in found]
-        await connection.execute(insert(PlaybackViolation), rows)
-
-
-async def recent_violations(
-    connection: AsyncConnection, tenant_id: int, video_id: int, student_id: int
-) -> int:
-    counted = select(func.count()).where(
-        PlaybackViolation.tenant_id == tenant_id,
-        PlaybackViolation.student_id == student_id,
-        PlaybackViolation.video_id == video_id,
-        PlaybackViolation.at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, VIOLATION_WINDOW),
-    )
-    count: int = (await connection.execute(counted)).scalar_one()
-    return count
 
 
 async def set_access(

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from activities.sweeping import SweepActivities
-from api.uploads import SMALLEST_PART, part_size
 from api.schemas_uploads import LARGEST, MOST_PARTS
+from api.uploads import SMALLEST_PART, part_size
 from clients.database.uploads import Upload
 from clients.objects import ObjectMissing
 from clients.uploads import UploadStore

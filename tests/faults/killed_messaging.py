@@ -18,8 +18,9 @@ from typing import Any
 from temporalio import activity
 
 from activities.messaging.sending import SendActivities
-from clients.database import credits, messaging, messaging_chunks
+from clients.database import credits, messaging_chunks, messaging_groups
 from clients.solapi import Solapi
+from rules.messaging.groups import ADDED, COMMITTED
 from workers import __main__ as workers
 from workers import messaging as messaging_worker
 from workers.heartbeat_interceptor import _HeartbeatInbound
@@ -92,7 +93,9 @@ def main(end: str, folder: str, plan: str) -> None:
     holder = Holder(end, Path(folder), json.loads(plan))
     for name, (owner, method) in CALLS.items():
         setattr(owner, method, holder.around(getattr(owner, method), name))
-    messaging.move = holder.around(messaging.move, "committing", lambda *a: a[3:5] == ("ADDED", "COMMITTED"))
+    messaging_groups.move = holder.around(
+        messaging_groups.move, "committing", lambda *a: a[2:4] == (ADDED, COMMITTED)
+    )
     credits.settle = holder.around(credits.settle, "settling", lambda *a: bool(a[3]))
     _HeartbeatInbound.execute_activity = holder.after_activity(_HeartbeatInbound.execute_activity)  # type: ignore[method-assign]
     messaging_worker.SLOTS = 2 * len(POINTS)

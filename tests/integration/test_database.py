@@ -73,7 +73,7 @@ async def begin(lab: Lab, job: Accepted) -> int | None:
 
 async def row(lab: Lab, job: Accepted) -> Any:
     async with lab.engine.connect() as connection:
-        return await jobs.get(connection, job.job_id)
+        return (await connection.execute(select(Job).where(Job.id == job.job_id))).one()
 
 
 async def test_ten_who_bring_the_same_wish_at_once_make_one_job(lab: Lab) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from clients import keys
+from clients.database import keys as database_keys
 from clients.database.keys import TenantKey
 from clients.keys import KeyDestroyed, NoKey, TenantKeys
 from clients.vault import Vault, VaultError
@@ -159,7 +160,7 @@ async def test_rotation_of_the_wrapping_key(own_lab: Lab) -> None:
 
 async def test_a_failed_read_is_not_remembered(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     own, tenant = tenant_keys(lab), fresh_id()
-    monkeypatch.setattr(keys, "_newest", asyncio.timeout)  # not to be awaited: a TypeError
+    monkeypatch.setattr(database_keys, "newest", asyncio.timeout)  # not to be awaited: a TypeError
     with pytest.raises(TypeError):
         await own.sealer(tenant)
     monkeypatch.undo()

@@ -7,11 +7,12 @@ from uuid import UUID
 import pytest
 
 from activities.messaging.sending import SendActivities
-from clients.database import messaging
+from clients.database import messaging, messaging_groups
 from clients.solapi import Solapi
 from contracts.messaging import Draft, GroupRef, Verdict
 from devstack.app import App
 from intake.reconcile import Reconciler
+from rules.messaging.groups import ADDED, ADDING, OPEN
 from tests.lab import eventually
 from tests.messages import Mail, draft, phones, request
 
@@ -200,9 +201,9 @@ async def test_a_cancel_and_a_commit_at_once_agree(mail: Mail) -> None:
         async with mail.lab.engine.begin() as connection:
             await messaging.lock_job(connection, job_request.job_id, tenant)
             await messaging.mark_prepared(connection, job_request.job_id, chunks=1, recipients=1)
-            await messaging.replace_group(connection, group, group.group_id)
-            for old, new in (("OPEN", "ADDING"), ("ADDING", "ADDED")):
-                await messaging.move(connection, group, group.group_id, old, new)
+            await messaging_groups.replace_group(connection, group, group.group_id)
+            for old, new in ((OPEN, ADDING), (ADDING, ADDED)):
+                await messaging_groups.move(connection, group, old, new)
         if number == 0:  # one after the other, whatever the races below do
             seen.add((await cancel(job_request.job_id, tenant), (await sending.commit(group)).verdict))
             continue

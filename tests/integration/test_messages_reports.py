@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy import select, text, update
 
 from activities.messaging.reporting import REPORTS_WITHIN, ReportActivities
 from activities.messaging.sending import SendActivities
-from clients.database import credits, messaging, messaging_chunks
+from clients.database import credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
 from clients.database.messaging_models import MessageChunk, MessageGroup, MessageRecipient, ProviderDifference
 from clients.progress import ProgressBoard, connect
@@ -18,6 +19,7 @@ from clients.solapi import Solapi
 from contracts.messaging import Day, Differences, GroupRef, RecipientState
 from devstack.app import App
 from intake.reconcile import Reconciler
+from rules.messaging.groups import ADDED, ADDING, COMMITTED, DONE, OPEN, SENT
 from rules.quiet_hours import KST
 from tests.lab import fresh_id
 from tests.messages import Mail, draft, phones, request
@@ -226,8 +228,9 @@ async def test_a_new_job_of_many_is_not_compared_each_with_each(mail: Mail) -> N
         await messaging_chunks.write_recipients(connection, ref.job_id, tenant, rows)
         await messaging_chunks.write_chunks(connection, ref.job_id, tenant, [b""])
         await messaging_chunks.register(connection, ref, ids)
-        await messaging.replace_group(connection, ref, ref.group_id)
-        assert await messaging.move(connection, ref, ref.group_id, "OPEN", "DONE", sent_at=A_DAY)
+        await messaging_groups.replace_group(connection, ref, ref.group_id)
+        for old, new in pairwise((OPEN, ADDING, ADDED, COMMITTED, SENT, DONE)):
+            assert await messaging_groups.move(connection, ref, old, new, sent_at=A_DAY)
     async with mail.lab.engine.begin() as connection:
         await connection.execute(text("SET LOCAL statement_timeout = '2s'"))
         assert len(await messaging_chunks.open_recipients(connection, ref)) == people

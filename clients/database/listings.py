@@ -1,0 +1,154 @@
+"""What lists of the console read: of one academy, or of all where no tenant is named."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, case, func, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clients.database.jobs import EventRow, JobRow
+from clients.database.messaging_models import MessageJob
+from clients.database.models import Job, JobEvent, Rendition, Video
+from clients.database.rows import columns, made, many, one_or_none
+from clients.database.videos import VideoRow
+from contracts.jobs import JobState
+
+_TO_LOOK_AT = (JobState.FAILED, JobState.REJECTED_BAD_INPUT, JobState.REVIEW_REQUIRED)
+_OVER = (JobState.DONE, JobState.CANCELLED)
+SHOWS: Mapping[str, ColumnElement[bool]] = {
+    "open": Job.finished_at.is_(None),
+    "failed": Job.state.in_(_TO_LOOK_AT),
+    "finished": Job.state.in_(_OVER),
+    "all": true(),
+}
+SENDINGS = ("all", "scheduled", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionRow:
+    name: str
+    width: int
+    height: int
+    codecs: str
+    bandwidth: int
+    average_bandwidth: int
+    segments: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendingRow:
+    """What a messages job has beside its row in `jobs`, once it is prepared."""
+
+    recipients: int | None
+    send_at: datetime | None
+    cancel_requested_at: datetime | None
+
+
+_JOB = columns(Job, JobRow)
+_EVENTS = select(*columns(JobEvent, EventRow))
+_RENDITIONS = select(*columns(Rendition, RenditionRow))
+_SENDINGS = select(*_JOB, *columns(MessageJob, SendingRow))
+# Both have an id, a tenant, an error.
+_LECTURES = select(*columns(Video, VideoRow), *(column.label(f"job_{column.key}") for column in _JOB))
+
+
+def _of(tenant: int | None) -> ColumnElement[bool]:
+    return true() if tenant is None else Job.tenant_id == tenant
+
+
+async def jobs(
+    connection: AsyncConnection,
+    tenant: int | None,
+    show: str,
+    *,
+    before: int | None = None,
+    types: Sequence[str] = (),
+    limit: int,
+) -> list[JobRow]:
+    """Newest first; `before` is the `seq` of the last one of the page before."""
+    query = select(*_JOB).where(_of(tenant), SHOWS[show]).order_by(Job.seq.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Job.seq < before)
+    if types:
+        query = query.where(Job.job_type.in_(types))
+    return await many(connection, query, JobRow)
+
+
+async def count_open(connection: AsyncConnection, tenant: int | None) -> int:
+    still = select(func.count()).where(_of(tenant), Job.finished_at.is_(None))
+    return (await connection.execute(still)).scalar_one()
+
+
+async def job(connection: AsyncConnection, tenant: int | None, job_id: UUID) -> JobRow | None:
+    return await one_or_none(connection, select(*_JOB).where(_of(tenant), Job.id == job_id), JobRow)
+
+
+async def newest_events(connection: AsyncConnection, job_id: UUID, limit: int) -> list[EventRow]:
+    """The end of a job's log, oldest first."""
+    newest = _EVENTS.where(JobEvent.job_id == job_id).order_by(JobEvent.id.desc()).limit(limit)
+    return (await many(connection, newest, EventRow))[::-1]
+
+
+async def lectures(
+    connection: AsyncConnection, tenant: int, before: int | None, limit: int
+) -> list[tuple[VideoRow, JobRow | None]]:
+    """The newest first, each with the job that encodes or encoded it last."""
+    query = _LECTURES.where(Video.tenant_id == tenant).order_by(Video.id.desc()).limit(limit)
+    return await _lectures(connection, query if before is None else query.where(Video.id < before))
+
+
+async def lecture(
+    connection: AsyncConnection, tenant: int, video_id: int
+) -> tuple[VideoRow, JobRow | None] | None:
+    query = _LECTURES.where(Video.tenant_id == tenant, Video.id == video_id)
+    return next(iter(await _lectures(connection, query)), None)
+
+
+async def _lectures(connection: AsyncConnection, query: Select[Any]) -> list[tuple[VideoRow, JobRow | None]]:
+    there = query.outerjoin(Job, Job.id == Video.current_job).where(Video.deleted_at.is_(None))
+    return [
+        (made(VideoRow, found), made(JobRow, found, "job_") if found["job_id"] else None)
+        for found in (await connection.execute(there)).mappings()
+    ]
+
+
+async def renditions(connection: AsyncConnection, tenant: int, video_id: int) -> list[RenditionRow]:
+    """Those with a picture, the largest first."""
+    query = _RENDITIONS.where(
+        Rendition.tenant_id == tenant, Rendition.video_id == video_id, Rendition.height > 0
+    )
+    return await many(connection, query.order_by(Rendition.height.desc()), RenditionRow)
+
+
+async def sendings(
+    connection: AsyncConnection, tenant: int, show: str, types: Sequence[str], limit: int
+) -> list[tuple[JobRow, SendingRow]]:
+    """The newest jobs of messages: `all`, `scheduled` (open, not to be sent yet) or `cancelled`."""
+    query = (
+        _SENDINGS.outerjoin(MessageJob, MessageJob.job_id == Job.id)
+        .where(Job.tenant_id == tenant, Job.job_type.in_(types))
+        .order_by(Job.seq.desc())
+        .limit(limit)
+    )
+    if show == "scheduled":
+        query = query.where(Job.finished_at.is_(None), MessageJob.send_at > func.now())
+    if show == "cancelled":
+        query = query.where(or_(Job.state == JobState.CANCELLED, MessageJob.cancel_requested_at.is_not(None)))
+    found = (await connection.execute(query)).mappings()
+    return [(made(JobRow, each), made(SendingRow, each)) for each in found]
+
+
+async def throughput(
+    connection: AsyncConnection, since: datetime, step: timedelta
+) -> dict[datetime, tuple[int, int]]:
+    """Jobs that ended since then: the start of each step in which any did → (in all, failed)."""
+    slot = func.date_bin(step, Job.finished_at, since)
+    failed = func.count(case((Job.state == JobState.FAILED, 1)))
+    rows = await connection.execute(
+        select(slot, func.count(), failed).where(Job.finished_at >= since).group_by(slot)
+    )
+    return {began: (count, some) for began, count, some in rows}

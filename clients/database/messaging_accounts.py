@@ -1,0 +1,51 @@
+"""What a tenant may send, by which numbers, at what price. Its credit is in `credits.py`."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clients.database.messaging_models import MessagingAccount, SenderNumber
+from clients.database.models import Tenant
+from clients.database.rows import columns
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTerms:
+    """An account but for its credit. Prices in won for each recipient."""
+
+    price_sms: Decimal
+    price_lms: Decimal
+    price_mms: Decimal
+    price_ata: Decimal
+    sender: str | None
+    pf_id: str | None
+    advertiser: str | None
+    opt_out_number: str | None
+    night_advertising: bool
+    daily_cap: int | None
+    daily_cap_per_phone: int | None
+    waits_for_credit: bool
+
+
+columns(MessagingAccount, AccountTerms)  # what is written is there
+
+
+async def save(
+    connection: AsyncConnection, tenant_id: int, terms: AccountTerms, sender_numbers: Collection[str]
+) -> None:
+    """Write an account and its registered senders, as they are from now on."""
+    await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
+    values = asdict(terms)
+    await connection.execute(
+        insert(MessagingAccount)
+        .values(tenant_id=tenant_id, **values)
+        .on_conflict_do_update(index_elements=["tenant_id"], set_=values)
+    )
+    await connection.execute(delete(SenderNumber).where(SenderNumber.tenant_id == tenant_id))
+    if sender_numbers:
+        rows = [{"tenant_id": tenant_id, "number": number} for number in sorted(set(sender_numbers))]
+        await connection.execute(insert(SenderNumber), rows)
