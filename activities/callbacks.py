@@ -1,14 +1,15 @@
 """Telling the submitting system how a job ended."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.implements import implements
 from clients.callbacks import Gone, NotDelivered, deliver
 from clients.database import callbacks, jobs
 from clients.keys import TenantKeys
+from contracts.activities import ai
 from contracts.ai import Delivery
-from contracts.errors import REASONS
+from contracts.errors import REASONS, ErrorType
 
 
 class CallbackActivities:
@@ -17,7 +18,7 @@ class CallbackActivities:
         self._keys = keys
         self._inner = inner_addresses
 
-    @activity.defn(name="ai.deliver")
+    @implements(ai.DELIVER)
     async def deliver(self, what: Delivery) -> bool:
         """POST the end of the job to the address that its tenant has registered; False if there is none, or
         nobody takes it any more. Raises ApplicationError to be tried again."""
@@ -41,5 +42,5 @@ class CallbackActivities:
         except Gone:
             return False
         except NotDelivered as error:
-            raise ApplicationError(f"not delivered: {error}", type="NotDelivered") from None
+            raise ApplicationError(f"not delivered: {error}", type=ErrorType.NOT_DELIVERED) from None
         return True

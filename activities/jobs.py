@@ -1,9 +1,10 @@
 """The database's side of any job."""
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 
+from activities.implements import implements
 from clients.database import jobs, videos
+from contracts.activities import ops
 from contracts.jobs import FinishInput, JobOutcome
 from intake.reconcile import Reconciler
 
@@ -13,7 +14,7 @@ class JobActivities:
         self._engine = engine
         self._reconciler = reconciler
 
-    @activity.defn(name="jobs.finish")
+    @implements(ops.FINISH)
     async def finish(self, what: FinishInput) -> JobOutcome:
         """Write the final state once, on the job and its video; returns the state that stands."""
         async with self._engine.begin() as connection:
@@ -22,7 +23,7 @@ class JobActivities:
                 await videos.fail_encode(connection, what.job_id, standing.error_code)
             return standing
 
-    @activity.defn(name="ops.reconcile")
+    @implements(ops.RECONCILE)
     async def reconcile(self) -> dict[str, int]:
         """See `intake.reconcile`; returns how many jobs were started, repaired and left running."""
         return await self._reconciler.run_once()

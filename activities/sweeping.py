@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 
+from activities.implements import implements
 from clients.database import idempotency, jobs, uploads
 from clients.database.uploads import ABORTED
 from clients.uploads import UploadStore
+from contracts.activities import ops
 
 AT_ONCE = 500
 PAYLOADS_KEPT = timedelta(days=7)
@@ -20,7 +21,7 @@ class SweepActivities:
         self._store = store
         self._abandoned = abandoned
 
-    @activity.defn(name="ops.sweep")
+    @implements(ops.SWEEP)
     async def sweep(self) -> dict[str, int]:
         """Returns how many went of each kind."""
         async with self._engine.begin() as connection:

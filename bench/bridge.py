@@ -10,6 +10,7 @@ from typing import Any
 from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
 
 from contracts.jobs import JobRef
+from contracts.names import TaskQueue, WorkflowType
 from contracts.queues import parse
 from devstack.app import running
 from intake.submit import JOB_TYPE, TENANT_ID
@@ -65,10 +66,10 @@ async def bare_rate(lab: Lab, tenant: int) -> float:
         request = requests[number]
         async with permits:
             await lab.temporal.start_workflow(
-                "job.run",
+                WorkflowType.JOB,
                 JobRef(job_id=request.job_id, job_type=request.job_type, tenant_id=tenant),
                 id=f"bare-{request.job_id}",
-                task_queue="ops",
+                task_queue=TaskQueue.OPS,
                 priority=Priority(priority_key=3, fairness_key=str(tenant)),
                 search_attributes=TypedSearchAttributes(
                     [

@@ -18,9 +18,10 @@ import httpx
 from pydantic import Field, FiniteFloat, ValidationError
 
 from clients.settings import Settings
+from contracts.ai_jobs import ModelKind
 from contracts.base import Message
 
-Kind = Literal["chat", "embedding", "transcription", "handwriting"]
+Kind = ModelKind
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 32 * 2**20  # 256 texts of 4,096 dimensions have 20 MB
 CHAT_BYTES = 4 * 2**20

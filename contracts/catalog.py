@@ -9,9 +9,11 @@ from pydantic import BaseModel
 
 from contracts import payloads
 from contracts.ai import AiInput
+from contracts.ai_jobs import PLAIN, AiJob
 from contracts.base import Contract
 from contracts.jobs import JobRef, JobRequest
 from contracts.messaging import MessagesInput, SendRequest
+from contracts.names import TaskQueue, WorkflowType
 from contracts.payloads import AiPayload
 from contracts.video import DeleteInput, EncodeInput
 
@@ -41,6 +43,7 @@ class JobType:
 
     `kept_for_retry`: its payload names objects and ids and nobody's texts, passwords or phones, so it stays
     sealed for a week when the job fails or is cancelled. `shows_progress`: its workflow answers the query.
+    `ai`: where the course of an AI job differs.
     """
 
     name: str
@@ -49,9 +52,9 @@ class JobType:
     domain: Domain
     payload: type[BaseModel]
     asked: type[BaseModel] | None = None
-    workflow: str = "job.run"
-    task_queue: str = "ops"
-    activity_queue: str | None = None
+    workflow: WorkflowType = WorkflowType.JOB
+    task_queue: TaskQueue = TaskQueue.OPS
+    activity_queue: TaskQueue | None = None
     build: Callable[[JobRef, Payload], Contract] = _reference
     summary: Callable[[JobRef, Payload], str] = lambda ref, _payload: ref.job_type
     priority: int = 3
@@ -59,6 +62,7 @@ class JobType:
     fairness: Callable[[JobRef, Payload], tuple[str, float]] = by_tenant
     kept_for_retry: bool = False
     shows_progress: bool = False
+    ai: AiJob = PLAIN
 
 
 def _video(model: type[EncodeInput] | type[DeleteInput]) -> Callable[[JobRef, Payload], Contract]:
@@ -82,6 +86,7 @@ def _ai(
     *,
     asked: type[AiPayload] | None = None,
     kept_for_retry: bool = True,
+    ai: AiJob = PLAIN,
 ) -> JobType:
     return JobType(
         name=f"ai.{name}",
@@ -90,12 +95,13 @@ def _ai(
         domain=Domain.AI,
         payload=payload,
         asked=asked,
-        workflow="ai.job",
+        workflow=WorkflowType.AI,
         build=lambda ref, payload: AiInput(job=ref, tier=payload.get("tier", "basic")),
-        activity_queue="ai",  # of those accepted by release 0.1, which run as `job.run`
+        activity_queue=TaskQueue.AI,  # of those accepted by release 0.1, which run as `job.run`
         fairness=_by_tier,
         kept_for_retry=kept_for_retry,
         shows_progress=True,
+        ai=ai,
     )
 
 
@@ -108,12 +114,12 @@ def _messages(name: str, en: str, payload: type[BaseModel]) -> JobType:
         en=en,
         domain=Domain.MESSAGING,
         payload=payload,
-        workflow="messages",
-        task_queue="messaging",
+        workflow=WorkflowType.MESSAGES,
+        task_queue=TaskQueue.MESSAGING,
         build=lambda ref, _payload: MessagesInput(job=ref),
         summary=lambda _ref, _payload: "Messages to parents",
         priority=2,
-        activity_queue="messaging",  # of those accepted by release 0.1, which run as `job.run`
+        activity_queue=TaskQueue.MESSAGING,  # of those accepted by release 0.1, which run as `job.run`
         id_prefix="messages",
         shows_progress=True,
     )
@@ -126,8 +132,8 @@ _ROWS = (
         en="Lecture encoding",
         domain=Domain.VIDEO,
         payload=payloads.EncodePayload,
-        workflow="video.encode",
-        task_queue="video-light",
+        workflow=WorkflowType.ENCODE,
+        task_queue=TaskQueue.VIDEO_LIGHT,
         build=_video(EncodeInput),
         summary=lambda _ref, payload: f"Encode video {payload['video_id']}",
         kept_for_retry=True,
@@ -139,8 +145,8 @@ _ROWS = (
         en="Lecture deletion",
         domain=Domain.VIDEO,
         payload=payloads.DeletePayload,
-        workflow="video.delete",
-        task_queue="video-light",
+        workflow=WorkflowType.DELETE,
+        task_queue=TaskQueue.VIDEO_LIGHT,
         build=_video(DeleteInput),
         summary=lambda _ref, payload: f"Delete video {payload['video_id']}",
         priority=2,
@@ -150,9 +156,23 @@ _ROWS = (
     _messages("messaging.send", "Text message", payloads.SendMessage),
     _ai("ocr", "문서 인식", "Document reading", payloads.OcrPayload),
     _ai("omr_grading", "답안지 채점", "Answer sheets", payloads.OmrPayload),
-    _ai("homework_video_analysis", "과제 영상 분석", "Homework video", payloads.SubmissionPayload),
+    _ai(
+        "homework_video_analysis",
+        "과제 영상 분석",
+        "Homework video",
+        payloads.SubmissionPayload,
+        ai=AiJob(
+            asks_models=True, film="handwriting"
+        ),  # without its model it still gives frames and measures
+    ),
     _ai("question_segmentation", "문항 나누기", "Question finding", payloads.DocumentPayload),
-    _ai("handwriting_analysis", "손글씨 분석", "Handwriting", payloads.DocumentPayload),
+    _ai(
+        "handwriting_analysis",
+        "손글씨 분석",
+        "Handwriting",
+        payloads.DocumentPayload,
+        ai=AiJob(needs="handwriting", written_pages=True),
+    ),
     _ai(
         "excel_parsing",
         "명단 가져오기",
@@ -160,18 +180,34 @@ _ROWS = (
         payloads.ExcelParsingPayload,
         asked=payloads.RosterRequest,
         kept_for_retry=False,
+        ai=AiJob(at_once=True, of_people=True),
     ),
     _ai("attendance_excel_export", "출석부 내보내기", "Attendance export", payloads.AttendanceExportPayload),
     _ai("staff_excel_export", "근무 기록 내보내기", "Staff export", payloads.StaffExportPayload),
-    _ai("embedding", "임베딩", "Embedding", payloads.EmbeddingPayload, kept_for_retry=False),
+    _ai(
+        "embedding",
+        "임베딩",
+        "Embedding",
+        payloads.EmbeddingPayload,
+        kept_for_retry=False,
+        ai=AiJob(asks_models=True, needs="embedding"),
+    ),
     _ai(
         "problem_generation",
         "문제 생성",
         "Problem generation",
         payloads.ProblemGenerationPayload,
         kept_for_retry=False,
+        ai=AiJob(asks_models=True, needs="chat"),
     ),
-    _ai("transcription", "자막 만들기", "Subtitles", payloads.TranscriptionPayload, kept_for_retry=False),
+    _ai(
+        "transcription",
+        "자막 만들기",
+        "Subtitles",
+        payloads.TranscriptionPayload,
+        kept_for_retry=False,
+        ai=AiJob(asks_models=True, needs="transcription", film="transcription", of_lectures=True),
+    ),
 )
 
 CATALOG: dict[str, JobType] = {row.name: row for row in _ROWS}
@@ -184,6 +220,10 @@ def ai_payloads() -> dict[str, type[AiPayload]]:
         for name, row in CATALOG.items()
         if row.domain is Domain.AI and issubclass(row.payload, AiPayload)
     }
+
+
+def ai_job(ref: JobRef) -> AiJob:
+    return CATALOG[ref.job_type].ai
 
 
 def kept_for_retry() -> frozenset[str]:

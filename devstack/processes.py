@@ -16,6 +16,7 @@ import psutil  # type: ignore[import-untyped]
 
 CHILD = Path(__file__).with_name("child.py")
 
+START_SECONDS = 60.0  # for a server that lives to give its first answer
 STANDING_STILL = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
 
 # A parent-death signal follows the *thread* that started the child, so one thread starts them all and
@@ -139,9 +140,9 @@ class Process:
 
         Raises:
             Died: the process ended.
-            StackError: no answer within a minute.
+            StackError: no answer within START_SECONDS.
         """
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_SECONDS
         while True:
             try:
                 ready()

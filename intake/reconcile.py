@@ -24,6 +24,7 @@ from contracts.catalog import CATALOG, Domain
 from contracts.errors import CANCELLED, INTERNAL, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef
 from contracts.messaging import RecipientState
+from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, version_prefix
 from intake.submit import RPC_TIMEOUT, Submitter
 from workflows.video.retire import NO_WORKER_WRITES_AFTER
@@ -117,10 +118,10 @@ class Reconciler:
             prefix = version_prefix(row.tenant_id, video_id, row.id, epoch)
             if prefix != published:
                 await self._temporal.start_workflow(
-                    "video.retire",
+                    WorkflowType.RETIRE,
                     EraseInput(prefix=prefix, after=NO_WORKER_WRITES_AFTER),
-                    id=f"video.retire-{row.workflow_id}-{epoch}",
-                    task_queue="video-light",
+                    id=f"{WorkflowType.RETIRE}-{row.workflow_id}-{epoch}",
+                    task_queue=TaskQueue.VIDEO_LIGHT,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     static_summary=f"Remove what a terminated encode of video {video_id} left",
                     rpc_timeout=RPC_TIMEOUT,

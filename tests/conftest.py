@@ -13,15 +13,24 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from clients.settings import Settings
+from devstack import processes
 from devstack.app import App
 from devstack.demo import repeat
 from devstack.processes import Process
 from devstack.stack import Stack
 from tests import forked
-from tests.lab import CLIP, SAMPLE, Lab, empty, mend
+from tests.lab import CLIP, PATIENCE, SAMPLE, Lab, empty, mend
+from tests.messages import FAST, WORKERS, Mail
+
+# No limit in milliseconds for an example, and the same examples in every run, also where CI is not set.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,6 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def forked_processes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Process, "_spawn", forked.start)
+        patch.setattr(processes, "START_SECONDS", PATIENCE)  # who starts beside others may take long
         yield
 
 
@@ -127,6 +137,21 @@ async def lab(stack: Stack) -> AsyncIterator[Lab]:
     lab = await Lab.open(stack)
     yield lab
     await lab.close()
+
+
+@pytest.fixture(scope="module")
+def workers(stack: Stack) -> Iterator[App]:
+    """A messaging worker that may ask often, and ops."""
+    with App(stack, *WORKERS, **FAST) as app:
+        yield app
+
+
+@pytest.fixture
+async def mail(lab: Lab) -> AsyncIterator[Mail]:
+    """The shared stack's messages; faults that a test ordered go with it."""
+    mail = Mail(lab)
+    yield mail
+    mail.simulator.clear_faults()
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
 """Messages in tests: accounts, jobs, and what really was handed to a carrier."""
 
 import itertools
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import pytest
 from sqlalchemy import Row, insert, select
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
@@ -28,9 +27,7 @@ from clients.keys import TenantKeys
 from clients.vault import Vault
 from contracts.jobs import FINAL_STATES, JobOutcome, JobRequest, payload_sha256
 from contracts.messaging import ChunkRef, Draft, Recipient, SendRequest
-from devstack.app import App
 from devstack.solapi.client import Simulator
-from devstack.stack import Stack
 from intake.submit import Submitter
 from tests.lab import Lab, eventually, fresh_id
 
@@ -101,7 +98,7 @@ class Mail:
             f"messages-t{tenant}-{job.hex[:12]}", result_type=JobOutcome
         )
 
-    async def ended(self, job: UUID, timeout: float = 60, every: float = 0.4) -> Row[Any]:
+    async def ended(self, job: UUID, every: float = 0.4) -> Row[Any]:
         """The job's row, once it is final. Where fifty wait at once, let them ask seldom."""
 
         async def look() -> Row[Any] | None:
@@ -109,11 +106,11 @@ class Mail:
                 row = (await connection.execute(select(Job).where(Job.id == job))).one()
             return row if row.state in FINAL_STATES else None
 
-        row = await eventually(look, timeout, f"messages job {job} ended", every)
+        row = await eventually(look, f"messages job {job} ended", every)
         assert row is not None
         return row
 
-    async def stage(self, tenant: int, job: UUID, name: str, timeout: float = 30) -> None:
+    async def stage(self, tenant: int, job: UUID, name: str) -> None:
         """The workflow has come to a stage (search attribute, read from the execution itself)."""
         handle = self.handle(tenant, job)
 
@@ -122,7 +119,7 @@ class Mail:
                 return (await handle.describe()).search_attributes.get("Stage") == [name]
             return False
 
-        await eventually(look, timeout, f"stage {name}")
+        await eventually(look, f"stage {name}")
 
     async def recipients(self, job: UUID) -> list[RecipientRow]:
         async with self.lab.engine.connect() as connection:
@@ -141,12 +138,12 @@ class Mail:
         async with self.lab.engine.connect() as connection:
             return await messaging_groups.group(connection, ChunkRef(job_id=job, tenant_id=tenant, chunk=0))
 
-    async def in_state(self, tenant: int, job: UUID, state: str, timeout: float = 30) -> Row[Any]:
+    async def in_state(self, tenant: int, job: UUID, state: str) -> Row[Any]:
         async def look() -> Row[Any] | None:
             row = await self.group(tenant, job)
             return row if row is not None and row.state == state else None
 
-        row = await eventually(look, timeout, f"group {state}")
+        row = await eventually(look, f"group {state}")
         assert row is not None
         return row
 
@@ -197,18 +194,3 @@ class Mail:
         """Write columns of a job's row, such as a `finished_at` of long ago."""
         async with self.lab.engine.begin() as connection:
             await connection.execute(Job.__table__.update().where(Job.id == job).values(**values))
-
-
-@pytest.fixture(scope="module")
-def workers(stack: Stack) -> Iterator[App]:
-    """A messaging worker that may ask often, and ops."""
-    with App(stack, *WORKERS, **FAST) as app:
-        yield app
-
-
-@pytest.fixture
-async def mail(lab: Lab) -> AsyncIterator[Mail]:
-    """The shared stack's messages; faults that a test ordered go with it."""
-    mail = Mail(lab)
-    yield mail
-    mail.simulator.clear_faults()

@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 
 from activities.adopting import adopting
 from activities.ai.calls import CallActivities
-from activities.ai.documents import ROSTER, DocumentActivities
+from activities.ai.documents import DocumentActivities
 from activities.ai.files import JobFiles
 from activities.ai.inference.jobs import Inference
 from activities.ai.inference.sentences import Sentences
@@ -19,6 +19,7 @@ from activities.ai.sandbox.parent import Sandbox
 from activities.ai.source import Sources
 from activities.ai.students.rosters import RosterActivities
 from activities.ai.tasks.ocr.models import check_models, program
+from activities.ai.tasks.roster.task import ROSTER
 from activities.host.source_cache import SourceCache
 from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
@@ -30,11 +31,12 @@ from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
 from contracts.catalog import CATALOG
+from contracts.names import TaskQueue, WorkflowType
 from workers.fairness import FairnessOff, require_fairness
 from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
 
-QUEUES = ("ai", "ai-gpu")
+QUEUES = (TaskQueue.AI, TaskQueue.AI_GPU)
 
 
 async def ai(settings: Settings, stop: asyncio.Event) -> None:
@@ -68,12 +70,12 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         scratch,
         settings.max_source_bytes,
     )
-    sandbox = Sandbox(scratch, tesseract, spare=ROSTER)  # somebody waits for a try of his
+    sandbox = Sandbox(scratch, tesseract, spare=ROSTER.name)  # somebody waits for a try of his
     files = JobFiles(engine, vault, objects, cache, scratch)
     rosters = RosterActivities(files, board, sources, sandbox, keys)
     working = DocumentActivities(files, board, sources, sandbox, rosters, inference)
     calls = CallActivities(files, keys, inference)
-    names = [name for name, row in CATALOG.items() if row.workflow == "ai.job"]
+    names = [name for name, row in CATALOG.items() if row.workflow is WorkflowType.AI]
     workers = [
         Worker(
             client,

@@ -26,6 +26,7 @@ from clients.objects import Objects
 from clients.settings import Settings
 from clients.solapi import Solapi
 from clients.vault import Vault
+from contracts.names import TaskQueue, WorkflowType
 from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
 from workflows.messaging.compare import CompareDay
@@ -61,7 +62,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     reporting = ReportActivities(engine, solapi, board, sending, _now)
     worker = Worker(
         client,
-        task_queue="messaging",
+        task_queue=TaskQueue.MESSAGING,
         workflows=[SendMessages, CompareDay],
         activities=[
             preparing.prepare,
@@ -91,8 +92,9 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
 
 async def ensure_schedule(client: Client) -> None:
     """The comparison with the provider's list, every morning."""
+    name = WorkflowType.COMPARE
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow(CompareDay.run, id="messages.compare", task_queue="messaging"),
+        action=ScheduleActionStartWorkflow(name, id=name, task_queue=TaskQueue.MESSAGING),
         spec=ScheduleSpec(cron_expressions=[EVERY_MORNING], time_zone_name="Asia/Seoul"),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=12)),
     )

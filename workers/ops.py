@@ -24,6 +24,7 @@ from clients.keys import TenantKeys
 from clients.settings import Settings
 from clients.uploads import UploadStore
 from clients.vault import Vault
+from contracts.names import TaskQueue, WorkflowType
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
 from workers.running import run_workers
@@ -49,23 +50,23 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     sweeping = SweepActivities(engine, UploadStore(settings), abandoned)
     worker = Worker(
         client,
-        task_queue="ops",
+        task_queue=TaskQueue.OPS,
         workflows=[RunJob, RunAiJob, Reconcile, Sweep],
         activities=[activities.finish, activities.reconcile, callbacks.deliver, sweeping.sweep],
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
     )
-    await ensure_schedule(client, "reconcile", RECONCILE_EVERY)
-    await ensure_schedule(client, "sweep", SWEEP_EVERY)
+    await ensure_schedule(client, "reconcile", WorkflowType.RECONCILE, RECONCILE_EVERY)
+    await ensure_schedule(client, "sweep", WorkflowType.SWEEP, SWEEP_EVERY)
     await run_workers([worker], stop)
     await engine.dispose()
 
 
-async def ensure_schedule(client: Client, name: str, every: timedelta) -> None:
-    """The workflow `ops.<name>`: never two at a time, and none for those that were missed."""
+async def ensure_schedule(client: Client, name: str, kind: WorkflowType, every: timedelta) -> None:
+    """Never two at a time, and none for those that were missed."""
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow(f"ops.{name}", id=f"ops.{name}", task_queue="ops"),
+        action=ScheduleActionStartWorkflow(kind, id=kind, task_queue=TaskQueue.OPS),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
     )

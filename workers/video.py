@@ -18,6 +18,7 @@ from clients.database.engine import create_engine
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
+from contracts.names import TaskQueue
 from workers.running import run_workers
 from workflows.video.delete import DeleteVideo
 from workflows.video.encode import EncodeVideo
@@ -53,7 +54,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     grace = timedelta(seconds=settings.shutdown_grace_seconds)
     light = Worker(
         client,
-        task_queue="video-light",
+        task_queue=TaskQueue.VIDEO_LIGHT,
         workflows=[EncodeVideo, DeleteVideo, RetireVersion],
         activities=[
             encoding.probe,
@@ -69,7 +70,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     )
     encode = Worker(
         client,
-        task_queue="video-encode",
+        task_queue=TaskQueue.VIDEO_ENCODE,
         activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
         max_concurrent_activities=settings.encode_slots,
         max_heartbeat_throttle_interval=timedelta(seconds=1),

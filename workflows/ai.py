@@ -5,36 +5,32 @@ the work stands.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, TimeoutError, TimeoutType
-from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.ai import AiInput, AiPlan, Delivery, PlannedJob, UnitsDone, UnitsInput
+    from contracts.activities import Activity, ai
+    from contracts.ai import AiInput, AiPlan, Delivery, PlannedJob, UnitsInput
     from contracts.base import Contract
+    from contracts.catalog import ai_job
     from contracts.jobs import JobOutcome
+    from contracts.names import TaskQueue, WorkflowType
     from contracts.progress import Progress, ai_progress
     from workflows import steps
-    from workflows.policies import INFRASTRUCTURE, PROVIDER
 
-ROSTER = "ai.excel_parsing"
+In = TypeVar("In", bound=Contract)
+Out = TypeVar("Out")
+
 UNITS_A_BATCH = 20
 BATCHES_A_RUN = 25  # 500 pages, then continue as new
-HEARTBEAT = timedelta(seconds=15)
-PLAN_TIMEOUT = timedelta(minutes=10)
-BATCH_TIMEOUT = timedelta(hours=1)
-CALL_TIMEOUT = timedelta(hours=1)
-ERASE_TIMEOUT = timedelta(minutes=10)
-END_WITHIN = timedelta(days=15)
 WAIT_FOR_GPU = timedelta(minutes=5)
-DELIVERY_TIMEOUT = timedelta(seconds=60)
-DELIVER_WITHIN = timedelta(days=1)
 
 
-@workflow.defn(name="ai.job")
+@workflow.defn(name=WorkflowType.AI)
 class RunAiJob:
     def __init__(self) -> None:
         self._progress = ai_progress("plan", 0)
@@ -46,7 +42,7 @@ class RunAiJob:
 
     @workflow.run
     async def run(self, what: AiInput) -> JobOutcome:
-        self._queue = "ai-gpu" if what.tier == "premium" else "ai"
+        self._queue = TaskQueue.AI_GPU if what.tier == "premium" else TaskQueue.AI
         try:
             outcome = await self._work(what)
         except (ActivityError, asyncio.CancelledError) as error:
@@ -56,11 +52,11 @@ class RunAiJob:
         return steps.raise_unless_done(standing)
 
     async def _work(self, what: AiInput) -> JobOutcome:
-        if what.plan is None and what.job.job_type == ROSTER and workflow.patched("rosters-at-once"):
-            self._queue = "ai"  # nothing in it is for a GPU
+        if what.plan is None and ai_job(what.job).at_once and workflow.patched("rosters-at-once"):
+            self._queue = TaskQueue.AI  # nothing in it is for a GPU
             steps.stage("importing")
             self._progress = ai_progress("run", 0)
-            return await self._step("ai.import_roster", what.job, JobOutcome, BATCH_TIMEOUT)
+            return await self._step(ai.IMPORT_ROSTER, what.job)
         plan = what.plan or await self._plan(what)
         if plan.refusal:
             return plan.refusal
@@ -69,21 +65,21 @@ class RunAiJob:
             await self._run_units(what, plan)
         if plan.lacks_model:
             steps.stage("waiting for a model server", "its address is not set: it is looked for every minute")
-            await self._step("ai.require_model", what.job, type(None), CALL_TIMEOUT)
+            await self._step(ai.REQUIRE_MODEL, what.job)
         if not plan.units:
             steps.stage("running")
             self._progress = ai_progress("run", 0)
-            return await self._step("ai.call", planned, JobOutcome, CALL_TIMEOUT)
+            return await self._step(ai.CALL, planned)
         steps.stage("assembling")
         self._progress = ai_progress("assemble", 0)
-        return await self._step("ai.assemble", planned, JobOutcome, BATCH_TIMEOUT)
+        return await self._step(ai.ASSEMBLE, planned)
 
     async def _plan(self, what: AiInput) -> AiPlan:
         """On the tier's own queue first; premium without a worker falls back, and the result says so."""
         steps.stage("validating")
-        if self._queue == "ai-gpu":
+        if self._queue == TaskQueue.AI_GPU:
             try:
-                return await self._step("ai.plan", what.job, AiPlan, PLAN_TIMEOUT, WAIT_FOR_GPU)
+                return await self._step(replace(ai.PLAN, schedule_to_start=WAIT_FOR_GPU), what.job)
             except ActivityError as error:
                 if (
                     not isinstance(error.cause, TimeoutError)
@@ -91,14 +87,14 @@ class RunAiJob:
                 ):
                     raise
             steps.stage("no premium worker", "going on with the ordinary ones")
-            self._queue = "ai"
-            plan = await self._step("ai.plan", what.job, AiPlan, PLAN_TIMEOUT)
+            self._queue = TaskQueue.AI
+            plan = await self._step(ai.PLAN, what.job)
             return plan.model_copy(update={"fallback": True})
-        return await self._step("ai.plan", what.job, AiPlan, PLAN_TIMEOUT)
+        return await self._step(ai.PLAN, what.job)
 
     async def _run_units(self, what: AiInput, plan: AiPlan) -> None:
         if plan.fallback:
-            self._queue = "ai"
+            self._queue = TaskQueue.AI
         stop = min(plan.units, what.next_unit + UNITS_A_BATCH * BATCHES_A_RUN)
         done = what.next_unit
         self._show(done, plan)
@@ -107,7 +103,7 @@ class RunAiJob:
             nonlocal done
             last = min(first + UNITS_A_BATCH, stop) - 1
             units = UnitsInput(job=what.job, plan=plan, first=first, last=last)
-            await self._step("ai.run_units", units, UnitsDone, BATCH_TIMEOUT)
+            await self._step(ai.RUN_UNITS, units)
             done += last - first + 1
             self._show(done, plan)
 
@@ -124,21 +120,14 @@ class RunAiJob:
         if self._planned is None or not self._planned.plan.erase:
             return
         try:
-            await self._step("ai.erase", self._planned, type(None), ERASE_TIMEOUT)
+            await self._step(ai.ERASE, self._planned)
         except ActivityError:
             workflow.logger.warning("the work of a job was not erased: %s", self._planned.plan.prefix)
 
     async def _deliver(self, delivery: Delivery) -> None:
         """The job has ended, whether or not the submitting system can be reached within a day."""
         try:
-            await workflow.execute_activity(
-                "ai.deliver",
-                delivery,
-                task_queue="ops",
-                start_to_close_timeout=DELIVERY_TIMEOUT,
-                schedule_to_close_timeout=DELIVER_WITHIN,
-                retry_policy=PROVIDER,
-            )
+            await steps.run(ai.DELIVER, delivery)
         except ActivityError:
             workflow.logger.warning("the result could not be delivered; it can be read over the API")
 
@@ -146,23 +135,5 @@ class RunAiJob:
         self._progress = ai_progress("run", done / plan.units)
         steps.stage("running", f"{done} of {plan.units} units")
 
-    async def _step(
-        self,
-        name: str,
-        what: Contract,
-        result: type[Any],
-        timeout: timedelta,
-        start_within: timedelta | None = None,
-    ) -> Any:
-        return await workflow.execute_activity(
-            name,
-            what,
-            task_queue=self._queue,
-            result_type=result,
-            schedule_to_start_timeout=start_within,
-            start_to_close_timeout=timeout,
-            schedule_to_close_timeout=END_WITHIN,
-            heartbeat_timeout=HEARTBEAT,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            retry_policy=INFRASTRUCTURE,
-        )
+    async def _step(self, activity: Activity[In, Out], what: In) -> Out:
+        return await steps.run(replace(activity, queue=self._queue), what)

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.common import Priority, SearchAttributeKey
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -15,18 +14,46 @@ from temporalio.exceptions import (
     TimeoutType,
     is_cancelled_exception,
 )
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from contracts.activities import Activity, ops, video
+    from contracts.base import Contract
     from contracts.errors import CANCELLED, INTERNAL, NO_WORKER, REASONS, TIMED_OUT
     from contracts.jobs import FinishInput, JobOutcome, JobState
     from contracts.video import EraseInput
-    from workflows.policies import INFRASTRUCTURE
-
-DATABASE_TIMEOUT = timedelta(seconds=30)
-ERASE_TIMEOUT = timedelta(hours=1)
+    from workflows.policies import POLICIES
 
 T = TypeVar("T")
+In = TypeVar("In", bound=Contract | None)
+Out = TypeVar("Out")
 STAGE = SearchAttributeKey.for_keyword("Stage")
+
+
+async def run(
+    activity: Activity[In, Out],
+    what: In,
+    *,
+    summary: str | None = None,
+    priority: Priority = Priority.default,
+) -> Out:
+    """Ask for an activity and wait for its answer. The only way that workflows ask for one."""
+    cancel = ActivityCancellationType
+    answer: Out = await workflow.execute_activity(
+        activity.name,
+        args=[] if what is None else [what],
+        task_queue=activity.queue,
+        result_type=activity.returns,
+        schedule_to_start_timeout=activity.schedule_to_start,
+        start_to_close_timeout=activity.start_to_close,
+        schedule_to_close_timeout=activity.schedule_to_close,
+        heartbeat_timeout=activity.heartbeat,
+        cancellation_type=cancel.WAIT_CANCELLATION_COMPLETED if activity.awaits_cancel else cancel.TRY_CANCEL,
+        retry_policy=activity.retry and POLICIES[activity.retry],
+        summary=summary,
+        priority=priority,
+    )
+    return answer
 
 
 def stage(name: str, details: str = "") -> None:
@@ -75,15 +102,8 @@ def outcome_of(code: str) -> JobOutcome:
 
 async def finish(job_id: UUID, outcome: JobOutcome) -> JobOutcome:
     """Write the final state, however long the database is away; returns the state that stands."""
-    standing = await workflow.execute_activity(
-        "jobs.finish",
-        FinishInput(job_id=job_id, outcome=outcome),
-        task_queue="ops",
-        result_type=JobOutcome,
-        start_to_close_timeout=DATABASE_TIMEOUT,
-        retry_policy=INFRASTRUCTURE,
-        summary=outcome.error_code or outcome.state,
-    )
+    what = FinishInput(job_id=job_id, outcome=outcome)
+    standing = await run(ops.FINISH, what, summary=outcome.error_code or outcome.state)
     stage(standing.state, REASONS[standing.error_code].en if standing.error_code in REASONS else "")
     return standing
 
@@ -101,12 +121,4 @@ def raise_unless_done(standing: JobOutcome) -> JobOutcome:
 
 async def erase(what: EraseInput) -> None:
     """Remove objects, however long the store is away."""
-    await workflow.execute_activity(
-        "video.erase",
-        what,
-        task_queue="video-light",
-        start_to_close_timeout=ERASE_TIMEOUT,
-        heartbeat_timeout=timedelta(minutes=1),
-        retry_policy=INFRASTRUCTURE,
-        summary=what.prefix,
-    )
+    await run(video.ERASE, what, summary=what.prefix)

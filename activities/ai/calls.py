@@ -3,17 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from temporalio import activity
-
 from activities.ai.files import JobFiles
-from activities.ai.inference.jobs import CALLS, Inference
+from activities.ai.inference.jobs import Inference
 from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import refusal, result_prefix
 from activities.ai.students.exports.attendance import export_attendance
 from activities.ai.students.exports.staff import export_staff
 from activities.host.threads import in_thread
+from activities.implements import implements
 from clients.keys import TenantKeys
+from contracts.activities import ai
 from contracts.ai import PlannedJob
+from contracts.catalog import ai_job
 from contracts.jobs import JobOutcome, JobRef, JobState
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -25,13 +26,13 @@ class CallActivities:
         self._keys = keys
         self._inference = inference
 
-    @activity.defn(name="ai.call")
+    @implements(ai.CALL)
     async def call(self, what: PlannedJob) -> JobOutcome:
         """Raises ApplicationError MODEL_*: a model that did not answer is never a result."""
         ref = what.job
         payload = await self._files.payload(ref)
         try:
-            if ref.job_type.removeprefix("ai.") in CALLS:
+            if ai_job(ref).asks_models:
                 return await self._inference.run(ref, payload)
             return await self._export(ref, payload)
         except BadInput as error:

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from temporalio import activity
-
 from activities.ai.files import DEATHS, PLAN, JobFiles, Work, computed, outcome, readable
 from activities.ai.inference.jobs import Inference
 from activities.ai.sandbox.parent import Child, Sandbox, regular
@@ -20,13 +18,14 @@ from activities.ai.source import Sources
 from activities.ai.storing import digest_of, kind_of, parameters_of, refusal, work_prefix
 from activities.ai.students.rosters import RosterActivities
 from activities.host.threads import beside, in_thread
+from activities.implements import implements
 from clients.objects import ObjectMissing
 from clients.progress import ProgressBoard
+from contracts.activities import ai
 from contracts.ai import AiPlan, PlannedJob, UnitsDone, UnitsInput
+from contracts.catalog import ai_job
 from contracts.jobs import JobOutcome, JobRef
 from contracts.progress import ai_progress
-
-ROSTER, HANDWRITING = "excel_parsing", "handwriting_analysis"
 
 
 class DocumentActivities:
@@ -47,11 +46,11 @@ class DocumentActivities:
         self._rosters = rosters
         self._inference = inference
 
-    @activity.defn(name="ai.plan")
+    @implements(ai.PLAN)
     async def plan(self, ref: JobRef) -> AiPlan:
         """Look at the job's file and name its units; a job that is one call has none."""
         name = ref.job_type.removeprefix("ai.")
-        lacks_model = self._inference.lacks_model(name)
+        lacks_model = self._inference.lacks_model(ref)
         if name not in TASKS:
             return AiPlan(lacks_model=lacks_model)
         await self._board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("plan", 0))
@@ -71,7 +70,7 @@ class DocumentActivities:
         except BadInput as error:
             return AiPlan(refusal=refusal(error))
         identity = parameters | {"engine": engine}
-        if name == ROSTER:  # its rows are people: nobody else's work, and erased when the job has ended
+        if ai_job(ref).of_people:
             identity |= {"job": str(ref.job_id)}
         prefix = work_prefix(ref.tenant_id or 0, digest, name, subject.version, identity)
         document = {
@@ -87,10 +86,10 @@ class DocumentActivities:
             units=len(units),
             prefix=prefix,
             lacks_model=lacks_model,
-            erase=name == ROSTER,
+            erase=ai_job(ref).of_people,
         )
 
-    @activity.defn(name="ai.run_units")
+    @implements(ai.RUN_UNITS)
     async def run_units(self, what: UnitsInput) -> UnitsDone:
         """Compute the units of a range that nobody has computed before."""
         work = await self._files.work(what.plan)
@@ -109,11 +108,11 @@ class DocumentActivities:
                     await self._board.show_job(what.job.tenant_id or 0, what.job.job_id, shown)
         return UnitsDone(computed=len(missing), found=len(wanted) - len(missing))
 
-    @activity.defn(name="ai.assemble")
+    @implements(ai.ASSEMBLE)
     async def assemble(self, what: PlannedJob) -> JobOutcome:
         """Make the files that people get of the finished units, and store them."""
         work = await self._files.work(what.plan)
-        if work.task == ROSTER:  # of a workflow that began before `ai.import_roster`
+        if ai_job(what.job).at_once:  # of a workflow that began before `ai.import_roster`
             try:
                 payload = await self._files.payload(what.job)
                 return await self._rosters.imported(what.job, payload, work.source, work.suffix)
@@ -134,7 +133,7 @@ class DocumentActivities:
                 return refusal(error)
             summary, names, review = done.summary, done.files, done.review
             async with beside(in_thread(self._files.put_all, what.job, out, done.files)):
-                if work.task == HANDWRITING:
+                if ai_job(what.job).written_pages:
                     written = await self._inference.read_pages(what, out)
                     summary, review = written.summary, review + written.review
                     added = written.store(out)
@@ -143,7 +142,7 @@ class DocumentActivities:
         more = {"units": f"{what.plan.prefix}units/"} | ({"fallback": "ai"} if what.plan.fallback else {})
         return outcome(what.job, work.engine, results, summary, names, review, **more)
 
-    @activity.defn(name="ai.erase")
+    @implements(ai.ERASE)
     async def erase(self, what: PlannedJob) -> None:
         """Remove the units of a job whose plan says so."""
         await in_thread(self._objects.erase, what.plan.prefix, lambda _: None)

@@ -13,6 +13,8 @@ from temporalio.client import AsyncActivityCancelledError, AsyncActivityHandle, 
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
+from contracts.errors import ErrorType
+
 log = logging.getLogger(__name__)
 
 CHECKS_PER_TIMEOUT = 6
@@ -55,7 +57,7 @@ async def heartbeats(client: Client) -> AsyncIterator[Heartbeat]:
         yield heartbeat
     except asyncio.CancelledError:
         if heartbeat.cut_off:
-            raise ApplicationError("no heartbeat was acknowledged in time", type="CutOff") from None
+            raise ApplicationError("no heartbeat was acknowledged in time", type=ErrorType.CUT_OFF) from None
         raise
     finally:
         watch.cancel()

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 
+from activities.implements import implements
 from activities.messaging.provider import provider_errors
 from clients.database import credits, jobs, messaging, messaging_chunks
 from clients.database.credits import RecipientOutcome
@@ -22,6 +22,7 @@ from clients.objects import ObjectMissing, Objects
 from clients.progress import ProgressBoard
 from clients.solapi import Refused, Solapi
 from clients.vault import Vault
+from contracts.activities import messages
 from contracts.errors import (
     ACCOUNT_MISSING,
     DUPLICATE_MESSAGE,
@@ -90,7 +91,7 @@ class PrepareActivities:
         self._default_pf_id = default_pf_id
         self._default_template_id = default_template_id
 
-    @activity.defn(name="messages.prepare")
+    @implements(messages.PREPARE)
     async def prepare(self, ref: JobRef) -> Prepared:
         """Write the job's recipients in chunks, or say why none is written.
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from temporalio.exceptions import ApplicationError
 
 from clients.solapi import Ambiguous, Refused, Throttled, Unreachable
+from contracts.errors import ErrorType
 
 CREDENTIALS = ("InvalidAPIKey", "SignatureDoesNotMatch", "RequestTimeTooSkewed")
 CREDENTIALS_DELAY = timedelta(minutes=1)  # somebody has to act
@@ -21,17 +22,17 @@ def provider_errors() -> Iterator[None]:
     try:
         yield
     except Throttled as error:
-        raise _again("ProviderThrottled", error.code, timedelta(seconds=error.retry_after)) from None
+        raise _again(ErrorType.PROVIDER_THROTTLED, error.code, timedelta(seconds=error.retry_after)) from None
     except Ambiguous as error:
         wait = timedelta(seconds=error.retry_after) if error.retry_after else None
-        raise _again("ProviderUnavailable", error.code, wait) from None
+        raise _again(ErrorType.PROVIDER_UNAVAILABLE, error.code, wait) from None
     except Unreachable as error:
-        raise _again("ProviderUnavailable", error.code, None) from None
+        raise _again(ErrorType.PROVIDER_UNAVAILABLE, error.code, None) from None
     except Refused as error:
         if error.code in CREDENTIALS:
-            raise _again("ProviderRefusesCredentials", error.code, CREDENTIALS_DELAY) from None
-        raise _again("ProviderRefuses", error.code, None) from None
+            raise _again(ErrorType.PROVIDER_REFUSES_CREDENTIALS, error.code, CREDENTIALS_DELAY) from None
+        raise _again(ErrorType.PROVIDER_REFUSES, error.code, None) from None
 
 
-def _again(type_: str, code: str, wait: timedelta | None) -> ApplicationError:
+def _again(type_: ErrorType, code: str, wait: timedelta | None) -> ApplicationError:
     return ApplicationError(f"Solapi: {code}", type=type_, next_retry_delay=wait)

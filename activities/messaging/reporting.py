@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.implements import implements
 from activities.messaging.provider import provider_errors
 from activities.messaging.sending import SENT_STATES, SendActivities
 from clients.database import credits, messaging, messaging_chunks, messaging_groups
@@ -17,6 +17,7 @@ from clients.database.messaging_chunks import Difference, Registered
 from clients.database.messaging_groups import GroupRow
 from clients.progress import ProgressBoard
 from clients.solapi import Group, Refused, Solapi
+from contracts.activities import messages
 from contracts.errors import SEND_CANCELLED
 from contracts.messaging import Channel, Counts, Day, Differences, MessageJobRef, RecipientState
 from contracts.progress import messages_progress
@@ -48,7 +49,7 @@ class ReportActivities:
         self._sending = sending
         self._now = now
 
-    @activity.defn(name="messages.poll")
+    @implements(messages.POLL)
     async def poll(self, job: MessageJobRef) -> Counts:
         """Read the reports of a job's sent groups once; returns where its recipients stand."""
         async with self._engine.connect() as connection:
@@ -57,7 +58,7 @@ class ReportActivities:
             await self._read_group(row)
         return await self.count(job)
 
-    @activity.defn(name="messages.count")
+    @implements(messages.COUNT)
     async def count(self, job: MessageJobRef) -> Counts:
         """Recipients of a job by state, also shown as progress."""
         async with self._engine.connect() as connection:
@@ -67,7 +68,7 @@ class ReportActivities:
         await self._board.show_job(job.tenant_id, job.job_id, progress)
         return counted
 
-    @activity.defn(name="messages.expire")
+    @implements(messages.EXPIRE)
     async def expire(self, job: MessageJobRef) -> Counts:
         """Reports take days at most: who has none by now was sent to, and stays unconfirmed."""
         async with self._engine.connect() as connection:
@@ -76,7 +77,7 @@ class ReportActivities:
             await self._expire_group(row)
         return await self.count(job)
 
-    @activity.defn(name="messages.compare_day")
+    @implements(messages.COMPARE_DAY)
     async def compare_day(self, what: Day) -> Differences:
         """Compare the provider's list of a day with ours, and write down every difference.
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.implements import implements
 from activities.messaging.provider import provider_errors
 from clients.database import credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
@@ -20,7 +20,8 @@ from clients.database.messaging import MessageJobRow
 from clients.database.messaging_groups import GroupRow
 from clients.keys import TenantKeys
 from clients.solapi import Ambiguous, Group, Refused, Solapi, SolapiError, Throttled, Unreachable
-from contracts.errors import GROUP_LOST, RESERVATION_CANCELLED
+from contracts.activities import messages
+from contracts.errors import GROUP_LOST, RESERVATION_CANCELLED, ErrorType
 from contracts.messaging import (
     Added,
     ChunkRef,
@@ -56,7 +57,7 @@ class SendActivities:
         self._solapi = solapi
         self._now = now
 
-    @activity.defn(name="messages.reserve")
+    @implements(messages.RESERVE)
     async def reserve(self, chunk: ChunkRef) -> Reserved:
         """Reserve the chunk's credit, or say that it is not there."""
         today = self._now().astimezone(KST).date()
@@ -68,7 +69,7 @@ class SendActivities:
                 return Reserved(enough=False)
             return Reserved(enough=True, sendable=await messaging_chunks.count_open(connection, chunk))
 
-    @activity.defn(name="messages.open_group")
+    @implements(messages.OPEN_GROUP)
     async def open_group(self, chunk: ChunkRef) -> Opened:
         """An empty group for the chunk, unless one is committed. Groups that nobody sends hurt nobody."""
         async with self._engine.connect() as connection:
@@ -87,7 +88,7 @@ class SendActivities:
         assert known is not None
         return Opened(group_id=known.ref.group_id, committed=True)
 
-    @activity.defn(name="messages.add")
+    @implements(messages.ADD)
     async def add(self, group: GroupRef) -> Added:
         """Put the chunk's messages into the group, by one request that is never repeated.
 
@@ -122,7 +123,7 @@ class SendActivities:
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return Added(accepted=len(registered))
 
-    @activity.defn(name="messages.commit")
+    @implements(messages.COMMIT)
     async def commit(self, group: GroupRef) -> Decided:
         """The point of no return: from here on this group, and no other, is sent."""
         async with self._engine.begin() as connection:
@@ -137,7 +138,7 @@ class SendActivities:
             moved = await messaging_groups.move(connection, group, GroupState.ADDED, GroupState.COMMITTED)
             return Decided(verdict=Verdict.GO if moved else Verdict.FENCED)
 
-    @activity.defn(name="messages.send")
+    @implements(messages.SEND)
     async def send(self, group: GroupRef) -> Decided:
         """Send the committed group. May be done again at any time: the provider sends a group once."""
         async with self._engine.begin() as connection:
@@ -164,7 +165,7 @@ class SendActivities:
             if not await messaging_groups.move(
                 connection, group, GroupState.COMMITTED, GroupState.COMMITTED, send_began_at=began
             ):
-                raise ApplicationError("the group changed meanwhile", type="Unproven")
+                raise _unproven("the group changed meanwhile")
         with provider_errors():
             try:
                 await self._solapi.send(group.group_id)
@@ -177,7 +178,7 @@ class SendActivities:
                     raise
         return await self._sent(group)
 
-    @activity.defn(name="messages.stop")
+    @implements(messages.STOP)
     async def stop(self, what: Stop) -> Stopped:
         """End what has not been sent of a job; says how many groups were sent before.
 
@@ -220,14 +221,14 @@ class SendActivities:
             await self._sent(group)
             return False
         if found and (found.state not in NEVER_SENT or found.sent):
-            raise ApplicationError(f"the group is {found.state}, neither sent nor deleted", type="Unproven")
+            raise _unproven(f"the group is {found.state}, neither sent nor deleted")
         async with self._engine.begin() as connection:
             for state in (GroupState.COMMITTED, GroupState.OPEN):  # OPEN: a send met the deleted group first
                 await messaging_groups.move(connection, group, state, GroupState.CANCELLED)
             known = await messaging_groups.group(connection, group)
             asked_meanwhile = found is None and known is not None and known.send_began_at
             if known is None or known.state != GroupState.CANCELLED or asked_meanwhile:
-                raise ApplicationError("the group changed meanwhile", type="Unproven")
+                raise _unproven("the group changed meanwhile")
             positions = await messaging_chunks.open_positions(connection, group)
             outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
@@ -329,4 +330,9 @@ def _compare(
 
 
 def _ambiguous(why: str) -> ApplicationError:
-    return ApplicationError(f"the group cannot be trusted: {why}", type="AmbiguousAdd", non_retryable=True)
+    text = f"the group cannot be trusted: {why}"
+    return ApplicationError(text, type=ErrorType.AMBIGUOUS_ADD, non_retryable=True)
+
+
+def _unproven(why: str) -> ApplicationError:
+    return ApplicationError(why, type=ErrorType.UNPROVEN)

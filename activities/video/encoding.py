@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from activities.host.heartbeat import Heartbeat, heartbeats
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
+from activities.implements import implements
 from activities.video.audio import encode_audio
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
@@ -27,7 +28,8 @@ from activities.video.storing import SegmentStore
 from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
-from contracts.errors import ENCODE_FAILED, SOURCE_TOO_LARGE
+from contracts.activities import video
+from contracts.errors import ENCODE_FAILED, SOURCE_TOO_LARGE, ErrorType
 from contracts.progress import video_progress
 from contracts.video import (
     AudioInput,
@@ -78,7 +80,7 @@ class EncodeActivities:
         self._max_seconds = max_source_seconds
         self._key_id = vault.key_id if encrypt else None
 
-    @activity.defn(name="video.probe")
+    @implements(video.PROBE)
     async def probe(self, job: ProbeInput) -> EncodePlan:
         """Fetch the source, look at every packet's timestamp, and decide how it will be encoded."""
         await self._board.show_video(job.tenant_id, job.video_id, job.job_id, video_progress("probe", 0))
@@ -99,7 +101,7 @@ class EncodeActivities:
         plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
         return plan.model_copy(update={"key_id": self._key_id})
 
-    @activity.defn(name="video.encode_batch")
+    @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
         async with heartbeats(self._temporal) as heartbeat:
@@ -149,7 +151,7 @@ class EncodeActivities:
                         raise  # out of memory, a stopping host: another worker may do better
         raise final(ENCODE_FAILED)
 
-    @activity.defn(name="video.encode_audio")
+    @implements(video.ENCODE_AUDIO)
     async def encode_audio(self, job: AudioInput) -> Manifest:
         """Encode the whole sound as one rendition."""
         async with heartbeats(self._temporal) as heartbeat:
@@ -175,7 +177,7 @@ class EncodeActivities:
 
         return await self._twice("audio", encode)
 
-    @activity.defn(name="video.make_pictures")
+    @implements(video.MAKE_PICTURES)
     async def make_pictures(self, job: PicturesInput) -> Manifest:
         """Draw poster and storyboard from the source's keyframes."""
         plan = job.plan
@@ -192,7 +194,7 @@ class EncodeActivities:
         if plan.encoder != self._encoder:
             raise ApplicationError(
                 "this worker has another encoder build than the job began with",
-                type="EncoderChanged",
+                type=ErrorType.ENCODER_CHANGED,
                 non_retryable=True,
             )
 

@@ -9,7 +9,7 @@ from activities.host.source_cache import DiskFull
 from activities.video.ffmpeg import FfmpegFailed
 from activities.video.probe import MediaError
 from clients.objects import ObjectChanged, ObjectMissing
-from contracts.errors import REASONS, SOURCE_CHANGED, SOURCE_MISSING
+from contracts.errors import REASONS, SOURCE_CHANGED, SOURCE_MISSING, ErrorType
 
 
 def final(code: str) -> ApplicationError:
@@ -29,7 +29,7 @@ def media_errors() -> Iterator[None]:
     except ObjectChanged as error:
         raise final(SOURCE_CHANGED) from error
     except DiskFull as error:
-        raise ApplicationError(str(error), type="DiskFull") from error
+        raise ApplicationError(str(error), type=ErrorType.DISK_FULL) from error
     except FfmpegFailed as error:
         # What was not the file's fault: killed from outside, out of memory, a stopping host.
-        raise ApplicationError("ffmpeg was killed", type="FfmpegKilled") from error
+        raise ApplicationError("ffmpeg was killed", type=ErrorType.FFMPEG_KILLED) from error

@@ -6,12 +6,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.implements import implements
 from activities.video.errors import final
 from activities.video.publication import Publication
 from clients.database import jobs, videos
 from clients.objects import ObjectChanged, ObjectMissing, Objects
 from clients.progress import ProgressBoard
-from contracts.errors import REASONS, SUPERSEDED, VIDEO_DELETED
+from contracts.activities import video
+from contracts.errors import REASONS, SUPERSEDED, VIDEO_DELETED, ErrorType
 from contracts.jobs import JobOutcome
 from contracts.progress import video_progress
 from contracts.video import (
@@ -37,7 +39,7 @@ class LifecycleActivities:
         self._board = board
         self._retire_grace = retire_grace
 
-    @activity.defn(name="video.begin")
+    @implements(video.BEGIN)
     async def begin(self, job: BeginEncode) -> Begun:
         """Take an epoch and mark job and video as being worked on."""
         async with self._engine.begin() as connection:
@@ -52,7 +54,7 @@ class LifecycleActivities:
             return Begun(epoch=epoch, ended=JobOutcome(state=state, error_code=VIDEO_DELETED))
         return Begun(epoch=epoch)
 
-    @activity.defn(name="video.publish")
+    @implements(video.PUBLISH)
     async def publish(self, what: PublishInput) -> Published:
         """Check every object, write the playlists, then show this version to viewers: database first by
         compare-and-set, the stable master playlist last and only over the one we saw before."""
@@ -83,7 +85,8 @@ class LifecycleActivities:
             )
         except ObjectChanged as error:
             # Somebody published in between. The next try asks the database who is current.
-            raise ApplicationError("the master playlist changed meanwhile", type="LostRace") from error
+            text = "the master playlist changed meanwhile"
+            raise ApplicationError(text, type=ErrorType.LOST_RACE) from error
         await self._board.show_video(what.tenant_id, what.video_id, what.job_id, video_progress("publish", 1))
         return Published(
             hls_path=pointer,
@@ -94,7 +97,7 @@ class LifecycleActivities:
             retire_after=self._retire_grace,
         )
 
-    @activity.defn(name="video.mark_deleted")
+    @implements(video.MARK_DELETED)
     async def mark_deleted(self, video: VideoRef) -> OpenEncodes:
         """Leave the tombstone; returns the encodes that still have to end."""
         async with self._engine.begin() as connection:
@@ -102,7 +105,7 @@ class LifecycleActivities:
             running = await videos.open_encodes(connection, video.tenant_id, video.video_id)
         return OpenEncodes(workflow_ids=list(running))
 
-    @activity.defn(name="video.erase")
+    @implements(video.ERASE)
     async def erase(self, what: EraseInput) -> int:
         """Remove objects until a listing is empty; returns how many went."""
         loop = asyncio.get_running_loop()

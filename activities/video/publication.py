@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.video import playlists
 from clients.database.videos import Version
 from clients.objects import Objects, sha256
+from contracts.errors import ENCODE_FAILED
 from contracts.video import (
     Manifest,
     Picture,
@@ -121,4 +122,4 @@ def _joined(parts: list[Track]) -> Track:
 
 def _require(holds: bool, problem: str) -> None:
     if not holds:
-        raise ApplicationError(problem, type="ENCODE_FAILED", non_retryable=True)
+        raise ApplicationError(problem, type=ENCODE_FAILED, non_retryable=True)

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue import v1 as taskqueue
 from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerSlotsInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
 from temporalio.client import Client
@@ -19,7 +19,7 @@ from api.console.dead_letters import queues
 from api.console.pages import Operator, ServerAway, page
 from api.services import UseServices
 from clients.database import listings
-from contracts.catalog import CATALOG
+from contracts.names import TaskQueue
 from intake.submit import RPC_TIMEOUT
 from rules.quiet_hours import KST
 
@@ -30,7 +30,6 @@ KINDS = {
     "workflow": TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     "activity": TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 }
-TASK_QUEUES = sorted({row.task_queue for row in CATALOG.values()} | {"ai", "ai-gpu", "video-encode"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,7 @@ async def fleet(request: Request, services: UseServices, _staff: Operator) -> Re
     try:
         waiting, workers = await asyncio.gather(
             asyncio.gather(
-                *(_waiting(services.temporal, queue, kind) for queue in TASK_QUEUES for kind in KINDS)
+                *(_waiting(services.temporal, queue, kind) for queue in sorted(TaskQueue) for kind in KINDS)
             ),
             _workers(services.temporal),
         )
@@ -109,7 +108,7 @@ async def _waiting(client: Client, queue: str, kind: str) -> Waiting:
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
-            task_queue=TaskQueue(name=queue),
+            task_queue=taskqueue.TaskQueue(name=queue),
             task_queue_type=KINDS[kind],
             report_stats=True,
         ),

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clients.database.messaging_accounts import AccountTerms
 from clients.database.messaging_models import CreditEntry, MessageChunk, MessagingAccount
 from clients.database.rows import columns, one_or_none
+from contracts.errors import DAILY_CAP, OPTED_OUT
 from contracts.messaging import ChunkRef, RecipientState
 
 
@@ -157,12 +158,12 @@ async def reserve(connection: AsyncConnection, chunk: ChunkRef, advertising: boo
         return Decimal(0)
     if advertising:
         await _suppress(
-            connection, chunk, "OPTED_OUT", await _positions(connection, _SUPPRESS_OPTED_OUT, which)
+            connection, chunk, OPTED_OUT, await _positions(connection, _SUPPRESS_OPTED_OUT, which)
         )
     for query, cap in ((_OVER_PHONE_CAP, locked.daily_cap_per_phone), (_OVER_CAP, locked.daily_cap)):
         if cap is not None:
             over = await _positions(connection, query, which | {"cap": cap})
-            await _suppress(connection, chunk, "DAILY_CAP", over)
+            await _suppress(connection, chunk, DAILY_CAP, over)
     cost = (await connection.execute(_COST, which)).scalar_one()
     if cost > locked.credit_balance:
         return Decimal(cost - locked.credit_balance)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.models import Job, Rendition, Tenant, Video
 from clients.database.rows import columns, one_or_none
+from contracts.errors import SUPERSEDED, VIDEO_DELETED, ErrorType
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,13 @@ async def publish(
     job = select(Job.seq, Job.epoch, Job.finished_at).where(Job.id == job_id).with_for_update()
     seq, newest_epoch, finished_at = (await connection.execute(job)).one()
     if video is None or video.deleted_at:
-        raise NotCurrent("VIDEO_DELETED")
+        raise NotCurrent(VIDEO_DELETED)
     if video.hls_prefix == version.hls_prefix:
         return video.replaced_prefix
     if newest_epoch != epoch or finished_at:
-        raise NotCurrent("STALE_EPOCH")
+        raise NotCurrent(ErrorType.STALE_EPOCH)
     if video.published_seq > seq:
-        raise NotCurrent("SUPERSEDED")
+        raise NotCurrent(SUPERSEDED)
     await connection.execute(
         update(Video)
         .where(Video.tenant_id == tenant_id, Video.id == video_id)

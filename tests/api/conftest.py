@@ -14,7 +14,7 @@ from clients.database.models import Job
 from contracts.jobs import FINAL_STATES, JobState
 from devstack.app import App
 from devstack.stack import Stack
-from tests.lab import Lab, eventually, fresh_id
+from tests.lab import PATIENCE, Lab, eventually, fresh_id
 
 SECONDS = 600
 
@@ -56,12 +56,12 @@ class Caller:
         assert answer.headers["content-type"] == "application/problem+json"
         return str(answer.json()["code"])
 
-    async def ended(self, job_id: str, timeout: float = 60) -> dict[str, Any]:
+    async def ended(self, job_id: str) -> dict[str, Any]:
         async def look() -> dict[str, Any]:
             found = await self.get(f"/jobs/{job_id}")
             return found if found["status"] in FINAL_STATES else {}
 
-        return await eventually(look, timeout, f"{job_id} ended")
+        return await eventually(look, f"{job_id} ended")
 
     def staff(self, tenant: int | None) -> dict[str, str]:
         """Headers of somebody with a token: a tenant's, or an operator's."""
@@ -111,7 +111,7 @@ async def caller(lab: Lab, http: httpx.AsyncClient) -> Caller:
 async def academy(app: App, stack: Stack) -> AsyncIterator[Caller]:
     """A fresh tenant for each file of tests."""
     lab = await Lab.open(stack)
-    async with httpx.AsyncClient(base_url=app.api_url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=app.api_url, timeout=PATIENCE) as http:
         yield await caller(lab, http)
     await lab.close()
 

@@ -21,7 +21,7 @@ from devstack.ports import LOOPBACK
 from devstack.stack import Stack
 from tests.api.conftest import Caller, caller
 from tests.api.test_jobs import ocr
-from tests.lab import Lab, eventually
+from tests.lab import PATIENCE, Lab, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WATCHERS = 200
@@ -46,7 +46,7 @@ async def here(app: App, stack: Stack) -> AsyncIterator[Caller]:
         # Given up before uvicorn gives them up.
         limits = httpx.Limits(max_connections=WATCHERS + 10, keepalive_expiry=1)
         url = f"http://{LOOPBACK}:{port}"
-        async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=limits) as http:
             yield await caller(lab, http)
         await lab.close()
         server.should_exit = True
@@ -76,6 +76,7 @@ async def test_two_hundred_watch_and_postgres_does_not_notice(here: Caller) -> N
 
     job_id = (await here.post("/jobs", ocr(here.tenant)))["job_id"]
     job = await here.lab.only_job(here.tenant)
+    began = time.monotonic()
     event.listen(services.engine.sync_engine, "before_cursor_execute", note)
     seen: list[list[tuple[str, Any]]] = [[] for _ in range(WATCHERS)]
     watching = [asyncio.create_task(watch(here, job_id, events)) for events in seen]
@@ -87,7 +88,7 @@ async def test_two_hundred_watch_and_postgres_does_not_notice(here: Caller) -> N
                 for events in seen
             )
 
-        await eventually(look, 60, f"all see {name} {percent}")
+        await eventually(look, f"all see {name} {percent}")
 
     await all_see("state")
     assert len(services.watches._open) == 1
@@ -103,11 +104,13 @@ async def test_two_hundred_watch_and_postgres_does_not_notice(here: Caller) -> N
     await here.lab.temporal.get_workflow_handle(job.workflow_id).cancel()
     await asyncio.gather(*watching)
     event.remove(services.engine.sync_engine, "before_cursor_execute", note)
+    seconds = time.monotonic() - began
     for events in seen:
         assert events[0][0] == "state" and events[-1][0] == "end"
         assert (events[-1][1]["status"], events[-1][1]["error_code"]) == ("CANCELLED", "CANCELLED")
-    print(f"{len(statements)} statements for {WATCHERS} watchers")
-    assert len(statements) <= 40, "credential and job once for each of the first seconds, and the end"
+    print(f"{len(statements)} statements for {WATCHERS} watchers in {seconds:.1f} s")
+    # Credential and job once for each of the first seconds, and the end; they are few on a quiet machine.
+    assert len(statements) <= 4 + 2 * max(18, seconds)
     assert services.watches._open == {}
 
 

@@ -67,9 +67,9 @@ async def test_delete_over_the_uniform_api(academy: Caller) -> None:
     video, key = fresh_id(), academy.lab.producer.upload(academy.tenant, CLIP)
     payload = {"video_id": video, "file_key": key}
     encode = (await academy.post("/jobs", {"job_type": "video.encode", "payload": payload}))["job_id"]
-    await academy.ended(encode, 90)
+    await academy.ended(encode)
     delete = {"job_type": "video.delete", "payload": {"video_id": video}}
     job_id = (await academy.post("/jobs", delete))["job_id"]
-    assert (await academy.ended(job_id, 90))["status"] == "DONE"
+    assert (await academy.ended(job_id))["status"] == "DONE"
     assert not academy.lab.keys(f"tenants/{academy.tenant}/video/hls/{video}/")
     assert await academy.refused("POST", "/jobs", 404, delete) == "not_found"

@@ -37,7 +37,7 @@ async def is_logged(academy: Caller, stack: Stack, path: str) -> bool:
     async def logged() -> bool:
         return following in log.read_text()
 
-    await eventually(logged, 5, "the next request's line")
+    await eventually(logged, "the next request's line")
     return name in log.read_text()
 
 
@@ -60,7 +60,7 @@ async def test_a_running_job(academy: Caller, stranger: Caller, stack: Stack) ->
     async def over() -> bool:
         return (await academy.get(path))["percent"] is None
 
-    await eventually(over, 5, "what has ended shows no progress")
+    await eventually(over, "what has ended shows no progress")
     await redis.aclose()
 
 

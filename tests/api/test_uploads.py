@@ -16,7 +16,7 @@ from clients.database.uploads import Upload
 from clients.objects import ObjectMissing
 from clients.uploads import UploadStore
 from tests.api.conftest import Caller
-from tests.lab import CLIP, eventually, fresh_id
+from tests.lab import CLIP, PATIENCE, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,7 +32,7 @@ async def test_a_part_size_for_every_file() -> None:
 
 async def put(url: str, data: bytes, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with httpx.AsyncClient(timeout=60) as anybody:
+    async with httpx.AsyncClient(timeout=PATIENCE) as anybody:
         return await anybody.put(url, content=data, headers=named)
 
 
@@ -159,7 +159,7 @@ async def test_from_upload_to_a_playable_video(academy: Caller) -> None:
     assert shown["status"] == "UPLOADED"
     encode = {"job_type": "video.encode", "payload": {"video_id": made["video_id"]}}
     job = await academy.post("/jobs", encode)
-    assert (await academy.ended(job["job_id"], 90))["status"] == "DONE"
+    assert (await academy.ended(job["job_id"]))["status"] == "DONE"
     assert (await academy.lab.video(academy.tenant, made["video_id"])).status == "READY"
 
 
@@ -182,7 +182,7 @@ async def test_the_old_paths(academy: Caller) -> None:
     assert answer.status_code == 200
     first, second = await academy.post(done), await academy.post(done)
     assert first == second == {"id": video, "job_id": first["job_id"], "status": "UPLOADED"}
-    assert (await academy.ended(first["job_id"], 90))["status"] == "DONE"
+    assert (await academy.ended(first["job_id"]))["status"] == "DONE"
     assert await academy.post(done) == first
     assert await academy.refused("POST", f"/media/videos/{fresh_id()}/upload/complete/", 404) == "not_found"
 

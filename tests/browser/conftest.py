@@ -8,17 +8,18 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from api.auth.staff import COOKIE, issue
 from devstack.app import App
 from devstack.stack import Stack
-from tests.lab import Lab, eventually
+from tests.lab import PATIENCE, Lab, eventually
 from tests.messages import FAST, Mail
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 GRAVE = ("serious", "critical")
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass
@@ -52,9 +53,9 @@ class Visit:
     async def open(self, path: str) -> None:
         await self.page.goto(self.url + path)
 
-    async def until(self, script: str, timeout: float = 20) -> None:
+    async def until(self, script: str) -> None:
         """Wait until a script is true; `wait_for_function` would need the eval that the policy forbids."""
-        await eventually(lambda: self.page.evaluate(script), timeout, script)
+        await eventually(lambda: self.page.evaluate(script), script)
 
     async def grave(self, *rules: str) -> list[str]:
         """What axe finds of serious and critical violations, of all its rules or of some."""
@@ -103,7 +104,7 @@ def credentials(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest_asyncio.fixture(loop_scope="package")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(locale="ko-KR")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE * 1000)
     yield context
     await context.close()
 

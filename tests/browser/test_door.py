@@ -7,7 +7,7 @@ import pytest
 
 from api.auth.staff import COOKIE, issue
 from devstack.app import App
-from tests.lab import Lab, fresh_id
+from tests.lab import PATIENCE, Lab, fresh_id
 from tests.messages import Mail
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -19,7 +19,7 @@ def token(lab: Lab, tenant: int | None) -> str:
 
 def client(app: App, staff: str = "") -> httpx.AsyncClient:
     cookies = {COOKIE: staff} if staff else {}
-    return httpx.AsyncClient(base_url=app.api_url, cookies=cookies, timeout=30)
+    return httpx.AsyncClient(base_url=app.api_url, cookies=cookies, timeout=PATIENCE)
 
 
 async def test_without_a_token_there_is_only_the_login_page(app: App, mail: Mail) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +12,7 @@ from temporalio.service import RPCError
 from devstack.app import App
 from tests.faults.killed_bridge import POINTS
 from tests.integration.test_bodies import for_tenant
-from tests.lab import Lab, eventually, fresh_id
+from tests.lab import PATIENCE, Lab, eventually, fresh_id
 from tests.unit.bodies import BODIES
 
 MESSAGES = 25
@@ -31,7 +30,7 @@ async def every_job_has_its_workflow(lab: Lab, tenant: int, count: int) -> None:
         jobs = [job.workflow_id for job in await lab.jobs(tenant)]
         return len(jobs) == count and sorted(workflows) == sorted(jobs)
 
-    await eventually(look, timeout=60, what=f"{count} jobs with one workflow each", every=0.4)
+    await eventually(look, what=f"{count} jobs with one workflow each", every=0.4)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -40,7 +39,7 @@ async def test_killed_while_it_handles_messages(own_lab: Lab, point: str) -> Non
     doomed = lab.stack.python("doomed", "-m", "tests.faults.killed_bridge", point, SQS_HOLD_SECONDS="5")
     send_many(lab, tenant)
     doomed.start()
-    assert await asyncio.to_thread(doomed.wait, 60) == -signal.SIGKILL
+    assert await asyncio.to_thread(doomed.wait, PATIENCE) == -signal.SIGKILL
     accepted = len(await lab.jobs(tenant))
     assert accepted == 0 if point == "before-accept" else accepted > 0
     with App(lab.stack, "bridge", "ops", SQS_HOLD_SECONDS="5"):
@@ -76,10 +75,10 @@ async def test_sigterm_gives_the_messages_back_at_once(own_lab: Lab) -> None:
 
         await eventually(held)
         bridge = app.processes["bridge"]
-        asked = time.monotonic()
         os.kill(bridge.pid, signal.SIGTERM)
-        assert await asyncio.to_thread(bridge.wait, 60) == 0
-        assert time.monotonic() - asked < 25
+        assert await asyncio.to_thread(bridge.wait, PATIENCE) == 0
+        # Nobody has to wait for the end of the hold time, which is longer than this test has patience.
+        assert lab.depth("ai-lite", held=False) == MESSAGES
     await asyncio.to_thread(lab.stack.resume, "temporal")
     with App(lab.stack, "bridge", "ops"):
         await every_job_has_its_workflow(lab, tenant, MESSAGES)
@@ -92,7 +91,7 @@ async def test_a_wrong_namespace_stops_the_bridge_and_leaves_the_messages(own_la
     send_many(lab, tenant)
     misled = lab.stack.python("misled", "-m", "workers", "bridge", TEMPORAL_NAMESPACE="nowhere")
     misled.start()
-    assert await asyncio.to_thread(misled.wait, 60) == 1
+    assert await asyncio.to_thread(misled.wait, PATIENCE) == 1
     assert lab.depth("ai-lite") == MESSAGES
     assert lab.dead_letters("ai-lite") == []
 
@@ -105,7 +104,7 @@ async def test_an_accepted_job_without_a_workflow_is_started_by_the_reconciler(o
     )
     lab.send(*_one(tenant))
     doomed.start()
-    await asyncio.to_thread(doomed.wait, 60)
+    await asyncio.to_thread(doomed.wait, PATIENCE)
     job = await lab.only_job(tenant)
 
     async def started() -> Any:
@@ -116,7 +115,7 @@ async def test_an_accepted_job_without_a_workflow_is_started_by_the_reconciler(o
     async with lab.engine.begin() as connection:
         await connection.exec_driver_sql("UPDATE jobs SET accepted_at = accepted_at - interval '5 minutes'")
     with App(lab.stack, "ops"):  # and no bridge: the message is still invisible
-        (workflow,) = await eventually(started, timeout=30, what="started by the reconciler")
+        (workflow,) = await eventually(started, what="started by the reconciler")
     assert workflow.id == job.workflow_id
 
 
@@ -134,7 +133,7 @@ async def test_a_supervisor_that_repeats_its_sigterm_loses_no_time(own_lab: Lab)
             os.kill(bridge.pid, signal.SIGTERM)
             await asyncio.sleep(0.1)
         send_many(lab, tenant)  # arrive in the receive that is still open
-        assert await asyncio.to_thread(bridge.wait, 30) == 0
+        assert await asyncio.to_thread(bridge.wait, PATIENCE) == 0
         await asyncio.to_thread(app.restart, "bridge")
         await every_job_has_its_workflow(lab, tenant, MESSAGES)
         await lab.drained("ai-lite")

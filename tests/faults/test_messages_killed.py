@@ -9,7 +9,7 @@ from uuid import UUID
 from devstack.app import running
 from devstack.processes import Process
 from tests.faults.killed_messaging import POINTS
-from tests.lab import Lab, eventually
+from tests.lab import PATIENCE, Lab, eventually
 from tests.messages import FAST, Mail, draft, phones, request
 
 PEOPLE = 3
@@ -47,7 +47,7 @@ class VisibilityLease:
 
     async def all_arrived(self) -> None:
         async def case(tenant: int, job: UUID, wanted: list[str]) -> None:
-            row = await self.mail.ended(job, timeout=100, every=2)
+            row = await self.mail.ended(job, every=2)
             assert (row.state, row.error_code) == ("DONE", None)
             await self.mail.delivered_once(job, tenant, wanted, SPENT)
 
@@ -63,7 +63,7 @@ async def test_kill_9_at_every_point(lab: Lab, tmp_path: Path) -> None:
     held = VisibilityLease(Mail(lab), "kill", tmp_path)
     async with running(lab.stack, "ops"):
         doomed = await held.start(POINTS)
-        assert await asyncio.to_thread(doomed.wait, 60) == -signal.SIGKILL
+        assert await asyncio.to_thread(doomed.wait, PATIENCE) == -signal.SIGKILL
         async with running(lab.stack, "messaging", **FAST):
             await held.all_arrived()
 
@@ -77,7 +77,7 @@ async def test_postgres_and_temporal_die_at_every_point(own_lab: Lab, tmp_path: 
             async def look() -> bool:
                 return (tmp_path / "held").exists()
 
-            await eventually(look, 60, "every job is at its point")
+            await eventually(look, "every job is at its point")
             for server in ("temporal", "postgres"):
                 await asyncio.to_thread(own_lab.stack.kill, server)
             (tmp_path / "go").touch()

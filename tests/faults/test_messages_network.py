@@ -11,8 +11,6 @@ from temporalio.exceptions import ApplicationError
 from activities.messaging.sending import _compare
 from devstack.app import App
 from tests.messages import Mail, draft, phones, request
-from tests.messages import mail as mail
-from tests.messages import workers as workers
 
 PEOPLE = 3
 PRICE = 20
@@ -67,7 +65,7 @@ async def test_every_fault_at_every_step(workers: App, mail: Mail) -> None:
             for each in orders
         ]
         await mail.submitter.submit(job_request)
-        job = await mail.ended(job_request.job_id, timeout=100, every=2)
+        job = await mail.ended(job_request.job_id, every=2)
         fired = [await asyncio.to_thread(mail.simulator.fired, id) for id in ids]
         assert all(fired), f"a fault did not fire: {fired}"
         assert (job.state, job.error_code) == ("DONE", None)
@@ -96,9 +94,7 @@ async def test_ten_thousand_people_and_every_twentieth_answer_is_lost(workers: A
         mail.simulator.fault("messages", "truncated", probability=0.05, seed=7),
     ]
     await asyncio.gather(*map(mail.submitter.submit, job_requests))
-    jobs = await asyncio.gather(
-        *(mail.ended(job_request.job_id, timeout=120, every=1) for job_request in job_requests)
-    )
+    jobs = await asyncio.gather(*(mail.ended(job_request.job_id, every=1) for job_request in job_requests))
     assert all(mail.simulator.fired(id) for id in faults)
     assert {job.state for job in jobs} == {"DONE"}
     sent = [phone for job_request in job_requests for phone in mail.sent(job_request.job_id)]

@@ -18,8 +18,6 @@ from devstack.app import App, running
 from devstack.producer import message_body
 from tests.lab import eventually, fresh_id
 from tests.messages import Mail, draft, phones, request
-from tests.messages import mail as mail
-from tests.messages import workers as workers
 
 PEOPLE = 3
 SPENT = PEOPLE * 20
@@ -57,6 +55,12 @@ async def second(
         task_queue="messaging",
         result_type=JobOutcome,
     )
+
+
+async def tried(handle: WorkflowHandle[Any, JobOutcome]) -> bool:
+    """A try of its activity has failed."""
+    pending = (await handle.describe()).raw_description.pending_activities
+    return any(each.HasField("last_failure") for each in pending)
 
 
 async def held_at(mail: Mail, step: str, kind: str = "429") -> tuple[JobRequest, int, list[str], int]:
@@ -114,7 +118,8 @@ async def test_reset_while_reports_are_awaited_and_the_sender_has_gone(workers: 
 async def test_a_second_start_beside_one_that_is_held(workers: App, mail: Mail, step: str) -> None:
     job_request, tenant, wanted, fault = await held_at(mail, step)
     others = [await second(mail, job_request, f"again{n}") for n in range(2)]
-    await asyncio.sleep(1)  # they meet the same fault
+    for other in others:
+        await eventually(lambda other=other: tried(other), "they meet the same fault")  # type: ignore[misc]
     mail.simulator.remove_fault(fault)
     ends = await asyncio.gather(
         *(each.result() for each in (mail.handle(tenant, job_request.job_id), *others))
@@ -193,7 +198,7 @@ async def test_an_old_job_that_is_refused_ends(workers: App, mail: Mail) -> None
     async def over() -> bool:
         return (await handle.describe()).close_time is not None
 
-    await eventually(over, 10, "job.run has ended too")
+    await eventually(over, "job.run has ended too")
 
 
 async def test_an_old_job_that_is_cancelled_sends_nothing(workers: App, mail: Mail) -> None:

@@ -23,7 +23,7 @@ PERSON = "김철수 010-1234-5678"
 class Villain:
     name = "villain"
     version = 1
-    limits = Limits(source_bytes=1 << 20, memory_bytes=400 << 20, cpu_seconds=2, wall_seconds=6)
+    limits = Limits(source_bytes=1 << 20, memory_bytes=400 << 20, cpu_seconds=2, wall_seconds=90)
 
     def __init__(self) -> None:
         self.kept: list[bytearray] = []
@@ -134,9 +134,16 @@ class Villain:
 class Armed(Villain):
     """May start programs."""
 
-    limits = replace(Villain.limits, wall_seconds=3, programs=True)
+    limits = replace(Villain.limits, programs=True)
+
+
+class Hasty(Armed):
+    """Has so little time that a test can see it end."""
+
+    limits = replace(Armed.limits, wall_seconds=3)
 
 
 VILLAIN = Villain()
 ARMED = Armed()
-VILLAINS = {"villain": f"{__name__}:VILLAIN", "armed": f"{__name__}:ARMED"}
+HASTY = Hasty()
+VILLAINS = {"villain": f"{__name__}:VILLAIN", "armed": f"{__name__}:ARMED", "hasty": f"{__name__}:HASTY"}

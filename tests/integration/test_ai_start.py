@@ -9,6 +9,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.ai.tasks.ocr.models import check_models
 from devstack import programs
 from devstack.stack import Stack
+from tests.lab import PATIENCE
 from workers import ai
 from workers.fairness import FairnessOff, require_fairness
 
@@ -17,7 +18,7 @@ async def refusal(stack: Stack, **env: str) -> str:
     process = stack.python("ai-refused", "-m", "workers", "ai", **env)
     await asyncio.to_thread(process.start)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while process.alive():
                 await asyncio.sleep(0.1)
     finally:

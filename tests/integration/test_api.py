@@ -14,7 +14,7 @@ from clients.database import videos
 from contracts.errors import REASONS
 from devstack.app import App
 from devstack.stack import Stack
-from tests.lab import Lab, eventually, fresh_id
+from tests.lab import PATIENCE, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,7 +71,7 @@ async def academy(app: App, stack: Stack, tmp_path_factory: pytest.TempPathFacto
     lab.send_encode(tenant, ready)
     lab.send_encode(tenant, broken, text)
     jobs = {job.subject.split(":")[1]: job for job in await lab.ended(tenant, 2)}
-    async with httpx.AsyncClient(base_url=app.api_url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=app.api_url, timeout=PATIENCE) as http:
         yield Academy(
             lab=lab,
             http=http,
@@ -147,14 +147,14 @@ async def test_retry_publishes_again_and_once(academy: Academy) -> None:
     async def shown() -> Any:
         return (await academy.get(f"/api/v1/jobs/{job_id}/"))["progress"]
 
-    assert (await eventually(shown)).keys() == NO_PROGRESS.keys()
+    assert (await eventually(shown, every=0.05)).keys() == NO_PROGRESS.keys()
 
     async def during() -> bool:
         found = await academy.get(f"/api/v1/media/videos/{academy.ready}/progress/")
         return (found["status"], found["encoding_step_total"]) == ("READY", 3)
 
     # What viewers have stays READY meanwhile, beside the progress of what comes.
-    assert await eventually(during)
+    assert await eventually(during, every=0.05)
     *_, job = await academy.lab.ended(academy.tenant, 3)
     assert (str(job.id), job.state, job.source) == (job_id, "DONE", "api")
     after = await academy.lab.video(academy.tenant, academy.ready)

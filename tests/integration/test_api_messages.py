@@ -14,7 +14,7 @@ from api.auth.staff import issue
 from devstack.app import App, running
 from devstack.solapi.client import Simulator
 from devstack.stack import Stack
-from tests.lab import Lab, eventually, fresh_id
+from tests.lab import PATIENCE, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +51,7 @@ class Office:
             found: dict[str, Any] = (await self.ask("GET", f"/messages/{job_id}/")).json()
             return found if found["status"] in FINAL else {}
 
-        return await eventually(look, 30, f"{job_id} ended")
+        return await eventually(look, f"{job_id} ended")
 
     async def top_up(self, amount: str, reference: str) -> httpx.Response:
         path = f"/api/v1/tenants/{self.tenant}/credit/"
@@ -65,7 +65,7 @@ async def office(stack: Stack, app: App) -> AsyncIterator[Office]:
     settings = stack.settings()
     async with (
         running(stack, "messaging"),
-        httpx.AsyncClient(base_url=app.api_url, timeout=30) as http,
+        httpx.AsyncClient(base_url=app.api_url, timeout=PATIENCE) as http,
     ):
         operator = {"Authorization": f"Bearer {issue(settings, 'operator', SECONDS)}"}
         account = PRICES | {"sender": SENDER, "sender_numbers": [SENDER]}
@@ -148,7 +148,7 @@ async def test_a_job_waits_for_credit_and_can_be_cancelled_or_paid(office: Offic
         stages = [each.search_attributes.get("Stage") for each in found]
         return stages.count(["waiting for credit"]) == 2
 
-    await eventually(waiting, 30, "both wait")
+    await eventually(waiting, "both wait")
     assert (await office.ask("POST", f"/messages/{cancelled}/cancel/")).json() == {"outcome": "CANCELLED"}
     assert (await office.ended(cancelled))["recipients"] == {"CANCELLED": dear}
     first, again = await office.top_up("5000", "invoice-7"), await office.top_up("5000", "invoice-7")
@@ -194,16 +194,24 @@ async def test_the_webhook_is_a_hint_and_needs_its_token(office: Office) -> None
         return [each for each in office.simulator.ledger() if each["to"] == "01040404001"]
 
     (message,) = await eventually(sent)
+    job = (await office.lab.jobs(office.tenant))[-1]
+
+    def reads() -> int:
+        return sum(each["step"] == "messages" for each in office.simulator.calls(job.id.hex))
+
+    before = reads()
     flat = {"groupId": message["groupId"], "messageId": message["messageId"], "statusCode": "4000"}
     wrapped = {"eventDataId": "1", "data": flat, "retryCount": 1}
     woken = [(await office.http.post(url, json=[item], headers=valid)).json() for item in (wrapped, flat)]
     assert woken == [{"woken": 1}, {"woken": 0}], "the second hint within seconds is not passed on"
-    await asyncio.sleep(3)  # it has looked by now
+
+    async def looked() -> bool:
+        return reads() > before
+
+    await eventually(looked, "it asks the provider because of the hint")
     standing = (await office.ask("GET", f"/messages/{job_id}/")).json()
     assert standing["recipients"] == {"ACCEPTED": 1}, "what the webhook claims is not believed"
-    await office.lab.temporal.get_workflow_handle(
-        (await office.lab.jobs(office.tenant))[-1].workflow_id
-    ).terminate()
+    await office.lab.temporal.get_workflow_handle(job.workflow_id).terminate()
 
 
 async def test_an_opted_out_phone_gets_no_advertising(office: Office) -> None:

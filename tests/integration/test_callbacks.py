@@ -23,7 +23,7 @@ from devstack.app import running
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
 from tests.integration.serving import serving, talking
-from tests.lab import Lab, fresh_id
+from tests.lab import PATIENCE, Lab, fresh_id
 
 SECRET = b"canary-secret"
 BODY = {"job_id": "job-1", "status": "DONE", "result": {"이름": "값"}}
@@ -97,7 +97,7 @@ async def test_a_receiver_that_never_ends_its_answer_has_taken_it() -> None:
             writer.write(b"x" * 65536)
             await writer.drain()
 
-    async with talking(endless) as port, asyncio.timeout(5):
+    async with talking(endless) as port, asyncio.timeout(PATIENCE):
         await deliver(f"http://{LOOPBACK}:{port}/done", SECRET, "1", BODY, True)
 
 

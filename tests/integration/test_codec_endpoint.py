@@ -27,7 +27,7 @@ from clients.vault import Vault
 from devstack import programs
 from devstack.app import App
 from devstack.stack import Stack
-from tests.lab import Lab, fresh_id
+from tests.lab import PATIENCE, Lab, fresh_id
 
 TEXT = '"canary <endpoint>"'
 
@@ -171,7 +171,7 @@ async def test_the_real_command_line(lab: Lab, api: App) -> None:
     def show(*more: str) -> str:
         argv = [programs.script("temporal"), "workflow", "show", "-w", id, "--detailed"]
         argv += ["--address", lab.settings.temporal_address, *more]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout
+        return subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
     codec = ("--codec-endpoint", f"{api.api_url}/codec", "--codec-auth")
     assert "canary" not in show()
@@ -185,7 +185,7 @@ def claims(settings: Settings, **changes: Any) -> dict[str, Any]:
         "role": "operator",
         "iss": settings.staff_jwt_issuer,
         "aud": settings.staff_jwt_audience,
-        "exp": time.time() + 60,
+        "exp": time.time() + PATIENCE,
     }
     return {name: value for name, value in (good | changes).items() if value is not None}
 

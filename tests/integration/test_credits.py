@@ -16,8 +16,6 @@ from clients.database.messaging_models import CreditEntry, MessageChunk, Messagi
 from contracts.messaging import ChunkRef, Recipient, RecipientState
 from devstack.app import App
 from tests.messages import Mail, draft, phones, request
-from tests.messages import mail as mail
-from tests.messages import workers as workers
 
 TODAY = date(2026, 3, 2)
 ALIMTALK = {"mode": "both", "template_id": "TP01ARRIVAL"}

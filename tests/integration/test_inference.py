@@ -28,6 +28,7 @@ from clients.inference import (
 from devstack.ports import LOOPBACK
 from tests.integration.model_server import DONE, ERROR, at, event, stream
 from tests.integration.serving import bare_settings, serving, talking
+from tests.lab import PATIENCE
 
 SCHEMA = {"type": "object"}
 CANARY = "canary-학생의 글"
@@ -149,7 +150,7 @@ async def test_half_an_answer_is_none(parts: Callable[[], Iterable[bytes]], erro
 async def test_slow_servers_are_given_up() -> None:
     async def mute(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + event("x"))
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -159,7 +160,7 @@ async def test_slow_servers_are_given_up() -> None:
             await asyncio.sleep(0.05)
 
     for talk, limit in ((mute, {"model_read_seconds": 0.3}), (drip, {"model_total_seconds": 0.5})):
-        async with talking(talk) as port, asyncio.timeout(10):
+        async with talking(talk) as port, asyncio.timeout(PATIENCE):
             models = Models(at(port, **limit))
             with pytest.raises(ModelUnavailable, match="Timeout"):
                 await chat(models)
@@ -172,9 +173,10 @@ async def test_slow_servers_are_given_up() -> None:
 
 async def test_a_stopped_job_asks_no_longer() -> None:
     """A cancelled call closes its connection: the server can stop computing."""
-    closed = asyncio.Event()
+    asked, closed = asyncio.Event(), asyncio.Event()
 
     async def wait_for_end(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        asked.set()
         while await reader.read(65536):
             pass
         closed.set()
@@ -182,11 +184,11 @@ async def test_a_stopped_job_asks_no_longer() -> None:
     async with talking(wait_for_end) as port:
         models = Models(at(port))
         asking = asyncio.create_task(chat(models))
-        await asyncio.sleep(0.2)
+        await asyncio.wait_for(asked.wait(), PATIENCE)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), PATIENCE)
         await models.aclose()
 
 

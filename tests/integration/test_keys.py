@@ -14,7 +14,7 @@ from clients.database import keys as database_keys
 from clients.database.keys import TenantKey
 from clients.keys import KeyDestroyed, NoKey, TenantKeys
 from clients.vault import Vault, VaultError
-from tests.lab import Lab, fresh_id
+from tests.lab import PATIENCE, Lab, fresh_id
 
 
 def tenant_keys(lab: Lab) -> TenantKeys:
@@ -186,7 +186,7 @@ async def test_operators_command(lab: Lab) -> None:
     async def run(*arguments: str) -> str:
         process = lab.stack.python(f"keys-{tenant}-{arguments[0]}", "-m", "clients.keys", *arguments)
         await asyncio.to_thread(process.start)
-        assert await asyncio.to_thread(process.wait, 60) == 0, process.said()
+        assert await asyncio.to_thread(process.wait, PATIENCE) == 0, process.said()
         return process.said()
 
     assert "0 keys" in await run("rewrap")

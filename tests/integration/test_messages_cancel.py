@@ -15,8 +15,6 @@ from intake.reconcile import Reconciler
 from rules.messaging.groups import ADDED, ADDING, OPEN
 from tests.lab import eventually
 from tests.messages import Mail, draft, phones, request
-from tests.messages import mail as mail
-from tests.messages import workers as workers
 
 CREDIT = 1_000_000
 BALANCE = 10_000_000  # the simulator's own

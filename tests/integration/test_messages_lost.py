@@ -13,11 +13,8 @@ from clients.solapi import Solapi
 from contracts.messaging import GroupRef, Stop, Verdict
 from devstack.app import App
 from tests.integration.test_messages_reports import BALANCE
-from tests.integration.test_messages_reports import solapi as solapi
 from tests.lab import fresh_id
 from tests.messages import Mail, phones
-from tests.messages import mail as mail
-from tests.messages import workers as workers
 
 PEOPLE = 2
 

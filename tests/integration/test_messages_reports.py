@@ -1,6 +1,6 @@
 """What the provider tells afterwards: differences that are found, and groups that lost their workflow."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,30 +16,17 @@ from clients.database.credits import RecipientOutcome
 from clients.database.messaging_models import MessageChunk, MessageGroup, MessageRecipient, ProviderDifference
 from clients.progress import ProgressBoard, connect
 from clients.solapi import Solapi
-from contracts.messaging import Day, GroupRef, RecipientState
+from contracts.messaging import Day, Differences, GroupRef, RecipientState
 from devstack.app import App
 from intake.reconcile import Reconciler
 from rules.messaging.groups import ADDED, ADDING, COMMITTED, DONE, OPEN, SENT
 from rules.quiet_hours import KST
 from tests.lab import fresh_id
 from tests.messages import Mail, draft, phones, request
-from tests.messages import mail as mail
-from tests.messages import workers as workers
 
 LONG_AGO = timedelta(hours=2)
 BALANCE = 10_000_000
 A_DAY = datetime(2001, 2, 3, tzinfo=UTC)  # on which no other test sends
-
-
-async def no_turn() -> None:
-    return None
-
-
-@pytest.fixture
-async def solapi(mail: Mail) -> AsyncIterator[Solapi]:
-    solapi = Solapi(mail.lab.settings, no_turn)
-    yield solapi
-    await solapi.aclose()
 
 
 @pytest.fixture
@@ -52,8 +39,13 @@ def reporting(mail: Mail, solapi: Solapi) -> ReportActivities:
     return ReportActivities(mail.lab.engine, solapi, board, sending, now)
 
 
-def today() -> Day:
-    return Day(day=datetime.now(KST).date())
+BEGAN = datetime.now(KST).date()
+
+
+async def compare(reporting: ReportActivities) -> list[Differences]:
+    """Every day since these tests began: at midnight in Korea they are two."""
+    days = sorted({BEGAN, datetime.now(KST).date()})
+    return [await reporting.compare_day(Day(day=day)) for day in days]
 
 
 async def plant(mail: Mail, job: UUID, **values: Any) -> None:
@@ -92,8 +84,8 @@ async def test_the_two_lists_of_a_day(workers: App, mail: Mail, reporting: Repor
         if planted := LISTS[name][1]:
             await plant(mail, job, **planted)
     for _ in range(2):  # a second comparison writes nothing twice
-        counted = await reporting.compare_day(today())
-        assert counted.kinds["other_end"] >= 2 and counted.kinds["unsent_by_us"] >= 2
+        counted = sum((Counter(each.kinds) for each in await compare(reporting)), Counter[str]())
+        assert counted["other_end"] >= 2 and counted["unsent_by_us"] >= 2
         for name, (_, _, wanted) in LISTS.items():
             found = await differences(mail, ProviderDifference.job_id == jobs[name])
             assert found == wanted, name
@@ -109,7 +101,7 @@ async def test_what_the_provider_does_not_know(workers: App, mail: Mail, reporti
         await connection.execute(
             update(MessageChunk).where(chunk).values(provider_ids=["M4VNOBODYKNOWSTHIS"])
         )
-    await reporting.compare_day(today())
+    await compare(reporting)
     assert await differences(mail, ProviderDifference.job_id == job) == [
         ("missing_at_provider", "DELIVERED", None)
     ]
@@ -123,11 +115,11 @@ async def test_what_was_sent_behind_our_back(
     group = await solapi.create_group({"job": "nobody's"})
     body = b'{"to":"01029999999","from":"0212345678","text":"?","type":"SMS"}'
     (added,) = await solapi.add(group, body)
-    await reporting.compare_day(today())
+    await compare(reporting)
     theirs = ProviderDifference.provider_message_id == added["messageId"]
     assert await differences(mail, theirs) == []  # it was not sent yet
     await solapi.send(group)
-    await reporting.compare_day(today())
+    await compare(reporting)
     ((kind, _, _),) = await differences(mail, theirs)
     assert kind == "unknown_to_us"
 
@@ -151,10 +143,10 @@ async def test_terminated_before_it_was_sent(workers: App, mail: Mail, reporting
     finally:
         mail.simulator.settings(balance=BALANCE)
     assert [state for state, _ in await mail.states(job)] == ["PENDING"] * 3  # nobody knows yet
-    assert (await reporting.compare_day(today())).closed >= 1
+    assert sum(each.closed for each in await compare(reporting)) >= 1
     assert await mail.states(job) == [("CANCELLED", "SEND_CANCELLED")] * 3
     assert (await mail.balance(tenant), mail.sent(job)) == (1_000_000, [])
-    await reporting.compare_day(today())  # the deleted group's messages are listed, and are no difference
+    await compare(reporting)  # the deleted group's messages are listed, and are no difference
     assert await differences(mail, ProviderDifference.job_id == job) == []
 
 
@@ -171,7 +163,7 @@ async def test_terminated_after_it_was_sent(workers: App, mail: Mail, reporting:
     mail.simulator.clear_faults()
     mail.simulator.advance(1)
     for _ in range(2):  # today it is found that it was sent, tomorrow how it ended
-        await reporting.compare_day(today())
+        await compare(reporting)
     await mail.delivered_once(job_request.job_id, tenant, wanted, 40)
 
 
@@ -190,7 +182,7 @@ async def test_one_group_that_cannot_be_helped_does_not_hide_the_others(
     finally:
         mail.simulator.settings(balance=BALANCE)
     mail.simulator.fault("get", "503_before", match=jobs[0].hex)
-    await reporting.compare_day(today())
+    await compare(reporting)
     assert [await mail.states(job) for job in jobs] == [
         [("PENDING", None)],
         [("CANCELLED", "SEND_CANCELLED")],
@@ -202,12 +194,12 @@ async def test_left_behind_and_never_reported(workers: App, mail: Mail, reportin
     job = await mail.send(tenant, phones(2, "40404"))
     await mail.in_state(tenant, job, "SENT")
     await left_behind(mail, tenant, job)
-    await reporting.compare_day(today())
+    await compare(reporting)
     assert [state for state, _ in await mail.states(job)] == ["ACCEPTED"] * 2
     async with mail.lab.engine.begin() as connection:
         group = update(MessageGroup).where(MessageGroup.job_id == job)
         await connection.execute(group.values(sent_at=datetime.now(UTC) - REPORTS_WITHIN))
-    await reporting.compare_day(today())
+    await compare(reporting)
     assert await mail.states(job) == [("UNCONFIRMED", None)] * 2
     assert await mail.balance(tenant) == 1_000_000 - 40  # it was sent, and nobody says that it failed
 

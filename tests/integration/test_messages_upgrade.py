@@ -18,11 +18,8 @@ from contracts.messaging import ChunkRef, RecipientState
 from devstack.app import App
 from rules.messaging.chunks import unpack
 from tests.integration.test_schema import ALEMBIC
-from tests.integration.test_schema import scratch as scratch
 from tests.lab import Lab
 from tests.messages import Mail, phones
-from tests.messages import mail as mail
-from tests.messages import workers as workers
 
 TENANT, TODAY = 1, date(2026, 3, 2)
 WAITING, FILLED, SENT = (ChunkRef(job_id=uuid4(), tenant_id=TENANT, chunk=0) for _ in range(3))

@@ -1,12 +1,11 @@
 """Tables as the models say, there and back, and an index below every query that runs often."""
 
 import base64
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -20,30 +19,13 @@ from clients.settings import Settings
 from clients.vault import Vault
 from contracts import catalog
 from contracts.jobs import JobState
-from devstack.stack import ROOT, Stack
+from devstack.stack import ROOT
+from tests.integration.conftest import admin
 from tests.integration.test_database import job_request
 from tests.lab import Lab
 
 TENANT = 900_000_001
 ALEMBIC = Config(ROOT / "alembic.ini")
-
-
-def admin(settings: Settings, statement: str, database: str = "postgres") -> list[Any]:
-    url = settings.database_url().set(drivername="postgresql", database=database)
-    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
-        answer = connection.execute(statement)
-        return answer.fetchall() if answer.description else []
-
-
-@pytest.fixture
-def scratch(stack: Stack, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty database, and the environment that names it."""
-    name = f"scratch_{uuid4().hex[:8]}"
-    admin(settings, f"CREATE DATABASE {name}")
-    for variable, value in (stack.environment() | {"DB_NAME": name}).items():
-        monkeypatch.setenv(variable, value)
-    yield name
-    admin(settings, f"DROP DATABASE {name}")
 
 
 def test_migrations_and_models_say_the_same(scratch: str, settings: Settings) -> None:

@@ -26,6 +26,7 @@ from clients.inference import Models, ModelUnavailable
 from clients.settings import Settings
 from tests.integration.model_server import content, nothing
 from tests.integration.serving import bare_settings
+from tests.lab import eventually
 from tests.unit.media import TOOLS
 from workers.ai import SpeechAndSentences, _models
 
@@ -54,7 +55,9 @@ ECHO = """
 import json, sys, time
 for line in sys.stdin:
     texts = json.loads(line)
-    time.sleep(60 if texts == ["wait"] else 0)
+    if texts == ["wait"]:
+        open(__file__ + '.waits', 'w').close()
+        time.sleep(10**6)
     print([[len(text)] for text in texts], flush=True)
 """
 
@@ -81,6 +84,15 @@ async def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str) 
     opened = Sentences(chosen())
     yield opened
     await opened.aclose()
+
+
+async def waits(tmp_path: Path) -> None:
+    """ECHO was asked for what it never answers."""
+
+    async def asked() -> bool:
+        return (tmp_path / "program.py.waits").exists()
+
+    await eventually(asked, every=0.02)
 
 
 def pid(models: Sentences) -> int:
@@ -178,23 +190,31 @@ async def test_texts_that_are_too_long_or_too_many(tmp_path: Path, monkeypatch: 
 
 async def test_the_loop_stays_free(models: Sentences, tmp_path: Path) -> None:
     """A worker's heartbeats and other jobs go on beside some hundred texts."""
-    longest, running = 0.0, True
+    longest, rounds, running = 0.0, 0, True
 
     async def watch() -> None:
-        nonlocal longest
+        nonlocal longest, rounds
         while running:
-            began = time.monotonic()
+            began = time.thread_time()
             await asyncio.sleep(0.01)
-            longest = max(longest, time.monotonic() - began)
+            longest, rounds = max(longest, time.thread_time() - began), rounds + 1
 
     watching = asyncio.create_task(watch())
     reported: list[float] = []
-    done = await embedding([QUESTION] * 300, models=models, scratch=tmp_path, on_progress=reported.append)
+    turns: list[int] = []
+
+    def on_progress(share: float) -> None:
+        reported.append(share)
+        turns.append(rounds)
+
+    done = await embedding([QUESTION] * 300, models=models, scratch=tmp_path, on_progress=on_progress)
     running = False
     await watching
     assert content(done, "embeddings.json")["texts"] == 300
     assert reported == [64 / 300, 128 / 300, 192 / 300, 256 / 300, 1]
-    assert longest < 1, "on a machine that others use too"
+    # Others of the machine may keep the loop waiting, so its own time counts, and that it turned meanwhile.
+    assert longest < 1, f"{longest:.1f} s of processor time without a turn"
+    assert turns == sorted(set(turns)) and turns[0] > 0, "the loop turned while each batch was computed"
 
 
 # --- The program ---
@@ -205,7 +225,7 @@ async def test_a_killed_program_is_tried_again(monkeypatch: pytest.MonkeyPatch, 
         await models.embed(["가"])
         first = pid(models)
         job = asyncio.create_task(embedded(["wait"], models, tmp_path))
-        await asyncio.sleep(0.1)
+        await waits(tmp_path)
         os.kill(first, signal.SIGKILL)
         with pytest.raises(ApplicationError, match=r"\(exit code -9\)") as raised:
             await job
@@ -229,14 +249,14 @@ async def test_a_cancel_leaves_no_program_and_no_answer_for_the_next(
 ) -> None:
     async with played(monkeypatch, tmp_path, ECHO) as models:
         await models.embed(["가"])
-        held, began = pid(models), time.monotonic()
+        held = pid(models)
         call = asyncio.create_task(models.embed(["wait"]))
         next_one = asyncio.create_task(models.embed(["가나다"]))
-        await asyncio.sleep(0.1)
+        await waits(tmp_path)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert time.monotonic() - began < 2 and not psutil.pid_exists(held)
+        assert not psutil.pid_exists(held)
         assert await next_one == [[3]]
 
 

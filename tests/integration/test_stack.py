@@ -24,8 +24,7 @@ from devstack import ports
 from devstack.processes import StackError
 from devstack.servers import SEARCH_ATTRIBUTES
 from devstack.stack import ROOT, Stack, running
-
-pytestmark = pytest.mark.timeout(120)
+from tests.lab import PATIENCE
 
 SUPERVISOR = """
 import sys, time
@@ -34,7 +33,7 @@ from devstack.stack import Stack
 stack = Stack(Path(sys.argv[1]))
 stack.start()
 print(*stack.pids(), flush=True)
-time.sleep(600)
+time.sleep(10**6)
 """
 
 
@@ -230,7 +229,7 @@ async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> 
     assert running(folder) == supervisor.pid
     os.kill(supervisor.pid, signal.SIGKILL)
     supervisor.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while any(map(lives, servers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list(filter(lives, servers)) == []
@@ -249,7 +248,9 @@ def test_servers_outlive_the_thread_that_started_them(own_stack: Stack) -> None:
     thread = Thread(target=own_stack.restart, args=("valkey",))
     thread.start()
     thread.join()
-    time.sleep(0.3)
+    while Path(f"/proc/self/task/{thread.native_id}").exists():  # its end is when the signal would be sent
+        time.sleep(0.01)
+    own_stack._servers["valkey"].ready()  # who is killed answers no more
     assert own_stack.dead() is None
 
 

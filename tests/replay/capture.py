@@ -62,7 +62,7 @@ class Capture:
         async def closed() -> bool:
             return (await handle.describe()).close_time is not None
 
-        await eventually(closed, 60, f"{workflow_id} closed")
+        await eventually(closed, f"{workflow_id} closed")
         found = await handle.fetch_history()
         await self._decrypt(workflow_id, found.events)
         whole = json.loads(found.to_json())
@@ -113,7 +113,7 @@ class Capture:
         async def began() -> bool:
             return bool(await asyncio.to_thread(self._lab.keys, hls_root(tenant, video)))
 
-        await eventually(began, 60, "first unit stored")
+        await eventually(began, "first unit stored")
         job = await self._lab.only_job(tenant)
         await self._lab.temporal.get_workflow_handle(job.workflow_id).cancel()
         await self.store("video.encode-cancelled", job.workflow_id)

@@ -13,6 +13,7 @@ from activities.video.fmp4 import TrackFiles
 from activities.video.plan import make_plan
 from activities.video.probe import probe, remux
 from contracts.video import EncodePlan, SourceRef
+from tests.lab import PATIENCE
 
 TOOLS = find_tools()
 SAMPLE = Path(__file__).parents[2] / "samples" / "big-buck-bunny.mp4"
@@ -63,7 +64,7 @@ SOURCES: dict[str, tuple[str, list[str]]] = {
 
 
 def ffmpeg(args: str, *out: str) -> None:
-    subprocess.run([TOOLS.ffmpeg, "-v", "error", "-y", *args.split(), *out], check=True, timeout=60)
+    subprocess.run([TOOLS.ffmpeg, "-v", "error", "-y", *args.split(), *out], check=True, timeout=PATIENCE)
 
 
 @cache
@@ -100,7 +101,7 @@ async def encode(source: Path, plan: EncodePlan, out: Path, **quality: Any) -> l
     """Every unit in a folder of its own, as separate workers would. [unit][rung]"""
     options = {"quality": quality} if quality else {}
     return [
-        await encode_unit(TOOLS, source, plan, unit, out / str(unit), timeout=60, **options)
+        await encode_unit(TOOLS, source, plan, unit, out / str(unit), timeout=PATIENCE, **options)
         for unit in range(plan.unit_count)
     ]
 
@@ -121,7 +122,7 @@ def decoded(args: str) -> list[tuple[Fraction, str]]:
     """(presentation time, md5) of every frame."""
     command = [TOOLS.ffmpeg, "-v", "error", *args.split(), "-an", "-fps_mode", "passthrough"]
     text = subprocess.run(
-        [*command, "-f", "framemd5", "-"], check=True, capture_output=True, text=True, timeout=60
+        [*command, "-f", "framemd5", "-"], check=True, capture_output=True, text=True, timeout=PATIENCE
     ).stdout
     base = Fraction(0)
     frames = []

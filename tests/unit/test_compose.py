@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from clients.settings import Settings
+from tests.lab import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 OURS = ("api", "worker-video", "worker-messaging", "worker-ops", "bridge", "migrate")
@@ -43,7 +44,7 @@ def compose(*arguments: str, env: dict[str, str], folder: Path) -> subprocess.Co
         env={"HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -184,7 +185,7 @@ def test_search_attributes_are_created() -> None:
 
 def test_dockerfile_is_clean() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from activities.video.audio import AudioOutput, encode_audio
 from contracts.video import EncodePlan
+from tests.lab import PATIENCE
 from tests.unit import media
 
 PICTURE = "-f lavfi -i color=s=64x64:r=25:d=6"
@@ -18,7 +19,7 @@ async def sound(source: Path, tmp_path: Path) -> tuple[EncodePlan, AudioOutput, 
     source, plan = await media.prepare(source)
     milliseconds: list[int] = []
     output = await encode_audio(
-        media.TOOLS, source, plan, tmp_path, timeout=60, on_progress=milliseconds.append
+        media.TOOLS, source, plan, tmp_path, timeout=PATIENCE, on_progress=milliseconds.append
     )
     assert milliseconds == sorted(milliseconds)
     joined = tmp_path / "sound.mp4"

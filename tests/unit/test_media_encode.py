@@ -10,6 +10,7 @@ from activities.video.encode import encode_unit
 from activities.video.fmp4 import BadSegment, Fragment, read_fragment, read_init
 from activities.video.probe import MediaError
 from contracts import errors
+from tests.lab import PATIENCE
 from tests.unit import media
 
 
@@ -60,8 +61,10 @@ async def test_a_unit_run_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     source, plan = await media.prepare(media.SAMPLE, unit_segments=1)
     assert [rung.name for rung in plan.rungs] == ["360p", "720p"]
     seen: list[int] = []
-    first = await encode_unit(media.TOOLS, source, plan, 1, tmp_path / "a", timeout=60, on_frames=seen.append)
-    second = await encode_unit(media.TOOLS, source, plan, 1, tmp_path / "b", timeout=60)
+    first = await encode_unit(
+        media.TOOLS, source, plan, 1, tmp_path / "a", timeout=PATIENCE, on_frames=seen.append
+    )
+    second = await encode_unit(media.TOOLS, source, plan, 1, tmp_path / "b", timeout=PATIENCE)
 
     assert first == second
     assert seen[-1] == 32
@@ -80,7 +83,7 @@ async def test_a_source_that_ends_early_is_refused_not_padded(tmp_path: Path) ->
     cut.write_bytes(source.read_bytes()[: source.stat().st_size * 9 // 10])
 
     with pytest.raises(MediaError) as caught:
-        await encode_unit(media.TOOLS, cut, plan, plan.unit_count - 1, tmp_path / "out", timeout=60)
+        await encode_unit(media.TOOLS, cut, plan, plan.unit_count - 1, tmp_path / "out", timeout=PATIENCE)
 
     assert caught.value.code == errors.DECODE_FAILED
 

@@ -18,6 +18,7 @@ from activities.video.pictures import (
     storyboard,
     tile_size,
 )
+from tests.lab import PATIENCE
 from tests.unit.media import SOURCES, TOOLS, ffmpeg, make, prepare
 
 CUE = re.compile(
@@ -31,7 +32,7 @@ async def test_every_source_has_pictures(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     out.mkdir()
     seen: list[int] = []
-    files = await draw_pictures(TOOLS, source, plan, out, timeout=60, on_frames=seen.append)
+    files = await draw_pictures(TOOLS, source, plan, out, timeout=PATIENCE, on_frames=seen.append)
     assert sorted(files) == sorted(out.iterdir())
     cues = CUE.findall((out / "storyboard.vtt").read_text())
     interval, tiles = layout(plan.duration)
@@ -56,7 +57,7 @@ async def test_a_tile_shows_its_time(tmp_path: Path) -> None:
     grey = "-f lavfi -i color=black:s=320x180:r=5:d=40,geq=lum='16+5*T':cb=128:cr=128"
     ffmpeg(f"{grey} -c:v libx264 -preset ultrafast -g 5", str(source))
     source, plan = await prepare(source)
-    await draw_pictures(TOOLS, source, plan, tmp_path, timeout=60)
+    await draw_pictures(TOOLS, source, plan, tmp_path, timeout=PATIENCE)
     sheet = np.asarray(Image.open(tmp_path / "storyboard-00.jpg").convert("L"), dtype=float)
     shown = [
         sheet[int(y) + 20 : int(y) + 70, int(x) + 20 : int(x) + 140].mean()
@@ -89,7 +90,7 @@ async def test_what_is_no_video_has_none(tmp_path: Path) -> None:
     source, plan = await prepare(make(tmp_path, "closed_gop"))
     source.write_bytes(b"no video")
     with pytest.raises(FfmpegFailed):
-        await draw_pictures(TOOLS, source, plan, tmp_path, timeout=60)
+        await draw_pictures(TOOLS, source, plan, tmp_path, timeout=PATIENCE)
 
 
 def test_only_keyframes_are_read(tmp_path: Path) -> None:

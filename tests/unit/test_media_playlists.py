@@ -11,6 +11,7 @@ from activities.video.audio import encode_audio
 from activities.video.fmp4 import MediaFile, TrackFiles
 from activities.video.playlists import master_playlist, media_playlist, rates
 from contracts.video import EncodePlan, Segment, Track
+from tests.lab import PATIENCE
 from tests.unit import media
 
 BASE = "20260101-abcdef/"
@@ -35,8 +36,10 @@ async def publish(tmp_path: Path) -> tuple[EncodePlan, list[Track], Track]:
     """The sample in a folder as players would get it: master.m3u8 above, a version below."""
     version = tmp_path / BASE
     source, plan = await media.prepare(media.SAMPLE)
-    (units,) = [await media.encode_unit(media.TOOLS, source, plan, 0, version, timeout=60, quality=QUICK)]
-    sound = await encode_audio(media.TOOLS, source, plan, version, timeout=60)
+    (units,) = [
+        await media.encode_unit(media.TOOLS, source, plan, 0, version, timeout=PATIENCE, quality=QUICK)
+    ]
+    sound = await encode_audio(media.TOOLS, source, plan, version, timeout=PATIENCE)
     video, audio = [track(plan, files) for files in units], track(plan, sound.track)
     for one in (*video, audio):
         (version / one.name / "media.m3u8").write_text(media_playlist(one))

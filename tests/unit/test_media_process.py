@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from activities.video.ffmpeg import (
+    TERM_GRACE,
     FfmpegFailed,
     FfmpegTimedOut,
     Limits,
@@ -20,15 +21,17 @@ from activities.video.ffmpeg import (
     run,
     run_ffmpeg,
 )
+from tests.lab import PATIENCE
 from tests.unit import media
 
+NEVER = 10 * PATIENCE  # the wall clock of what something else must end
 # Ignores SIGTERM, and so does its child; tells both process ids.
 STUBBORN = """
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = os.fork()
 print(os.getpid(), flush=True)
-time.sleep(60)
+time.sleep(10**6)
 """
 
 
@@ -50,8 +53,8 @@ def may_leave_the_network() -> bool:
 
 
 async def start(args: list[str], lines: list[str], count: int) -> "asyncio.Task[str]":
-    task = asyncio.create_task(run(args, timeout=60, on_line=lines.append))
-    async with asyncio.timeout(10):
+    task = asyncio.create_task(run(args, timeout=NEVER, on_line=lines.append))
+    async with asyncio.timeout(PATIENCE):
         while len(lines) < count:
             await asyncio.sleep(0.02)
     return task
@@ -60,36 +63,30 @@ async def start(args: list[str], lines: list[str], count: int) -> "asyncio.Task[
 async def test_cancelling_leaves_nothing_even_of_what_ignores_sigterm() -> None:
     lines: list[str] = []
     task = await start(python(STUBBORN), lines, 2)
-    started = time.monotonic()
     task.cancel()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(TERM_GRACE / 4)
     task.cancel()  # a second time, while it is being ended
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - started < 5
     assert not any(running(int(line)) for line in lines)
 
 
 async def test_cancelling_stops_a_real_encode(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    args = f"-re -f lavfi -i testsrc2=s=320x180:d=600 -c:v libx264 {tmp_path}/out.mp4".split()
-    task = asyncio.create_task(run_ffmpeg(media.TOOLS, args, timeout=60, on_progress=seen.append))
-    async with asyncio.timeout(20):
+    args = f"-re -f lavfi -i testsrc2=s=320x180:d=6000 -c:v libx264 {tmp_path}/out.mp4".split()
+    task = asyncio.create_task(run_ffmpeg(media.TOOLS, args, timeout=NEVER, on_progress=seen.append))
+    async with asyncio.timeout(PATIENCE):
         while len(seen) < 2:
             await asyncio.sleep(0.05)
-    started = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - started < 5
     assert seen == sorted(set(seen))
 
 
 async def test_the_wall_clock_ends_it() -> None:
-    started = time.monotonic()
     with pytest.raises(FfmpegTimedOut):
         await run(python(STUBBORN), timeout=0.5)
-    assert time.monotonic() - started < 6
 
 
 async def test_an_error_in_the_reader_ends_it_too() -> None:
@@ -100,16 +97,16 @@ async def test_an_error_in_the_reader_ends_it_too() -> None:
         raise RuntimeError("reader")
 
     with pytest.raises(RuntimeError, match="reader"):
-        await run(python(STUBBORN), timeout=30, on_line=on_line)
+        await run(python(STUBBORN), timeout=NEVER, on_line=on_line)
     assert not running(int(lines[0]))
 
 
 def test_the_kernel_kills_it_when_we_are_killed() -> None:
     ours = (
         "import asyncio, sys\nfrom activities.video.ffmpeg import run\n"
-        "code = 'import os,time; print(os.getpid(), flush=True); time.sleep(60)'\n"
+        "code = 'import os,time; print(os.getpid(), flush=True); time.sleep(10**6)'\n"
         "say = lambda line: print(line, flush=True)\n"
-        "asyncio.run(run([sys.executable, '-c', code], timeout=60, on_line=say))\n"
+        "asyncio.run(run([sys.executable, '-c', code], timeout=10**6, on_line=say))\n"
     )
     worker = subprocess.Popen(
         python(ours), stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(Path.cwd())}
@@ -119,7 +116,7 @@ def test_the_kernel_kills_it_when_we_are_killed() -> None:
     assert running(pid)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while running(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not running(pid)
@@ -135,14 +132,14 @@ def test_the_kernel_kills_it_when_we_are_killed() -> None:
 )
 async def test_a_limit_is_a_limit(code: str, limits: Limits, tmp_path: Path) -> None:
     with pytest.raises(FfmpegFailed) as caught:
-        await run(python(code.replace("/tmp", str(tmp_path))), timeout=20, limits=limits)
+        await run(python(code.replace("/tmp", str(tmp_path))), timeout=PATIENCE, limits=limits)
     assert caught.value.code in (-signal.SIGXFSZ, -signal.SIGXCPU, -signal.SIGKILL, 1)
     assert not isinstance(caught.value, FfmpegTimedOut)
 
 
 async def test_memory_is_limited() -> None:
     with pytest.raises(FfmpegFailed) as caught:
-        await run(python("bytes(2**30)"), timeout=20, limits=Limits(address_space=2**29))
+        await run(python("bytes(2**30)"), timeout=PATIENCE, limits=Limits(address_space=2**29))
     assert "MemoryError" in caught.value.stderr_tail
 
 
@@ -154,7 +151,7 @@ async def test_it_sees_neither_our_secrets_nor_our_network(monkeypatch: pytest.M
             "import os, socket\nprint(dict(os.environ))\n"
             f"print(socket.socket().connect_ex(('127.0.0.1', {server.getsockname()[1]})))\n"
         )
-        await run(python(code), timeout=20, on_line=lines.append)
+        await run(python(code), timeout=PATIENCE, on_line=lines.append)
     assert "canary" not in lines[0]
     assert int(lines[1]) != 0 or not may_leave_the_network()
 
@@ -162,7 +159,7 @@ async def test_it_sees_neither_our_secrets_nor_our_network(monkeypatch: pytest.M
 async def test_what_it_says_last_is_kept() -> None:
     code = "import sys; sys.stderr.write('x' * 100_000 + 'the reason'); sys.exit(3)"
     with pytest.raises(FfmpegFailed, match=r"exit code 3: .*the reason") as caught:
-        await run(python(code), timeout=20)
+        await run(python(code), timeout=PATIENCE)
     assert len(caught.value.stderr_tail) == 4096
 
 

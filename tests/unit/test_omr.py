@@ -17,6 +17,7 @@ from activities.ai.tasks.omr.judging import UNREADABLE, Mark, judge
 from activities.ai.tasks.omr.layout import MARK, SHEETS, TAGS, Layout
 from activities.ai.tasks.omr.reading import find, measure
 from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN
+from tests.lab import PATIENCE
 from tests.unit.omr import CLEAR, PX, Pen, bent, fill, photo, printed, scan
 
 OURS = list(SHEETS.values())
@@ -202,7 +203,7 @@ def test_every_character_of_the_sheet_is_in_its_font():
 
 def test_the_command_prints_the_sheet():
     command = [sys.executable, "-m", "activities.ai.tasks.omr.sheet", "--questions", "20"]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
     assert done.stdout == printing.sheet(20)
     assert b"%PDF-" in done.stdout[:10]
 

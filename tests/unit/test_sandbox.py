@@ -10,9 +10,15 @@ import pytest
 
 from activities.ai.sandbox import parent as sandboxing
 from activities.ai.sandbox.parent import Sandbox, regular
-from tests.lab import eventually
+from tests.lab import PATIENCE, eventually
 
 TASK = "excel_parsing"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside other programs a child's start takes longer than another child would wait."""
+    monkeypatch.setattr(sandboxing, "SECONDS", PATIENCE)
 
 
 async def pid_of(sandbox: Sandbox, job: UUID | None = None) -> int:

@@ -5,7 +5,7 @@ import pytest_asyncio
 
 from devstack.app import App
 from devstack.stack import Stack
-from tests.lab import Lab
+from tests.lab import PATIENCE, Lab
 from tests.viewing.classroom import Classroom
 
 
@@ -13,6 +13,6 @@ from tests.viewing.classroom import Classroom
 async def room(app: App, stack: Stack) -> AsyncIterator[Classroom]:
     """One academy for these tests; students are each test's own."""
     lab = await Lab.open(stack)
-    async with httpx.AsyncClient(base_url=app.api_url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=app.api_url, timeout=PATIENCE) as http:
         yield await Classroom.open(lab, http)
     await lab.close()

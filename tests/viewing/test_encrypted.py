@@ -22,7 +22,7 @@ from clients.vault import Vault
 from contracts.video import hls_root
 from devstack.app import App
 from devstack.stack import Stack
-from tests.lab import fresh_id, log_lines
+from tests.lab import PATIENCE, fresh_id, log_lines
 from tests.viewing.classroom import SESSION, Classroom, Player
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -74,7 +74,7 @@ def decoded(player: Player) -> list[str]:
     room = player.room
     url = f"{room.http.base_url}{player.link}/master.m3u8"
     argv = [room.lab.settings.ffmpeg_binary, "-v", "error", "-i", url, "-f", "framemd5", "-"]
-    answer = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    answer = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE)
     assert answer.returncode == 0, answer.stderr
     return [line for line in answer.stdout.splitlines() if not line.startswith("#")]
 

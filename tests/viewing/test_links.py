@@ -12,7 +12,7 @@ from api.auth import playback_tokens
 from clients.database import videos
 from clients.database.viewing_models import PlaybackSession
 from clients.vault import Vault
-from tests.lab import eventually, fresh_id
+from tests.lab import PATIENCE, eventually, fresh_id
 from tests.viewing.classroom import Classroom, Player
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -87,7 +87,7 @@ OUTSIDE = (
 
 def ask_exactly(server: httpx.URL, path: str) -> int:
     """A GET of the path as it is: other clients resolve the dots themselves."""
-    connection = HTTPConnection(server.host, server.port, timeout=10)
+    connection = HTTPConnection(server.host, server.port, timeout=PATIENCE)
     connection.request("GET", path)
     with connection.getresponse() as answer:
         return answer.status

@@ -17,7 +17,7 @@ from clients.database.academy_models import Attendance
 from clients.database.viewing_models import PlaybackSession, PlaybackViolation, VideoProgress
 from clients.vault import Vault
 from rules.viewing import VIOLATION_LIMIT, AccessMode
-from tests.lab import fresh_id
+from tests.lab import PATIENCE, fresh_id
 from tests.viewing.classroom import Classroom, Player
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -34,6 +34,7 @@ async def row_of(room: Classroom, table: Any, player: Player) -> Any:
 
 
 async def test_what_start_answers(room: Classroom) -> None:
+    began = time.time()
     player = await room.start(await room.student())
     assert set(player.started) == {"token", "expires_in", "session_id", "policy", "urls"}
     assert player.started["expires_in"] == 600
@@ -55,7 +56,7 @@ async def test_what_start_answers(room: Classroom) -> None:
         "subtitles": None,
     }
     claims = jwt.decode(player.token, options={"verify_signature": False})
-    assert claims["exp"] - time.time() == pytest.approx(600, abs=5)
+    assert began + 599 <= claims["exp"] <= time.time() + 601
     assert (claims["tenant"], claims["video"], claims["student"]) == (
         room.tenant,
         room.video,
@@ -110,14 +111,15 @@ async def test_refresh_gives_a_token_of_the_same_session(room: Classroom) -> Non
     player = await room.start(await room.student())
     async with room.lab.engine.begin() as connection:
         soon = update(PlaybackSession).where(PlaybackSession.student_id == player.student)
-        await connection.execute(soon.values(expires_at=datetime.now(UTC) + timedelta(seconds=20)))
+        await connection.execute(soon.values(expires_at=datetime.now(UTC) + timedelta(seconds=PATIENCE)))
+    began = time.time()
     answer = await player.ask("refresh")
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
     fresh = answer.json()
     assert fresh["session_id"] == player.started["session_id"]
     row = await row_of(room, PlaybackSession, player)
-    assert row.expires_at.timestamp() - time.time() == pytest.approx(600, abs=5)
+    assert began + 599 <= row.expires_at.timestamp() <= time.time() + 601
     player.started |= fresh
     await player.beat(1)
 
@@ -249,10 +251,10 @@ async def test_proctored_progress_follows_the_clock(room: Classroom) -> None:
     beat = await player.beat(5, rate=1.5)
     assert (beat["violation"], beat["violations"]) == ("WRONG_RATE", 2)
     # Starting anew gives no credit for the time in between, nor a new slack.
-    await room.been(player.student, seconds_ago=50, furthest=10)
+    await room.been(player.student, seconds_ago=3600, furthest=10)
     again = await room.start(player.student)
     assert again.started["policy"]["seek_limit"] == 13.0
-    assert (await again.beat(30))["violation"] == "SEEK_TOO_FAR"
+    assert (await again.beat(99))["violation"] == "SEEK_TOO_FAR"
 
 
 async def test_completing_a_class_frees_it_without_a_break(room: Classroom) -> None:

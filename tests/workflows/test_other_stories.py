@@ -12,6 +12,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.video import DeleteInput, EraseInput, OpenEncodes, hls_root
+from tests.lab import PATIENCE, eventually
 from tests.workflows.world import (
     DONE,
     World,
@@ -41,7 +42,7 @@ def outcome(code: str) -> JobOutcome:
 async def test_a_replaced_version_stays_for_its_time(env: WorkflowEnvironment, world: World) -> None:
     what = EraseInput(prefix="tenants/7/video/hls/42/old-1/", after=6 * 3600)
     handle = await start(env, "video.retire", what)
-    await asyncio.wait_for(handle.result(), 20)
+    await asyncio.wait_for(handle.result(), PATIENCE)
     assert world.calls == [("video.erase", what)]
     events = (await handle.fetch_history()).events
     (erase,) = [each for each in events if each.HasField("activity_task_scheduled_event_attributes")]
@@ -117,7 +118,11 @@ async def test_a_generic_job_fails_with_a_code_of_ours(
 
 async def test_a_generic_job_that_waits_can_be_cancelled(env: WorkflowEnvironment, world: World) -> None:
     handle = await start(env, "job.run", message("ai.ocr"), "ops")  # nobody polls `ai`
-    await asyncio.sleep(0.5)
+
+    async def asked_for() -> bool:
+        return bool((await handle.describe()).raw_description.pending_activities)
+
+    await eventually(asked_for)
     assert not world.calls
     await handle.cancel()
     assert await ended(handle) == "Cancelled"

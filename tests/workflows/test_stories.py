@@ -1,6 +1,5 @@
 """The order of every story, how each one ends, and that cancelling it comes out even."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from tests.workflows.world import (
     begun,
     encode_input,
     ended,
+    heard,
     refuse,
     retired,
     start,
@@ -132,7 +132,7 @@ async def test_a_cancel_after_publishing_began_is_too_late(
     handle = await start(env, "video.encode", job)
     await begun(world, late)
     await handle.cancel()
-    await asyncio.sleep(0.5)
+    await heard(handle)
     gate.open.set()
     outcome = await ended(handle)
     assert isinstance(outcome, JobOutcome) and outcome.state is JobState.DONE
@@ -151,7 +151,7 @@ async def test_a_cancel_while_cleaning_up_changes_nothing(
     handle = await start(env, "video.encode", encode_input())
     await begun(world, busy)
     await handle.cancel()
-    await asyncio.sleep(0.5)
+    await heard(handle)
     gate.open.set()
     assert await ended(handle) == "NOT_A_VIDEO"
     assert world.names()[-2:] == ["video.erase", "jobs.finish"]

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -17,16 +18,13 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from clients.temporal import SEARCH_ATTRIBUTES
-from contracts.ai import AiPlan, PlannedJob, UnitsDone, UnitsInput
+from contracts.ai import AiPlan, UnitsDone
 from contracts.base import Contract
 from contracts.jobs import FinishInput, JobOutcome, JobRef, JobState
 from contracts.messaging import (
     Added,
-    ChunkRef,
     Counts,
     Decided,
-    GroupRef,
-    MessageJobRef,
     Opened,
     Prepared,
     Reserved,
@@ -34,6 +32,7 @@ from contracts.messaging import (
     Stopped,
     Verdict,
 )
+from contracts.names import TaskQueue
 from contracts.video import (
     AudioInput,
     BatchInput,
@@ -41,7 +40,6 @@ from contracts.video import (
     Begun,
     EncodeInput,
     EncodePlan,
-    EraseInput,
     Manifest,
     OpenEncodes,
     PicturesInput,
@@ -53,7 +51,8 @@ from contracts.video import (
     VideoRef,
 )
 from devstack import programs
-from tests.lab import eventually
+from tests.lab import PATIENCE, eventually
+from tests.references import REFERENCES
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.messaging.send import SendMessages
@@ -64,36 +63,10 @@ from workflows.video.retire import RetireVersion
 
 WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, RunAiJob, Reconcile, SendMessages]
 DONE = JobOutcome(state=JobState.DONE)
-QUEUES = ("video-light", "video-encode", "ops", "messaging", "ai-gpu")
-INPUTS: dict[str, type[Contract]] = {
-    "video.begin": BeginEncode,
-    "video.probe": ProbeInput,
-    "video.encode_batch": BatchInput,
-    "video.encode_audio": AudioInput,
-    "video.make_pictures": PicturesInput,
-    "video.publish": PublishInput,
-    "video.erase": EraseInput,
-    "video.mark_deleted": VideoRef,
-    "jobs.finish": FinishInput,
-    "messaging.send": JobRef,
-    "ai.plan": JobRef,
-    "ai.run_units": UnitsInput,
-    "ai.assemble": PlannedJob,
-    "ai.call": PlannedJob,
-    "ai.erase": PlannedJob,
-    "ai.import_roster": JobRef,
-    "ai.require_model": JobRef,
-    "messages.prepare": JobRef,
-    "messages.reserve": ChunkRef,
-    "messages.open_group": ChunkRef,
-    "messages.add": GroupRef,
-    "messages.commit": GroupRef,
-    "messages.send": GroupRef,
-    "messages.stop": Stop,
-    "messages.poll": MessageJobRef,
-    "messages.count": MessageJobRef,
-    "messages.expire": MessageJobRef,
-}
+QUEUES = sorted(set(TaskQueue) - {TaskQueue.AI})
+OF_WORKFLOWS = (TaskQueue.VIDEO_LIGHT, TaskQueue.OPS, TaskQueue.MESSAGING)
+INPUTS = {each.name: each.takes for each in REFERENCES if each.takes is not type(None)}
+INPUTS["messaging.send"] = JobRef
 # By name, because several activities take the same reference.
 ANSWERS: dict[str, Contract | None] = {
     "messages.prepare": Prepared(chunks=1, recipients=2),
@@ -227,7 +200,7 @@ def worker(client: Client, queue: str, world: World, **more: Any) -> Worker:
     return Worker(
         client,
         task_queue=queue,
-        workflows=WORKFLOWS if queue in ("video-light", "ops", "messaging", "impatient") else [],
+        workflows=WORKFLOWS if queue in (*OF_WORKFLOWS, "impatient") else [],
         activities=[world.act],
         max_heartbeat_throttle_interval=timedelta(milliseconds=50),
         **more,
@@ -237,7 +210,7 @@ def worker(client: Client, queue: str, world: World, **more: Any) -> Worker:
 Handle = WorkflowHandle[Any, JobOutcome]
 
 
-async def start(env: WorkflowEnvironment, name: str, job: Any, queue: str = "video-light") -> Handle:
+async def start(env: WorkflowEnvironment, name: str, job: Any, queue: str = TaskQueue.VIDEO_LIGHT) -> Handle:
     return await env.client.start_workflow(
         name, job, id=f"{name}-{uuid4()}", task_queue=queue, result_type=JobOutcome
     )
@@ -246,7 +219,7 @@ async def start(env: WorkflowEnvironment, name: str, job: Any, queue: str = "vid
 async def ended(handle: Handle) -> JobOutcome | str:
     """The outcome, or the failure's type."""
     try:
-        return await asyncio.wait_for(handle.result(), 20)
+        return await asyncio.wait_for(handle.result(), PATIENCE)
     except WorkflowFailureError as error:
         if isinstance(error.cause, CancelledError):
             assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
@@ -258,14 +231,31 @@ async def ended(handle: Handle) -> JobOutcome | str:
 async def retired(env: WorkflowEnvironment, parent: Handle) -> None:
     """The workflow that erases later has done so, and not in the middle of the next test."""
     child: WorkflowHandle[Any, Any] = env.client.get_workflow_handle(f"video.retire-{parent.id}")
-    await asyncio.wait_for(child.result(), 20)
+    await asyncio.wait_for(child.result(), PATIENCE)
 
 
 async def begun(world: World, name: str) -> None:
     async def look() -> bool:
         return name in world.names()
 
-    await eventually(look, 10, name)
+    await eventually(look, name)
+
+
+async def heard(handle: Handle) -> None:
+    """The workflow was told that somebody asked for its cancel, and has answered."""
+
+    async def look() -> bool:
+        kinds = [event.event_type for event in (await handle.fetch_history()).events]
+        if EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED not in kinds:
+            return False
+        asked = kinds.index(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+        later = kinds[asked:]
+        if EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED not in later:
+            return False
+        started = later.index(EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED)
+        return EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED in later[started:]
+
+    await eventually(look, "the cancel was heard", every=0.05)
 
 
 def written(world: World) -> list[JobOutcome]:

@@ -5,23 +5,16 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from contracts.activities import messages
     from contracts.messaging import Day, Differences
+    from contracts.names import WorkflowType
     from rules.quiet_hours import KST
-    from workflows.policies import PROVIDER
+    from workflows import steps
 
 
-@workflow.defn(name="messages.compare")
+@workflow.defn(name=WorkflowType.COMPARE)
 class CompareDay:
     @workflow.run
     async def run(self) -> Differences:
         yesterday = (workflow.now().astimezone(KST) - timedelta(days=1)).date()
-        return await workflow.execute_activity(
-            "messages.compare_day",
-            Day(day=yesterday),
-            task_queue="messaging",
-            result_type=Differences,
-            start_to_close_timeout=timedelta(hours=2),
-            schedule_to_close_timeout=timedelta(hours=12),
-            heartbeat_timeout=timedelta(minutes=1),
-            retry_policy=PROVIDER,
-        )
+        return await steps.run(messages.COMPARE_DAY, Day(day=yesterday))

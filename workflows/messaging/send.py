@@ -12,41 +12,33 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
-from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.base import Contract
+    from contracts.activities import messages
     from contracts.errors import (
         INSUFFICIENT_CREDIT,
         NOT_DELIVERED,
         NOTHING_TO_SEND,
         REASONS,
         SEND_CANCELLED,
+        ErrorType,
     )
     from contracts.jobs import JobOutcome, JobState
     from contracts.messaging import (
         Added,
         ChunkRef,
         Counts,
-        Decided,
         GroupRef,
         MessageJobRef,
         MessagesInput,
-        Opened,
         Prepared,
-        Reserved,
         Stop,
-        Stopped,
         Verdict,
     )
+    from contracts.names import WorkflowType
     from contracts.progress import Progress, messages_progress
     from workflows import steps
-    from workflows.policies import PROVIDER
 
-STEP_TIMEOUT = timedelta(seconds=90)  # a group of 15 MB takes the provider most of a minute
-LONG_STEP_TIMEOUT = timedelta(minutes=10)
-HEARTBEAT = timedelta(seconds=15)
-BEFORE_COMMIT = timedelta(days=2)  # until then nothing is sent, and giving up hurts nobody twice
 CREDIT_CHECK = timedelta(minutes=5)
 REBUILD_AFTER = timedelta(seconds=5)
 REBUILD_AT_MOST = timedelta(minutes=5)
@@ -64,7 +56,7 @@ class Stopping(Exception):
         self.code = code
 
 
-@workflow.defn(name="messages")
+@workflow.defn(name=WorkflowType.MESSAGES)
 class SendMessages:
     def __init__(self) -> None:
         self._cancelled = False
@@ -108,7 +100,7 @@ class SendMessages:
 
     async def _prepare(self, job: MessagesInput) -> Prepared:
         steps.stage("preparing")
-        return await self._step("messages.prepare", job.job, Prepared, BEFORE_COMMIT, LONG_STEP_TIMEOUT)
+        return await steps.run(messages.PREPARE, job.job)
 
     async def _send_all(self, job: MessagesInput, prepared: Prepared) -> None:
         if prepared.send_at:
@@ -128,7 +120,7 @@ class SendMessages:
         """Waits for credit where the tenant wants that; returns how many are left to send to."""
         while True:
             self._credit = False
-            reserved = await self._step("messages.reserve", chunk, Reserved, BEFORE_COMMIT)
+            reserved = await steps.run(messages.RESERVE, chunk)
             if reserved.stopped:
                 raise Stopping
             if reserved.enough:
@@ -142,7 +134,7 @@ class SendMessages:
         group = await self._committed(chunk)
         pause = REBUILD_AFTER
         while group:
-            decided = await self._step("messages.send", group, Decided)
+            decided = await steps.run(messages.SEND, group)
             match decided.verdict:
                 case Verdict.GO:
                     return
@@ -164,7 +156,7 @@ class SendMessages:
         """A filled and committed group for the chunk; None when the provider refused all of it."""
         pause = REBUILD_AFTER
         while True:
-            opened = await self._step("messages.open_group", chunk, Opened, BEFORE_COMMIT)
+            opened = await steps.run(messages.OPEN_GROUP, chunk)
             group = GroupRef(**chunk.model_dump(), group_id=opened.group_id)
             if opened.committed:
                 return group
@@ -180,15 +172,15 @@ class SendMessages:
     async def _fill(self, group: GroupRef) -> Added | None:
         """None when nobody knows what the group holds."""
         try:
-            return await self._step("messages.add", group, Added, BEFORE_COMMIT)
+            return await steps.run(messages.ADD, group)
         except ActivityError as error:
-            if isinstance(error.cause, ApplicationError) and error.cause.type == "AmbiguousAdd":
+            if isinstance(error.cause, ApplicationError) and error.cause.type == ErrorType.AMBIGUOUS_ADD:
                 return None
             raise
 
     async def _commit(self, group: GroupRef) -> bool:
         while True:
-            decided = await self._step("messages.commit", group, Decided, BEFORE_COMMIT)
+            decided = await steps.run(messages.COMMIT, group)
             match decided.verdict:
                 case Verdict.CLOSED if decided.until:
                     await self._until(decided.until, "waiting for the morning")
@@ -200,7 +192,7 @@ class SendMessages:
     async def _stop(self, code: str) -> JobOutcome:
         """Bring the rest to an end, and tell the truth about what had been sent before."""
         steps.stage("stopping")
-        stopped = await self._step("messages.stop", Stop(**self._job.model_dump(), code=code), Stopped)
+        stopped = await steps.run(messages.STOP, Stop(**self._job.model_dump(), code=code))
         if stopped.sent:
             return await self._report()
         return await self._finish(steps.outcome_of(stopped.code))
@@ -208,7 +200,7 @@ class SendMessages:
     async def _report(self) -> JobOutcome:
         """Poll until everybody has an end, sooner when the provider says that there is news."""
         sent_at, pause = self._input.sent_at or workflow.now(), FIRST_POLL
-        counts = await self._step("messages.count", self._job, Counts)
+        counts = await steps.run(messages.COUNT, self._job)
         while counts.open:
             if workflow.info().is_continue_as_new_suggested():
                 everything = Prepared(chunks=0, recipients=counts.total)
@@ -224,9 +216,9 @@ class SendMessages:
                 pause = min(pause * 2, POLL_AT_MOST)
             self._hint = False
             if workflow.now() - sent_at > REPORTS_WITHIN:
-                counts = await self._step("messages.expire", self._job, Counts)
+                counts = await steps.run(messages.EXPIRE, self._job)
             else:
-                counts = await self._step("messages.poll", self._job, Counts, None, LONG_STEP_TIMEOUT)
+                counts = await steps.run(messages.POLL, self._job)
         return await self._finish(_outcome(counts))
 
     async def _finish(self, outcome: JobOutcome) -> JobOutcome:
@@ -246,30 +238,6 @@ class SendMessages:
 
     def _show(self, step: str, done: float) -> None:
         self._progress = messages_progress(step, done)
-
-    async def _step(
-        self,
-        name: str,
-        what: Contract,
-        result: type[Any],
-        within: timedelta | None = None,
-        timeout: timedelta = STEP_TIMEOUT,
-    ) -> Any:
-        """One activity, retried until it answers; before the commit for two days at most."""
-        return await workflow.execute_activity(
-            name,
-            what,
-            task_queue="messaging",
-            result_type=result,
-            start_to_close_timeout=timeout,
-            schedule_to_close_timeout=within,
-            heartbeat_timeout=HEARTBEAT,
-            # Not waited for: what still runs meets the fence that `messages.stop` leaves. And the server's
-            # own word on an activity that is cancelled between two tries comes in the clear, which
-            # `clients.codec` refuses.
-            cancellation_type=ActivityCancellationType.TRY_CANCEL,
-            retry_policy=PROVIDER,
-        )
 
 
 def _outcome(counts: Counts) -> JobOutcome:

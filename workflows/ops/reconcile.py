@@ -1,19 +1,15 @@
 """Every minute: accepted jobs that no workflow carries are started, repaired or reported."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
-TIMEOUT = timedelta(seconds=50)
+with workflow.unsafe.imports_passed_through():
+    from contracts.activities import ops
+    from contracts.names import WorkflowType
+    from workflows import steps
 
 
-@workflow.defn(name="ops.reconcile")
+@workflow.defn(name=WorkflowType.RECONCILE)
 class Reconcile:
     @workflow.run
     async def run(self) -> dict[str, int]:
-        return await workflow.execute_activity(
-            "ops.reconcile",
-            result_type=dict[str, int],
-            start_to_close_timeout=TIMEOUT,
-            schedule_to_close_timeout=TIMEOUT,
-        )
+        return await steps.run(ops.RECONCILE, None)

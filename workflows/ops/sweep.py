@@ -1,23 +1,15 @@
 """Every hour: what nobody needs any more goes."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.policies import INFRASTRUCTURE
+    from contracts.activities import ops
+    from contracts.names import WorkflowType
+    from workflows import steps
 
-TIMEOUT = timedelta(minutes=30)
 
-
-@workflow.defn(name="ops.sweep")
+@workflow.defn(name=WorkflowType.SWEEP)
 class Sweep:
     @workflow.run
     async def run(self) -> dict[str, int]:
-        return await workflow.execute_activity(
-            "ops.sweep",
-            result_type=dict[str, int],
-            start_to_close_timeout=TIMEOUT,
-            schedule_to_close_timeout=TIMEOUT,
-            retry_policy=INFRASTRUCTURE,
-        )
+        return await steps.run(ops.SWEEP, None)

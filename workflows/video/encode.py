@@ -1,15 +1,21 @@
 """A lecture's source file becomes playable HLS: probe → units on any worker, audio beside → publish."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
-from temporalio.workflow import ActivityCancellationType, ParentClosePolicy
+from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
+    from contracts.activities import Activity, video
+    from contracts.base import Contract
+    from contracts.errors import ENCODE_FAILED, ErrorType
     from contracts.jobs import JobOutcome, JobState
+    from contracts.names import WorkflowType
     from contracts.progress import Progress, video_progress
     from contracts.video import (
         WORK,
@@ -28,22 +34,18 @@ with workflow.unsafe.imports_passed_through():
         version_prefix,
     )
     from workflows import steps
-    from workflows.policies import INFRASTRUCTURE, OPTIONAL
     from workflows.video.retire import RetireVersion
 
-PROBE_TIMEOUT = timedelta(hours=2)  # includes fetching a 50 GB source once to the host
-BATCH_TIMEOUT = timedelta(hours=2)
-AUDIO_TIMEOUT = timedelta(hours=4)
-PUBLISH_TIMEOUT = timedelta(minutes=15)
-ENCODE_WITHIN = timedelta(days=2)  # waiting in the queue included
-HEARTBEAT = timedelta(seconds=30)
+In = TypeVar("In", bound=Contract)
+Out = TypeVar("Out")
+
 BATCHES = 16  # at least this many where there are enough units, so that many workers share a lecture
 UNITS_PER_BATCH = 10  # and no larger, so that a batch is minutes and not hours
 ENCODER_CHANGES = 3
 ENCODER_CHANGE_PAUSE = timedelta(minutes=1)  # a rolling deployment passes meanwhile
 
 
-@workflow.defn(name="video.encode")
+@workflow.defn(name=WorkflowType.ENCODE)
 class EncodeVideo:
     def __init__(self) -> None:
         self._progress = video_progress("probe", 0)
@@ -76,7 +78,7 @@ class EncodeVideo:
                 break
             else:
                 raise ApplicationError(
-                    "workers run different encoders", type="ENCODE_FAILED", non_retryable=True
+                    "workers run different encoders", type=ENCODE_FAILED, non_retryable=True
                 )
         except (ActivityError, ApplicationError, asyncio.CancelledError) as error:
             ending = self._failed(job, steps.outcome_of(steps.code_of(error)), prefix)
@@ -85,26 +87,29 @@ class EncodeVideo:
 
     async def _encode(self, job: EncodeInput, epoch: int, prefix: str) -> Published:
         steps.stage("probing")
-        plan = await workflow.execute_activity(
-            "video.probe",
-            ProbeInput(
-                job_id=job.job_id,
-                tenant_id=job.tenant_id,
-                video_id=job.video_id,
-                file_key=job.file_key,
-                prefix=prefix,
-            ),
-            result_type=EncodePlan,
-            start_to_close_timeout=PROBE_TIMEOUT,
-            schedule_to_close_timeout=ENCODE_WITHIN,
-            heartbeat_timeout=HEARTBEAT,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            retry_policy=INFRASTRUCTURE,
+        probe = ProbeInput(
+            job_id=job.job_id,
+            tenant_id=job.tenant_id,
+            video_id=job.video_id,
+            file_key=job.file_key,
+            prefix=prefix,
         )
+        plan = await steps.run(video.PROBE, probe)
         batches, audio, pictures = await self._encode_tracks(job, plan)
         self._progress = video_progress("publish", 0)
         steps.stage("publishing")
-        return await self._publish(job, epoch, plan, batches, audio, pictures)
+        what = PublishInput(
+            job_id=job.job_id,
+            tenant_id=job.tenant_id,
+            video_id=job.video_id,
+            epoch=epoch,
+            plan=plan,
+            batches=batches,
+            audio=audio,
+            pictures=pictures,
+        )
+        # From here on a cancel comes too late: half a publication is worse than a whole one.
+        return await steps.shielded(steps.run(video.PUBLISH, what))
 
     async def _encode_tracks(
         self, job: EncodeInput, plan: EncodePlan
@@ -119,7 +124,7 @@ class EncodeVideo:
             )
             for first in range(0, plan.unit_count, size)
         ]
-        beside = {}
+        beside: dict[str, asyncio.Task[Manifest | None]] = {}
         if plan.has_audio:
             beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
         if workflow.patched("pictures"):
@@ -131,97 +136,38 @@ class EncodeVideo:
         return [task.result() for task in tasks], audio, pictures
 
     async def _batch(self, job: EncodeInput, plan: EncodePlan, first: int, last: int) -> Manifest:
-        manifest = await workflow.execute_activity(
-            "video.encode_batch",
-            BatchInput(
-                job_id=job.job_id,
-                tenant_id=job.tenant_id,
-                video_id=job.video_id,
-                plan=plan,
-                first=first,
-                last=last,
-            ),
-            task_queue="video-encode",
-            result_type=Manifest,
-            start_to_close_timeout=BATCH_TIMEOUT,
-            schedule_to_close_timeout=ENCODE_WITHIN,
-            # A seek decodes from the keyframe before, silently: a sparse source needs more patience.
-            heartbeat_timeout=HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4),
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            retry_policy=INFRASTRUCTURE,
-            # Tenants share the encoders evenly, however long one tenant's lecture is.
-            priority=Priority(fairness_key=str(job.tenant_id)),
+        batch = BatchInput(
+            job_id=job.job_id,
+            tenant_id=job.tenant_id,
+            video_id=job.video_id,
+            plan=plan,
+            first=first,
+            last=last,
+        )
+        manifest = await steps.run(
+            _patient(video.ENCODE_BATCH, plan),
+            batch,
             summary=f"units {first}-{last} of {plan.unit_count}",
+            priority=_fair(job),
         )
         self._frames_done += min((last + 1) * plan.unit_frames, plan.total_frames) - first * plan.unit_frames
         self._show(plan)
         return manifest
 
     async def _audio(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
-        return await workflow.execute_activity(
-            "video.encode_audio",
-            AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan),
-            task_queue="video-encode",
-            result_type=Manifest,
-            start_to_close_timeout=AUDIO_TIMEOUT,
-            schedule_to_close_timeout=ENCODE_WITHIN,
-            heartbeat_timeout=HEARTBEAT,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            retry_policy=INFRASTRUCTURE,
-            priority=Priority(fairness_key=str(job.tenant_id)),
-            summary="audio",
-        )
+        what = AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
+        return await steps.run(video.ENCODE_AUDIO, what, summary="audio", priority=_fair(job))
 
     async def _pictures(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
         """Poster and storyboard. A lecture without them is still a lecture."""
+        what = PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
+        pictures = _patient(video.MAKE_PICTURES, plan)
         try:
-            return await workflow.execute_activity(
-                "video.make_pictures",
-                PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan),
-                task_queue="video-encode",
-                result_type=Manifest,
-                start_to_close_timeout=BATCH_TIMEOUT,
-                schedule_to_close_timeout=ENCODE_WITHIN,
-                heartbeat_timeout=HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4),
-                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                retry_policy=OPTIONAL,
-                priority=Priority(fairness_key=str(job.tenant_id)),
-                summary="poster and storyboard",
-            )
+            return await steps.run(pictures, what, summary="poster and storyboard", priority=_fair(job))
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             return None
-
-    async def _publish(
-        self,
-        job: EncodeInput,
-        epoch: int,
-        plan: EncodePlan,
-        batches: list[Manifest],
-        audio: Manifest | None,
-        pictures: Manifest | None,
-    ) -> Published:
-        """From here on a cancel comes too late: half a publication is worse than a whole one."""
-        return await steps.shielded(
-            workflow.execute_activity(
-                "video.publish",
-                PublishInput(
-                    job_id=job.job_id,
-                    tenant_id=job.tenant_id,
-                    video_id=job.video_id,
-                    epoch=epoch,
-                    plan=plan,
-                    batches=batches,
-                    audio=audio,
-                    pictures=pictures,
-                ),
-                result_type=Published,
-                start_to_close_timeout=PUBLISH_TIMEOUT,
-                schedule_to_close_timeout=ENCODE_WITHIN,
-                retry_policy=INFRASTRUCTURE,
-            )
-        )
 
     async def _failed(self, job: EncodeInput, outcome: JobOutcome, prefix: str | None) -> JobOutcome:
         if prefix:
@@ -246,25 +192,17 @@ class EncodeVideo:
             await workflow.start_child_workflow(
                 RetireVersion.run,
                 EraseInput(prefix=published.replaced_prefix, after=published.retire_after),
-                id=f"video.retire-{workflow.info().workflow_id}",
+                id=f"{WorkflowType.RETIRE}-{workflow.info().workflow_id}",
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 static_summary=f"Retire the version that video {job.video_id} had before",
             )
         return steps.raise_unless_done(standing)
 
     async def _begin(self, job: EncodeInput) -> Begun:
-        return await workflow.execute_activity(
-            "video.begin",
-            BeginEncode(
-                job_id=job.job_id,
-                tenant_id=job.tenant_id,
-                video_id=job.video_id,
-                file_key=job.file_key,
-            ),
-            result_type=Begun,
-            start_to_close_timeout=steps.DATABASE_TIMEOUT,
-            retry_policy=INFRASTRUCTURE,
+        what = BeginEncode(
+            job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, file_key=job.file_key
         )
+        return await steps.run(video.BEGIN, what)
 
     def _show(self, plan: EncodePlan) -> None:
         self._progress = video_progress("encode", self._frames_done / plan.total_frames)
@@ -274,5 +212,15 @@ class EncodeVideo:
         )
 
 
+def _patient(activity: Activity[In, Out], plan: EncodePlan) -> Activity[In, Out]:
+    """A seek decodes from the keyframe before, silently: a sparse source needs more patience."""
+    return replace(activity, heartbeat=video.HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4))
+
+
+def _fair(job: EncodeInput) -> Priority:
+    """Tenants share the encoders evenly, however long one tenant's lecture is."""
+    return Priority(fairness_key=str(job.tenant_id))
+
+
 def _encoder_changed(error: ActivityError) -> bool:
-    return isinstance(error.cause, ApplicationError) and error.cause.type == "EncoderChanged"
+    return isinstance(error.cause, ApplicationError) and error.cause.type == ErrorType.ENCODER_CHANGED

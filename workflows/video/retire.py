@@ -3,13 +3,14 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from contracts.names import WorkflowType
     from contracts.video import EraseInput
     from workflows import steps
 
 NO_WORKER_WRITES_AFTER = 900  # seconds; one that is cut off from Temporal has stopped long before
 
 
-@workflow.defn(name="video.retire")
+@workflow.defn(name=WorkflowType.RETIRE)
 class RetireVersion:
     @workflow.run
     async def run(self, what: EraseInput) -> None:

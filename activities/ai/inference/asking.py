@@ -33,6 +33,7 @@ from contracts.errors import (
     MODEL_UNAVAILABLE,
     REASONS,
     TASK_TIMED_OUT,
+    ErrorType,
 )
 from contracts.jobs import JobState
 
@@ -164,7 +165,7 @@ def film_errors() -> Iterator[None]:
     except FfmpegFailed as error:
         if error.code > 0:
             raise BadInput(FILE_DAMAGED) from None
-        raise ApplicationError("ffmpeg was killed", type="FfmpegKilled") from None
+        raise ApplicationError("ffmpeg was killed", type=ErrorType.FFMPEG_KILLED) from None
 
 
 def as_json(value: Any) -> bytes:

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 
 from activities.ai.inference.asking import Inferred, Report, StoredUnits, model_errors
 from activities.ai.inference.embedding import embedding
@@ -22,26 +21,20 @@ from activities.ai.source import Sources
 from activities.ai.storing import digest_of, kind_of, parameters_of, result_prefix, work_prefix
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
+from activities.implements import implements
 from activities.video.ffmpeg import Tools
 from clients.database import videos
-from clients.inference import Kind, Models
+from clients.inference import Models
 from clients.objects import Objects
 from clients.progress import ProgressBoard
+from contracts.activities import ai
 from contracts.ai import PlannedJob
+from contracts.catalog import ai_job
 from contracts.errors import FILE_MISSING
 from contracts.jobs import JobOutcome, JobRef
 from contracts.progress import ai_progress
 from contracts.video import hls_root
 
-# Without their model these jobs are nothing. A homework film still gives frames and measures.
-NEEDED: dict[str, Kind] = {
-    "embedding": "embedding",
-    "problem_generation": "chat",
-    "handwriting_analysis": "handwriting",
-    "transcription": "transcription",
-}
-FILM: dict[str, Kind] = {"homework_video_analysis": "handwriting", "transcription": "transcription"}
-CALLS = frozenset({"embedding", "problem_generation", *FILM})
 HOMEWORK_BYTES = 2 << 30
 VERSION = 1  # of prompts and parts, as a task's: finished parts are found again by it
 SHOWN_EVERY = 1.0  # seconds
@@ -70,26 +63,29 @@ class Inference:
         self._scratch = scratch
         self._max_lecture_bytes = max_lecture_bytes
 
-    def lacks_model(self, name: str) -> bool:
-        """Whether jobs of this name have to wait for somebody to name a server."""
-        return name in NEEDED and not self._models.has(NEEDED[name])
+    def lacks_model(self, ref: JobRef) -> bool:
+        """Whether the job has to wait for somebody to name a server."""
+        needs = ai_job(ref).needs
+        return needs is not None and not self._models.has(needs)
 
-    @activity.defn(name="ai.require_model")
+    @implements(ai.REQUIRE_MODEL)
     async def require_model(self, ref: JobRef) -> None:
         """Succeeds on a worker whose settings name the job's model server. Raises ApplicationError
         MODEL_NOT_CONFIGURED, to be tried again in a minute."""
+        needs = ai_job(ref).needs
+        assert needs is not None, "a job that was planned as lacking it"
         with model_errors():
-            self._models.name(NEEDED[ref.job_type.removeprefix("ai.")])
+            self._models.name(needs)
 
     async def run(self, ref: JobRef, payload: Mapping[str, Any]) -> JobOutcome:
-        """A job of CALLS to its end. Raises BadInput, ApplicationError MODEL_*."""
+        """A job that asks models, to its end. Raises BadInput, ApplicationError MODEL_*."""
         name = ref.job_type.removeprefix("ai.")
         with TemporaryDirectory(dir=self._scratch) as folder:
             async with self._shown(ref) as report:
                 done = await self._asked(name, ref, payload, Path(folder), report)
             files = await self._stored(ref, done)
         summary = done.summary
-        if name == "transcription" and payload.get("video_id"):
+        if ai_job(ref).of_lectures and payload.get("video_id"):
             summary |= {"attached": await self._attached(ref, payload["video_id"], done)}
         result: dict[str, Any] = {"summary": summary, "files": files}
         if done.review:
@@ -142,12 +138,12 @@ class Inference:
         self, name: str, ref: JobRef, payload: Mapping[str, Any]
     ) -> AsyncIterator[tuple[Path, StoredUnits]]:
         """The job's film on this host for as long as the body runs, and where finished parts of it are."""
-        tenant, limit = ref.tenant_id or 0, HOMEWORK_BYTES
-        if name == "transcription":
+        tenant, limit, job = ref.tenant_id or 0, HOMEWORK_BYTES, ai_job(ref)
+        if job.of_lectures:
             limit = self._max_lecture_bytes
             payload = payload if payload.get("file_key") else await self._uploaded(tenant, payload)
         source, _ = await self._sources.find(ref, payload, limit)
-        model = self._models.name(FILM[name]) if self._models.has(FILM[name]) else None
+        model = self._models.name(job.film) if job.film and self._models.has(job.film) else None
         async with self._cache.held(source, lambda _: None) as film:
             digest = await in_thread(digest_of, film)
             identity = parameters_of(payload) | {"model": model}

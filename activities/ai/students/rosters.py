@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.ai.files import JobFiles, computed, outcome, readable
@@ -25,9 +24,11 @@ from activities.ai.students.tail import Superseded, Tail
 from activities.ai.tasks.roster.parse import Row
 from activities.ai.tasks.roster.task import GOOD, ROSTER, ROWS, read_rows
 from activities.host.threads import beside, in_thread
+from activities.implements import implements
 from clients.keys import TenantKeys
 from clients.progress import ProgressBoard
-from contracts.errors import TASK_CRASHED
+from contracts.activities import ai
+from contracts.errors import TASK_CRASHED, ErrorType
 from contracts.jobs import JobOutcome, JobRef
 from contracts.progress import ai_progress
 from contracts.video import SourceRef
@@ -47,7 +48,7 @@ class RosterActivities:
     sandbox: Sandbox
     keys: TenantKeys
 
-    @activity.defn(name="ai.import_roster")
+    @implements(ai.IMPORT_ROSTER)
     async def import_roster(self, ref: JobRef) -> JobOutcome:
         """Read a roster and write its students, all or none. The same again changes nothing.
 
@@ -80,7 +81,7 @@ class RosterActivities:
                     return await self._imported(ref, child, file, Path(folder), write)
                 except Interfered:
                     raise ApplicationError(
-                        "another roster was written meanwhile", type="Interfered"
+                        "another roster was written meanwhile", type=ErrorType.INTERFERED
                     ) from None
 
     async def _imported(

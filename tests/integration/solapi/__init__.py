@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import os
-import random
 import secrets
 import sys
 import threading
@@ -18,9 +17,10 @@ from typing import Any, TypeVar
 
 import httpx
 
-from devstack.ports import LOOPBACK, free
+from devstack.ports import LOOPBACK
 from devstack.processes import Process
 from devstack.solapi.client import Simulator
+from tests.lab import PATIENCE, unused_port
 
 KEY, SECRET = "SIMULATORKEY", "SIMULATORSECRET"
 SENDER = "0212345678"
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @contextmanager
 def running_simulator(folder: Path) -> Iterator[Simulator]:
-    port = next(port for _ in range(1000) if free(port := random.randrange(20_000, 32_000)))
+    port = unused_port()
     process = Process(
         "solapi",
         [sys.executable, "-m", "devstack.solapi", "--host", LOOPBACK, "--port", str(port)],
@@ -45,6 +45,7 @@ def running_simulator(folder: Path) -> Iterator[Simulator]:
     try:
         with Simulator(f"http://{LOOPBACK}:{port}") as simulator:
             process.wait_ready(simulator.check, (OSError,))
+            simulator.pid = process.pid  # type: ignore[attr-defined]
             yield simulator
     finally:
         process.stop(5)
@@ -66,7 +67,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self.job = secrets.token_hex(8)
-        self.http = httpx.Client(base_url=url, timeout=10, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
         headers = {"Authorization": authorization()}
@@ -114,11 +115,11 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["errorCode"]
 
 
-def until(look: Callable[[], T], timeout: float = 10) -> T:
+def until(look: Callable[[], T]) -> T:
     """The first true answer."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + PATIENCE
     while not (answer := look()):
-        assert time.monotonic() < deadline, "not in time"
+        assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)
     return answer
 

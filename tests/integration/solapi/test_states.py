@@ -1,7 +1,5 @@
 """Registration, and the states of a group."""
 
-import os
-import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +7,7 @@ import pytest
 
 from devstack.solapi.client import Simulator
 from tests.integration.solapi import ANA, BOM, GROUPS, LATE, NO_SMS, OPTED_OUT, SILENT, Api, code
+from tests.lab import cpu_seconds
 
 
 class TestRegistration:
@@ -73,17 +72,17 @@ class TestRegistration:
         assert code(api.add(group)) == (400, "ValidationError")
         assert api.sent(group) == []
 
-    def test_fast(self, api: Api) -> None:
-        """10,000 messages in one request, and their send: 0.1 s each when measured. The best try counts, and
-        a machine that does more than it can gets more time."""
+    def test_fast(self, simulator: Simulator, api: Api) -> None:
+        """10,000 messages in one request, and their send: 0.1 s each when measured. The best try counts, in
+        processor time: the machine may have other things to do."""
         messages = [api.message(f"0102{number:07d}") for number in range(10_000)]
         seconds = []
         for _ in range(3):
-            group, started = api.group(), time.perf_counter()
+            group, before = api.group(), cpu_seconds(simulator.pid)  # type: ignore[attr-defined]
             assert api.add(group, *messages).json()["errorCount"] == 0
             assert api.send(group).json()["count"]["sentTotal"] == 10_000
-            seconds.append(time.perf_counter() - started)
-        assert min(seconds) < max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+            seconds.append(cpu_seconds(simulator.pid) - before)  # type: ignore[attr-defined]
+        assert min(seconds) < 1
         assert len(api.completed(group)) == 10_000
 
 

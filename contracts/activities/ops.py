@@ -1,0 +1,35 @@
+"""What any job needs, and what runs on a schedule."""
+
+from datetime import timedelta
+
+from contracts.activities.reference import Activity
+from contracts.jobs import FinishInput, JobOutcome
+from contracts.names import TaskQueue
+
+RECONCILE_TIMEOUT = timedelta(seconds=50)  # the next one comes after a minute
+SWEEP_TIMEOUT = timedelta(minutes=30)
+
+FINISH = Activity(
+    name="jobs.finish",
+    takes=FinishInput,
+    returns=JobOutcome,
+    queue=TaskQueue.OPS,
+    start_to_close=timedelta(seconds=30),
+)
+RECONCILE = Activity(
+    name="ops.reconcile",
+    takes=type(None),
+    returns=dict[str, int],
+    queue=TaskQueue.OPS,
+    start_to_close=RECONCILE_TIMEOUT,
+    schedule_to_close=RECONCILE_TIMEOUT,
+    retry=None,
+)
+SWEEP = Activity(
+    name="ops.sweep",
+    takes=type(None),
+    returns=dict[str, int],
+    queue=TaskQueue.OPS,
+    start_to_close=SWEEP_TIMEOUT,
+    schedule_to_close=SWEEP_TIMEOUT,
+)

@@ -1,0 +1,20 @@
+"""What an activity's failure is called where it ends no job: it is tried again, or done in another way."""
+
+from enum import StrEnum
+
+
+class ErrorType(StrEnum):
+    ENCODER_CHANGED = "EncoderChanged"
+    FFMPEG_KILLED = "FfmpegKilled"
+    DISK_FULL = "DiskFull"
+    LOST_RACE = "LostRace"
+    STALE_EPOCH = "STALE_EPOCH"
+    CUT_OFF = "CutOff"
+    AMBIGUOUS_ADD = "AmbiguousAdd"
+    UNPROVEN = "Unproven"
+    PROVIDER_THROTTLED = "ProviderThrottled"
+    PROVIDER_UNAVAILABLE = "ProviderUnavailable"
+    PROVIDER_REFUSES = "ProviderRefuses"
+    PROVIDER_REFUSES_CREDENTIALS = "ProviderRefusesCredentials"
+    INTERFERED = "Interfered"
+    NOT_DELIVERED = "NotDelivered"

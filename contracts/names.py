@@ -1,0 +1,28 @@
+"""Names that both sides of Temporal spell: whoever starts and asks, and whoever works."""
+
+from enum import StrEnum
+
+
+class TaskQueue(StrEnum):
+    """Where workers look for work."""
+
+    VIDEO_LIGHT = "video-light"
+    VIDEO_ENCODE = "video-encode"
+    AI = "ai"
+    AI_GPU = "ai-gpu"
+    MESSAGING = "messaging"
+    OPS = "ops"
+
+
+class WorkflowType(StrEnum):
+    """What can be started. The names stand in histories: they never change."""
+
+    ENCODE = "video.encode"
+    DELETE = "video.delete"
+    RETIRE = "video.retire"
+    AI = "ai.job"
+    MESSAGES = "messages"
+    COMPARE = "messages.compare"
+    JOB = "job.run"
+    RECONCILE = "ops.reconcile"
+    SWEEP = "ops.sweep"

@@ -1,0 +1,83 @@
+"""What workflows may ask for is worked on, where they ask for it, by one method of the same types."""
+
+import asyncio
+from collections import Counter
+from inspect import ismethod
+from types import ModuleType
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock
+
+import pytest
+from temporalio import activity
+
+from contracts.names import TaskQueue
+from tests.references import REFERENCES
+from workers import ai as ai_worker
+from workers import messaging as messaging_worker
+from workers import ops as ops_worker
+from workers import video as video_worker
+
+HOST = ("shutil", "gc", "find_tools", "SourceCache", "_check_host", "_scratch")
+SETTINGS = MagicMock(ai_premium=True, shutdown_grace_seconds=1, upload_abandoned_hours=1)
+Made = dict[TaskQueue, list[activity._Definition]]
+
+
+async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start: Any) -> Made:
+    """The methods that a process gives to Temporal's workers; its clients and its host are made up. What is
+    no method serves jobs of release 0.1, by their types (`activities.adopting`)."""
+    found: Made = {}
+
+    def worker(_client: Any, *, task_queue: TaskQueue, activities: list[Any], **_more: Any) -> None:
+        methods = filter(ismethod, activities)
+        found[task_queue] = [activity._Definition.must_from_callable(each) for each in methods]
+
+    for name, value in list(vars(module).items()):
+        owner = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+        if owner.startswith(("clients.", "intake.")) or name in HOST:
+            monkeypatch.setattr(module, name, MagicMock())
+    for name in ("run_workers", "ensure_schedule", "require_fairness", "fingerprint"):
+        monkeypatch.setattr(module, name, AsyncMock(), raising=False)
+    for name in ("create_engine", "Sandbox", "_models", "Solapi"):
+        monkeypatch.setattr(module, name, lambda *_, **__: AsyncMock(), raising=False)
+    made_up = MagicMock(connect_when_up=AsyncMock(), require_search_attributes=AsyncMock())
+    monkeypatch.setattr(module, "temporal", made_up)
+    monkeypatch.setattr(module, "Worker", worker)
+    await start(SETTINGS, asyncio.Event())
+    return found
+
+
+@pytest.fixture
+async def working(monkeypatch: pytest.MonkeyPatch) -> Made:
+    starts = (
+        (video_worker, video_worker.video),
+        (messaging_worker, messaging_worker.messaging),
+        (ai_worker, ai_worker.ai),
+        (ops_worker, ops_worker.ops),
+    )
+    found: Made = {}
+    for module, start in starts:
+        more = await registered(monkeypatch, module, start)
+        assert not found.keys() & more.keys(), "a queue of two processes"
+        found |= more
+    return found
+
+
+async def test_each_is_worked_on_once_on_its_queue(working: Made) -> None:
+    assert set(working) == set(TaskQueue)
+    there = Counter((queue, each.name) for queue, made in working.items() for each in made)
+    wanted = Counter((each.queue, each.name) for each in REFERENCES)
+    wanted += Counter((TaskQueue.AI_GPU, name) for queue, name in wanted if queue is TaskQueue.AI)
+    assert there == wanted
+
+
+async def test_what_travels_is_read_as_what_it_is(working: Made) -> None:
+    """Temporal decodes an input by the method's own annotation, and an output by the reference."""
+    made = {each.name: each for several in working.values() for each in several}
+    for each in REFERENCES:
+        found = made[each.name]
+        assert (found.arg_types or [type(None)]) == [each.takes]
+        assert (found.ret_type or type(None)) == each.returns
+
+
+async def test_a_name_is_one_activity() -> None:
+    assert len({each.name for each in REFERENCES}) == len(REFERENCES)
