@@ -76,6 +76,12 @@ async def row(lab: Lab, job: Accepted) -> Any:
         return (await connection.execute(select(Job).where(Job.id == job.job_id))).one()
 
 
+async def test_a_job_knows_its_lecture(lab: Lab) -> None:
+    tenant = fresh_id()
+    requests = [job_request(tenant, key=str(each), video_id=each) for each in (42, "no number")]
+    assert [(await row(lab, job)).video_id for job in await accept(lab, *requests)] == [42, None]
+
+
 async def test_ten_who_bring_the_same_wish_at_once_make_one_job(lab: Lab) -> None:
     request = job_request(fresh_id(), subject="video.encode:1:x")
     answers = await asyncio.gather(*(accept(lab, request) for _ in range(10)))

@@ -46,6 +46,26 @@ def test_migrations_go_back_and_forth(scratch: str, settings: Settings) -> None:
     assert admin(settings, tables, scratch) == before
 
 
+OLD_JOB = """
+INSERT INTO jobs
+    (id, job_type, idempotency_key, external_id, workflow_id, payload_sha256, source, finished_at)
+VALUES (gen_random_uuid(), '', '{0}', '', '{0}', '', '', {1})"""
+
+
+def test_the_lecture_of_a_job_from_before_it_had_a_column(scratch: str, settings: Settings) -> None:
+    command.upgrade(ALEMBIC, "0008")
+    ended, still_open, texts = (
+        "video.encode-t7-v42-1b9d6bcd",
+        "video.delete-t7-v43-2b9d6bcd",
+        "messages-t7-3b9d",
+    )
+    for workflow_id, finished_at in ((ended, "now()"), (still_open, "NULL"), (texts, "NULL")):
+        admin(settings, OLD_JOB.format(workflow_id, finished_at), scratch)
+    command.upgrade(ALEMBIC, "head")
+    lectures = dict(admin(settings, "SELECT workflow_id, video_id FROM jobs", scratch))
+    assert lectures == {ended: 42, still_open: 43, texts: None}
+
+
 # A year of an academy: ten thousand jobs of which one in a hundred is open.
 FILL = f"""
 INSERT INTO tenants (id) SELECT {TENANT} + n FROM generate_series(0, 19) n;
