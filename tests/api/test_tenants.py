@@ -163,8 +163,9 @@ async def test_nobody_comes_in(academy: Caller, ids: dict[str, Any]) -> None:
         await connection.execute(update(ServiceKey).where(this).values(revoked_at=func.now()))
     wrong = [f"Basic {academy.key}", f"Bearer {prefix}", f"Bearer {prefix}.", f"Bearer {prefix}.{secret}x"]
     wrong += [f"Bearer x.{secret}", f"Bearer {revoked}", f"Bearer {academy.key[1:]}", "Bearer a.b.c"]
+    everything = await calls(academy, ids, "object", "own", "operator", "other")
     before = len(await academy.lab.jobs(academy.tenant))
-    for method, path, body in await calls(academy, ids, "object", "own", "operator", "other"):
+    for method, path, body in everything:
         for n, header in enumerate([None, *wrong]):
             headers = {"Authorization": header} if header else {}
             answer = await academy.http.request(method, f"/api/v1{path}", json=body, headers=headers)
