@@ -35,7 +35,9 @@ async def publish(tmp_path: Path) -> tuple[EncodePlan, list[Track], Track]:
     """The sample in a folder as players would get it: master.m3u8 above, a version below."""
     version = tmp_path / BASE
     source, plan = await media.prepare(media.SAMPLE)
-    (units,) = [await media.encode_unit(media.TOOLS, source, plan, 0, version, timeout=60, quality=QUICK)]
+    (units,) = [
+        await media.encode_unit(media.TOOLS, source, plan, unit=0, out=version, timeout=60, quality=QUICK)
+    ]
     sound = await encode_audio(media.TOOLS, source, plan, version, timeout=60)
     video, audio = [track(plan, files) for files in units], track(plan, sound.track)
     for one in (*video, audio):
