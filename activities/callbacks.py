@@ -38,7 +38,13 @@ class CallbackActivities:
             "error_message": REASONS[code].ko if code in REASONS else code,
         }
         try:
-            await deliver(endpoint.url, secret, str(what.job.job_id), body, self._inner)
+            await deliver(
+                endpoint.url,
+                secret=secret,
+                delivery_id=str(what.job.job_id),
+                body=body,
+                inner_addresses=self._inner,
+            )
         except Gone:
             return False
         except NotDelivered as error:

@@ -139,7 +139,7 @@ def ours(page: Path) -> Read:
         [unit] = OCR.plan(page, {})
         (out / unit).mkdir()
         result = json.loads(json.dumps(OCR.run(page, unit, {}, out / unit)))
-        OCR.assemble(page, [(unit, result)], {}, out, out)
+        OCR.assemble(page, [(unit, result)], parameters={}, units=out, out=out)
         text, cpu = (out / "text.txt").read_text(), time.process_time() - began
     return Read(text, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 

@@ -91,7 +91,7 @@ def checked(path: Path) -> tuple[float, list[Row]]:
         for unit in ROSTER.plan(path, {}):
             (units / unit).mkdir(parents=True)
             results.append((unit, ROSTER.run(path, unit, {}, units / unit)))
-        done = ROSTER.assemble(path, results, {}, units, out)
+        done = ROSTER.assemble(path, results, parameters={}, units=units, out=out)
         rows = list(read_rows(out / ROWS))
         took = time.perf_counter() - began
     assert done.summary == {"rows": STUDENTS, "students": STUDENTS, "failed": 0, "repeated": 0}

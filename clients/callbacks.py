@@ -24,7 +24,7 @@ class Gone(Exception):
 
 
 async def deliver(
-    url: str, secret: bytes, delivery_id: str, body: dict[str, Any], inner_addresses: bool
+    url: str, *, secret: bytes, delivery_id: str, body: dict[str, Any], inner_addresses: bool
 ) -> None:
     """POST `body` as JSON. `Academy-Delivery` stays the same for every try of one result, so that a receiver
     can tell a repetition. Raises NotDelivered, Gone."""

@@ -91,7 +91,9 @@ class TenantCodec(PayloadCodec, WithSerializationContext):
         if not all(encrypted):
             raise PlaintextRefused("a payload of an encrypted workflow is not encrypted")
         return [
-            await open_payload(self._keys, each, tenant, self._namespace, self._workflow_id)
+            await open_payload(
+                self._keys, each, tenant_id=tenant, namespace=self._namespace, workflow_id=self._workflow_id
+            )
             for each in payloads
         ]
 
@@ -121,7 +123,7 @@ def is_encrypted(payload: Payload) -> bool:
 
 
 async def open_payload(
-    keys: TenantKeys, payload: Payload, tenant_id: int, namespace: str, workflow_id: str
+    keys: TenantKeys, payload: Payload, *, tenant_id: int, namespace: str, workflow_id: str
 ) -> Payload:
     """The payload inside an encrypted one. Raises VaultError and the database's errors."""
     opener = await keys.opener(tenant_id)

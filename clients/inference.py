@@ -171,6 +171,7 @@ class Models:
         kind: Literal["chat", "handwriting"],
         messages: Sequence[Mapping[str, Any]],
         schema: Mapping[str, Any],
+        *,
         temperature: float,
         on_text: Callable[[int], None] = lambda _: None,
     ) -> str:

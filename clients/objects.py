@@ -96,6 +96,7 @@ class Objects:
         key: str,
         data: bytes | Path,
         content_type: str,
+        *,
         cache_control: str = "private, max-age=31536000, immutable",
         if_match: str | None = None,
         if_absent: bool = False,

@@ -60,20 +60,22 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
     models = _models(settings, tools)
     inference = Inference(
-        engine,
-        objects,
-        board,
-        cache,
-        sources,
-        tools,
-        models,
-        scratch,
-        settings.max_source_bytes,
+        engine=engine,
+        objects=objects,
+        board=board,
+        cache=cache,
+        sources=sources,
+        tools=tools,
+        models=models,
+        scratch=scratch,
+        max_lecture_bytes=settings.max_source_bytes,
     )
     sandbox = Sandbox(scratch, tesseract, spare=ROSTER.name)  # somebody waits for a try of his
-    files = JobFiles(engine, vault, objects, cache, scratch)
-    rosters = RosterActivities(files, board, sources, sandbox, keys)
-    working = DocumentActivities(files, board, sources, sandbox, rosters, inference)
+    files = JobFiles(engine=engine, vault=vault, objects=objects, cache=cache, scratch=scratch)
+    rosters = RosterActivities(files=files, board=board, sources=sources, sandbox=sandbox, keys=keys)
+    working = DocumentActivities(
+        files=files, board=board, sources=sources, sandbox=sandbox, rosters=rosters, inference=inference
+    )
     calls = CallActivities(files, keys, inference)
     names = [name for name, row in CATALOG.items() if row.workflow is WorkflowType.AI]
     workers = [

@@ -49,17 +49,17 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     keys = TenantKeys(engine, vault)
     board = progress.ProgressBoard(progress.connect(settings))
     preparing = PrepareActivities(
-        engine,
-        vault,
-        keys,
-        Objects(settings),
-        solapi,
-        board,
-        settings.solapi_kakao_pf_id,
-        settings.solapi_kakao_template_id,
+        engine=engine,
+        vault=vault,
+        keys=keys,
+        objects=Objects(settings),
+        solapi=solapi,
+        board=board,
+        default_pf_id=settings.solapi_kakao_pf_id,
+        default_template_id=settings.solapi_kakao_template_id,
     )
     sending = SendActivities(engine, keys, solapi, _now)
-    reporting = ReportActivities(engine, solapi, board, sending, _now)
+    reporting = ReportActivities(engine=engine, solapi=solapi, board=board, sending=sending, now=_now)
     worker = Worker(
         client,
         task_queue=TaskQueue.MESSAGING,

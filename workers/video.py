@@ -38,17 +38,17 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
     encoding = EncodeActivities(
-        client,
-        objects,
-        board,
-        SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects),
-        tools,
-        encoder,
-        _scratch(settings.work_dir),
-        settings.max_source_bytes,
-        settings.max_source_seconds,
-        Vault(settings.payload_keys.get_secret_value()),
-        settings.hls_encryption,
+        temporal=client,
+        objects=objects,
+        board=board,
+        cache=SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects),
+        tools=tools,
+        encoder=encoder,
+        scratch=_scratch(settings.work_dir),
+        max_source_bytes=settings.max_source_bytes,
+        max_source_seconds=settings.max_source_seconds,
+        vault=Vault(settings.payload_keys.get_secret_value()),
+        encrypt=settings.hls_encryption,
     )
     lifecycle = LifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
     grace = timedelta(seconds=settings.shutdown_grace_seconds)

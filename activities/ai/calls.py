@@ -46,10 +46,18 @@ class CallActivities:
             path = Path(folder, f"{kind}.xlsx")
             async with self._files.engine.connect() as connection:
                 if kind == "attendance":
-                    await export_attendance(connection, sealer, ref.tenant_id, payload["lecture_id"], path)
+                    await export_attendance(
+                        connection,
+                        sealer,
+                        tenant_id=ref.tenant_id,
+                        lecture_id=payload["lecture_id"],
+                        path=path,
+                    )
                 else:
                     year, month = payload["year"], payload["month"]
-                    await export_staff(connection, sealer, ref.tenant_id, year, month, path)
+                    await export_staff(
+                        connection, sealer, tenant_id=ref.tenant_id, year=year, month=month, path=path
+                    )
             key = result_prefix(ref.tenant_id, ref.job_id) + path.name
             await in_thread(self._files.objects.put, key, path, XLSX)
         return JobOutcome(state=JobState.DONE, result={"files": {path.name: key}})

@@ -31,6 +31,7 @@ from contracts.progress import ai_progress
 class DocumentActivities:
     def __init__(
         self,
+        *,
         files: JobFiles,
         board: ProgressBoard,
         sources: Sources,
@@ -72,7 +73,9 @@ class DocumentActivities:
         identity = parameters | {"engine": engine}
         if ai_job(ref).of_people:
             identity |= {"job": str(ref.job_id)}
-        prefix = work_prefix(ref.tenant_id or 0, digest, name, subject.version, identity)
+        prefix = work_prefix(
+            ref.tenant_id or 0, digest, task=name, version=subject.version, identity=identity
+        )
         document = {
             "task": name,
             "source": source.model_dump(),
@@ -127,7 +130,9 @@ class DocumentActivities:
                     self._files.opened(work.source, work.suffix) as file,
                     self._sandbox.open(work.task, what.job.job_id) as child,
                 ):
-                    done = await child.assemble(file, readable(results), work.parameters, units, out)
+                    done = await child.assemble(
+                        file, readable(results), parameters=work.parameters, units=units, out=out
+                    )
                     await child.end()  # no step follows
             except BadInput as error:
                 return refusal(error)
@@ -140,7 +145,9 @@ class DocumentActivities:
                     await in_thread(self._files.put_all, what.job, out, added)
                     names += added
         more = {"units": f"{what.plan.prefix}units/"} | ({"fallback": "ai"} if what.plan.fallback else {})
-        return outcome(what.job, work.engine, results, summary, names, review, **more)
+        return outcome(
+            what.job, engine=work.engine, results=results, summary=summary, names=names, review=review, **more
+        )
 
     @implements(ai.ERASE)
     async def erase(self, what: PlannedJob) -> None:
@@ -153,7 +160,9 @@ class DocumentActivities:
         units = f"{what.plan.prefix}units/"
         with self._files.folder() as folder:
             out = Path(folder)
-            result = await computed(child, file, unit, work.parameters, out, what.job.job_id)
+            result = await computed(
+                child, file, unit, parameters=work.parameters, out=out, job_id=what.job.job_id
+            )
             if result.get("error", {}).get("code") in DEATHS:
                 units = _failures(what.plan.prefix, what.job)
             for path in regular(out):

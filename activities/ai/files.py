@@ -44,7 +44,7 @@ class Work:
     engine: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobFiles:
     """What all file jobs share: payload, plan, source and results."""
 
@@ -89,7 +89,7 @@ class JobFiles:
 
 
 async def computed(
-    child: Child, file: Path, unit: str, parameters: Mapping[str, Any], out: Path, job_id: UUID
+    child: Child, file: Path, unit: str, *, parameters: Mapping[str, Any], out: Path, job_id: UUID
 ) -> dict[str, Any]:
     """A unit's result; its files are below `out`, which is empty before.
 
@@ -125,6 +125,7 @@ def readable(results: Results) -> list[tuple[str, dict[str, Any]]]:
 
 def outcome(
     ref: JobRef,
+    *,
     engine: str,
     results: Results,
     summary: Mapping[str, Any],

@@ -33,7 +33,7 @@ def parameters_of(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in payload.items() if key not in NOT_PARAMETERS}
 
 
-def work_prefix(tenant_id: int, digest: str, task: str, version: int, identity: Mapping[str, Any]) -> str:
+def work_prefix(tenant_id: int, digest: str, *, task: str, version: int, identity: Mapping[str, Any]) -> str:
     """Below it lie the finished units of everybody in the tenant who asks the same of the same bytes."""
     text = json.dumps(identity, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     short = hashlib.sha256(text.encode()).hexdigest()[:16]

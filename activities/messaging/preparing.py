@@ -73,6 +73,7 @@ class Job:
 class PrepareActivities:
     def __init__(
         self,
+        *,
         engine: AsyncEngine,
         vault: Vault,
         keys: TenantKeys,

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 class ReportActivities:
     def __init__(
         self,
+        *,
         engine: AsyncEngine,
         solapi: Solapi,
         board: ProgressBoard,

@@ -56,6 +56,7 @@ class EncodeActivities:
 
     def __init__(
         self,
+        *,
         temporal: Client,
         objects: Objects,
         board: ProgressBoard,
@@ -129,7 +130,13 @@ class EncodeActivities:
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
             tracks = await encode_unit(
-                self._tools, path, plan, unit, folder, timeout=UNIT_TIMEOUT, on_frames=bar.frames_of_unit
+                self._tools,
+                path,
+                plan,
+                unit=unit,
+                out=folder,
+                timeout=UNIT_TIMEOUT,
+                on_frames=bar.frames_of_unit,
             )
             stored = await self._store.upload(plan, folder, tracks)
             manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored)

@@ -79,9 +79,9 @@ class LifecycleActivities:
                     base=what.plan.prefix.removeprefix(hls_root(what.tenant_id, what.video_id))
                 ),
                 "application/vnd.apple.mpegurl",
-                "no-cache",
-                before,
-                before is None,
+                cache_control="no-cache",
+                if_match=before,
+                if_absent=before is None,
             )
         except ObjectChanged as error:
             # Somebody published in between. The next try asks the database who is current.

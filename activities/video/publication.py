@@ -28,6 +28,7 @@ class Publication:
 
     def __init__(
         self,
+        *,
         objects: Objects,
         what: PublishInput,
         video: list[Track],
@@ -57,7 +58,7 @@ class Publication:
         pictures: list[Picture] = []
         if what.pictures:
             pictures = PictureManifest.model_validate_json(_load(objects, what.pictures)).pictures
-        return cls(objects, what, video, audio, pictures)
+        return cls(objects=objects, what=what, video=video, audio=audio, pictures=pictures)
 
     def check_and_write_playlists(self) -> None:
         """Every object must be in the store with its size before a playlist names it."""

@@ -95,7 +95,9 @@ async def _open(services: Services, staff: Staff, payload: Payload) -> Payload:
         if tenant is None:
             raise VaultError("encrypted for no workflow of ours")
         namespace = services.settings.temporal_namespace
-        return await open_payload(services.keys, payload, tenant, namespace, workflow_id)
+        return await open_payload(
+            services.keys, payload, tenant_id=tenant, namespace=namespace, workflow_id=workflow_id
+        )
     except VaultError as error:
         text = json.dumps(f"[cannot be read: {error}]")
         return Payload(metadata={"encoding": b"json/plain"}, data=text.encode())

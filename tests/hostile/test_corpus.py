@@ -54,7 +54,7 @@ async def read(child: Child, file: Path, parameters: Mapping[str, Any]) -> Assem
         for unit in (await child.plan(file, parameters))[:PAGES]:
             (units / unit).mkdir(parents=True)
             results.append((unit, await child.run(file, unit, parameters, units / unit)))
-        return await child.assemble(file, results, parameters, units, out)
+        return await child.assemble(file, results, parameters=parameters, units=units, out=out)
 
 
 async def outcome_of(child: Child, file: Path, parameters: Mapping[str, Any]) -> str | None:

@@ -42,6 +42,7 @@ class Villain:
         self,
         source: Path,
         results: Sequence[tuple[str, dict[str, Any]]],
+        *,
         parameters: Mapping[str, Any],
         units: Path,
         out: Path,

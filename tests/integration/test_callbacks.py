@@ -43,8 +43,8 @@ async def test_it_is_signed_and_every_try_has_the_same_id() -> None:
     async with serving(lambda _, __: Response(status_code=statuses.pop(0))) as (desk, port):
         url = f"http://{LOOPBACK}:{port}/done?a=b"
         with pytest.raises(NotDelivered, match="500"):
-            await deliver(url, SECRET, "delivery-1", BODY, True)
-        await deliver(url, SECRET, "delivery-1", BODY, True)
+            await deliver(url, secret=SECRET, delivery_id="delivery-1", body=BODY, inner_addresses=True)
+        await deliver(url, secret=SECRET, delivery_id="delivery-1", body=BODY, inner_addresses=True)
     assert [request.headers["academy-delivery"] for request, _ in desk.asked] == ["delivery-1"] * 2
     for request, body in desk.asked:
         assert request.url.query == "a=b" and request.headers["content-type"] == "application/json"
@@ -68,23 +68,37 @@ async def test_anything_but_success_is_tried_again(status: int) -> None:
 
     async with serving(reply) as (desk, port):
         with pytest.raises(NotDelivered, match=str(status)):
-            await deliver(f"http://{LOOPBACK}:{port}/done", SECRET, "1", BODY, True)
+            await deliver(
+                f"http://{LOOPBACK}:{port}/done",
+                secret=SECRET,
+                delivery_id="1",
+                body=BODY,
+                inner_addresses=True,
+            )
     assert len(desk.asked) == 1, "no redirect is followed"
 
 
 async def test_410_ends_it() -> None:
     async with serving(lambda _, __: Response(status_code=410)) as (_, port):
         with pytest.raises(Gone):
-            await deliver(f"http://{LOOPBACK}:{port}/done", SECRET, "1", BODY, True)
+            await deliver(
+                f"http://{LOOPBACK}:{port}/done",
+                secret=SECRET,
+                delivery_id="1",
+                body=BODY,
+                inner_addresses=True,
+            )
     with pytest.raises(NotDelivered):  # nobody listens there any more
-        await deliver(f"http://{LOOPBACK}:{port}/done", SECRET, "1", BODY, True)
+        await deliver(
+            f"http://{LOOPBACK}:{port}/done", secret=SECRET, delivery_id="1", body=BODY, inner_addresses=True
+        )
 
 
 async def test_nobody_inside_is_told() -> None:
     async with serving(lambda _, __: Response()) as (desk, port):
         for url in (f"http://{LOOPBACK}:{port}/", f"http://localhost:{port}/", "https://[::1", "https://"):
             with pytest.raises(Gone):
-                await deliver(url, SECRET, "1", BODY, False)
+                await deliver(url, secret=SECRET, delivery_id="1", body=BODY, inner_addresses=False)
     assert not desk.asked
 
 
@@ -98,7 +112,9 @@ async def test_a_receiver_that_never_ends_its_answer_has_taken_it() -> None:
             await writer.drain()
 
     async with talking(endless) as port, asyncio.timeout(PATIENCE):
-        await deliver(f"http://{LOOPBACK}:{port}/done", SECRET, "1", BODY, True)
+        await deliver(
+            f"http://{LOOPBACK}:{port}/done", secret=SECRET, delivery_id="1", body=BODY, inner_addresses=True
+        )
 
 
 async def test_a_receiver_that_does_not_answer_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +128,13 @@ async def test_a_receiver_that_does_not_answer_is_tried_again(monkeypatch: pytes
 
     async with talking(drip) as port:
         with pytest.raises(NotDelivered, match="TimeoutError"):
-            await deliver(f"http://{LOOPBACK}:{port}/done", SECRET, "1", BODY, True)
+            await deliver(
+                f"http://{LOOPBACK}:{port}/done",
+                secret=SECRET,
+                delivery_id="1",
+                body=BODY,
+                inner_addresses=True,
+            )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

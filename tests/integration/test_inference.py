@@ -36,7 +36,7 @@ MESSAGES = [{"role": "user", "content": CANARY}]
 
 
 async def chat(models: Models, on_text: Callable[[int], None] = lambda _: None) -> str:
-    return await models.chat("chat", MESSAGES, SCHEMA, 0.5, on_text)
+    return await models.chat("chat", MESSAGES, SCHEMA, temperature=0.5, on_text=on_text)
 
 
 async def test_an_answer_arrives_in_pieces() -> None:

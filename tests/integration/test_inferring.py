@@ -47,7 +47,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         unit = f"page-{number:04}"
         (units / unit).mkdir(parents=True)
         results.append((unit, HANDWRITING.run(file, "page-0001", {}, units / unit)))
-    assembled = HANDWRITING.assemble(files[0], results, {}, units, out)
+    assembled = HANDWRITING.assemble(files[0], results, parameters={}, units=units, out=out)
     assert set(assembled.files) == {path.name for path in out.iterdir()}
     return out
 

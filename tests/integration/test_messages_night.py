@@ -116,9 +116,20 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
 
     solapi = Watched(lab.settings, turn)
     board = ProgressBoard(connect(lab.settings))
-    preparing = PrepareActivities(lab.engine, mail.vault, mail.keys, lab.objects, solapi, board, None, None)
+    preparing = PrepareActivities(
+        engine=lab.engine,
+        vault=mail.vault,
+        keys=mail.keys,
+        objects=lab.objects,
+        solapi=solapi,
+        board=board,
+        default_pf_id=None,
+        default_template_id=None,
+    )
     sending = SendActivities(lab.engine, mail.keys, solapi, night.now)
-    reporting = ReportActivities(lab.engine, solapi, board, sending, night.now)
+    reporting = ReportActivities(
+        engine=lab.engine, solapi=solapi, board=board, sending=sending, now=night.now
+    )
     jobs = JobActivities(lab.engine, Reconciler(lab.engine, env.client, mail.submitter))
     steps = [sending.reserve, sending.open_group, sending.add, sending.commit, sending.send, sending.stop]
     reads = [preparing.prepare, reporting.poll, reporting.count, reporting.expire]

@@ -36,7 +36,7 @@ def reporting(mail: Mail, solapi: Solapi) -> ReportActivities:
 
     sending = SendActivities(mail.lab.engine, mail.keys, solapi, now)
     board = ProgressBoard(connect(mail.lab.settings))
-    return ReportActivities(mail.lab.engine, solapi, board, sending, now)
+    return ReportActivities(engine=mail.lab.engine, solapi=solapi, board=board, sending=sending, now=now)
 
 
 BEGAN = datetime.now(KST).date()

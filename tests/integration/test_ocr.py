@@ -49,7 +49,7 @@ async def recognised(source: Path, folder: Path, task: str = "ocr") -> tuple[Ass
         for unit in await child.plan(source, {}):
             (units / unit).mkdir(parents=True)
             results.append((unit, await child.run(source, unit, {}, units / unit)))
-        return await child.assemble(source, results, {}, units, out), out
+        return await child.assemble(source, results, parameters={}, units=units, out=out), out
 
 
 async def test_a_page_in_two_columns(tmp_path: Path) -> None:

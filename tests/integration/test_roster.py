@@ -52,7 +52,9 @@ class Academy:
     async def diff(self, *students: dict[str, str]) -> Diff:
         sealer = await self.sealer()
         async with self.lab.engine.connect() as connection:
-            return await diff(connection, sealer, self.tenant, rows(*students), lambda _: None)
+            return await diff(
+                connection, sealer, tenant_id=self.tenant, rows=rows(*students), keep=lambda _: None
+            )
 
     async def commit(
         self, *students: dict[str, str], initial_password: str | None = None, lecture_id: int | None = None
@@ -67,12 +69,12 @@ class Academy:
             return await commit(
                 connection,
                 sealer,
-                self.tenant,
-                uuid4(),
-                rows(*students),
-                lambda _: None,
-                password_hash,
-                lecture_id,
+                tenant_id=self.tenant,
+                job_id=uuid4(),
+                rows=rows(*students),
+                keep=lambda _: None,
+                password_hash=password_hash,
+                lecture_id=lecture_id,
             )
 
     async def table(self) -> list[Any]:
@@ -259,9 +261,11 @@ async def test_attendance_of_those_enrolled_and_those_who_came(own: Academy, tmp
                 for student, status, lecture in marks
             ],
         )
-        assert await export_attendance(connection, sealer, own.tenant, 7, path) == {"students": 3}
+        assert await export_attendance(connection, sealer, tenant_id=own.tenant, lecture_id=7, path=path) == {
+            "students": 3
+        }
         with pytest.raises(BadInput, match=NOTHING_TO_EXPORT):
-            await export_attendance(connection, sealer, own.tenant, 9, path)
+            await export_attendance(connection, sealer, tenant_id=own.tenant, lecture_id=9, path=path)
     table = list(openpyxl.load_workbook(path)["출석부"].iter_rows(values_only=True))
     assert table[0][4] == "2026-03-02"
     assert [row[1:5] for row in table[1:]] == [
@@ -292,9 +296,11 @@ async def test_staff_hours_of_a_korean_month(own: Academy, tmp_path: Path) -> No
             for at in began
         ]
         await connection.execute(insert(StaffHours), hours)
-        assert await export_staff(connection, sealer, own.tenant, 2025, 12, path) == {"stretches": 2}
+        assert await export_staff(
+            connection, sealer, tenant_id=own.tenant, year=2025, month=12, path=path
+        ) == {"stretches": 2}
         with pytest.raises(BadInput, match=NOTHING_TO_EXPORT):
-            await export_staff(connection, sealer, own.tenant, 2025, 10, path)
+            await export_staff(connection, sealer, tenant_id=own.tenant, year=2025, month=10, path=path)
     days = [
         row[1] for row in openpyxl.load_workbook(path)["근무 기록"].iter_rows(min_row=2, values_only=True)
     ]

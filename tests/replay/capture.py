@@ -78,7 +78,11 @@ class Capture:
                 tenant = tenant_of(workflow_id)
                 assert tenant is not None
                 namespace = self._lab.settings.temporal_namespace
-                message.CopyFrom(await open_payload(self._keys, message, tenant, namespace, workflow_id))
+                message.CopyFrom(
+                    await open_payload(
+                        self._keys, message, tenant_id=tenant, namespace=namespace, workflow_id=workflow_id
+                    )
+                )
                 continue
             for field, value in message.ListFields():
                 if field.message_type is None:

@@ -101,7 +101,7 @@ async def encode(source: Path, plan: EncodePlan, out: Path, **quality: Any) -> l
     """Every unit in a folder of its own, as separate workers would. [unit][rung]"""
     options = {"quality": quality} if quality else {}
     return [
-        await encode_unit(TOOLS, source, plan, unit, out / str(unit), timeout=PATIENCE, **options)
+        await encode_unit(TOOLS, source, plan, unit=unit, out=out / str(unit), timeout=PATIENCE, **options)
         for unit in range(plan.unit_count)
     ]
 

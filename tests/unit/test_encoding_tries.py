@@ -13,7 +13,19 @@ from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 
 def encoding(scratch: Path) -> EncodeActivities:
     unused: Any = None
-    return EncodeActivities(unused, unused, unused, unused, unused, "build", scratch, 1, 1, unused, False)
+    return EncodeActivities(
+        temporal=unused,
+        objects=unused,
+        board=unused,
+        cache=unused,
+        tools=unused,
+        encoder="build",
+        scratch=scratch,
+        max_source_bytes=1,
+        max_source_seconds=1,
+        vault=unused,
+        encrypt=False,
+    )
 
 
 async def tried(scratch: Path, *failures: Exception) -> list[list[Path]]:

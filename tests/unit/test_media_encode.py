@@ -62,9 +62,9 @@ async def test_a_unit_run_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert [rung.name for rung in plan.rungs] == ["360p", "720p"]
     seen: list[int] = []
     first = await encode_unit(
-        media.TOOLS, source, plan, 1, tmp_path / "a", timeout=PATIENCE, on_frames=seen.append
+        media.TOOLS, source, plan, unit=1, out=tmp_path / "a", timeout=PATIENCE, on_frames=seen.append
     )
-    second = await encode_unit(media.TOOLS, source, plan, 1, tmp_path / "b", timeout=PATIENCE)
+    second = await encode_unit(media.TOOLS, source, plan, unit=1, out=tmp_path / "b", timeout=PATIENCE)
 
     assert first == second
     assert seen[-1] == 32
@@ -83,7 +83,9 @@ async def test_a_source_that_ends_early_is_refused_not_padded(tmp_path: Path) ->
     cut.write_bytes(source.read_bytes()[: source.stat().st_size * 9 // 10])
 
     with pytest.raises(MediaError) as caught:
-        await encode_unit(media.TOOLS, cut, plan, plan.unit_count - 1, tmp_path / "out", timeout=PATIENCE)
+        await encode_unit(
+            media.TOOLS, cut, plan, unit=plan.unit_count - 1, out=tmp_path / "out", timeout=PATIENCE
+        )
 
     assert caught.value.code == errors.DECODE_FAILED
 

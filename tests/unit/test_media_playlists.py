@@ -37,7 +37,9 @@ async def publish(tmp_path: Path) -> tuple[EncodePlan, list[Track], Track]:
     version = tmp_path / BASE
     source, plan = await media.prepare(media.SAMPLE)
     (units,) = [
-        await media.encode_unit(media.TOOLS, source, plan, 0, version, timeout=PATIENCE, quality=QUICK)
+        await media.encode_unit(
+            media.TOOLS, source, plan, unit=0, out=version, timeout=PATIENCE, quality=QUICK
+        )
     ]
     sound = await encode_audio(media.TOOLS, source, plan, version, timeout=PATIENCE)
     video, audio = [track(plan, files) for files in units], track(plan, sound.track)

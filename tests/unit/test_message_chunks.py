@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 from functools import partial
+from inspect import signature
 from itertools import pairwise
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -92,8 +92,8 @@ def test_what_is_sealed_is_what_each_was_composed(text: str, monkeypatch: pytest
     sealer, what = Sealer(1, bytes(32)), Draft(text=text)
     ref = JobRef(job_id=uuid4(), tenant_id=1, job_type="messages.send")
     job = Job(ref, SendRequest(draft=what), people, account, None, None, sealer)
-    nothing: Any = None
-    chunks = list(PrepareActivities(*[nothing] * 8)._compose(job))
+    unused = dict.fromkeys(signature(PrepareActivities).parameters)
+    chunks = list(PrepareActivities(**unused)._compose(job))
     assert [len(rows) for rows, _ in chunks] == [3, 3, 3, 2]
     unpacked = [each for _, sealed in chunks for each in unpack(sealer.open(sealed, ref.job_id.bytes))]
     rows = [row for rows, _ in chunks for row in rows]

@@ -54,7 +54,7 @@ def read(source, folder, task=OCR):
 def recognised(source, folder, task=OCR):
     out = folder / "out"
     out.mkdir()
-    return task.assemble(source, read(source, folder, task), {}, folder, out), out
+    return task.assemble(source, read(source, folder, task), parameters={}, units=folder, out=out), out
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def error_rate(truth, text):
 
 def test_a_page_and_its_files(plain, tmp_path):
     source, folder, results = plain
-    done, out = OCR.assemble(source, results, {}, folder, tmp_path), tmp_path
+    done, out = OCR.assemble(source, results, parameters={}, units=folder, out=tmp_path), tmp_path
     text = (out / "text.txt").read_text()
     assert error_rate("".join(LINES), text) < 0.05
     assert "①" in text and "⑲" in text
@@ -90,7 +90,7 @@ def test_a_page_and_its_files(plain, tmp_path):
 
 def test_the_pdf_can_be_searched_and_looks_like_the_page(plain, tmp_path):
     source, folder, results = plain
-    OCR.assemble(source, results, {}, folder, tmp_path)
+    OCR.assemble(source, results, parameters={}, units=folder, out=tmp_path)
     document = pdfium.PdfDocument(tmp_path / "searchable.pdf")
     page = document[0]
     found = page.get_textpage().search("은행나무").get_next()
@@ -197,7 +197,7 @@ def test_questions_get_the_text_of_their_regions(plain, tmp_path):
     questions = [
         {"exam_question_id": f"q{n}", "number": n, "region_meta": each} for n, each in enumerate(regions, 1)
     ]
-    done = OCR.assemble(source, results, {"questions": questions}, folder, tmp_path)
+    done = OCR.assemble(source, results, parameters={"questions": questions}, units=folder, out=tmp_path)
     found = json.loads((tmp_path / RESULT).read_text())["questions"]
     assert [each["number"] for each in found] == [1, 2, 3]
     assert found[0]["text"].startswith("① 도서관") and "library opens" in found[1]["text"]

@@ -48,7 +48,7 @@ def work(
             refused[unit] = error
         else:
             results.append((unit, json.loads(json.dumps(result))))
-    done = OMR.assemble(source, results, parameters, units, out)
+    done = OMR.assemble(source, results, parameters=parameters, units=units, out=out)
     assert {path.name for path in out.iterdir()} == set(done.files)
     return done, json.loads((out / ANSWERS).read_text())["sheets"], refused
 
@@ -207,7 +207,7 @@ def refusal(source: Path, parameters: dict[str, Any]) -> BadInput:
 def work_one(source: Path, parameters: dict[str, Any]) -> None:
     [unit] = OMR.plan(source, parameters)
     result = OMR.run(source, unit, parameters, source.parent)
-    OMR.assemble(source, [(unit, result)], parameters, source.parent, source.parent)
+    OMR.assemble(source, [(unit, result)], parameters=parameters, units=source.parent, out=source.parent)
 
 
 def test_a_sheet_of_another_length_than_asked_for(tmp_path):

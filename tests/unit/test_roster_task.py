@@ -65,7 +65,7 @@ def read(source: Path) -> Read:
     for unit in units:
         (units_folder / unit).mkdir(parents=True, exist_ok=True)
         results.append((unit, json.loads(json.dumps(ROSTER.run(source, unit, {}, units_folder / unit)))))
-    return Read(ROSTER.assemble(source, results, {}, units_folder, out), out, units)
+    return Read(ROSTER.assemble(source, results, parameters={}, units=units_folder, out=out), out, units)
 
 
 def book(tmp_path: Path, *sheets: Sequence[Sequence[Any]], edit: Callable[[Any], None] | None = None) -> Path:
@@ -371,6 +371,6 @@ def test_units_of_an_earlier_release_are_merged(tmp_path: Path) -> None:
     out.mkdir()
     result = ROSTER.run(source, "sheet-1", {}, units / "sheet-1")
     assert not result.pop("distinct")
-    done = ROSTER.assemble(source, [("sheet-1", result)], {}, units, out)
+    done = ROSTER.assemble(source, [("sheet-1", result)], parameters={}, units=units, out=out)
     assert done.summary == {"rows": 3, "students": 2, "failed": 0, "repeated": 1}
     assert [row.values["name"] for row in read_rows(out / ROWS)] == ["김철수", "이영희"]

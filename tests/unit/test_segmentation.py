@@ -85,7 +85,7 @@ def test_an_exam_in_two_columns(tmp_path, monkeypatch):
     Image.fromarray(drawn.pixels).save(source)
     assert SEGMENTATION.plan(source, {}) == ["page-0001"]
     result = SEGMENTATION.run(source, "page-0001", {}, unit)
-    done = SEGMENTATION.assemble(source, [("page-0001", result)], {}, tmp_path, out)
+    done = SEGMENTATION.assemble(source, [("page-0001", result)], parameters={}, units=tmp_path, out=out)
     questions = json.loads((out / QUESTIONS).read_text())["questions"]
     assert [each["numbers"] for each in questions] == [[n] for n in range(1, len(drawn.questions) + 1)]
     for question, (left, top) in zip(questions, drawn.questions, strict=True):
@@ -99,5 +99,5 @@ def test_an_exam_in_two_columns(tmp_path, monkeypatch):
 def test_a_page_without_numbers(tmp_path):
     result = {"turned": 0, "width": 10, "height": 10, "questions": []}
     with pytest.raises(BadInput) as refused:
-        SEGMENTATION.assemble(tmp_path, [("page-0001", result)], {}, tmp_path, tmp_path)
+        SEGMENTATION.assemble(tmp_path, [("page-0001", result)], parameters={}, units=tmp_path, out=tmp_path)
     assert refused.value.code == QUESTIONS_NOT_FOUND

@@ -43,6 +43,7 @@ SHOWN_EVERY = 1.0  # seconds
 class Inference:
     def __init__(
         self,
+        *,
         engine: AsyncEngine,
         objects: Objects,
         board: ProgressBoard,
@@ -147,7 +148,7 @@ class Inference:
         async with self._cache.held(source, lambda _: None) as film:
             digest = await in_thread(digest_of, film)
             identity = parameters_of(payload) | {"model": model}
-            prefix = work_prefix(tenant, digest, name, VERSION, identity)
+            prefix = work_prefix(tenant, digest, task=name, version=VERSION, identity=identity)
             yield film, StoredUnits(self._objects, prefix)
 
     async def _uploaded(self, tenant: int, payload: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -65,8 +65,8 @@ async def problem_generation(ocr_text: str, *, models: Models, on_progress: Repo
             "chat",
             messages,
             Problems.model_json_schema(),
-            TEMPERATURE,
-            lambda done: on_progress(min(done / USUAL_CHARACTERS, 0.95)),
+            temperature=TEMPERATURE,
+            on_text=lambda done: on_progress(min(done / USUAL_CHARACTERS, 0.95)),
         )
         return filled_in(Problems, text)
 

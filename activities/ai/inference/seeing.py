@@ -21,7 +21,7 @@ async def look(models: Models, picture: Path, question: str, answer: type[Answer
     messages = [{"role": "user", "content": content}]
 
     async def ask() -> Answer:
-        text = await models.chat("handwriting", messages, answer.model_json_schema(), TEMPERATURE)
+        text = await models.chat("handwriting", messages, answer.model_json_schema(), temperature=TEMPERATURE)
         return filled_in(answer, text)
 
     return (await usable(ask)).model_dump()

@@ -51,7 +51,7 @@ async def spoken(tools: Tools, source: Path, timeout: float) -> tuple[list[Span]
     return chunks(silences, duration), duration
 
 
-async def cut(tools: Tools, source: Path, span: Span, path: Path, timeout: float) -> None:
+async def cut(tools: Tools, source: Path, span: Span, path: Path, *, timeout: float) -> None:
     """Write a piece of the sound as FLAC, one channel."""
     length = span.end - span.start
     sound = _sound(source, ss=f"{span.start:.3f}", t=f"{length:.3f}")

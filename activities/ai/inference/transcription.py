@@ -82,7 +82,7 @@ async def _chunk(
     """The cues of one piece, in times of the whole file."""
     path = scratch / "sound.flac"
     with film_errors():
-        await cut(tools, source, span, path, TIMEOUT)
+        await cut(tools, source, span, path, timeout=TIMEOUT)
     with model_errors():
         heard = await usable(partial(models.transcribe, path, language))
     length = span.end - span.start

@@ -55,7 +55,9 @@ def _call(subject: Task, what: dict[str, Any]) -> Any:
             return subject.run(source, what["unit"], parameters, Path(what["out"]))
         case "assemble":
             results = [(unit, result) for unit, result in what["results"]]
-            done = subject.assemble(source, results, parameters, Path(what["units"]), Path(what["out"]))
+            done = subject.assemble(
+                source, results, parameters=parameters, units=Path(what["units"]), out=Path(what["out"])
+            )
             return {"summary": done.summary, "files": done.files, "review": done.review}
         case other:
             raise AssertionError(other)

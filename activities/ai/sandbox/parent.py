@@ -178,6 +178,7 @@ class Child:
         self,
         source: Path,
         results: Sequence[tuple[str, dict[str, Any]]],
+        *,
         parameters: Mapping[str, Any],
         units: Path,
         out: Path,

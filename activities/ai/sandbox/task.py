@@ -63,6 +63,7 @@ class Task(Protocol):
         self,
         source: Path,
         results: Sequence[tuple[str, dict[str, Any]]],
+        *,
         parameters: Mapping[str, Any],
         units: Path,
         out: Path,

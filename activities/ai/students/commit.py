@@ -92,7 +92,7 @@ Keep = Callable[[Diff], None]
 
 
 async def diff(
-    connection: AsyncConnection, sealer: Sealer, tenant_id: int, rows: Iterable[Row], keep: Keep
+    connection: AsyncConnection, sealer: Sealer, *, tenant_id: int, rows: Iterable[Row], keep: Keep
 ) -> Diff:
     """What `commit` would do now. Each student stands in `rows` once. Raises KeyDestroyed."""
     parts = _Parts(sealer, rows, keep)
@@ -106,6 +106,7 @@ async def diff(
 async def commit(
     connection: AsyncConnection,
     sealer: Sealer,
+    *,
     tenant_id: int,
     job_id: UUID,
     rows: Iterable[Row],

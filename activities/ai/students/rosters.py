@@ -40,7 +40,7 @@ CHANGES = "changes.json"
 _Write = Callable[[Iterable[Row]], Coroutine[Any, Any, Diff]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RosterActivities:
     files: JobFiles
     board: ProgressBoard
@@ -99,9 +99,11 @@ class RosterActivities:
                 for name in await child.plan(file, {}):
                     (units / name).mkdir()
                     tail.next(units / name / GOOD)
-                    result = await computed(child, file, name, {}, units / name, ref.job_id)
+                    result = await computed(
+                        child, file, name, parameters={}, out=units / name, job_id=ref.job_id
+                    )
                     results.append((name, result))
-                done = await child.assemble(file, readable(results), {}, units, out)
+                done = await child.assemble(file, readable(results), parameters={}, units=units, out=out)
                 await child.end()  # no step follows
             except BaseException as error:
                 tail.end(None)
@@ -118,7 +120,14 @@ class RosterActivities:
                     log.info("job %s: its early rows are taken back: %s", ref.job_id, type(error).__name__)
                     diff = await write(read_rows(out / ROWS))
         summary = done.summary | diff.summary()
-        return outcome(ref, engine, results, summary, (*done.files, CHANGES), done.review)
+        return outcome(
+            ref,
+            engine=engine,
+            results=results,
+            summary=summary,
+            names=(*done.files, CHANGES),
+            review=done.review,
+        )
 
     async def _write(
         self,
@@ -136,8 +145,15 @@ class RosterActivities:
 
         async with self.files.engine.begin() as connection:
             if payload.get("dry_run"):
-                return await commit.diff(connection, sealer, ref.tenant_id, rows, keep)
+                return await commit.diff(connection, sealer, tenant_id=ref.tenant_id, rows=rows, keep=keep)
             lecture_id = payload.get("lecture_id")
             return await commit.commit(
-                connection, sealer, ref.tenant_id, ref.job_id, rows, keep, password_hash, lecture_id
+                connection,
+                sealer,
+                tenant_id=ref.tenant_id,
+                job_id=ref.job_id,
+                rows=rows,
+                keep=keep,
+                password_hash=password_hash,
+                lecture_id=lecture_id,
             )

@@ -52,7 +52,7 @@ def attendance_workbook(rows: Sequence[Attendee], path: Path) -> None:
 
 
 async def export_attendance(
-    connection: AsyncConnection, sealer: Sealer, tenant_id: int, lecture_id: int, path: Path
+    connection: AsyncConnection, sealer: Sealer, *, tenant_id: int, lecture_id: int, path: Path
 ) -> dict[str, int]:
     """Write the attendance of all who are enrolled in a lecture or have attended it, by name; returns how
     many. Raises BadInput(NOTHING_TO_EXPORT), KeyDestroyed."""

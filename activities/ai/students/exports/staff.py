@@ -55,7 +55,7 @@ def staff_workbook(rows: Sequence[Shift], path: Path) -> None:
 
 
 async def export_staff(
-    connection: AsyncConnection, sealer: Sealer, tenant_id: int, year: int, month: int, path: Path
+    connection: AsyncConnection, sealer: Sealer, *, tenant_id: int, year: int, month: int, path: Path
 ) -> dict[str, int]:
     """Write what began in a month of Korean time; returns how many stretches. Raises
     BadInput(NOTHING_TO_EXPORT), KeyDestroyed."""

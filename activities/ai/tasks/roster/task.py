@@ -86,6 +86,7 @@ class Roster:
         self,
         source: Path,
         results: Sequence[tuple[str, dict[str, Any]]],
+        *,
         parameters: Mapping[str, Any],
         units: Path,
         out: Path,

@@ -59,6 +59,7 @@ class Segmentation:
         self,
         source: Path,
         results: Sequence[tuple[str, dict[str, Any]]],
+        *,
         parameters: Mapping[str, Any],
         units: Path,
         out: Path,
