@@ -22,7 +22,7 @@ async def run(lab: Lab) -> dict[str, object]:
     async with running(lab.stack, "bridge", "ops", "video") as app:
         began = time.monotonic()
         lab.send_encode(1, 1, source)
-        await lab.ended(1, timeout=300)
+        await lab.ended(1)
         calm = time.monotonic() - began
         reference = await contents(lab, 1, 1)
         units = sum(starts(lab.stack, "video").values())
@@ -34,7 +34,7 @@ async def run(lab: Lab) -> dict[str, object]:
             await asyncio.sleep(moments.uniform(0.3, 0.8) * calm)
             os.kill(app.processes["video"].pid, signal.SIGKILL)
             await asyncio.to_thread(app.restart, "video")
-            await lab.ended(number, timeout=300)
+            await lab.ended(number)
             took.append(time.monotonic() - began)
             again.append(sum(starts(lab.stack, "video").values()) - before - units)
             assert await contents(lab, number, 1) == reference, "other bytes than without the kill"

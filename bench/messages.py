@@ -76,7 +76,7 @@ async def workflow_rate(lab: Lab, mail: Mail, tenant: int, number: int) -> tuple
     async with lab.engine.connect() as connection:
         states = await messaging.counts(connection, job.job_id)
     assert sum(states.values()) == PEOPLE and "PENDING" not in states
-    await mail.ended(job.job_id, 120)
+    await mail.ended(job.job_id)
     return PEOPLE / took, PEOPLE / (time.monotonic() - began)
 
 

@@ -15,6 +15,7 @@ from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found
 from api.services import Services, UseServices
 from clients.database import messaging
+from clients.database.jobs import JobRow
 from clients.database.messaging import CancelAnswer
 from contracts.catalog import CATALOG, Domain
 from contracts.jobs import FINAL_STATES, JobState
@@ -131,7 +132,7 @@ async def opt_out(body: OptOut, tenant: Tenant, services: UseServices) -> dict[s
     return {"status": "opted_out"}
 
 
-async def _messages_job(services: Services, tenant: int, job_id: str) -> Any:
+async def _messages_job(services: Services, tenant: int, job_id: str) -> JobRow:
     job = await find_job(services, tenant, job_id)
     if CATALOG[job.job_type].domain is not Domain.MESSAGING:
         raise not_found("message")
