@@ -187,7 +187,7 @@ async def job(lab: Lab, tenant: int, key: str) -> float:
             (row for row in await lab.jobs(tenant) if row.external_id == name and row.finished_at), None
         )
 
-    ended = await eventually(look, 120, "the roster was imported")
+    ended = await eventually(look, "the roster was imported")
     summary = ended.result["summary"]
     assert summary["new"] == summary["enrolled"] == STUDENTS, summary
     return float(ended.finished_at.timestamp() - sent)

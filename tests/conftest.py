@@ -26,11 +26,13 @@ from tests import forked
 from tests.lab import CLIP, PATIENCE, SAMPLE, Lab, empty, mend
 from tests.messages import FAST, WORKERS, Mail
 
-# No limit in milliseconds for an example, and the same examples in every run, also where CI is not set.
-hypothesis.settings.register_profile(
-    "tests", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("tests")
+# No limit in milliseconds for an example. The same examples in every run, also where CI is set; others each
+# time in `make soak`, whose red test is a find and not bad luck.
+for name, same in (("tests", True), ("soak", False)):
+    hypothesis.settings.register_profile(
+        name, deadline=None, derandomize=same, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,14 +5,14 @@ compared with what was asked for, committed in our database, and only then sent:
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
+from activities.messaging.manifest import ambiguous, compared, manifest
 from activities.messaging.provider import provider_errors
 from clients.database import credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
@@ -34,11 +34,9 @@ from contracts.messaging import (
     Stopped,
     Verdict,
 )
-from rules.messaging.chunks import unpack
 from rules.messaging.groups import HANDED_OVER, OPEN_STATES, GroupState
 from rules.quiet_hours import KST, opens_at
 
-ACCEPTED = "2000"
 SENT_BEFORE = ("GroupInProcessing", "AlreadySent", "ScheduledGroup")
 GIVEN_UP = ("FailedGroup", "DeletedGroup", "InvalidStatus", "GroupNotFound", "ResourceNotFound")
 SENT_STATES = ("SENDING", "COMPLETE", "SCHEDULED")
@@ -99,11 +97,11 @@ class SendActivities:
             if not await messaging_groups.move(connection, group, GroupState.OPEN, GroupState.ADDING):
                 known = await messaging_groups.group(connection, group)
                 if known and known.group_id == group.group_id and known.state == GroupState.ADDING:
-                    raise _ambiguous("an earlier try ended in the middle")
+                    raise ambiguous("an earlier try ended in the middle")
                 return Added(fenced=True)
             sealed, ended = await messaging_chunks.pending(connection, group)
         sealer = await self._keys.sealer(group.tenant_id)
-        body, wanted = _manifest([sealer.open(piece, group.job_id.bytes) for piece in sealed], ended)
+        body, wanted = manifest([sealer.open(piece, group.job_id.bytes) for piece in sealed], ended)
         if not wanted:  # an earlier try was refused for everybody, and its answer got lost
             return Added()
         try:
@@ -114,8 +112,8 @@ class SendActivities:
             with provider_errors():
                 raise
         except (Ambiguous, Refused) as error:
-            raise _ambiguous(error.code) from None
-        registered, outcomes = _compare(wanted, results)
+            raise ambiguous(error.code) from None
+        registered, outcomes = compared(wanted, results)
         async with self._engine.begin() as connection:
             if not await messaging_groups.move(connection, group, GroupState.ADDING, GroupState.ADDED):
                 return Added(fenced=True)
@@ -294,44 +292,6 @@ class SendActivities:
 
 async def _is_cancelled(connection: AsyncConnection, job: MessageJobRow) -> bool:
     return bool(job.cancel_requested_at) or await messaging.reservation_is_cancelled(connection, job)
-
-
-def _manifest(pieces: Iterable[bytes], ended: Set[int]) -> tuple[bytes, dict[int, str]]:
-    """The messages of those who have no end yet, as they travel, and position → phone in their order."""
-    wanted: dict[int, str] = {}
-    messages = []
-    for piece in pieces:
-        for position, to, message in unpack(piece):
-            if position not in ended:
-                wanted[position] = to
-                messages.append(message)
-    return b",".join(messages), wanted
-
-
-def _compare(
-    wanted: Mapping[int, str], results: Sequence[dict[str, Any]]
-) -> tuple[dict[int, str], list[RecipientOutcome]]:
-    """The answer against the manifest: message ids by position, and the ends of those refused.
-
-    The answer is in the order of the request; each entry is held against its recipient.
-    """
-    if len(results) != len(wanted):
-        raise _ambiguous(f"{len(results)} results for {len(wanted)} messages")
-    registered: dict[int, str] = {}
-    outcomes: list[RecipientOutcome] = []
-    for (position, to), result in zip(wanted.items(), results, strict=True):
-        if result.get("to") != to:
-            raise _ambiguous("the results are of other recipients")
-        if str(result.get("statusCode")) == ACCEPTED and result.get("messageId"):
-            registered[position] = str(result["messageId"])
-        else:
-            outcomes.append(RecipientOutcome(position, RecipientState.REFUSED, str(result.get("statusCode"))))
-    return registered, outcomes
-
-
-def _ambiguous(why: str) -> ApplicationError:
-    text = f"the group cannot be trusted: {why}"
-    return ApplicationError(text, type=ErrorType.AMBIGUOUS_ADD, non_retryable=True)
 
 
 def _unproven(why: str) -> ApplicationError:

@@ -47,7 +47,6 @@ boundaries = count()
 DRAWN = settings(
     max_examples=3,
     deadline=None,
-    derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
     database=None,

@@ -1,0 +1,51 @@
+"""What a group is to hold, and whether the provider's answer says that it does."""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from clients.database.credits import RecipientOutcome
+from contracts.errors import ErrorType
+from contracts.messaging import RecipientState
+from rules.messaging.chunks import unpack
+
+ACCEPTED = "2000"
+
+
+def manifest(pieces: Iterable[bytes], ended: Set[int]) -> tuple[bytes, dict[int, str]]:
+    """The messages of those who have no end yet, as they travel, and position → phone in their order."""
+    wanted: dict[int, str] = {}
+    messages = []
+    for piece in pieces:
+        for position, to, message in unpack(piece):
+            if position not in ended:
+                wanted[position] = to
+                messages.append(message)
+    return b",".join(messages), wanted
+
+
+def compared(
+    wanted: Mapping[int, str], results: Sequence[dict[str, Any]]
+) -> tuple[dict[int, str], list[RecipientOutcome]]:
+    """The answer against the manifest: message ids by position, and the ends of those refused.
+
+    The answer is in the order of the request; each entry is held against its recipient.
+    """
+    if len(results) != len(wanted):
+        raise ambiguous(f"{len(results)} results for {len(wanted)} messages")
+    registered: dict[int, str] = {}
+    outcomes: list[RecipientOutcome] = []
+    for (position, to), result in zip(wanted.items(), results, strict=True):
+        if result.get("to") != to:
+            raise ambiguous("the results are of other recipients")
+        if str(result.get("statusCode")) == ACCEPTED and result.get("messageId"):
+            registered[position] = str(result["messageId"])
+        else:
+            outcomes.append(RecipientOutcome(position, RecipientState.REFUSED, str(result.get("statusCode"))))
+    return registered, outcomes
+
+
+def ambiguous(why: str) -> ApplicationError:
+    text = f"the group cannot be trusted: {why}"
+    return ApplicationError(text, type=ErrorType.AMBIGUOUS_ADD, non_retryable=True)
