@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.messaging.sending import _compare
+from activities.messaging.manifest import compared
 from devstack.app import App
 from tests.messages import Mail, draft, phones, request
 
@@ -111,6 +111,6 @@ async def test_an_answer_that_does_not_fit_the_manifest(code: str) -> None:
     wanted = {0: "01020000001", 1: "01020000002"}
     results = [{"to": to, "statusCode": "2000", "messageId": f"M{n}"} for n, to in wanted.items()]
     with pytest.raises(ApplicationError) as error:
-        _compare(wanted, results[::-1] if code == "reordered" else results[:1])
+        compared(wanted, results[::-1] if code == "reordered" else results[:1])
     assert error.value.type == "AmbiguousAdd"
-    assert _compare(wanted, results) == ({0: "M0", 1: "M1"}, [])
+    assert compared(wanted, results) == ({0: "M0", 1: "M1"}, [])
