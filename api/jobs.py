@@ -11,6 +11,7 @@ from api.services import Services
 from clients.database import jobs
 from clients.database.jobs import Acceptance, Accepted, SealedJob
 from contracts.jobs import JobRequest
+from intake.errors import NamespaceDamaged, StartRefused
 from intake.submit import IdempotencyMismatch
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,9 @@ async def submit(services: Services, job_request: JobRequest) -> Accepted:
     if accepted.status in (Acceptance.NEW, Acceptance.OPEN):
         try:
             await services.submitter.start(accepted)
-        except (RPCError, TimeoutError, RuntimeError) as error:
+        except StartRefused:
+            await services.submitter.refuse(accepted)
+        except (RPCError, NamespaceDamaged, TimeoutError, RuntimeError) as error:
             log.warning("job %s is accepted and not started yet: %s", accepted.job_id, type(error).__name__)
     return accepted
 

@@ -21,43 +21,70 @@ class ErrorKind(Enum):
     FATAL = auto()
 
 
-_FATAL = {RPCStatusCode.NOT_FOUND, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}
-_UNKNOWN = {
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.ABORTED,
-    RPCStatusCode.INTERNAL,
-    RPCStatusCode.UNKNOWN,
+class StartRefused(Exception):
+    """Temporal takes other starts and not this one: the request is too large, or not well formed."""
+
+
+class NamespaceDamaged(Exception):
+    """Temporal takes no start of ours: the namespace lacks what every one of them needs."""
+
+
+# Every status that a server can answer a start with (gRPC's list). Only what is proven to be the request's
+# own fault refuses it: `Submitter.start_workflow` raises StartRefused then.
+STATUSES = {
+    RPCStatusCode.OK: ErrorKind.UNKNOWN,  # no error is one
+    RPCStatusCode.CANCELLED: ErrorKind.UNKNOWN,
+    RPCStatusCode.UNKNOWN: ErrorKind.UNKNOWN,
+    RPCStatusCode.INVALID_ARGUMENT: ErrorKind.FATAL,  # not of a start, which finds out whose fault it is
+    RPCStatusCode.DEADLINE_EXCEEDED: ErrorKind.UNKNOWN,
+    RPCStatusCode.NOT_FOUND: ErrorKind.FATAL,  # the namespace
+    RPCStatusCode.ALREADY_EXISTS: ErrorKind.UNKNOWN,  # of the workflow itself it is no error
+    RPCStatusCode.PERMISSION_DENIED: ErrorKind.FATAL,
+    RPCStatusCode.RESOURCE_EXHAUSTED: ErrorKind.BACK_OFF,
+    RPCStatusCode.FAILED_PRECONDITION: ErrorKind.UNKNOWN,  # a namespace that moves to another cluster
+    RPCStatusCode.ABORTED: ErrorKind.UNKNOWN,
+    RPCStatusCode.OUT_OF_RANGE: ErrorKind.UNKNOWN,
+    RPCStatusCode.UNIMPLEMENTED: ErrorKind.FATAL,  # not a Temporal, or one too old
+    RPCStatusCode.INTERNAL: ErrorKind.UNKNOWN,
+    RPCStatusCode.UNAVAILABLE: ErrorKind.UNKNOWN,
+    RPCStatusCode.DATA_LOSS: ErrorKind.UNKNOWN,
+    RPCStatusCode.UNAUTHENTICATED: ErrorKind.FATAL,
 }
 
+# SQLSTATE classes that speak of the values that were sent: data exception, integrity constraint violation
+# (PostgreSQL, appendix A). All others speak of the server, the schema or our rights, and pass.
+CONTENT = frozenset({"22", "23"})
 
-INFRASTRUCTURE_ERRORS = (RPCError, DBAPIError, PoolTimeout, ConnectionError, TimeoutError, KeyDestroyed)
+INFRASTRUCTURE_ERRORS = (
+    RPCError,
+    DBAPIError,
+    PoolTimeout,
+    ConnectionError,
+    TimeoutError,
+    KeyDestroyed,
+    StartRefused,
+    NamespaceDamaged,
+)
 """What accept and start may raise when a server is away or refuses, or the tenant's key is gone."""
 
 
 def classify(error: BaseException) -> ErrorKind | None:
     """None for an error that waiting will not mend: a bug, or content that the database refuses."""
     match error:
-        case RPCError(status=RPCStatusCode.INVALID_ARGUMENT) | KeyDestroyed():
+        case StartRefused() | KeyDestroyed():
             return ErrorKind.POISON
-        case RPCError(status=RPCStatusCode.RESOURCE_EXHAUSTED):
-            # gRPC itself uses this code for a request above its size limit: waiting will not help.
-            return ErrorKind.POISON if "larger than max" in error.message else ErrorKind.BACK_OFF
-        case RPCError(status=status) if status in _FATAL:
+        case NamespaceDamaged():
             return ErrorKind.FATAL
-        case RPCError(status=status) if status in _UNKNOWN:
-            return ErrorKind.UNKNOWN
+        case RPCError(status=status):
+            return STATUSES[status]
         case TimeoutError() | asyncio.TimeoutError() | ConnectionError() | PoolTimeout():
             return ErrorKind.UNKNOWN
-        case DBAPIError() if _database_will_recover(error):
+        case DBAPIError() if not is_content(error):
             return ErrorKind.UNKNOWN
     return None
 
 
-def _database_will_recover(error: DBAPIError) -> bool:
-    """Connection lost, shutting down, read-only, deadlock, out of connections or disk: SQLSTATE classes."""
-    if error.connection_invalidated:
-        return True
+def is_content(error: DBAPIError) -> bool:
+    """Whether the database refuses the values, and not the one who sends them."""
     state = getattr(error.orig, "sqlstate", None)
-    return state is None or state[:2] in {"08", "53", "57", "58", "40", "55"} or state == "25006"
+    return not error.connection_invalidated and state is not None and state[:2] in CONTENT

@@ -26,6 +26,7 @@ from contracts.jobs import JobOutcome, JobRef
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, version_prefix
+from intake.errors import NamespaceDamaged, StartRefused
 from intake.submit import RPC_TIMEOUT, Submitter
 from workflows.video.retire import NO_WORKER_WRITES_AFTER
 
@@ -49,10 +50,10 @@ class Reconciler:
         for row in rows:
             try:
                 counts[await self._reconcile(row)] += 1
-            except KeyDestroyed:  # its workflow cannot be started, nor its end be read
+            except (KeyDestroyed, StartRefused):  # its workflow cannot be started, nor its end be read
                 await self._finish(row, _bad_end(START_REFUSED))
                 counts["refused"] += 1
-            except (VaultError, RPCError) as error:
+            except (VaultError, RPCError, NamespaceDamaged) as error:
                 # One job that cannot be helped now must not hide the others; it is looked at again.
                 log.error("job %s cannot be reconciled: %s", row.id, type(error).__name__)
                 counts["not reconciled"] += 1

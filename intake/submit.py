@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -21,6 +21,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from clients.database import jobs
 from clients.database.jobs import Acceptance, Accepted, SubjectJustClosed
@@ -28,6 +29,7 @@ from clients.vault import Vault
 from contracts import catalog
 from contracts.errors import REASONS, START_REFUSED
 from contracts.jobs import JobOutcome, JobRef, JobRequest
+from intake.errors import NamespaceDamaged, StartRefused
 
 TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
 JOB_TYPE = SearchAttributeKey.for_keyword("JobType")
@@ -37,6 +39,7 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 RPC_TIMEOUT = timedelta(seconds=5)
 START_TIMEOUT = 15.0
+REHEARSAL = "rehearsal"  # of a start or an acceptance: name of its workflow, queue, job type
 
 
 class IdempotencyMismatch(Exception):
@@ -114,9 +117,7 @@ class Submitter:
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     priority=Priority(priority_key=row.priority, fairness_key=key, fairness_weight=weight),
-                    search_attributes=TypedSearchAttributes(
-                        [SearchAttributePair(TENANT_ID, tenant), SearchAttributePair(JOB_TYPE, ref.job_type)]
-                    ),
+                    search_attributes=_attributes(tenant, ref.job_type),
                     memo={"request_id": request_id} if request_id else None,
                     static_summary=f"{row.summary(ref, payload)} · tenant {tenant}",
                     rpc_timeout=RPC_TIMEOUT,
@@ -124,3 +125,54 @@ class Submitter:
         except WorkflowAlreadyStartedError:
             # It ran and ended. If the row is still open the reconciler repairs it from the outcome.
             return
+        except RPCError as error:
+            # gRPC itself uses RESOURCE_EXHAUSTED for a request above its size limit: waiting will not help.
+            too_large = "larger than max" in error.message
+            if error.status is RPCStatusCode.RESOURCE_EXHAUSTED and too_large:
+                raise StartRefused from error
+            if error.status is RPCStatusCode.INVALID_ARGUMENT:
+                raise await self._whose_fault() from error
+            raise
+
+    async def _whose_fault(self) -> StartRefused | NamespaceDamaged:
+        """A start was refused as not valid. The server does not say in a way that programs read whether it
+        means the request or the namespace (a search attribute that is not there), so another start with
+        nothing of the request in it is asked for: nobody polls its queue, and it is over in a second."""
+        try:
+            await self._temporal.start_workflow(
+                REHEARSAL,
+                id=REHEARSAL,
+                task_queue=REHEARSAL,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                execution_timeout=timedelta(seconds=1),
+                priority=Priority(priority_key=3, fairness_key="0", fairness_weight=1.0),
+                search_attributes=_attributes("0", REHEARSAL),
+                memo={"request_id": REHEARSAL},
+                static_summary=REHEARSAL,
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+                raise
+            return NamespaceDamaged("Temporal takes no start: compare the namespace with deploy/temporal")
+        return StartRefused()
+
+    async def rehearse(self) -> None:
+        """Accept a job of nobody, and take it back: raises what would keep a real one from being accepted."""
+        request = JobRequest(
+            job_type=REHEARSAL,
+            tenant_id=None,
+            idempotency_key=uuid4().hex,
+            payload={},
+            payload_sha256="",
+            source=REHEARSAL,
+        )
+        async with self._engine.connect() as connection, connection.begin() as transaction:
+            await jobs.accept(connection, self._vault, [(request, request.idempotency_key, b"")])
+            await transaction.rollback()
+
+
+def _attributes(tenant: str, job_type: str) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [SearchAttributePair(TENANT_ID, tenant), SearchAttributePair(JOB_TYPE, job_type)]
+    )

@@ -15,7 +15,7 @@ from clients.database.jobs import Acceptance, Accepted
 from clients.queues import Queue, QueueMessage
 from contracts.jobs import JobRequest
 from contracts.queues import Poison, parse
-from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
+from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify, is_content
 from intake.submit import Submitter
 from workers.breaker import Breaker
 from workers.visibility import VisibilityLease
@@ -28,7 +28,7 @@ RECEIVE_AGAIN = 2.0
 
 
 class Misconfigured(Exception):
-    """Temporal refuses us for good: wrong namespace or credentials. The messages stay in their queues."""
+    """Temporal refuses us for good: wrong or damaged namespace, or credentials. The messages stay queued."""
 
 
 class Stopping(Exception):
@@ -122,7 +122,7 @@ class Bridge:
                 accepted = await self._submitter.accept([request for _, request in parsed])
                 return [(message, each) for (message, _), each in zip(parsed, accepted, strict=True)]
             except INFRASTRUCTURE_ERRORS as error:
-                if classify(error) is None and isinstance(error, DBAPIError):
+                if isinstance(error, DBAPIError) and is_content(error):
                     if len(parsed) == 1:
                         await lease.dead_letter(
                             parsed[0][0], "REFUSED_BY_DATABASE", type(error.orig).__name__

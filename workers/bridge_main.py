@@ -7,7 +7,6 @@ from datetime import timedelta
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from clients import temporal
-from clients.database import jobs
 from clients.database.engine import create_engine
 from clients.queues import Queue
 from clients.settings import Settings
@@ -30,8 +29,7 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
     submitter = Submitter(engine, client, Vault(settings.payload_keys.get_secret_value()))
 
     async def probe() -> None:
-        async with engine.connect() as connection:
-            await jobs.ping(connection)
+        await submitter.rehearse()
         await client.workflow_service.describe_namespace(
             DescribeNamespaceRequest(namespace=client.namespace), timeout=PROBE_TIMEOUT
         )

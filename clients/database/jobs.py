@@ -11,14 +11,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select, text, update
+from sqlalchemy import case, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from clients.database.models import Job, JobEvent, Tenant
 from clients.database.rows import columns, many, one, one_or_none
 from clients.vault import Vault
 from contracts.catalog import kept_for_retry
+from contracts.errors import START_REFUSED
 from contracts.jobs import FINAL_STATES, RETRYABLE_STATES, JobOutcome, JobRequest, JobState
 
 
@@ -64,7 +66,8 @@ _EVENTS = select(*columns(JobEvent, EventRow))
 
 
 class Acceptance(StrEnum):
-    """NEW: this call wrote the row. OPEN: written before, not final yet. FINAL: it has ended.
+    """NEW: this call wrote the row. OPEN: written before, not final yet. FINAL: it has ended; one that was
+    refused at its start is opened again instead.
     JOINED: another open job works on the same subject. MISMATCH: the key was used for other content."""
 
     NEW = "NEW"
@@ -125,24 +128,48 @@ async def accept(
         events = [{"job_id": job_id, "kind": "accepted", "detail": detail} for job_id in sorted(new)]
         await connection.execute(insert(JobEvent), events)
     accepted: list[Accepted] = []
-    for request, workflow_id, _ in job_requests:
+    for request, workflow_id, sealed in job_requests:
         if request.job_id in new:
             new.discard(request.job_id)  # a second copy in the same call is a duplicate
             accepted.append(Accepted(Acceptance.NEW, request.job_id, workflow_id, request))
         else:
-            accepted.append(await _known(connection, vault, request))
+            accepted.append(await _known(connection, vault, request, sealed))
     return accepted
 
 
-async def _known(connection: AsyncConnection, vault: Vault, request: JobRequest) -> Accepted:
+async def _reopened(connection: AsyncConnection, request: JobRequest, sealed: bytes) -> bool:
+    """A job that ended because it could not be started, and is asked for again: a dead letter that was sent
+    back when what refused it was mended. No workflow of it ever ran. A job that works on the same subject
+    meanwhile is in its way."""
+    other = aliased(Job)
+    in_the_way = exists().where(
+        other.tenant_id.is_not_distinct_from(request.tenant_id),
+        other.subject == request.subject,
+        other.finished_at.is_(None),
+    )
+    reopened = await connection.execute(
+        update(Job)
+        .where(Job.id == request.job_id, Job.error_code == START_REFUSED, ~in_the_way)
+        .values(state=JobState.PENDING, error_code=None, result=None, finished_at=None, sealed_payload=sealed)
+        .returning(Job.id)
+    )
+    if reopened.one_or_none() is None:
+        return False
+    await add_event(connection, request.job_id, "accepted", {"again": True})
+    return True
+
+
+async def _known(connection: AsyncConnection, vault: Vault, request: JobRequest, sealed: bytes) -> Accepted:
     known = select(Job.workflow_id, Job.payload_sha256, Job.finished_at).where(Job.id == request.job_id)
     own = (await connection.execute(known)).one_or_none()
     if own:
         workflow_id, payload_sha256, finished_at = own
         if not vault.same_hash(request.payload_sha256, payload_sha256):
             status = Acceptance.MISMATCH
+        elif finished_at is None or await _reopened(connection, request, sealed):
+            status = Acceptance.OPEN
         else:
-            status = Acceptance.FINAL if finished_at else Acceptance.OPEN
+            status = Acceptance.FINAL
         return Accepted(status, request.job_id, workflow_id, request)
     joined = await connection.execute(
         select(Job.id, Job.workflow_id).where(
