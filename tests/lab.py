@@ -23,10 +23,12 @@ from clients.database.engine import create_engine
 from clients.database.models import Job, Rendition, Tenant, Video
 from clients.objects import Objects
 from clients.settings import Settings
-from contracts.jobs import FINAL_STATES
+from contracts.jobs import FINAL_STATES, JobRef
 from devstack.ports import free
 from devstack.producer import Producer, encode_body
 from devstack.stack import Stack
+from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
+from intake.submit import Submitter
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "big-buck-bunny.mp4"
 CLIP = Path(__file__).with_name("clip.mp4")  # the sample at 360 lines, to encode in a moment
@@ -49,6 +51,21 @@ async def eventually(look: Callable[[], Awaitable[T]], what: str = "", every: fl
             return answer
         assert time.monotonic() < deadline, f"never came: {what or look}"
         await asyncio.sleep(every)
+
+
+class PatientSubmitter(Submitter):
+    """Starts again what nobody knows the outcome of, as bridge and reconciler do: a busy server takes longer
+    than the time limit of one call."""
+
+    async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await super().start_workflow(ref, workflow_id, payload)
+            except INFRASTRUCTURE_ERRORS as error:
+                if classify(error) is not ErrorKind.UNKNOWN or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
 
 
 _made: dict[tuple[str | None, str | None], tuple[Objects, Producer]] = {}

@@ -28,8 +28,7 @@ from clients.vault import Vault
 from contracts.jobs import FINAL_STATES, JobOutcome, JobRequest, payload_sha256
 from contracts.messaging import ChunkRef, Draft, Recipient, SendRequest
 from devstack.solapi.client import Simulator
-from intake.submit import Submitter
-from tests.lab import Lab, eventually, fresh_id
+from tests.lab import Lab, PatientSubmitter, eventually, fresh_id
 
 SENDER = "0212345678"
 PRICES = {"price_sms": 20, "price_lms": 50, "price_mms": 110, "price_ata": 13}
@@ -74,7 +73,7 @@ class Mail:
         self.lab = lab
         self.vault = Vault(lab.settings.payload_keys.get_secret_value())
         self.keys = TenantKeys(lab.engine, self.vault)
-        self.submitter = Submitter(lab.engine, lab.temporal, self.vault)
+        self.submitter = PatientSubmitter(lab.engine, lab.temporal, self.vault)
         self.simulator = Simulator(lab.settings.solapi_base_url)
 
     async def account(self, credit: int = 1_000_000, **values: Any) -> int:

@@ -20,10 +20,9 @@ from clients.vault import Vault
 from contracts.errors import START_REFUSED
 from devstack.app import App
 from intake.errors import NamespaceDamaged, StartRefused
-from intake.submit import Submitter
 from tests.faults.test_bridge import MESSAGES, every_job_has_its_workflow, send_many
 from tests.integration.test_database import job_request
-from tests.lab import PATIENCE, Lab, eventually, fresh_id, log_lines
+from tests.lab import PATIENCE, Lab, PatientSubmitter, eventually, fresh_id, log_lines
 
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
@@ -63,9 +62,9 @@ async def takes_starts(lab: Lab, name: str, expected: bool) -> bool:
 
 
 @pytest.fixture
-def submitter(own_lab: Lab) -> Submitter:
+def submitter(own_lab: Lab) -> PatientSubmitter:
     vault = Vault(own_lab.settings.payload_keys.get_secret_value())
-    return Submitter(own_lab.engine, own_lab.temporal, vault)
+    return PatientSubmitter(own_lab.engine, own_lab.temporal, vault)
 
 
 async def test_a_damaged_namespace_stops_the_bridge_and_ends_no_job(own_lab: Lab) -> None:
@@ -83,12 +82,16 @@ async def test_a_damaged_namespace_stops_the_bridge_and_ends_no_job(own_lab: Lab
 
 
 @pytest.mark.parametrize("size", [3_000_000, 5_000_000], ids=["for the server", "for gRPC"])
-async def test_a_request_that_is_too_large_is_refused(own_lab: Lab, submitter: Submitter, size: int) -> None:
+async def test_a_request_that_is_too_large_is_refused(
+    own_lab: Lab, submitter: PatientSubmitter, size: int
+) -> None:
     with pytest.raises(StartRefused):
         await submitter.submit(job_request(fresh_id(), file_key="x" * size))
 
 
-async def test_a_damaged_namespace_is_not_the_requests_fault(own_lab: Lab, submitter: Submitter) -> None:
+async def test_a_damaged_namespace_is_not_the_requests_fault(
+    own_lab: Lab, submitter: PatientSubmitter
+) -> None:
     other = job_request(fresh_id())
     async with without_attribute(own_lab, "TenantId"):
         with pytest.raises(NamespaceDamaged):
@@ -97,7 +100,7 @@ async def test_a_damaged_namespace_is_not_the_requests_fault(own_lab: Lab, submi
 
 
 async def test_a_job_that_was_refused_is_opened_again_when_its_letter_is_sent_back(
-    own_lab: Lab, submitter: Submitter
+    own_lab: Lab, submitter: PatientSubmitter
 ) -> None:
     tenant = fresh_id()
     request = job_request(tenant)

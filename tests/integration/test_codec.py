@@ -26,9 +26,8 @@ from contracts.errors import START_REFUSED
 from contracts.queues import parse
 from devstack.app import running
 from intake.reconcile import Reconciler
-from intake.submit import Submitter
 from tests.integration.marked_story import ROUTES, Child, Note, Parent, act, fail, marked
-from tests.lab import Lab, eventually, fresh_id
+from tests.lab import Lab, PatientSubmitter, eventually, fresh_id
 
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"text"')
 
@@ -220,7 +219,7 @@ async def test_jobs_of_a_destroyed_tenant_end(lab: Lab) -> None:
     def body(tenant: int) -> dict[str, Any]:
         return {"tenant_id": tenant, "to": "01000000000", "text": "x", "created_at": "2026-01-01T00:00:00Z"}
 
-    submitter = Submitter(lab.engine, lab.temporal, vault)
+    submitter = PatientSubmitter(lab.engine, lab.temporal, vault)
     await submitter.accept([parse("messaging", json.dumps(body(accepted)), "test-destroyed")])
     await Reconciler(lab.engine, lab.temporal, submitter).run_once(timedelta(0))
     async with running(lab.stack, "bridge"):

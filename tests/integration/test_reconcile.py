@@ -18,20 +18,19 @@ from contracts.jobs import JobRequest, payload_sha256
 from contracts.queues import encode_subject
 from devstack.app import App
 from intake.reconcile import Reconciler
-from intake.submit import Submitter
 from tests.integration.test_encode import encoding_began
-from tests.lab import CLIP, Lab, eventually, fresh_id
+from tests.lab import CLIP, Lab, PatientSubmitter, eventually, fresh_id
 
 NOW = timedelta(0)
 
 
 @pytest.fixture
-def submitter(lab: Lab) -> Submitter:
-    return Submitter(lab.engine, lab.temporal, Vault(lab.settings.payload_keys.get_secret_value()))
+def submitter(lab: Lab) -> PatientSubmitter:
+    return PatientSubmitter(lab.engine, lab.temporal, Vault(lab.settings.payload_keys.get_secret_value()))
 
 
 @pytest.fixture
-async def reconciler(app: App, lab: Lab, submitter: Submitter) -> AsyncIterator[Reconciler]:
+async def reconciler(app: App, lab: Lab, submitter: PatientSubmitter) -> AsyncIterator[Reconciler]:
     """Ours instead of the one that runs every minute; jobs that earlier tests left open are not its."""
     schedule = lab.temporal.get_schedule_handle("reconcile")
     await schedule.pause()
@@ -77,7 +76,7 @@ async def reopen(lab: Lab, job: Any) -> None:
 
 
 async def test_a_job_that_was_accepted_but_not_started_is_started(
-    app: App, lab: Lab, submitter: Submitter, reconciler: Reconciler, tmp_path: Path
+    app: App, lab: Lab, submitter: PatientSubmitter, reconciler: Reconciler, tmp_path: Path
 ) -> None:
     file = tmp_path / "lecture.mp4"
     file.write_text("no video")
@@ -135,12 +134,14 @@ async def test_ends_that_the_database_lost_come_back_from_the_history(
 
 
 async def test_a_job_that_cannot_be_opened_does_not_stop_the_others(
-    app: App, lab: Lab, submitter: Submitter, reconciler: Reconciler, tmp_path: Path
+    app: App, lab: Lab, submitter: PatientSubmitter, reconciler: Reconciler, tmp_path: Path
 ) -> None:
     file = tmp_path / "lecture.mp4"
     file.write_text("no video")
     tenant = fresh_id()
-    stranger = Submitter(lab.engine, lab.temporal, Vault(f"gone:{base64.b64encode(bytes(32)).decode()}"))
+    stranger = PatientSubmitter(
+        lab.engine, lab.temporal, Vault(f"gone:{base64.b64encode(bytes(32)).decode()}")
+    )
     (unopenable,) = await stranger.accept([job_request(lab, tenant, fresh_id(), file)])
     good = job_request(lab, tenant, fresh_id(), file).model_copy(update={"idempotency_key": "b"})
     await submitter.accept([good])
@@ -166,7 +167,7 @@ async def test_a_cancelled_workflow_is_a_cancelled_job(
 
 
 async def test_young_jobs_and_jobs_just_looked_at_are_left_alone(
-    lab: Lab, submitter: Submitter, reconciler: Reconciler
+    lab: Lab, submitter: PatientSubmitter, reconciler: Reconciler
 ) -> None:
     """The bridge has accepted it and is about to start it."""
     tenant = fresh_id()
