@@ -4,10 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import (
-    Client,
     Schedule,
     ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
@@ -29,11 +27,22 @@ from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
 from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
+from workers.schedules import keep_schedules, make_schedules
 from workflows.messaging.compare import CompareDay
 from workflows.messaging.send import SendMessages
 
 SLOTS = 20
-EVERY_MORNING = "30 6 * * *"  # in Korea: yesterday's reports are in, nothing is sent yet
+# The comparison with the provider's list, every morning in Korea: yesterday's reports are in, and nothing is
+# sent yet.
+SCHEDULES = {
+    "messages-compare": Schedule(
+        action=ScheduleActionStartWorkflow(
+            WorkflowType.COMPARE, id=WorkflowType.COMPARE, task_queue=TaskQueue.MESSAGING
+        ),
+        spec=ScheduleSpec(cron_expressions=["30 6 * * *"], time_zone_name="Asia/Seoul"),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=12)),
+    )
+}
 
 
 async def messaging(settings: Settings, stop: asyncio.Event) -> None:
@@ -84,24 +93,12 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
     )
-    await ensure_schedule(client)
+    await make_schedules(client, SCHEDULES)
+    keeping = asyncio.create_task(keep_schedules(client, SCHEDULES, stop))
     await run_workers([worker], stop)
+    keeping.cancel()
     await solapi.aclose()
     await engine.dispose()
-
-
-async def ensure_schedule(client: Client) -> None:
-    """The comparison with the provider's list, every morning."""
-    name = WorkflowType.COMPARE
-    schedule = Schedule(
-        action=ScheduleActionStartWorkflow(name, id=name, task_queue=TaskQueue.MESSAGING),
-        spec=ScheduleSpec(cron_expressions=[EVERY_MORNING], time_zone_name="Asia/Seoul"),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=12)),
-    )
-    try:
-        await client.create_schedule("messages-compare", schedule)
-    except ScheduleAlreadyRunningError:
-        return
 
 
 def _now() -> datetime:

@@ -4,10 +4,8 @@ import asyncio
 from datetime import timedelta
 
 from temporalio.client import (
-    Client,
     Schedule,
     ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
@@ -28,14 +26,28 @@ from contracts.names import TaskQueue, WorkflowType
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
 from workers.running import run_workers
+from workers.schedules import keep_schedules, make_schedules
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.ops.reconcile import Reconcile
 from workflows.ops.sweep import Sweep
 
 SLOTS = 20
-RECONCILE_EVERY = timedelta(minutes=1)
-SWEEP_EVERY = timedelta(hours=1)
+
+
+def _every(interval: timedelta, kind: WorkflowType) -> Schedule:
+    """Never two at a time, and none for those that were missed."""
+    return Schedule(
+        action=ScheduleActionStartWorkflow(kind, id=kind, task_queue=TaskQueue.OPS),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=interval)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=interval),
+    )
+
+
+SCHEDULES = {
+    "reconcile": _every(timedelta(minutes=1), WorkflowType.RECONCILE),
+    "sweep": _every(timedelta(hours=1), WorkflowType.SWEEP),
+}
 
 
 async def ops(settings: Settings, stop: asyncio.Event) -> None:
@@ -57,20 +69,8 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
     )
-    await ensure_schedule(client, "reconcile", WorkflowType.RECONCILE, RECONCILE_EVERY)
-    await ensure_schedule(client, "sweep", WorkflowType.SWEEP, SWEEP_EVERY)
+    await make_schedules(client, SCHEDULES)
+    keeping = asyncio.create_task(keep_schedules(client, SCHEDULES, stop))
     await run_workers([worker], stop)
+    keeping.cancel()
     await engine.dispose()
-
-
-async def ensure_schedule(client: Client, name: str, kind: WorkflowType, every: timedelta) -> None:
-    """Never two at a time, and none for those that were missed."""
-    schedule = Schedule(
-        action=ScheduleActionStartWorkflow(kind, id=kind, task_queue=TaskQueue.OPS),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
-    )
-    try:
-        await client.create_schedule(name, schedule)
-    except ScheduleAlreadyRunningError:
-        return

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -151,3 +151,28 @@ async def test_what_the_database_lacks_is_waited_for(own_lab: Lab, damage: str, 
         await every_job_has_its_workflow(lab, tenant, MESSAGES)
         await lab.drained("ai-lite")
     assert lab.dead_letters("ai-lite") == []
+
+
+async def test_a_temporal_that_has_lost_everything_gets_its_schedules_and_jobs_back(
+    own_lab: Lab, submitter: PatientSubmitter
+) -> None:
+    lab, tenant = own_lab, fresh_id()
+    request = job_request(tenant)
+    with App(lab.stack, "ops"):
+        await submitter.submit(request)
+        await asyncio.to_thread(lab.stack.kill, "temporal")
+        for file in (lab.stack.data_dir / "temporal").glob("*.db*"):
+            file.unlink()
+        await asyncio.to_thread(lab.stack.restart, "temporal")
+        async with lab.engine.begin() as connection:
+            await connection.exec_driver_sql(
+                "UPDATE jobs SET accepted_at = accepted_at - interval '5 minutes'"
+            )
+
+        async def started() -> list[str]:
+            with suppress(RPCError):  # the schedule is not there yet
+                await lab.temporal.get_schedule_handle("reconcile").trigger()
+            return [each.id for each in await lab.workflows(tenant)]
+
+        (job,) = await lab.jobs(tenant)
+        assert await eventually(started, every=1) == [job.workflow_id]
