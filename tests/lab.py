@@ -212,13 +212,14 @@ def mend(stack: Stack) -> None:
 
 
 async def empty(stack: Stack) -> None:
-    """Nothing is left to do: no message, no running workflow, no open job."""
+    """Nothing is left to do or to open: no message, no running workflow, no open job, no key."""
     lab = await Lab.open(stack)
     sqs = lab.producer._sqs
     for name in lab.settings.queue_names().values():
         for each in (name, f"{name}-dlq"):
             sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=each)["QueueUrl"])
     async with lab.engine.begin() as connection:
+        await connection.exec_driver_sql("DELETE FROM tenant_keys")  # a test may have a ring of its own
         await connection.execute(
             update(Job).where(Job.finished_at.is_(None)).values(state="CANCELLED", finished_at=func.now())
         )
