@@ -13,12 +13,13 @@ from clients.database import listings, messaging
 from clients.database.jobs import JobRow
 from clients.database.videos import VideoRow
 from clients.progress import ProgressBoard, job_key
+from contracts.catalog import CATALOG, Domain
 from contracts.jobs import FINAL_STATES
 from contracts.progress import Progress
 
 PAGE = 50
 LOG_LINES = 200
-MESSAGE_TYPES = ("messages.send", "messaging.send")
+MESSAGE_TYPES = tuple(name for name, row in CATALOG.items() if row.domain is Domain.MESSAGING)
 
 
 @dataclass(frozen=True)
