@@ -127,7 +127,9 @@ def _one(tenant: int) -> tuple[str, dict[str, Any]]:
 async def test_a_supervisor_that_repeats_its_sigterm_loses_no_time(own_lab: Lab) -> None:
     """A bridge that ended inside its receive would leave the messages of it invisible for the hold time."""
     lab, tenant = own_lab, fresh_id()
-    with App(lab.stack, "bridge", "ops", SQS_HOLD_SECONDS="600") as app:
+    with App(lab.stack, "bridge", "ops", SQS_HOLD_SECONDS="600", SQS_WAIT_SECONDS="10") as app:
+        lab.send(*_one(tenant))
+        await lab.only_job(tenant)  # so that its queue's next receive has only just begun
         bridge = app.processes["bridge"]
         for _ in range(3):
             os.kill(bridge.pid, signal.SIGTERM)
@@ -135,5 +137,5 @@ async def test_a_supervisor_that_repeats_its_sigterm_loses_no_time(own_lab: Lab)
         send_many(lab, tenant)  # arrive in the receive that is still open
         assert await asyncio.to_thread(bridge.wait, PATIENCE) == 0
         await asyncio.to_thread(app.restart, "bridge")
-        await every_job_has_its_workflow(lab, tenant, MESSAGES)
+        await every_job_has_its_workflow(lab, tenant, 1 + MESSAGES)
         await lab.drained("ai-lite")
