@@ -62,7 +62,7 @@ class DocumentActivities:
         try:
             source, suffix = await self._sources.find(ref, payload, subject.limits.source_bytes)
             async with (
-                self._files.opened(source, suffix) as file,
+                self._files.opened(ref, source, suffix) as file,
                 self._sandbox.open(name, ref.job_id) as child,
             ):
                 digest = await in_thread(digest_of, file)
@@ -101,7 +101,7 @@ class DocumentActivities:
         missing = [unit for unit in wanted if unit not in finished]
         if missing:
             async with (
-                self._files.opened(work.source, work.suffix) as file,
+                self._files.opened(what.job, work.source, work.suffix) as file,
                 self._sandbox.open(work.task, what.job.job_id) as child,
             ):
                 for unit in missing:
@@ -127,7 +127,7 @@ class DocumentActivities:
             results = await in_thread(self._fetch, what, work.units, units)
             try:
                 async with (
-                    self._files.opened(work.source, work.suffix) as file,
+                    self._files.opened(what.job, work.source, work.suffix) as file,
                     self._sandbox.open(work.task, what.job.job_id) as child,
                 ):
                     done = await child.assemble(

@@ -23,7 +23,7 @@ from workers import ops as ops_worker
 from workers import video as video_worker
 from workflows.policies import POLICIES
 
-HOST = ("shutil", "gc", "find_tools", "SourceCache", "_check_host", "_scratch")
+HOST = ("gc", "find_tools", "SourceCache", "Room", "_check_host", "own_scratch", "slots_with_room")
 SETTINGS = MagicMock(ai_premium=True, shutdown_grace_seconds=1, upload_abandoned_hours=1, heartbeat_seconds=4)
 Made = dict[TaskQueue, list[activity._Definition]]
 
