@@ -16,6 +16,7 @@ from api.auth.staff import COOKIE, issue
 from api.console import dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
 from api.middleware import requests
 from clients.database.models import Job, Video
+from clients.queues import LARGEST, Queue, QueueMessage
 from contracts.jobs import JobState
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
@@ -125,6 +126,24 @@ async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stac
                 assert ("work in hand cannot be shown" in answer.text) == (away == "temporal")
 
         await asyncio.gather(*(look(template, needs) for template, needs in NEEDS.items()))
+
+
+async def test_a_letter_that_sqs_moved_is_told_from_poison(academy: Caller, stack: Stack) -> None:
+    lab = academy.lab
+    sqs = lab.producer._sqs
+    queue = Queue(lab.settings, lab.settings.ai_sqs_queue_name_premium)
+    body = json.dumps({"tenant_id": str(academy.tenant), "job_type": "ocr"})
+    sqs.send_message(QueueUrl=queue._dlq_url, MessageBody=body)
+    long = body + " " * (LARGEST - len(body))
+    queue.dead_letter(QueueMessage(f"first-{academy.tenant}", "", long), "INVALID_FIELD", "-")
+    async with console(stack, academy.tenant) as http:
+        page = (await http.get("/console/letters", headers={"Accept-Language": "en"})).text
+    moved, poison = (row for row in page.split("<tr>") if f">{academy.tenant}<" in row)
+    if "INVALID_FIELD" in moved:
+        moved, poison = poison, moved
+    assert "which says nothing against it: send it back" in moved and "SQS, 1×" in moved
+    assert "A field is missing or not valid." in poison  # and its academy, read in the stored body
+    assert lab.dead_letters("ai-premium")
 
 
 async def test_no_page_is_forgotten() -> None:
