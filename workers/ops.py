@@ -25,6 +25,7 @@ from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
+from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.ai import RunAiJob
@@ -65,6 +66,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
         task_queue=TaskQueue.OPS,
         workflows=[RunJob, RunAiJob, Reconcile, Sweep],
         activities=[activities.finish, activities.reconcile, callbacks.deliver, sweeping.sweep],
+        interceptors=[HeartbeatInterceptor()],
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),

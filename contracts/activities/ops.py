@@ -6,7 +6,8 @@ from contracts.activities.reference import Activity
 from contracts.jobs import FinishInput, JobOutcome
 from contracts.names import TaskQueue
 
-RECONCILE_TIMEOUT = timedelta(seconds=50)  # the next one comes after a minute
+RECONCILE_LONGEST = timedelta(minutes=9)  # then it leaves the rest to the next one; none begins meanwhile
+RECONCILE_TIMEOUT = timedelta(minutes=10)
 SWEEP_TIMEOUT = timedelta(minutes=30)
 
 FINISH = Activity(
@@ -23,6 +24,7 @@ RECONCILE = Activity(
     queue=TaskQueue.OPS,
     start_to_close=RECONCILE_TIMEOUT,
     schedule_to_close=RECONCILE_TIMEOUT,
+    heartbeat=timedelta(seconds=12),
     retry=None,
 )
 SWEEP = Activity(
