@@ -93,6 +93,8 @@ class LifecycleActivities:
             duration=version.duration,
             renditions=[rung.name for rung in what.plan.rungs],
             pictures=version.has_pictures,
+            damage=publication.damage,
+            warnings=publication.warnings,
             replaced_prefix=replaced,
             retire_after=self._retire_grace,
         )
