@@ -13,6 +13,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
+from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
@@ -25,7 +26,6 @@ from clients.settings import Settings
 from clients.solapi import Solapi
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
-from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.messaging.compare import CompareDay
@@ -69,6 +69,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     )
     sending = SendActivities(engine, keys, solapi, _now)
     reporting = ReportActivities(engine=engine, solapi=solapi, board=board, sending=sending, now=_now)
+    heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     worker = Worker(
         client,
         task_queue=TaskQueue.MESSAGING,
@@ -87,9 +88,9 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             reporting.compare_day,
             *adopting(client, ["messaging.send"]),
         ],
-        interceptors=[HeartbeatInterceptor()],
+        interceptors=[heartbeats],
+        max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
     )

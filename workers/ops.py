@@ -14,6 +14,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.callbacks import CallbackActivities
+from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.jobs import JobActivities
 from activities.sweeping import SweepActivities
 from clients import temporal
@@ -25,7 +26,6 @@ from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
-from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.ai import RunAiJob
@@ -61,12 +61,14 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     activities = JobActivities(engine, Reconciler(engine, client, submitter))
     abandoned = timedelta(hours=settings.upload_abandoned_hours)
     sweeping = SweepActivities(engine, UploadStore(settings), abandoned)
+    heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     worker = Worker(
         client,
         task_queue=TaskQueue.OPS,
         workflows=[RunJob, RunAiJob, Reconcile, Sweep],
         activities=[activities.finish, activities.reconcile, callbacks.deliver, sweeping.sweep],
-        interceptors=[HeartbeatInterceptor()],
+        interceptors=[heartbeats],
+        max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),

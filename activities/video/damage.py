@@ -6,8 +6,7 @@ slide may stand for minutes, and a recorder may pause.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from itertools import cycle
+from collections.abc import Iterable
 from pathlib import Path
 
 from activities.video.errors import final
@@ -70,13 +69,13 @@ def container_damage(info: SourceInfo, original: SourceInfo) -> list[Damage]:
 
 
 async def picture_damage(
-    tools: Tools, source: Path, plan: EncodePlan, unit: int, *, timeout: float, on_packet: Callable[[], None]
+    tools: Tools, source: Path, plan: EncodePlan, unit: int, *, timeout: float
 ) -> list[Damage]:
     """Where the picture of unit `unit` stands still or is broken. Decodes it once more, as the unit did."""
     first = unit * plan.unit_frames
     start, end = first / plan.fps, min(first + plan.unit_frames, plan.total_frames) / plan.fps
     zero = await start_of(tools, source, timeout) + plan.origin
-    scan = _PictureScan(on_packet)
+    scan = _PictureScan()
     await read_stream(
         tools,
         source,
@@ -95,12 +94,10 @@ async def picture_damage(
     return clipped(scan.finish(zero + float(end)), zero, float(start), float(end))
 
 
-async def sound_damage(
-    tools: Tools, source: Path, plan: EncodePlan, *, timeout: float, on_packet: Callable[[], None]
-) -> list[Damage]:
+async def sound_damage(tools: Tools, source: Path, plan: EncodePlan, *, timeout: float) -> list[Damage]:
     """Where packets of sound gave none. Decodes the sound once more."""
     zero = await start_of(tools, source, timeout) + plan.origin
-    scan = _SoundScan(on_packet)
+    scan = _SoundScan()
     entries = "packet=pts_time,duration_time,flags:frame=pts_time"
     await read_stream(tools, source, plan.audio_stream, [], entries, timeout, scan.read)
     return clipped(scan.finish(), zero, 0.0, plan.duration)
@@ -154,8 +151,7 @@ class _PictureScan:
     is predicted from it: all until the next keyframe. Decoders without repair give no frame instead.
     """
 
-    def __init__(self, on_packet: Callable[[], None]) -> None:
-        self._on_packet = _now_and_then(on_packet)
+    def __init__(self) -> None:
         self._waiting: list[float] = []
         self._found: list[Damage] = []
         self._frame: float | None = None
@@ -163,7 +159,6 @@ class _PictureScan:
 
     def read(self, line: str) -> None:
         if line.startswith("packet|"):
-            self._on_packet()
             fields = _fields(line)
             time = _time(fields.get("pts_time", "N/A"))
             if time is None:
@@ -208,8 +203,7 @@ class _PictureScan:
 class _SoundScan:
     """Reads ffprobe's packets and frames: a packet that gave no frame is a stretch without sound."""
 
-    def __init__(self, on_packet: Callable[[], None]) -> None:
-        self._on_packet = _now_and_then(on_packet)
+    def __init__(self) -> None:
         self._waiting: dict[float, float] = {}
         self._found: list[Damage] = []
 
@@ -219,7 +213,6 @@ class _SoundScan:
         if time is None:
             return
         if line.startswith("packet|") and "D" not in fields.get("flags", ""):
-            self._on_packet()
             self._waiting[time] = _time(fields.get("duration_time")) or 0.0
             while len(self._waiting) > _REORDER:
                 self._lost()
@@ -239,11 +232,6 @@ class _SoundScan:
             self._found[-1] = last.model_copy(update={"end": end})
         else:
             self._found.append(Damage(what=DamageKind.SOUND_MISSING, start=start, end=end))
-
-
-def _now_and_then(call: Callable[[], None]) -> Callable[[], None]:
-    turns = cycle(range(50))
-    return lambda: None if next(turns) else call()
 
 
 def _broke(decoder: str, level: str, message: str) -> bool:

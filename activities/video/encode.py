@@ -9,6 +9,7 @@ from typing import Any
 
 import ffmpeg
 
+from activities.host.stall import STALL
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
 from activities.video.fmp4 import BadSegment, Fragment, TrackFiles, media_file, read_fragment, read_init
@@ -54,8 +55,16 @@ async def encode_unit(
                 on_frames(seen)
 
     args = unit_args(source, plan, unit, out, quality, reach)
+    # A seek decodes from the keyframe before, silently: a sparse source needs more patience.
+    stall = STALL + plan.keyframe_gap / 4
     await run_ffmpeg(
-        tools, args, timeout=timeout, on_progress=on_progress, on_said=on_said, log_level=Ear.LEVEL
+        tools,
+        args,
+        timeout=timeout,
+        stall=stall,
+        on_progress=on_progress,
+        on_said=on_said,
+        log_level=Ear.LEVEL,
     )
     first = unit * plan.unit_frames
     expected = min(plan.unit_frames, plan.total_frames - first)

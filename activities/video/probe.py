@@ -10,6 +10,7 @@ from typing import Any
 
 import ffmpeg
 
+from activities.host.stall import STALL
 from activities.host.threads import in_thread
 from activities.video.ffmpeg import MAX_PIXELS, SOURCE, FfmpegFailed, Progress, Tools, run, run_ffmpeg
 from activities.video.packets import TrackScan
@@ -180,7 +181,10 @@ async def _ffprobe(
     options = SOURCE | {"max_pixels": MAX_SIDE**2}
     source = [word for name, value in options.items() for word in (f"-{name}", str(value))]
     return await run(
-        [tools.ffprobe, "-v", "error", *source, *args, f"file:{path}"], timeout=timeout, on_line=on_line
+        [tools.ffprobe, "-v", "error", *source, *args, f"file:{path}"],
+        timeout=timeout,
+        stall=STALL,
+        on_line=on_line,
     )
 
 

@@ -24,7 +24,6 @@ RECONCILE = Activity(
     queue=TaskQueue.OPS,
     start_to_close=RECONCILE_TIMEOUT,
     schedule_to_close=RECONCILE_TIMEOUT,
-    heartbeat=timedelta(seconds=12),
     retry=None,
 )
 SWEEP = Activity(

@@ -99,15 +99,13 @@ async def found(source: Path) -> tuple[list[Damage], list[SoundWarning], float]:
                 assert ear.troubled and not reach
                 reach = unit * plan.unit_frames
         if ear.troubled:
-            damage += await picture_damage(
-                media.TOOLS, source, plan, unit, timeout=PATIENCE, on_packet=lambda: None
-            )
+            damage += await picture_damage(media.TOOLS, source, plan, unit, timeout=PATIENCE)
     warnings: list[SoundWarning] = []
     if plan.has_audio:
         sound = await encode_audio(media.TOOLS, source, plan, out, timeout=PATIENCE)
         warnings = sound.warnings
         if sound.troubled:
-            damage += await sound_damage(media.TOOLS, source, plan, timeout=PATIENCE, on_packet=lambda: None)
+            damage += await sound_damage(media.TOOLS, source, plan, timeout=PATIENCE)
     return merged(damage), warnings, plan.duration
 
 
