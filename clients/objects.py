@@ -126,6 +126,13 @@ class Objects:
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"]
 
+    def folders(self, start: str) -> Iterator[str]:
+        """What begins with `start`, up to the next slash, of all keys that have one."""
+        pages = self._s3.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=start, Delimiter="/"):
+            for item in page.get("CommonPrefixes", []):
+                yield item["Prefix"]
+
     def erase(self, prefix: str, on_progress: Callable[[int], None]) -> int:
         """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""
         if not prefix.endswith("/") or prefix.count("/") < 3:

@@ -54,6 +54,27 @@ class JobRef(Contract):
     tenant_id: int | None
 
 
+class JobRecord(Contract):
+    """A job's row as its workflow carries it, sealed, so that a database that has lost the row gets it back.
+    `payload_sha256` is what was stored. `payload` is left out where it is too large to be carried."""
+
+    job_id: UUID
+    job_type: str
+    tenant_id: int | None
+    idempotency_key: str
+    external_id: str
+    subject: str | None
+    video_id: int | None
+    workflow_id: str
+    payload_sha256: str
+    source: str
+    payload: dict[str, Any] | None = Field(repr=False)
+
+    @property
+    def ref(self) -> JobRef:
+        return JobRef(job_id=self.job_id, job_type=self.job_type, tenant_id=self.tenant_id)
+
+
 class JobOutcome(Contract):
     """How a job ended; `result` is small and free of personal data, objects travel by key."""
 

@@ -21,11 +21,12 @@ from clients.database.jobs import SealedJob
 from clients.keys import KeyDestroyed
 from clients.vault import VaultError
 from contracts.catalog import CATALOG, Domain
-from contracts.errors import CANCELLED, INTERNAL, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
-from contracts.jobs import JobOutcome, JobRef
+from contracts.errors import CANCELLED, INTERNAL, PAYLOAD_LOST, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
+from contracts.jobs import JobOutcome
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, version_prefix
+from intake.ending import Endings
 from intake.errors import NamespaceDamaged, StartRefused
 from intake.submit import RPC_TIMEOUT, Submitter
 from workflows.video.retire import NO_WORKER_WRITES_AFTER
@@ -37,10 +38,11 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    def __init__(self, engine: AsyncEngine, temporal: Client, submitter: Submitter) -> None:
+    def __init__(self, engine: AsyncEngine, temporal: Client, submitter: Submitter, endings: Endings) -> None:
         self._engine = engine
         self._temporal = temporal
         self._submitter = submitter
+        self._endings = endings
 
     async def run_once(self, age: timedelta = AGE) -> dict[str, int]:
         """Look at up to 500 open jobs older than `age`, those longest not looked at first."""
@@ -66,9 +68,10 @@ class Reconciler:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            assert row.sealed_payload is not None, "an open job has its payload"
-            ref = JobRef(job_id=row.id, job_type=row.job_type, tenant_id=row.tenant_id)
-            await self._submitter.restart(ref, row.workflow_id, row.sealed_payload)
+            if row.sealed_payload is None:  # restored without it, and its workflow is gone since
+                await self._finish(row, _bad_end(PAYLOAD_LOST))
+                return "lost"
+            await self._submitter.restart(row)
             log.warning("job %s was accepted but not started; started now", row.id)
             return "started"
         match found.status:
@@ -84,10 +87,7 @@ class Reconciler:
         return "repaired"
 
     async def _finish(self, row: SealedJob, outcome: JobOutcome) -> None:
-        async with self._engine.begin() as connection:
-            standing = await jobs.finish(connection, row.id, outcome)
-            if standing.error_code:
-                await videos.fail_encode(connection, row.id, standing.error_code)
+        standing = await self._endings.write(row.id, outcome)
         log.warning("job %s had no final state; it is %s %s", row.id, standing.state, standing.error_code)
 
     async def _clean_up(self, row: SealedJob, code: str) -> JobOutcome:

@@ -32,8 +32,10 @@ from clients.settings import Settings
 from clients.vault import Vault
 from contracts.catalog import CATALOG
 from contracts.names import TaskQueue, WorkflowType
+from intake.restore import Restorer
 from workers.fairness import FairnessOff, require_fairness
 from workers.heartbeat_interceptor import HeartbeatInterceptor
+from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 
 QUEUES = (TaskQueue.AI, TaskQueue.AI_GPU)
@@ -92,7 +94,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 inference.require_model,
                 *adopting(client, names),
             ],
-            interceptors=[HeartbeatInterceptor()],
+            interceptors=[HeartbeatInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
             max_concurrent_activities=settings.ai_slots,
             max_heartbeat_throttle_interval=timedelta(seconds=1),
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

@@ -25,7 +25,9 @@ from clients.settings import Settings
 from clients.solapi import Solapi
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
+from intake.restore import Restorer
 from workers.heartbeat_interceptor import HeartbeatInterceptor
+from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.messaging.compare import CompareDay
@@ -87,7 +89,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             reporting.compare_day,
             *adopting(client, ["messaging.send"]),
         ],
-        interceptors=[HeartbeatInterceptor()],
+        interceptors=[HeartbeatInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
         max_concurrent_activities=SLOTS,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from clients.database.models import Job, JobEvent, Tenant
-from clients.database.rows import columns, many, one, one_or_none
+from clients.database.rows import columns, many, one_or_none
 from clients.vault import Vault
 from contracts.catalog import kept_for_retry
 from contracts.errors import START_REFUSED
@@ -50,7 +50,18 @@ class JobRow:
 class SealedJob(JobRow):
     """A job with its payload, as long as that is kept."""
 
+    idempotency_key: str
+    payload_sha256: str
     sealed_payload: bytes | None
+
+
+class JobMissing(Exception):
+    """No row of a job that was accepted: the database is from before it. Its workflow can write it again
+    (`intake.restore`)."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"job {job_id} is not in the database")
+        self.job_id = job_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +201,14 @@ class SubjectJustClosed(Exception):
     """The open job on the same subject ended between two statements: accept again."""
 
 
-async def begin(connection: AsyncConnection, job_id: UUID) -> int | None:
-    """Take the next epoch and mark the job RUNNING. None if it is final already (or unknown)."""
+async def begin(connection: AsyncConnection, job_id: UUID, after: int = 0) -> int | None:
+    """Take the next epoch, one above `after`, and mark the job RUNNING. None if it is final already (or
+    unknown)."""
     taken = await connection.execute(
         update(Job)
         .where(Job.id == job_id, Job.finished_at.is_(None))
         .values(
-            epoch=Job.epoch + 1,
+            epoch=func.greatest(Job.epoch, after) + 1,
             state=JobState.RUNNING,
             started_at=func.coalesce(Job.started_at, func.now()),
         )
@@ -211,7 +223,7 @@ async def begin(connection: AsyncConnection, job_id: UUID) -> int | None:
 async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome) -> JobOutcome:
     """Write the final state once, drop the payload or keep it for a retry; returns the state that stands.
 
-    The first final state wins: a later call gets that one back.
+    The first final state wins: a later call gets that one back. Raises JobMissing.
     """
     if outcome.state not in FINAL_STATES:
         raise ValueError(f"{outcome.state} is not a final state")
@@ -267,7 +279,11 @@ async def find(connection: AsyncConnection, tenant_id: int, external_id: str) ->
 
 
 async def sealed_payload(connection: AsyncConnection, job_id: UUID) -> bytes | None:
-    return (await connection.execute(select(Job.sealed_payload).where(Job.id == job_id))).scalar_one()
+    """Raises JobMissing."""
+    found = (await connection.execute(select(Job.sealed_payload).where(Job.id == job_id))).one_or_none()
+    if found is None:
+        raise JobMissing(job_id)
+    return found[0]
 
 
 async def ping(connection: AsyncConnection) -> None:
@@ -277,13 +293,17 @@ async def ping(connection: AsyncConnection) -> None:
 
 
 async def ended(connection: AsyncConnection, job_id: UUID) -> JobOutcome:
-    """How a final job ended."""
+    """How a final job ended. Raises JobMissing."""
     row = await get(connection, job_id)
     return JobOutcome(state=row.state, error_code=row.error_code, result=row.result or {})
 
 
 async def get(connection: AsyncConnection, job_id: UUID) -> JobRow:
-    return await one(connection, _JOBS.where(Job.id == job_id), JobRow)
+    """Raises JobMissing."""
+    found = await one_or_none(connection, _JOBS.where(Job.id == job_id), JobRow)
+    if found is None:
+        raise JobMissing(job_id)
+    return found
 
 
 async def page(

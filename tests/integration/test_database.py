@@ -164,7 +164,15 @@ class Studio:
         rung |= {"average_bandwidth": 1, "segments": 1, "size": 1}
         version = Version("hls/master.m3u8", prefix, 5.3, [rung])
         async with self.lab.engine.begin() as connection:
-            return await videos.publish(connection, self.tenant, self.video, job.job_id, epoch, version)
+            return await videos.publish(
+                connection,
+                tenant_id=self.tenant,
+                video_id=self.video,
+                file_key="a.mp4",
+                job_id=job.job_id,
+                epoch=epoch,
+                version=version,
+            )
 
 
 async def test_publishing_replaces_and_may_be_repeated(lab: Lab) -> None:

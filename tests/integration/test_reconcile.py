@@ -37,7 +37,7 @@ async def reconciler(app: App, lab: Lab, submitter: PatientSubmitter) -> AsyncIt
     async with lab.engine.begin() as connection:
         left = update(Job).where(Job.finished_at.is_(None))
         await connection.execute(left.values(state="CANCELLED", finished_at=func.now()))
-    yield Reconciler(lab.engine, lab.temporal, submitter)
+    yield Reconciler(lab.engine, lab.temporal, submitter, lab.endings())
     await schedule.unpause()
 
 
