@@ -22,7 +22,7 @@ from clients.keys import KeyDestroyed
 from clients.vault import VaultError
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import CANCELLED, INTERNAL, PAYLOAD_LOST, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
-from contracts.jobs import JobOutcome
+from contracts.jobs import JobOutcome, JobState
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, version_prefix
@@ -62,7 +62,7 @@ class Reconciler:
         return dict(counts)
 
     async def _reconcile(self, row: SealedJob) -> str:
-        handle = self._temporal.get_workflow_handle(row.workflow_id, result_type=JobOutcome)
+        handle = self._handle(row.workflow_id)
         try:
             found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
@@ -83,8 +83,30 @@ class Reconciler:
                 outcome = await self._clean_up(row, TIMED_OUT)
             case _:
                 outcome = await recorded(handle)
+                if _is_in_rows(row, outcome):
+                    return await self._made_again(row, outcome)
         await self._finish(row, outcome)
         return "repaired"
+
+    async def _made_again(self, row: SealedJob, outcome: JobOutcome) -> str:
+        """A workflow has ended, and what it wrote is lost with the end of its job. Another one writes it
+        again, and the end: for messages out of what the provider has, for AI jobs by doing the same again."""
+        workflow_id = f"{row.workflow_id}-restored"
+        try:
+            found = await self._handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await self._submitter.make_again(row, workflow_id, outcome)
+            log.warning("job %s had ended and the database did not know; it is made again", row.id)
+            return "made again"
+        if found.status is WorkflowExecutionStatus.RUNNING:
+            return "running"
+        await self._finish(row, await recorded(self._handle(workflow_id)))
+        return "repaired"
+
+    def _handle(self, workflow_id: str) -> WorkflowHandle[Any, JobOutcome]:
+        return self._temporal.get_workflow_handle(workflow_id, result_type=JobOutcome)
 
     async def _finish(self, row: SealedJob, outcome: JobOutcome) -> None:
         standing = await self._endings.write(row.id, outcome)
@@ -138,6 +160,13 @@ async def recorded(handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
             return _bad_end(CANCELLED)
         code = error.cause.type if isinstance(error.cause, ApplicationError) else None
         return _bad_end(code if code in REASONS else INTERNAL)
+
+
+def _is_in_rows(row: SealedJob, outcome: JobOutcome) -> bool:
+    """Whether a job that has ended so has left more in the database than its own row."""
+    catalog = CATALOG[row.job_type]
+    made = catalog.ai.in_rows and outcome.state in (JobState.DONE, JobState.REVIEW_REQUIRED)
+    return made or catalog.domain is Domain.MESSAGING
 
 
 def _bad_end(code: str) -> JobOutcome:

@@ -19,7 +19,9 @@ from contracts.jobs import JobRecord
 from intake.submit import ACCEPTED, JOB_TYPE, RPC_TIMEOUT
 
 # What `catalog.workflow_id` makes; a job adopted from release 0.1 has a word behind it.
-_ID = re.compile(r"(?P<kind>[a-z_.]+)-t(?P<tenant>\d+)(?:-v(?P<video>\d+))?-[0-9a-f]{12}(?:-adopted)?")
+_ID = re.compile(
+    r"(?P<kind>[a-z_.]+)-t(?P<tenant>\d+)(?:-v(?P<video>\d+))?-[0-9a-f]{12}(?:-adopted|-restored)?"
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Restorer:
         """Write the job's row again out of its workflow. False if it is there. Raises NotOurs, RPCError and
         the database's errors."""
         found = await temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
-        record = self.record(found) or _guessed(found, job_id)
+        record = await self.record(found) or _guessed(found, job_id)
         sealed = None
         if record.payload is not None:
             sealed = self._vault.seal(record.payload, str(record.job_id))
@@ -47,10 +49,10 @@ class Restorer:
             log.error("job %s was not in the database; its workflow %s restored it", job_id, workflow_id)
         return restored
 
-    def record(self, workflow: WorkflowExecution) -> JobRecord | None:
+    async def record(self, workflow: WorkflowExecution) -> JobRecord | None:
         """What a workflow carries of its job; None where it carries nothing that can be read."""
         try:
-            sealed = workflow.raw_info.memo.fields[ACCEPTED].data
+            sealed = await workflow.memo_value(ACCEPTED, b"", type_hint=bytes)
             return JobRecord.model_validate_json(self._vault.decrypt(sealed, workflow.id.encode()))
         except (VaultError, ValidationError):
             return None

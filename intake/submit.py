@@ -29,6 +29,8 @@ from clients.vault import Vault
 from contracts import catalog
 from contracts.errors import REASONS, START_REFUSED
 from contracts.jobs import JobOutcome, JobRecord, JobRequest
+from contracts.messaging import LostMessages
+from contracts.names import TaskQueue, WorkflowType
 from intake.errors import NamespaceDamaged, StartRefused
 
 TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
@@ -40,7 +42,7 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 RPC_TIMEOUT = timedelta(seconds=5)
 START_TIMEOUT = 15.0
 ACCEPTED = "accepted"  # in a workflow's memo: its job's row, sealed
-CARRIED = 64 * 1024  # bytes of a payload that a workflow carries at the most
+CARRIED = 300_000  # bytes of it at the most: whatever a queue's message holds
 REHEARSAL = "rehearsal"  # of a start or an acceptance: name of its workflow, queue, job type
 
 
@@ -109,21 +111,22 @@ class Submitter:
 
     async def restart(self, row: SealedJob) -> None:
         """The reconciler's way: all comes from the row. Raises VaultError."""
-        assert row.sealed_payload is not None, "an open job that was not started has its payload"
-        await self.start_workflow(
-            JobRecord(
-                job_id=row.id,
-                job_type=row.job_type,
-                tenant_id=row.tenant_id,
-                idempotency_key=row.idempotency_key,
-                external_id=row.external_id,
-                subject=row.subject,
-                video_id=row.video_id,
-                workflow_id=row.workflow_id,
-                payload_sha256=row.payload_sha256,
-                source=row.source,
-                payload=self.payload(row.id, row.sealed_payload),
-            )
+        await self.start_workflow(self._record(row))
+
+    async def make_again(self, row: SealedJob, workflow_id: str, outcome: JobOutcome) -> None:
+        """Start the workflow that writes again what a restored database has lost of a job that has ended."""
+        job = self._record(row).model_copy(update={"workflow_id": workflow_id})
+        if catalog.CATALOG[row.job_type].domain is not catalog.Domain.MESSAGING:
+            return await self.start_workflow(job)
+        await self._temporal.start_workflow(
+            WorkflowType.RESTORE_MESSAGES,
+            LostMessages(job=job.ref, workflow_id=row.workflow_id, outcome=outcome),
+            id=workflow_id,
+            task_queue=TaskQueue.MESSAGING,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=_attributes(str(row.tenant_id or 0), row.job_type),
+            static_summary=f"Messages of a restored database · tenant {row.tenant_id}",
+            rpc_timeout=RPC_TIMEOUT,
         )
 
     def payload(self, job_id: UUID, sealed: bytes) -> dict[str, Any]:
@@ -166,6 +169,21 @@ class Submitter:
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 raise await self._whose_fault() from error
             raise
+
+    def _record(self, row: SealedJob) -> JobRecord:
+        return JobRecord(
+            job_id=row.id,
+            job_type=row.job_type,
+            tenant_id=row.tenant_id,
+            idempotency_key=row.idempotency_key,
+            external_id=row.external_id,
+            subject=row.subject,
+            video_id=row.video_id,
+            workflow_id=row.workflow_id,
+            payload_sha256=row.payload_sha256,
+            source=row.source,
+            payload=self.payload(row.id, row.sealed_payload) if row.sealed_payload else None,
+        )
 
     def _carried(self, job: JobRecord) -> bytes:
         text = job.model_dump_json().encode()

@@ -13,6 +13,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
+from activities.messaging.mending import Mender
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
@@ -31,6 +32,7 @@ from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.messaging.compare import CompareDay
+from workflows.messaging.restore import RestoreMessages
 from workflows.messaging.send import SendMessages
 
 SLOTS = 20
@@ -71,10 +73,11 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     )
     sending = SendActivities(engine, keys, solapi, _now)
     reporting = ReportActivities(engine=engine, solapi=solapi, board=board, sending=sending, now=_now)
+    mender = Mender(engine=engine, preparing=preparing, reporting=reporting, solapi=solapi, now=_now)
     worker = Worker(
         client,
         task_queue=TaskQueue.MESSAGING,
-        workflows=[SendMessages, CompareDay],
+        workflows=[SendMessages, CompareDay, RestoreMessages],
         activities=[
             preparing.prepare,
             sending.reserve,
@@ -87,9 +90,10 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             reporting.count,
             reporting.expire,
             reporting.compare_day,
+            mender.restore,
             *adopting(client, ["messaging.send"]),
         ],
-        interceptors=[HeartbeatInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
+        interceptors=[HeartbeatInterceptor(), RestoringInterceptor(Restorer(engine, vault), mender)],
         max_concurrent_activities=SLOTS,
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
