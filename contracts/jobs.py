@@ -22,7 +22,9 @@ class JobRequest(Contract):
 
     `idempotency_key` names the occurrence: the same key is the same request, and must carry the same
     `payload_sha256`. `subject`, where given, names what only one open job may work on at a time
-    (an encode of one file of one video); a second request for it joins the open job.
+    (an encode of one file of one video); a second request for the same joins the open job.
+    `attempt`, where the producer counts: keys of one occasion differ in what is behind the last colon, and an
+    attempt that comes after a later one is answered by that.
     """
 
     job_type: str
@@ -33,6 +35,7 @@ class JobRequest(Contract):
     payload: dict[str, Any] = Field(repr=False)
     payload_sha256: str
     source: str
+    attempt: int | None = None
 
     @property
     def job_id(self) -> UUID:

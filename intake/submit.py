@@ -23,8 +23,9 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.database import jobs
-from clients.database.jobs import Acceptance, Accepted, SealedJob, SubjectJustClosed
+from clients.database import accepting, jobs
+from clients.database.accepting import Acceptance, Accepted, SubjectJustClosed
+from clients.database.jobs import SealedJob
 from clients.vault import Vault
 from contracts import catalog
 from contracts.errors import REASONS, START_REFUSED
@@ -80,7 +81,7 @@ class Submitter:
         while True:
             try:
                 async with self._engine.begin() as connection:
-                    return await jobs.accept(connection, self._vault, job_requests, REQUEST_ID.get())
+                    return await accepting.accept(connection, self._vault, job_requests, REQUEST_ID.get())
             except SubjectJustClosed:
                 await asyncio.sleep(0)
 
@@ -225,7 +226,7 @@ class Submitter:
             source=REHEARSAL,
         )
         async with self._engine.connect() as connection, connection.begin() as transaction:
-            await jobs.accept(connection, self._vault, [(request, request.idempotency_key, b"")])
+            await accepting.accept(connection, self._vault, [(request, request.idempotency_key, b"")])
             await transaction.rollback()
 
 

@@ -112,6 +112,7 @@ class Job(Base):
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("ix_jobs_open", "checked_at", "accepted_at", postgresql_where=text("finished_at IS NULL")),
         Index("ix_jobs_tenant", "tenant_id", "seq"),
+        Index("ix_jobs_video", "tenant_id", "video_id", postgresql_where=text("video_id IS NOT NULL")),
         Index("ix_jobs_tenant_state", "tenant_id", "state", "seq"),
         Index(
             "ix_jobs_kept_payload",
@@ -136,7 +137,10 @@ class JoinedRequest(Base):
     payload_sha256: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    __table_args__ = (Index("ix_joined_requests_external", "tenant_id", "external_id"),)
+    __table_args__ = (
+        Index("ix_joined_requests_external", "tenant_id", "external_id"),
+        Index("ix_joined_requests_video", "tenant_id", "video_id"),
+    )
 
 
 class Orphan(Base):

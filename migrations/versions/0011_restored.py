@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_joined_requests_external", "joined_requests", ["tenant_id", "external_id"])
+    op.create_index("ix_joined_requests_video", "joined_requests", ["tenant_id", "video_id"])
     op.create_table(
         "orphans",
         sa.Column("prefix", sa.String(length=500), nullable=False),
@@ -38,9 +39,19 @@ def upgrade() -> None:
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("prefix"),
     )
+    with op.get_context().autocommit_block():  # it takes a while, and nobody waits for it
+        op.create_index(
+            "ix_jobs_video",
+            "jobs",
+            ["tenant_id", "video_id"],
+            postgresql_where=sa.text("video_id IS NOT NULL"),
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_jobs_video", "jobs")
     op.drop_table("orphans")
     op.drop_table("joined_requests")
     op.drop_column("jobs", "restored_at")
