@@ -131,6 +131,13 @@ class Objects:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             yield from (item["Key"] for item in page.get("Contents", []) if item["LastModified"] < than)
 
+    def folders(self, start: str) -> Iterator[str]:
+        """What begins with `start`, up to the next slash, of all keys that have one."""
+        pages = self._s3.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=start, Delimiter="/"):
+            for item in page.get("CommonPrefixes", []):
+                yield item["Prefix"]
+
     def erase(self, prefix: str) -> int:
         """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""
         if not prefix.endswith("/") or prefix.count("/") < 3:

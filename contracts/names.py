@@ -23,6 +23,7 @@ class WorkflowType(StrEnum):
     AI = "ai.job"
     MESSAGES = "messages"
     COMPARE = "messages.compare"
+    RESTORE_MESSAGES = "messages.restore"
     JOB = "job.run"
     RECONCILE = "ops.reconcile"
     SWEEP = "ops.sweep"

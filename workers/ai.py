@@ -33,7 +33,9 @@ from clients.settings import Settings
 from clients.vault import Vault
 from contracts.catalog import CATALOG
 from contracts.names import TaskQueue, WorkflowType
+from intake.restore import Restorer
 from workers.fairness import FairnessOff, require_fairness
+from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 
 QUEUES = (TaskQueue.AI, TaskQueue.AI_GPU)
@@ -93,7 +95,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 inference.require_model,
                 *adopting(client, names),
             ],
-            interceptors=[heartbeats],
+            interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
             max_heartbeat_throttle_interval=BEATS_APART,
             max_concurrent_activities=settings.ai_slots,
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

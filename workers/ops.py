@@ -20,12 +20,16 @@ from activities.sweeping import SweepActivities
 from clients import temporal
 from clients.database.engine import create_engine
 from clients.keys import TenantKeys
+from clients.objects import Objects
 from clients.settings import Settings
 from clients.uploads import UploadStore
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
+from intake.ending import Endings
 from intake.reconcile import Reconciler
+from intake.restore import Restorer
 from intake.submit import Submitter
+from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.ai import RunAiJob
@@ -58,7 +62,8 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     vault = Vault(settings.payload_keys.get_secret_value())
     submitter = Submitter(engine, client, vault)
     callbacks = CallbackActivities(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
-    activities = JobActivities(engine, Reconciler(engine, client, submitter))
+    endings = Endings(engine, Objects(settings), vault)
+    activities = JobActivities(endings, Reconciler(engine, client, submitter, endings))
     abandoned = timedelta(hours=settings.upload_abandoned_hours)
     sweeping = SweepActivities(engine, UploadStore(settings), abandoned)
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
@@ -67,7 +72,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
         task_queue=TaskQueue.OPS,
         workflows=[RunJob, RunAiJob, Reconcile, Sweep],
         activities=[activities.finish, activities.reconcile, callbacks.deliver, sweeping.sweep],
-        interceptors=[heartbeats],
+        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
         max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

@@ -10,8 +10,9 @@ from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database.jobs import JobMissing, JobRow
 from clients.database.models import Job, Rendition, Tenant, Video
-from clients.database.rows import columns, one_or_none
+from clients.database.rows import columns, one, one_or_none
 from contracts.errors import SUPERSEDED, VIDEO_DELETED, ErrorType
 
 
@@ -76,26 +77,41 @@ async def begin_encode(
 
 
 async def publish(
-    connection: AsyncConnection, tenant_id: int, video_id: int, job_id: UUID, epoch: int, version: Version
+    connection: AsyncConnection,
+    *,
+    tenant_id: int,
+    video_id: int,
+    file_key: str,
+    job_id: UUID,
+    epoch: int,
+    version: Version,
 ) -> str | None:
-    """Make `version` the one viewers see; returns the prefix it replaced, if any.
+    """Make `version` the one viewers see; returns the prefix it replaced, if any. A database that is from
+    before the encode began, or before the video, learns of it here: only a tombstone is a deletion.
 
     Raises `NotCurrent` when the video is deleted, a later accepted job has published, or this execution
     is no longer the job's newest (a zombie): the caller's objects must go. Calling it again after success
     changes nothing.
     """
-    this = _VIDEOS.where(Video.tenant_id == tenant_id, Video.id == video_id)
-    video = await one_or_none(connection, this.with_for_update(), VideoRow)
-    job = select(Job.seq, Job.epoch, Job.finished_at).where(Job.id == job_id).with_for_update()
-    seq, newest_epoch, finished_at = (await connection.execute(job)).one()
-    if video is None or video.deleted_at:
+    this = _VIDEOS.where(Video.tenant_id == tenant_id, Video.id == video_id).with_for_update()
+    video = await one_or_none(connection, this, VideoRow)
+    known = select(Job.seq, Job.epoch, Job.finished_at, Job.accepted_at).where(Job.id == job_id)
+    job = (await connection.execute(known.with_for_update())).one_or_none()
+    if job is None:
+        raise JobMissing(job_id)
+    seq, newest_epoch, finished_at, accepted_at = job
+    if video is None:
+        await begin_encode(connection, tenant_id, video_id, file_key, job_id)
+        video = await one(connection, this, VideoRow)
+    if video.deleted_at:
         raise NotCurrent(VIDEO_DELETED)
     if video.hls_prefix == version.hls_prefix:
         return video.replaced_prefix
-    if newest_epoch != epoch or finished_at:
+    if newest_epoch > epoch or finished_at:
         raise NotCurrent(ErrorType.STALE_EPOCH)
-    if video.published_seq > seq:
+    if await _published_later(connection, video, accepted_at, seq):
         raise NotCurrent(SUPERSEDED)
+    await connection.execute(update(Job).where(Job.id == job_id).values(epoch=epoch))
     await connection.execute(
         update(Video)
         .where(Video.tenant_id == tenant_id, Video.id == video_id)
@@ -120,6 +136,24 @@ async def publish(
         )
     )
     return video.hls_prefix
+
+
+async def has_or_had(connection: AsyncConnection, video: VideoRow, job: JobRow) -> bool:
+    """Whether nothing of an encode that is done is left to be shown: viewers see its version, or one that was
+    asked for later, or the video is deleted."""
+    if video.deleted_at or await _published_later(connection, video, job.accepted_at, job.seq):
+        return True
+    return video.hls_prefix is not None and job.id.hex[:12] in video.hls_prefix
+
+
+async def _published_later(
+    connection: AsyncConnection, video: VideoRow, accepted_at: datetime, seq: int
+) -> bool:
+    """Whether what viewers see was asked for after us. By time: a job that was restored has a new `seq`."""
+    shown = select(Job.accepted_at, Job.seq).join(Video, Video.published_job == Job.id)
+    row = await connection.execute(shown.where(Video.tenant_id == video.tenant_id, Video.id == video.id))
+    published = row.one_or_none()
+    return published is not None and tuple(published) > (accepted_at, seq)
 
 
 class NotCurrent(Exception):
