@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +127,23 @@ class Objects:
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"]
 
+    def written(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
+        """Key, size and time of every object below `prefix`."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield item["Key"], item["Size"], item["LastModified"]
+
     def folders(self, start: str) -> Iterator[str]:
         """What begins with `start`, up to the next slash, of all keys that have one."""
         pages = self._s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=start, Delimiter="/"):
             for item in page.get("CommonPrefixes", []):
                 yield item["Prefix"]
+
+    def older(self, prefix: str, than: datetime) -> Iterator[str]:
+        """Keys below `prefix` that were written before `than`."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            yield from (item["Key"] for item in page.get("Contents", []) if item["LastModified"] < than)
 
     def erase(self, prefix: str, on_progress: Callable[[int], None]) -> int:
         """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""

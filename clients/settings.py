@@ -119,6 +119,7 @@ class Settings(BaseSettings):
     ai_premium: bool = False
     shutdown_grace_seconds: int = 20
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
+    orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
     max_source_bytes: int = 50 * 2**30
     max_source_seconds: int = 6 * 3600

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -18,11 +19,15 @@ from workers.bridge import Bridge
 from workers.running import READY
 
 PROBE_TIMEOUT = timedelta(seconds=5)
+# Calls to SQS block. Each queue has one that waits for messages: nearly all threads that Python has by itself
+# on two cores, and batches, leases and dead letters need theirs beside.
+THREADS = 64
 
 log = logging.getLogger(__name__)
 
 
 async def bridge(settings: Settings, stop: asyncio.Event) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     engine = create_engine(settings, "bridge")
     client = await temporal.connect_when_up(settings, engine, stop)
     await temporal.require_search_attributes(client)

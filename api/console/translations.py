@@ -116,7 +116,16 @@ LETTERS = {
     ),
     "START_REFUSED": ("시작할 수 없는 요청입니다.", "The request cannot be started."),
     "REFUSED_BY_DATABASE": ("데이터베이스가 받지 않았습니다.", "The database refused it."),
-    "": ("여러 번 받았지만 처리하지 못했습니다.", "It was received several times and never settled."),
+    "BODY_GONE": (
+        "내용이 저장소에 더는 없습니다. 같은 메시지가 이미 처리되었거나 너무 오래되었습니다.",
+        "Its body is not in the object store any more: a copy of it was done, or it is too old.",
+    ),
+    "": (
+        "SQS가 여러 번 전달한 뒤 옮겼습니다. 메시지에 잘못이 있다는 뜻이 아니니 되돌리십시오. "
+        "다시 오면 브리지의 로그에 까닭이 있습니다.",
+        "SQS moved it after too many receives, which says nothing against it: send it back. "
+        "Should it come again, the bridge's log says why.",
+    ),
 }
 _Table = Mapping[str, tuple[str, str]]
 _TABLES: Mapping[str, _Table] = {

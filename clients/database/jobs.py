@@ -50,6 +50,7 @@ class SealedJob(JobRow):
     idempotency_key: str
     payload_sha256: str
     sealed_payload: bytes | None
+    restored_at: datetime | None
 
 
 class JobMissing(Exception):
@@ -59,6 +60,17 @@ class JobMissing(Exception):
     def __init__(self, job_id: UUID) -> None:
         super().__init__(f"job {job_id} is not in the database")
         self.job_id = job_id
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJobs:
+    """Jobs of a type that are accepted and not final. `oldest`: when the first was accepted. `seen`: when the
+    reconciler looked at the one that it has not looked at for longest, or when that one was accepted."""
+
+    job_type: str
+    count: int
+    oldest: datetime
+    seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +136,39 @@ async def add_event(
     await connection.execute(insert(JobEvent).values(job_id=job_id, kind=kind, detail=detail))
 
 
+async def now(connection: AsyncConnection) -> datetime:
+    """By Postgres' clock, which all its columns have."""
+    return (await connection.execute(select(func.now()))).scalar_one()
+
+
+async def open_jobs(connection: AsyncConnection) -> Sequence[OpenJobs]:
+    statement = (
+        select(
+            Job.job_type,
+            func.count().label("count"),
+            func.min(Job.accepted_at).label("oldest"),
+            func.min(func.coalesce(Job.checked_at, Job.accepted_at)).label("seen"),
+        )
+        .where(Job.finished_at.is_(None))
+        .group_by(Job.job_type)
+        .order_by(Job.job_type)
+    )
+    return await many(connection, statement, OpenJobs)
+
+
 async def take_unfinished(
-    connection: AsyncConnection, older_than: timedelta, limit: int
+    connection: AsyncConnection, older_than: timedelta, limit: int, before: datetime | None = None
 ) -> Sequence[SealedJob]:
-    """Open jobs for the reconciler, least recently checked first; marks them checked."""
+    """Open jobs for the reconciler, oldest of those never checked first, then least recently checked; not
+    those checked since `before`. Marks them checked."""
     since = func.now() - older_than
+    unchecked_since = since if before is None else func.least(since, before)
     chosen = (
         select(Job.id)
         .where(
             Job.finished_at.is_(None),
             Job.accepted_at < since,
-            or_(Job.checked_at.is_(None), Job.checked_at < since),
+            or_(Job.checked_at.is_(None), Job.checked_at < unchecked_since),
         )
         .order_by(Job.checked_at.nulls_first(), Job.accepted_at)
         .limit(limit)
