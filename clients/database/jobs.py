@@ -130,6 +130,19 @@ async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome)
     return await ended(connection, job_id)
 
 
+async def known(connection: AsyncConnection, workflow_ids: Sequence[str]) -> set[str]:
+    """Those of some workflows that are jobs here."""
+    rows = await connection.execute(select(Job.workflow_id).where(Job.workflow_id.in_(workflow_ids)))
+    return set(rows.scalars())
+
+
+async def all_open(connection: AsyncConnection) -> Sequence[str]:
+    """Workflows of all jobs without a final state."""
+    return (
+        (await connection.execute(select(Job.workflow_id).where(Job.finished_at.is_(None)))).scalars().all()
+    )
+
+
 async def add_event(
     connection: AsyncConnection, job_id: UUID, kind: str, detail: dict[str, Any] | None = None
 ) -> None:

@@ -1,4 +1,4 @@
-"""Objects that nobody owns: named, and removed by the next sweep where it is proven that they are nobody's."""
+"""Objects that nobody owns: named, and removed by the next sweep where it is proven that nobody does."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
