@@ -18,7 +18,7 @@ from clients.database import orphans
 from clients.database.orphans import Ended, Found, Owner
 from clients.objects import Objects
 from contracts.activities import ops
-from contracts.jobs import JobState
+from contracts.jobs import SUCCEEDED
 from contracts.video import hls_root
 
 GONE_WITH_ITS_JOB = "its job has ended"
@@ -131,7 +131,7 @@ class OrphanActivities:
             return UNKNOWN_JOB
         if job.finished_at is None or not self._is_old(job.finished_at):
             return None
-        lost = owner.hls_prefix is None and job.state is JobState.DONE
+        lost = owner.hls_prefix is None and job.state in SUCCEEDED
         return UNPUBLISHED if lost else GONE_WITH_ITS_JOB
 
     async def _below(self, prefix: str, why: str) -> Found | None:
@@ -154,6 +154,6 @@ class OrphanActivities:
 
     def _remove(self, prefix: str) -> None:
         if prefix.endswith("/"):
-            self._objects.erase(prefix, lambda _: None)
+            self._objects.erase(prefix)
         else:
             self._objects.delete(prefix)

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,10 @@ class Objects:
         asked = {"Bucket": self._bucket, "Key": key}
         return self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
-    def download(self, source: SourceRef, path: Path, on_bytes: Callable[[int], None]) -> None:
+    def download(self, source: SourceRef, path: Path) -> None:
         """Fetch exactly the version `source` names; goes on where an earlier try left `path`.
 
-        `on_bytes` gets the bytes on disk so far. Raises ObjectMissing, ObjectChanged.
+        Raises ObjectMissing, ObjectChanged.
         """
         path.touch()
         done = path.stat().st_size
@@ -87,7 +87,6 @@ class Objects:
                 for chunk in body.iter_chunks(CHUNK):
                     file.write(chunk)
                     done += len(chunk)
-                    on_bytes(done)
         if done != source.size:
             path.unlink(missing_ok=True)
             raise ConnectionError(f"got {done} of {source.size} bytes")
@@ -133,6 +132,11 @@ class Objects:
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"], item["LastModified"]
 
+    def older(self, prefix: str, than: datetime) -> Iterator[str]:
+        """Keys below `prefix` that were written before `than`."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            yield from (item["Key"] for item in page.get("Contents", []) if item["LastModified"] < than)
+
     def folders(self, start: str) -> Iterator[str]:
         """What begins with `start`, up to the next slash, of all keys that have one."""
         pages = self._s3.get_paginator("list_objects_v2")
@@ -140,12 +144,7 @@ class Objects:
             for item in page.get("CommonPrefixes", []):
                 yield item["Prefix"]
 
-    def older(self, prefix: str, than: datetime) -> Iterator[str]:
-        """Keys below `prefix` that were written before `than`."""
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            yield from (item["Key"] for item in page.get("Contents", []) if item["LastModified"] < than)
-
-    def erase(self, prefix: str, on_progress: Callable[[int], None]) -> int:
+    def erase(self, prefix: str) -> int:
         """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""
         if not prefix.endswith("/") or prefix.count("/") < 3:
             raise ValueError(f"{prefix!r} is too broad to erase")
@@ -159,7 +158,6 @@ class Objects:
                 if errors := answer.get("Errors"):
                     raise ConnectionError(f"{len(errors)} objects not deleted: {errors[0].get('Code')}")
                 erased += len(batch)
-                on_progress(erased)
         return erased
 
     def delete(self, key: str) -> None:

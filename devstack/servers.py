@@ -74,6 +74,9 @@ def _temporal(home: Path, ports: Ports, settings: Settings) -> Server:
         "matching.enableFairness": "true",
         "matching.numTaskqueueReadPartitions": "1",
         "matching.numTaskqueueWritePartitions": "1",
+        # A cancel reaches a working activity at once, and not with its next heartbeat.
+        "frontend.workerCommandsEnabled": "true",
+        "system.enableCancelActivityWorkerCommand": "true",
     }
     argv = [program, "server", "start-dev", "--ip", LOOPBACK, "--port", str(ports.temporal)]
     argv += ["--ui-port", str(ports.temporal_ui), "--ui-disable-news-fetch", "--log-level", "error"]

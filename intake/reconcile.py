@@ -24,7 +24,7 @@ from clients.keys import KeyDestroyed
 from contracts.activities.ops import RECONCILE_LONGEST
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import CANCELLED, INTERNAL, PAYLOAD_LOST, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
-from contracts.jobs import JobOutcome, JobState
+from contracts.jobs import SUCCEEDED, JobOutcome
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, version_prefix
@@ -186,7 +186,7 @@ async def recorded(handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
 def _is_in_rows(row: SealedJob, outcome: JobOutcome) -> bool:
     """Whether a job that has ended so has left more in the database than its own row."""
     catalog = CATALOG[row.job_type]
-    made = catalog.ai.in_rows and outcome.state in (JobState.DONE, JobState.REVIEW_REQUIRED)
+    made = catalog.ai.in_rows and outcome.state in SUCCEEDED
     return made or catalog.domain is Domain.MESSAGING
 
 

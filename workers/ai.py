@@ -20,6 +20,7 @@ from activities.ai.source import Sources
 from activities.ai.students.rosters import RosterActivities
 from activities.ai.tasks.ocr.models import check_models, program
 from activities.ai.tasks.roster.task import ROSTER
+from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.host.source_cache import SourceCache
 from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
@@ -34,7 +35,6 @@ from contracts.catalog import CATALOG
 from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
 from workers.fairness import FairnessOff, require_fairness
-from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 
@@ -80,6 +80,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     )
     calls = CallActivities(files, keys, inference)
     names = [name for name, row in CATALOG.items() if row.workflow is WorkflowType.AI]
+    heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     workers = [
         Worker(
             client,
@@ -94,9 +95,9 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 inference.require_model,
                 *adopting(client, names),
             ],
-            interceptors=[HeartbeatInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
+            interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
+            max_heartbeat_throttle_interval=BEATS_APART,
             max_concurrent_activities=settings.ai_slots,
-            max_heartbeat_throttle_interval=timedelta(seconds=1),
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
             deployment_config=temporal.build(settings),
         )

@@ -13,6 +13,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
+from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.messaging.mending import Mender
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
@@ -27,7 +28,6 @@ from clients.solapi import Solapi
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
-from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
@@ -73,6 +73,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     )
     sending = SendActivities(engine, keys, solapi, _now)
     reporting = ReportActivities(engine=engine, solapi=solapi, board=board, sending=sending, now=_now)
+    heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     mender = Mender(engine=engine, preparing=preparing, reporting=reporting, solapi=solapi, now=_now)
     worker = Worker(
         client,
@@ -93,9 +94,9 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             mender.restore,
             *adopting(client, ["messaging.send"]),
         ],
-        interceptors=[HeartbeatInterceptor(), RestoringInterceptor(Restorer(engine, vault), mender)],
+        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault), mender)],
+        max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
     )

@@ -14,6 +14,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.callbacks import CallbackActivities
+from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.jobs import JobActivities
 from activities.orphans import OrphanActivities
 from activities.sweeping import SweepActivities
@@ -29,7 +30,6 @@ from intake.ending import Endings
 from intake.reconcile import Reconciler
 from intake.restore import Restorer
 from intake.submit import Submitter
-from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
@@ -77,6 +77,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
         grace=timedelta(hours=settings.orphan_grace_hours),
         replaced=timedelta(hours=settings.orphan_grace_hours, seconds=settings.retire_grace_seconds),
     )
+    heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     worker = Worker(
         client,
         task_queue=TaskQueue.OPS,
@@ -88,7 +89,8 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
             sweeping.sweep,
             orphans.sweep,
         ],
-        interceptors=[HeartbeatInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
+        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
+        max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),

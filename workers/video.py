@@ -9,6 +9,7 @@ from pathlib import Path
 
 from temporalio.worker import Worker
 
+from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.host.source_cache import SourceCache
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
@@ -41,7 +42,6 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
     encoding = EncodeActivities(
-        temporal=client,
         objects=objects,
         board=board,
         cache=SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects),
@@ -55,6 +55,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     )
     lifecycle = LifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
     grace = timedelta(seconds=settings.shutdown_grace_seconds)
+    heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     light = Worker(
         client,
         task_queue=TaskQueue.VIDEO_LIGHT,
@@ -66,9 +67,9 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
             lifecycle.mark_deleted,
             lifecycle.erase,
         ],
-        interceptors=[RestoringInterceptor(Restorer(engine, vault))],
+        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
+        max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=LIGHT_SLOTS,
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=grace,
         deployment_config=temporal.build(settings),
     )
@@ -76,8 +77,9 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         client,
         task_queue=TaskQueue.VIDEO_ENCODE,
         activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
+        interceptors=[heartbeats],
+        max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=settings.encode_slots,
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=grace,
         deployment_config=temporal.build(settings),
     )

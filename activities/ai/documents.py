@@ -152,7 +152,7 @@ class DocumentActivities:
     @implements(ai.ERASE)
     async def erase(self, what: PlannedJob) -> None:
         """Remove the units of a job whose plan says so."""
-        await in_thread(self._objects.erase, what.plan.prefix, lambda _: None)
+        await in_thread(self._objects.erase, what.plan.prefix)
 
     async def _run_unit(self, what: UnitsInput, work: Work, child: Child, file: Path, unit: str) -> None:
         """One that no child survives is this job's failure alone: the reason may have been the machine's, and

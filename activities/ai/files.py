@@ -58,7 +58,7 @@ class JobFiles:
     @asynccontextmanager
     async def opened(self, source: SourceRef, suffix: str) -> AsyncIterator[Path]:
         """The file on this host under a name with its own suffix, for as long as the body runs."""
-        async with self.cache.held(source, lambda _: None) as cached:
+        async with self.cache.held(source) as cached:
             with self.folder() as folder:
                 file = Path(folder, f"source{suffix}")
                 try:

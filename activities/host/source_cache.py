@@ -34,14 +34,12 @@ class SourceCache:
     async def held(
         self,
         source: SourceRef,
-        on_bytes: Callable[[int], None],
         derive: Callable[[Path, Path], Awaitable[None]] | None = None,
     ) -> AsyncIterator[Path]:
         """The source as a local file that stays while the body runs.
 
-        `derive(original, target)` makes another file of it, kept in its place (a remux). `on_bytes` gets
-        the bytes on disk whenever they grow, also while another process fetches. Raises ObjectMissing,
-        ObjectChanged, DiskFull.
+        `derive(original, target)` makes another file of it, kept in its place (a remux). Raises
+        ObjectMissing, ObjectChanged, DiskFull.
         """
         name = hashlib.sha256(f"{source.key}\n{source.etag}".encode()).hexdigest()[:32]
         path = self._folder / (f"{name}.derived" if derive else name)
@@ -52,7 +50,7 @@ class SourceCache:
                 if path.exists():
                     break
                 fcntl.flock(lock, fcntl.LOCK_UN)
-                await self._fetch(source, path, lock, on_bytes, derive)
+                await self._fetch(source, path, lock, derive)
             path.touch()
             yield path
         finally:
@@ -63,22 +61,16 @@ class SourceCache:
         source: SourceRef,
         path: Path,
         lock: int,
-        on_bytes: Callable[[int], None],
         derive: Callable[[Path, Path], Awaitable[None]] | None,
     ) -> None:
         part = path.with_suffix(".part")
-        seen = -1
-        while not _try_exclusive(lock):
+        while not _try_exclusive(lock):  # noqa: ASYNC110 - another process has it
             await asyncio.sleep(WAIT_FOR_OTHER)
-            size = part.stat().st_size if part.exists() else 0
-            if size > seen:
-                seen = size
-                on_bytes(size)
         try:
             if path.exists():
                 return
             self._make_room(source.size * (2 if derive else 1))
-            await in_thread(self._objects.download, source, part, on_bytes)
+            await in_thread(self._objects.download, source, part)
             if derive:
                 target = path.with_suffix(".making")
                 await derive(part, target)

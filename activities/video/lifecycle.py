@@ -3,7 +3,6 @@
 import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
@@ -102,6 +101,8 @@ class LifecycleActivities:
             duration=version.duration,
             renditions=[rung.name for rung in what.plan.rungs],
             pictures=version.has_pictures,
+            damage=publication.damage,
+            warnings=publication.warnings,
             replaced_prefix=replaced,
             retire_after=self._retire_grace,
         )
@@ -117,12 +118,7 @@ class LifecycleActivities:
     @implements(video.ERASE)
     async def erase(self, what: EraseInput) -> int:
         """Remove objects until a listing is empty; returns how many went."""
-        loop = asyncio.get_running_loop()
-
-        def on_progress(erased: int) -> None:
-            loop.call_soon_threadsafe(activity.heartbeat, erased)
-
-        count = await asyncio.to_thread(self._objects.erase, what.prefix, on_progress)
+        count = await asyncio.to_thread(self._objects.erase, what.prefix)
         if what.file_key:
             await asyncio.to_thread(self._objects.delete, what.file_key)
             count += 1

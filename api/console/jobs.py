@@ -81,7 +81,8 @@ async def one_job(request: Request, services: UseServices, staff: Someone, job_i
         activities=[] if job.final else await _activities(services, job),
         summary={name: value for name, value in result.get("summary", {}).items() if value is not None},
         files=sorted(result.get("files", {})),
-        review=result.get("review", []),
+        made=result,
+        review=[] if result.get("damage") else result.get("review", []),  # the same in both languages
         opened_at=opened_at and staff.tenant_id is not None and opened_at.format(job.id),
     )
 

@@ -30,6 +30,7 @@ class VideoRow:
     duration: float | None
     published_seq: int
     current_job: UUID | None
+    published_job: UUID | None
     has_pictures: bool
     deleted_at: datetime | None
     updated_at: datetime
@@ -215,6 +216,12 @@ async def open_encodes(connection: AsyncConnection, tenant_id: int, video_id: in
 async def find(connection: AsyncConnection, tenant_id: int, video_id: int) -> VideoRow | None:
     this = _VIDEOS.where(Video.tenant_id == tenant_id, Video.id == video_id)
     return await one_or_none(connection, this, VideoRow)
+
+
+async def published_result(connection: AsyncConnection, video: VideoRow) -> dict[str, Any]:
+    """What the job that made the published version ended with; empty until it has ended."""
+    result = await connection.scalar(select(Job.result).where(Job.id == video.published_job))
+    return result or {}
 
 
 async def published_prefix(connection: AsyncConnection, tenant_id: int, video_id: int) -> str | None:

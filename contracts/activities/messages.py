@@ -53,7 +53,6 @@ def _step(
         queue=TaskQueue.MESSAGING,
         start_to_close=one_try,
         schedule_to_close=within,
-        heartbeat=timedelta(seconds=15),
         retry=Retry.PROVIDER,
     )
 
@@ -76,6 +75,5 @@ COMPARE_DAY = Activity(
     queue=TaskQueue.MESSAGING,
     start_to_close=timedelta(hours=2),
     schedule_to_close=timedelta(hours=12),
-    heartbeat=timedelta(minutes=1),
     retry=Retry.PROVIDER,
 )

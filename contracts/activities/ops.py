@@ -25,7 +25,6 @@ RECONCILE = Activity(
     queue=TaskQueue.OPS,
     start_to_close=RECONCILE_TIMEOUT,
     schedule_to_close=RECONCILE_TIMEOUT,
-    heartbeat=timedelta(seconds=12),
     retry=None,
 )
 SWEEP = Activity(
@@ -43,5 +42,4 @@ SWEEP_OBJECTS = Activity(
     queue=TaskQueue.OPS,
     start_to_close=SWEEP_OBJECTS_TIMEOUT,
     schedule_to_close=SWEEP_OBJECTS_TIMEOUT,
-    heartbeat=timedelta(minutes=1),
 )

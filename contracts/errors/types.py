@@ -6,7 +6,9 @@ from enum import StrEnum
 class ErrorType(StrEnum):
     ENCODER_CHANGED = "EncoderChanged"
     FFMPEG_KILLED = "FfmpegKilled"
+    STALLED = "Stalled"
     DISK_FULL = "DiskFull"
+    HOST_TROUBLE = "HostTrouble"
     LOST_RACE = "LostRace"
     STALE_EPOCH = "STALE_EPOCH"
     CUT_OFF = "CutOff"

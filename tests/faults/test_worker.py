@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +15,21 @@ import httpx
 import psutil
 import pytest
 from sqlalchemy import Row
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from clients.objects import sha256
+from contracts.activities.video import PUBLISH
+from contracts.video import hls_root
 from devstack import programs
 from devstack.app import App, running
+from devstack.producer import delete_body
 from devstack.stack import Stack
 from tests.faults.proxy import Proxy
 from tests.integration.test_encode import encoding_began, ffmpegs
 from tests.lab import PATIENCE, Lab, eventually, fresh_id, log_lines
+
+TAKEOVER = 20.0  # seconds; 12 where the machine does nothing else
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +150,7 @@ async def test_another_worker_takes_over_from_one_that_is_cut_off(
             await contents(lab, tenant, video)
 
 
-async def test_a_hanging_ffmpeg_misses_its_heartbeat_and_is_replaced(
-    own_lab: Lab, others: App, silent_lecture: Path
-) -> None:
+async def test_a_hanging_ffmpeg_is_replaced(own_lab: Lab, others: App, silent_lecture: Path) -> None:
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
     async with running(lab.stack, "video", ENCODE_SLOTS="1"):
         lab.send_encode(tenant, video, silent_lecture)
@@ -161,8 +167,46 @@ async def test_a_hanging_ffmpeg_misses_its_heartbeat_and_is_replaced(
 
         await eventually(gone, what="the hanging ffmpeg was killed")
         (job,) = await lab.ended(tenant)
-    assert await failures(lab, job) == {"CutOff"}, "without progress there was no heartbeat"
+    assert await failures(lab, job) == {"Stalled"}
     assert await contents(lab, tenant, video)
+
+
+async def test_a_worker_killed_in_publish_is_replaced_and_the_waiting_delete_goes_on(
+    own_lab: Lab, others: App, silent_lecture: Path
+) -> None:
+    """Postgres hangs, so that publication does, and then its worker is killed."""
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+
+    async with running(lab.stack, "video", "video-2") as app:
+        body = lab.send_encode(tenant, video, silent_lecture)
+        await encoding_began(lab, tenant, video)
+        encode = await lab.only_job(tenant)
+        await asyncio.to_thread(lab.stack.suspend, "postgres")
+
+        async def publishing() -> PendingActivityInfo | None:
+            about = await lab.temporal.get_workflow_handle(encode.workflow_id).describe()
+            pending = about.raw_description.pending_activities
+            started = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+            return next(
+                (p for p in pending if (p.activity_type.name, p.state) == (PUBLISH.name, started)), None
+            )
+
+        async def taken_over() -> bool:
+            again = await publishing()
+            return again is not None and again.last_worker_identity != first.last_worker_identity
+
+        first = await eventually(publishing, "publication began")
+        assert first
+        (worker,) = (p for p in app.processes.values() if first.last_worker_identity.startswith(f"{p.pid}@"))
+        os.kill(worker.pid, signal.SIGKILL)
+        killed = time.monotonic()
+        lab.send("video", delete_body(tenant, video, body["file_key"]))
+        await eventually(taken_over, "publication was given to the other worker")
+        assert time.monotonic() - killed < TAKEOVER, "10 s without a beat and a second of pause"
+        await asyncio.to_thread(lab.stack.resume, "postgres")
+        jobs = await lab.ended(tenant, count=2)
+    assert {job.job_type: job.state for job in jobs}["video.delete"] == "DONE"
+    assert not lab.keys(hls_root(tenant, video))
 
 
 async def test_every_server_dies_once_during_one_encode(

@@ -22,6 +22,7 @@ from contracts.jobs import JobRequest, payload_sha256
 from contracts.queues import encode_subject, parse
 from devstack.app import App
 from intake import reconcile
+from intake.ending import Endings
 from intake.reconcile import Reconciler
 from tests.integration.test_bodies import for_tenant
 from tests.integration.test_encode import encoding_began
@@ -207,7 +208,8 @@ async def test_all_are_looked_at_in_one_run_the_oldest_first_and_a_few_at_a_time
             await super().restart(row)
             under_way.append(under_way[-1] - 1)
 
-    submitter = Noting(lab.engine, lab.temporal, Vault(lab.settings.payload_keys.get_secret_value()))
+    vault = Vault(lab.settings.payload_keys.get_secret_value())
+    submitter = Noting(lab.engine, lab.temporal, vault)
     tenant = fresh_id()
     requests = [ocr_request(tenant, number) for number in range(23)]
     accepted = [each.job_id for each in await submitter.accept(requests)]
@@ -216,7 +218,8 @@ async def test_all_are_looked_at_in_one_run_the_oldest_first_and_a_few_at_a_time
             old = func.now() - timedelta(hours=1, minutes=age)
             await connection.execute(update(Job).where(Job.id == job_id).values(accepted_at=old))
     began = time.monotonic()
-    counts = await Reconciler(lab.engine, lab.temporal, submitter, lab.endings()).run_once()
+    endings = Endings(lab.engine, lab.objects, vault)
+    counts = await Reconciler(lab.engine, lab.temporal, submitter, endings).run_once()
     assert counts == {"started": 23}
     assert time.monotonic() - began >= 4 * 0.3, "no more than a page in its time"
     assert max(under_way) <= 2
@@ -232,7 +235,7 @@ async def test_a_row_that_is_wrong_does_not_stop_the_others(
     tenant = fresh_id()
     wrong, right = await submitter.accept([ocr_request(tenant, number) for number in range(2)])
     async with lab.engine.begin() as connection:
-        await connection.execute(update(Job).where(Job.id == wrong.job_id).values(sealed_payload=None))
+        await connection.execute(update(Job).where(Job.id == wrong.job_id).values(sealed_payload=b"?"))
     assert await reconciler.run_once(NOW) == {"not reconciled": 1, "started": 1}
     await lab.temporal.get_workflow_handle(right.workflow_id).terminate("the test is over")
     await submitter.refuse(wrong)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from inspect import ismethod
 from types import ModuleType
 from typing import Any
@@ -10,15 +11,28 @@ from unittest.mock import AsyncMock, MagicMock
 import pytest
 from temporalio import activity
 
+from activities.host.heartbeat import GIVE_UP, Heartbeats
+from clients.settings import Settings
+from contracts.activities import Retry
+from contracts.activities.reference import HEARTBEAT
 from contracts.names import TaskQueue
 from tests.references import REFERENCES
 from workers import ai as ai_worker
 from workers import messaging as messaging_worker
 from workers import ops as ops_worker
 from workers import video as video_worker
+from workers.restoring import RestoringInterceptor
+from workflows.policies import POLICIES
 
 HOST = ("shutil", "gc", "find_tools", "SourceCache", "_check_host", "_scratch")
-SETTINGS = MagicMock(ai_premium=True, shutdown_grace_seconds=1, upload_abandoned_hours=1)
+SETTINGS = MagicMock(
+    ai_premium=True,
+    shutdown_grace_seconds=1,
+    upload_abandoned_hours=1,
+    heartbeat_seconds=4,
+    orphan_grace_hours=1,
+    retire_grace_seconds=1,
+)
 Made = dict[TaskQueue, list[activity._Definition]]
 
 
@@ -27,7 +41,11 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
     no method serves jobs of release 0.1, by their types (`activities.adopting`)."""
     found: Made = {}
 
-    def worker(_client: Any, *, task_queue: TaskQueue, activities: list[Any], **_more: Any) -> None:
+    def worker(
+        _client: Any, *, task_queue: TaskQueue, activities: list[Any], interceptors: list[Any], **_more: Any
+    ) -> None:
+        assert type(interceptors[0]) is Heartbeats, "its activities beat"
+        assert [type(each) for each in interceptors[1:]] in ([], [RestoringInterceptor])
         methods = filter(ismethod, activities)
         found[task_queue] = [activity._Definition.must_from_callable(each) for each in methods]
 
@@ -77,6 +95,15 @@ async def test_what_travels_is_read_as_what_it_is(working: Made) -> None:
         found = made[each.name]
         assert (found.arg_types or [type(None)]) == [each.takes]
         assert (found.ret_type or type(None)) == each.returns
+
+
+async def test_every_one_has_a_heartbeat_that_a_dead_worker_misses_soon() -> None:
+    """Also those that last a moment when all is well: they may wait for a database that hangs."""
+    assert {each.heartbeat for each in REFERENCES} == {HEARTBEAT}
+    slowest = GIVE_UP * HEARTBEAT.total_seconds() - Settings.model_fields["heartbeat_seconds"].default
+    assert slowest >= 3, "a beat may be late or lost"
+    assert HEARTBEAT + POLICIES[Retry.INFRASTRUCTURE].initial_interval <= timedelta(seconds=12)
+    assert HEARTBEAT + POLICIES[Retry.PROVIDER].initial_interval <= timedelta(seconds=12)
 
 
 async def test_a_name_is_one_activity() -> None:

@@ -14,7 +14,6 @@ from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 def encoding(scratch: Path) -> EncodeActivities:
     unused: Any = None
     return EncodeActivities(
-        temporal=unused,
         objects=unused,
         board=unused,
         cache=unused,

@@ -1,9 +1,8 @@
 """A lecture's source file becomes playable HLS: probe → units on any worker, audio beside → publish."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -11,8 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.activities import Activity, video
-    from contracts.base import Contract
+    from contracts.activities import video
     from contracts.errors import ENCODE_FAILED, ErrorType
     from contracts.jobs import JobOutcome, JobState
     from contracts.names import WorkflowType
@@ -35,9 +33,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import steps
     from workflows.video.retire import RetireVersion
-
-In = TypeVar("In", bound=Contract)
-Out = TypeVar("Out")
 
 BATCHES = 16  # at least this many where there are enough units, so that many workers share a lecture
 UNITS_PER_BATCH = 10  # and no larger, so that a batch is minutes and not hours
@@ -145,7 +140,7 @@ class EncodeVideo:
             last=last,
         )
         manifest = await steps.run(
-            _patient(video.ENCODE_BATCH, plan),
+            video.ENCODE_BATCH,
             batch,
             summary=f"units {first}-{last} of {plan.unit_count}",
             priority=_fair(job),
@@ -161,9 +156,10 @@ class EncodeVideo:
     async def _pictures(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
         """Poster and storyboard. A lecture without them is still a lecture."""
         what = PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
-        pictures = _patient(video.MAKE_PICTURES, plan)
         try:
-            return await steps.run(pictures, what, summary="poster and storyboard", priority=_fair(job))
+            return await steps.run(
+                video.MAKE_PICTURES, what, summary="poster and storyboard", priority=_fair(job)
+            )
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
@@ -176,15 +172,19 @@ class EncodeVideo:
         return steps.raise_unless_done(await steps.finish(job.job_id, outcome))
 
     async def _done(self, job: EncodeInput, published: Published, prefix: str) -> JobOutcome:
-        outcome = JobOutcome(
-            state=JobState.DONE,
-            result={
-                "hls_path": published.hls_path,
-                "duration": published.duration,
-                "renditions": published.renditions,
-                "pictures": published.pictures,
-            },
-        )
+        result: dict[str, Any] = {
+            "hls_path": published.hls_path,
+            "duration": published.duration,
+            "renditions": published.renditions,
+            "pictures": published.pictures,
+        }
+        if published.warnings:
+            result["warnings"] = published.warnings
+        if published.damage:
+            result["damage"] = [damage.model_dump(mode="json") for damage in published.damage]
+            result["review"] = [damage.line for damage in published.damage]
+        state = JobState.REVIEW_REQUIRED if published.damage else JobState.DONE
+        outcome = JobOutcome(state=state, result=result)
         await steps.erase(EraseInput(prefix=prefix + WORK))
         standing = await steps.finish(job.job_id, outcome)
         if published.replaced_prefix:
@@ -210,11 +210,6 @@ class EncodeVideo:
             "encoding",
             f"{self._progress.step_percent} % of {plan.duration:.0f} s, {len(plan.rungs)} renditions",
         )
-
-
-def _patient(activity: Activity[In, Out], plan: EncodePlan) -> Activity[In, Out]:
-    """A seek decodes from the keyframe before, silently: a sparse source needs more patience."""
-    return replace(activity, heartbeat=video.HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4))
 
 
 def _fair(job: EncodeInput) -> Priority:

@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.ai.sandbox.task import BadInput
 from activities.host.threads import in_thread
+from activities.host.trouble import HostTrouble
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 from activities.video.probe import MediaError
 from clients.inference import (
@@ -162,6 +163,8 @@ def film_errors() -> Iterator[None]:
         raise BadInput(error.code) from None
     except FfmpegTimedOut:
         raise BadInput(TASK_TIMED_OUT) from None
+    except HostTrouble as error:
+        raise ApplicationError(str(error), type=error.kind) from None
     except FfmpegFailed as error:
         if error.code > 0:
             raise BadInput(FILE_DAMAGED) from None

@@ -145,7 +145,7 @@ class Inference:
             payload = payload if payload.get("file_key") else await self._uploaded(tenant, payload)
         source, _ = await self._sources.find(ref, payload, limit)
         model = self._models.name(job.film) if job.film and self._models.has(job.film) else None
-        async with self._cache.held(source, lambda _: None) as film:
+        async with self._cache.held(source) as film:
             digest = await in_thread(digest_of, film)
             identity = parameters_of(payload) | {"model": model}
             prefix = work_prefix(tenant, digest, task=name, version=VERSION, identity=identity)
