@@ -52,6 +52,9 @@ class Endings:
             sealed = await jobs.sealed_payload(connection, job.id)
         stored = await asyncio.to_thread(stored_version, self._objects, tenant_id, video_id, job.id)
         if stored is None:
+            async with self._engine.connect() as connection:
+                if await videos.is_to_be_deleted(connection, job):
+                    return outcome
             return JobOutcome(state=REASONS[RESULT_LOST].state, error_code=RESULT_LOST)
         file_key = self._vault.open(sealed, str(job.id))["file_key"] if sealed else ""
         duration = outcome.result.get("duration", stored.version.duration)
