@@ -126,6 +126,12 @@ class Objects:
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"]
 
+    def written(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
+        """Key, size and time of every object below `prefix`."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield item["Key"], item["Size"], item["LastModified"]
+
     def older(self, prefix: str, than: datetime) -> Iterator[str]:
         """Keys below `prefix` that were written before `than`."""
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):

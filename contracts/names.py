@@ -27,3 +27,4 @@ class WorkflowType(StrEnum):
     JOB = "job.run"
     RECONCILE = "ops.reconcile"
     SWEEP = "ops.sweep"
+    SWEEP_OBJECTS = "ops.sweep-objects"
