@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: demo dev down clean test soak check coverage bench chromium
+.PHONY: demo dev down clean test soak fuzz check coverage bench chromium
 
 # Programs start often here: what Python compiled is kept, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,9 +34,13 @@ check: $(READY)
 test: $(READY) chromium
 	@$(RUN) pytest -n 4 --dist worksteal
 
-# What has no end: the drawn tests with other examples each time. No part of CI.
+# What takes longer than a test may; no part of CI. Everything at work and everything breaking, then a count:
 soak: $(READY)
-	@HYPOTHESIS_PROFILE=soak $(RUN) pytest -n 2 tests/unit tests/api/test_schema.py
+	@$(RUN) tests.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+# The drawn tests, with other examples each time.
+fuzz: $(READY)
+	@HYPOTHESIS_PROFILE=fuzz $(RUN) pytest -n 2 tests/unit tests/api/test_schema.py
 
 # What tests reach in their own process; programs they start are not counted (see pyproject.toml). Quick tests only,
 # unless told otherwise: `make coverage TESTS=tests`.

@@ -1,15 +1,20 @@
-"""What time makes worthless: uploads that nobody goes on with, answers to old requests, kept payloads."""
+"""What time makes worthless: uploads that nobody goes on with, answers to old requests, kept payloads, and
+bodies of dead letters that SQS keeps no longer."""
 
 import asyncio
+import logging
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.implements import implements
+from clients import stored_bodies
 from clients.database import idempotency, jobs, uploads
 from clients.database.uploads import ABORTED
 from clients.uploads import UploadStore
 from contracts.activities import ops
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 500
 PAYLOADS_KEPT = timedelta(days=7)
@@ -34,4 +39,6 @@ class SweepActivities:
                 if not await uploads.close(connection, upload.id, ABORTED):
                     continue
             await asyncio.to_thread(self._store.discard, upload.file_key, upload.multipart_id)
+        if bodies := await asyncio.to_thread(stored_bodies.sweep, self._store):
+            log.info("%d stored bodies of dead letters went", bodies)
         return {"uploads": len(silent), "payloads": payloads, "keys": keys}

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.exceptions import ExceptionMiddleware
 
-from api import links, metrics, problems
+from api import links, problems
 from api.auth.callers import same_origin
 from api.console.site import site
 from api.middleware import requests
@@ -67,7 +67,6 @@ for each in (
     accounts,
     callbacks,
     codec,
-    metrics,
     playback,
     hls,
     health,

@@ -1,7 +1,10 @@
 """What Prometheus reads. Labels are route templates, methods, statuses and job types: all of them few."""
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+import math
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from api.standing import Standing
 
 REQUESTS = Counter("api_requests", "Requests answered", ("method", "route", "status"))
 SECONDS = Histogram(
@@ -15,10 +18,25 @@ LIMITED = Counter("api_limited", "Requests refused because their key asks too of
 REPLAYED = Counter("api_replayed", "POSTs answered as the first one with their Idempotency-Key was")
 WATCHERS = Gauge("api_watchers", "Open streams of events")
 WATCHED = Gauge("api_watched_jobs", "Jobs that those streams watch")
+OPEN = Gauge("jobs_open", "Accepted jobs without a final state", ("job_type",))
+OLDEST = Gauge("jobs_oldest_open_age_seconds", "Age of the oldest of them", ("job_type",))
+UNSEEN = Gauge("jobs_unseen_seconds", "For how long the reconciler has not looked at one of them, at most")
+RECONCILED = Gauge("reconciler_last_run_timestamp_seconds", "End of the reconciler's last whole run")
 
-router = APIRouter()
+ORPHANS = Gauge("orphan_objects", "Objects that the daily sweep has found without an owner, and left")
+ORPHANS_REMOVED = Gauge("orphan_objects_removed", "Those that it has removed, since ever")
 
 
-@router.get("/metrics", include_in_schema=False)
-async def metrics() -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+def show(standing: Standing | None) -> None:
+    """Set what is known; without it (a server is away) no number that is wrong."""
+    OPEN.clear()
+    OLDEST.clear()
+    UNSEEN.set(standing.unseen.total_seconds() if standing else math.nan)
+    ran = standing.reconciled_at if standing else None
+    RECONCILED.set(ran.timestamp() if ran else math.nan)
+    ORPHANS.set(standing.orphans.found if standing else math.nan)
+    ORPHANS_REMOVED.set(standing.orphans.removed if standing else math.nan)
+    if standing:
+        for each in standing.open:
+            OPEN.labels(each.job_type).set(each.count)
+            OLDEST.labels(each.job_type).set((standing.at - each.oldest).total_seconds())

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from api.auth.service_keys import ServiceKeys
 from api.cache import Fresh
 from api.rates import Rates
+from api.standing import Standing, standing
 from api.watches import Watches
 from clients import progress, temporal
 from clients.database import jobs, videos
@@ -28,6 +29,8 @@ from clients.vault import Vault
 from intake.submit import Submitter
 
 SEEN_SECONDS = 1.0  # how old the state of an open job may be that a poll sees
+
+STANDING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ class Services:
     watches: Watches
     seen_jobs: Fresh[tuple[int, str], SealedJob]
     seen_videos: Fresh[tuple[int, int], tuple[VideoRow, JobRow | None]]
+    standing: Fresh[None, Standing]
     settings: Settings
 
 
@@ -85,6 +89,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         watches=Watches(engine, client, board),
         seen_jobs=Fresh(lambda key: _job(engine, *key), SEEN_SECONDS),
         seen_videos=Fresh(lambda key: _video(engine, *key), SEEN_SECONDS),
+        standing=Fresh(lambda _: standing(engine, client), STANDING_SECONDS),
         settings=settings,
     )
     await redis.aclose()

@@ -4,6 +4,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,24 @@ class Objects:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"]
+
+    def written(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
+        """Key, size and time of every object below `prefix`."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield item["Key"], item["Size"], item["LastModified"]
+
+    def older(self, prefix: str, than: datetime) -> Iterator[str]:
+        """Keys below `prefix` that were written before `than`."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+            yield from (item["Key"] for item in page.get("Contents", []) if item["LastModified"] < than)
+
+    def folders(self, start: str) -> Iterator[str]:
+        """What begins with `start`, up to the next slash, of all keys that have one."""
+        pages = self._s3.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=start, Delimiter="/"):
+            for item in page.get("CommonPrefixes", []):
+                yield item["Prefix"]
 
     def erase(self, prefix: str) -> int:
         """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""

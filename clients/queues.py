@@ -1,37 +1,59 @@
 """SQS. Every call blocks: use `asyncio.to_thread`."""
 
 import hashlib
+import json
+import logging
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.settings import Settings
+from clients.stored_bodies import BodyGone, StoredBodies, is_stub
 
 BATCH = 10  # the most that SQS takes in one call
+RECEIVES = 100  # `maxReceiveCount` that outages need: decision 32
+LARGEST = 256 * 1024  # bytes of a body and its attributes that every queue takes
+# What SQS says of a message that it will never take: longer than this queue allows, or of other characters.
+REFUSALS = ("InvalidParameterValue", "InvalidMessageContents", "InvalidAttributeValue")
 ORIGINAL_ID = "OriginalMessageId"
 OUR_ATTRIBUTES = ("Reason", "Detail", "BodySha256", ORIGINAL_ID)
 LOOKING_SECONDS = 30  # how long a look hides messages from others, if it is not given back before
 MOVING_SECONDS = 60
+Message = TypeVar("Message", bound="QueueMessage")
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class QueueMessage:
+    """A body that was too large to be sent lies in the object store (`clients.stored_bodies`): `stub` is
+    what the queue has of it, and `body` is the same stub when it cannot be had any more."""
+
     id: str
     receipt_handle: str
     body: str
+    stub: str | None = None
+
+    @property
+    def body_is_gone(self) -> bool:
+        return self.body == self.stub
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeadLetter(QueueMessage):
     """`id` is that of the message when it was first sent. What SQS itself gave up on, after too many
-    receives, has no reason."""
+    receives, has no reason. Looks count as receives too."""
 
     dead_id: str
     sent_at: datetime
+    receives: int
     attributes: dict[str, Any]
 
     @property
@@ -62,13 +84,24 @@ class Queue:
                 max_pool_connections=16,
             ),
         )
+        self._settings = settings
         self._wait = settings.sqs_wait_seconds
         self._url = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        self._dlq_url = self._sqs.get_queue_url(QueueName=f"{name}-dlq")["QueueUrl"]
+        self._name = name
         self.hold_seconds = settings.sqs_hold_seconds
 
+    @cached_property
+    def _dlq_url(self) -> str:
+        """Asked for when it is needed: one that is missing holds up no healthy message."""
+        return self._sqs.get_queue_url(QueueName=f"{self._name}-dlq")["QueueUrl"]
+
+    @cached_property
+    def _bodies(self) -> StoredBodies:
+        return StoredBodies(self._settings)  # made when the first is met: few processes ever do
+
     def receive(self) -> list[QueueMessage]:
-        """Up to 10 messages, invisible to others for `hold_seconds`."""
+        """Up to 10 messages, invisible to others for `hold_seconds`. One whose stored body cannot be read
+        now is left to come again."""
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=BATCH,
@@ -76,13 +109,23 @@ class Queue:
             VisibilityTimeout=self.hold_seconds,
             MessageAttributeNames=[ORIGINAL_ID],
         )
-        return [
+        received = [
             QueueMessage(_first_id(message), message["ReceiptHandle"], message["Body"])
             for message in answer.get("Messages", [])
         ]
+        opened = []
+        for message in received:
+            try:
+                opened.append(self._with_body(message))
+            except (BotoCoreError, ClientError) as error:
+                log.warning(
+                    "the stored body of message %s cannot be read: %s", message.id, type(error).__name__
+                )
+        return opened
 
     def delete(self, messages: Sequence[QueueMessage]) -> list[QueueMessage]:
-        """Delete up to 10 messages; returns those that SQS refused, which come again."""
+        """Delete up to 10 messages; returns those that SQS could not delete, to be tried again. One
+        whose receipt handle SQS does not take any more is not ours: it is gone, or somebody else has it."""
         answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=_entries(messages))
         return _failed(answer, messages)
 
@@ -97,20 +140,58 @@ class Queue:
 
         Returns the copy's id.
         """
+        shown = "".join(each if each.isprintable() else "?" for each in detail[:1000])
         attributes = {
             "Reason": code,
-            "Detail": detail[:1000] or "-",
+            "Detail": shown or "-",
             ORIGINAL_ID: message.id,
             "BodySha256": hashlib.sha256(message.body.encode(errors="surrogatepass")).hexdigest(),
         }
-        answer = self._sqs.send_message(
-            QueueUrl=self._dlq_url,
-            MessageBody=message.body,
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-            },
+        given = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        return self._send(self._dlq_url, message, given)
+
+    def drop_body(self, message: QueueMessage) -> None:
+        """Erase what the object store keeps of a message that is done."""
+        if message.stub:
+            self._bodies.drop(message.stub)
+
+    def _with_body(self, message: Message) -> Message:
+        if not is_stub(message.body):
+            return message
+        try:
+            return replace(message, body=self._bodies.open(message.body), stub=message.body)
+        except BodyGone:
+            return replace(message, stub=message.body)
+
+    def _send(self, url: str, message: QueueMessage, attributes: dict[str, Any]) -> str:
+        """Send a body with attributes; one that the queue does not take beside them goes to the object store,
+        and its stub to the queue. Returns the id."""
+        sizes = (
+            len(name) + len(value["DataType"]) + len(value.get("StringValue") or value["BinaryValue"])
+            for name, value in attributes.items()
         )
+        body = message.body
+        if sum(sizes) + len(body.encode(errors="surrogatepass")) <= LARGEST:
+            try:
+                answer = self._sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+                return answer["MessageId"]
+            except ClientError as error:
+                if is_stub(body) or error.response["Error"]["Code"] not in REFUSALS:
+                    raise
+        stub = self._bodies.store(message.id, body)
+        answer = self._sqs.send_message(QueueUrl=url, MessageBody=stub, MessageAttributes=attributes)
         return answer["MessageId"]
+
+    def receives(self) -> int | None:
+        """How often SQS lets a message be received before it moves it; None where it never does, or where
+        nobody says."""
+        names: list[Any] = ["RedrivePolicy"]
+        try:
+            answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        except (BotoCoreError, ClientError):
+            return None
+        policy = answer.get("Attributes", {}).get(names[0])
+        return int(json.loads(policy)["maxReceiveCount"]) if policy else None
 
     def depth(self) -> tuple[int, int]:
         """How many messages wait, and how many somebody has in hand; SQS counts approximately."""
@@ -131,7 +212,13 @@ class Queue:
                     break
         finally:
             self._give_back(found)
-        return sorted(found[:limit], key=lambda each: each.sent_at)
+        return sorted((self._shown(each) for each in found[:limit]), key=lambda each: each.sent_at)
+
+    def _shown(self, letter: DeadLetter) -> DeadLetter:
+        try:
+            return self._with_body(letter)
+        except (BotoCoreError, ClientError):  # the letter can be seen, and sent back, without its body
+            return replace(letter, stub=letter.body)
 
     def redrive(self, ids: Collection[str] | None = None) -> int:
         """Send dead letters (all, or those with these `dead_id`s) to the queue again, then delete them.
@@ -148,9 +235,7 @@ class Queue:
                     if again or (ids is not None and letter.dead_id not in ids):
                         others.append(letter)
                         continue
-                    self._sqs.send_message(
-                        QueueUrl=self._url, MessageBody=letter.body, MessageAttributes=_original(letter)
-                    )
+                    self._send(self._url, letter, _original(letter))
                     self._sqs.delete_message(QueueUrl=self._dlq_url, ReceiptHandle=letter.receipt_handle)
                     moved += 1
                 if moved == (len(ids) if ids is not None else None):
@@ -168,7 +253,7 @@ class Queue:
                 MaxNumberOfMessages=BATCH,
                 VisibilityTimeout=seconds,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["SentTimestamp"],
+                MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
             )
             letters = [_dead_letter(message) for message in answer.get("Messages", [])]
             if not (new := [each for each in letters if each.dead_id not in seen]):
@@ -196,6 +281,7 @@ def _dead_letter(message: Any) -> DeadLetter:
         body=message["Body"],
         dead_id=message["MessageId"],
         sent_at=datetime.fromtimestamp(int(system["SentTimestamp"]) / 1000, UTC),
+        receives=int(system["ApproximateReceiveCount"]),
         attributes=message.get("MessageAttributes", {}),
     )
 
@@ -221,4 +307,5 @@ def _entries(messages: Sequence[QueueMessage]) -> list[Any]:
 
 
 def _failed(answer: Any, messages: Sequence[QueueMessage]) -> list[QueueMessage]:
-    return [messages[int(entry["Id"])] for entry in answer.get("Failed", [])]
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_BatchResultErrorEntry.html"""
+    return [messages[int(entry["Id"])] for entry in answer.get("Failed", []) if not entry["SenderFault"]]

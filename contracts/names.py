@@ -28,6 +28,8 @@ class WorkflowType(StrEnum):
     AI = "ai.job"
     MESSAGES = "messages"
     COMPARE = "messages.compare"
+    RESTORE_MESSAGES = "messages.restore"
     JOB = "job.run"
     RECONCILE = "ops.reconcile"
     SWEEP = "ops.sweep"
+    SWEEP_OBJECTS = "ops.sweep-objects"

@@ -22,6 +22,7 @@ import redis
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from clients.queues import RECEIVES
 from clients.settings import Settings
 from devstack import programs
 from devstack.ports import LOOPBACK, Ports
@@ -43,7 +44,6 @@ VISIBILITY_SECONDS = {
     "ai-premium": 3600,
     "messaging": 60,
 }
-MAX_RECEIVES = 3
 ROOT = Path(__file__).parents[1]
 DLQ_RETENTION_SECONDS = 14 * 24 * 3600  # the longest that SQS allows
 
@@ -217,7 +217,7 @@ def _ministack(home: Path, ports: Ports, settings: Settings) -> Server:
             arn = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["QueueArn"])["Attributes"][
                 "QueueArn"
             ]
-            redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
+            redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES})
             visibility = str(VISIBILITY_SECONDS[ours])
             sqs.set_queue_attributes(
                 QueueUrl=sqs.create_queue(QueueName=name)["QueueUrl"],

@@ -6,25 +6,29 @@ ended), or when it lies in the dead letter queue with a reason.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import DBAPIError
 
-from clients.database.jobs import Acceptance, Accepted
+from clients.database.accepting import Acceptance, Accepted
 from clients.queues import Queue, QueueMessage
 from contracts.jobs import JobRequest
 from contracts.queues import Poison, parse
 from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify, is_content
 from intake.submit import Submitter
-from workers.breaker import Breaker
+from workers.breaker import Breaker, Turn, jittered
+from workers.dead_letters import DeadLetters
 from workers.visibility import VisibilityLease
 
 log = logging.getLogger(__name__)
 
-BATCHES = 16  # of 10 messages each in hand at the most, over all queues
-BACK_OFF = 1.0
-RECEIVE_AGAIN = 2.0
+BATCHES = 8  # of 10 messages each in hand at the most, of one queue: none waits for another
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds until a batch that was not answered asks again
+RECEIVE_AGAIN, RECEIVE_AGAIN_AT_LAST = 2.0, 60.0
+T = TypeVar("T")
 
 
 class Misconfigured(Exception):
@@ -33,6 +37,32 @@ class Misconfigured(Exception):
 
 class Stopping(Exception):
     """We have to go before this batch is settled: its messages go back."""
+
+
+@dataclass(eq=False)
+class Pending:
+    """A message of a batch, until its job is started or it is poison."""
+
+    message: QueueMessage
+    request: JobRequest
+    accepted: Accepted | None = None
+
+
+@dataclass
+class Batch:
+    """Messages that were received together, as far as they are not settled."""
+
+    lease: VisibilityLease
+    letters: DeadLetters
+    pending: list[Pending]
+
+    def bury(self, each: Pending, code: str, detail: str) -> None:
+        self.pending.remove(each)
+        self.letters.take(self.lease, each.message, code, detail)
+
+    async def done(self, some: Sequence[Pending]) -> None:
+        self.pending = [each for each in self.pending if each not in some]
+        await self.lease.delete([each.message for each in some])
 
 
 class Bridge:
@@ -45,7 +75,6 @@ class Bridge:
         self._submitter = submitter
         self._breaker = breaker
         self._stop = stop
-        self._permits = asyncio.Semaphore(BATCHES)
         self._fatal: Misconfigured | None = None
 
     async def run(self) -> None:
@@ -57,130 +86,145 @@ class Bridge:
             raise self._fatal
 
     async def _receive(self, name: str, queue: Queue) -> None:
-        async with asyncio.TaskGroup() as batches:
-            while await self._may_receive():
+        permits = asyncio.Semaphore(BATCHES)
+        pause = RECEIVE_AGAIN
+        async with DeadLetters(name, queue, self._stop) as letters, asyncio.TaskGroup() as batches:
+            while await self._may_receive(permits, letters):
                 try:
                     messages = await asyncio.to_thread(queue.receive)
                 except (BotoCoreError, ClientError) as error:
+                    # It may have been answered, and the answer lost: then each call uses up a receive.
                     log.warning("cannot receive from %s: %s", name, type(error).__name__)
-                    self._permits.release()
-                    await self._sleep(RECEIVE_AGAIN)
+                    permits.release()
+                    await self._sleep(jittered(pause))
+                    pause = min(pause * 2, RECEIVE_AGAIN_AT_LAST)
                     continue
+                pause = RECEIVE_AGAIN
                 if messages:
-                    batches.create_task(self._handle(name, queue, messages))
+                    batch = self._handle(name, queue, messages, letters)
+                    batches.create_task(batch).add_done_callback(lambda _: permits.release())
                 else:
-                    self._permits.release()
+                    permits.release()
 
-    async def _may_receive(self) -> bool:
-        """Take a permit once the breaker is closed. False when stopping, without a permit."""
+    async def _may_receive(self, permits: asyncio.Semaphore, letters: DeadLetters) -> bool:
+        """Take a permit once messages may be received. False when stopping."""
         try:
-            await self._wait_well()
-            await self._permits.acquire()
+            await self._unless_stopped(letters.room())
+            await self._unless_stopped(permits.acquire())
             # The wait for a permit may have been long; an outage may have begun.
-            await self._wait_well()
+            await self._unless_stopped(self._breaker.receivable())
         except Stopping:
             return False
         return True
 
-    async def _handle(self, name: str, queue: Queue, messages: list[QueueMessage]) -> None:
+    async def _handle(
+        self, name: str, queue: Queue, messages: list[QueueMessage], letters: DeadLetters
+    ) -> None:
         """See one received batch to its end."""
         try:
             async with VisibilityLease(queue, messages, self._stop) as lease:
                 try:
-                    await self._settle(name, messages, lease)
+                    await self._settle(_parsed(name, messages, lease, letters))
                 except Stopping:
                     log.info("giving back what is left of %d messages of %s", len(messages), name)
         except Exception:
             log.exception("a batch of %s could not be handled", name)
-        finally:
-            self._permits.release()
 
-    async def _settle(self, name: str, messages: list[QueueMessage], lease: VisibilityLease) -> None:
-        parsed: list[tuple[QueueMessage, JobRequest]] = []
-        for message in messages:
+    async def _settle(self, batch: Batch) -> None:
+        """Ask the servers, in turns with the other batches, until nothing is pending."""
+        pause = FIRST_PAUSE
+        while batch.pending:
+            turn = await self._unless_stopped(self._breaker.enter())
             try:
-                parsed.append((message, parse(name, message.body, message.id)))
-            except Poison as poison:
-                await lease.dead_letter(message, poison.code, poison.detail)
-        accepted = await self._accept(parsed, lease)
-        started = await asyncio.gather(
-            *(self._start(message, each, lease) for message, each in accepted), return_exceptions=True
-        )
-        await lease.delete([message for message in started if isinstance(message, QueueMessage)])
-        for error in started:
-            if isinstance(error, BaseException):
-                raise error
+                answered, errors = await self._try(batch)
+                outage = self._tell(turn, answered, errors)
+            finally:
+                self._breaker.leave(turn)
+            if batch.pending and not outage:
+                await self._sleep(jittered(pause))
+                pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _accept(
-        self, parsed: Sequence[tuple[QueueMessage, JobRequest]], lease: VisibilityLease
-    ) -> list[tuple[QueueMessage, Accepted]]:
-        """Accept all in one transaction; when the database refuses the content, find out whose."""
-        if not parsed:
-            return []
-        while True:
-            try:
-                accepted = await self._submitter.accept([request for _, request in parsed])
-                return [(message, each) for (message, _), each in zip(parsed, accepted, strict=True)]
-            except INFRASTRUCTURE_ERRORS as error:
-                if isinstance(error, DBAPIError) and is_content(error):
-                    if len(parsed) == 1:
-                        await lease.dead_letter(
-                            parsed[0][0], "REFUSED_BY_DATABASE", type(error.orig).__name__
-                        )
-                        return []
-                    return [pair for one in parsed for pair in await self._accept([one], lease)]
-                await self._wait_out(error)
-
-    async def _start(
-        self, message: QueueMessage, accepted: Accepted, lease: VisibilityLease
-    ) -> QueueMessage | None:
-        """Start one job. Returns the message if it may be deleted now."""
-        if accepted.status is Acceptance.MISMATCH:
-            detail = f"the key was used before with other content, for job {accepted.job_id}"
-            await lease.dead_letter(message, "IDEMPOTENCY_MISMATCH", detail)
-            return None
-        if accepted.status in (Acceptance.FINAL, Acceptance.JOINED):
-            return message
-        while True:
-            try:
-                await self._submitter.start(accepted)
-                return message
-            except INFRASTRUCTURE_ERRORS as error:
-                if classify(error) is ErrorKind.POISON:
-                    await self._submitter.refuse(accepted)
-                    await lease.dead_letter(
-                        message, "START_REFUSED", f"Temporal refuses job {accepted.job_id}"
-                    )
-                    return None
-                await self._wait_out(error)
-
-    async def _wait_out(self, error: Exception) -> None:
-        """Wait until it makes sense to try again. Raises Stopping, or the error if it is a bug."""
-        match classify(error):
-            case ErrorKind.UNKNOWN:
-                self._breaker.trip(type(error).__name__)
-            case ErrorKind.BACK_OFF:
-                await self._sleep(BACK_OFF)
-            case ErrorKind.FATAL:
-                self._give_up(error)
-            case _:
-                raise error
-        await self._wait_well()
-
-    async def _wait_well(self) -> None:
-        """Wait for the breaker. Raises Stopping when the stop comes first."""
-        if self._stop.is_set():
-            raise Stopping
-        closed = asyncio.ensure_future(self._breaker.closed())
-        stopped = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait({closed, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not closed.done():
-            closed.cancel()
-            raise Stopping
-        if error := closed.exception():
+    def _tell(self, turn: Turn, answered: bool, errors: Sequence[Exception]) -> bool:
+        """Tell the breaker how it went; returns whether the servers are away. Raises Stopping for a wrong
+        configuration, and what is a bug."""
+        kinds = {classify(error): error for error in errors}
+        outage = False
+        if answered:
+            self._breaker.worked(turn)
+        elif error := kinds.get(ErrorKind.UNKNOWN):
+            outage = self._breaker.lost(turn, type(error).__name__)
+        if ErrorKind.BACK_OFF in kinds:
+            self._breaker.busy(turn)
+        if error := kinds.get(ErrorKind.FATAL):
             self._give_up(error)
             raise Stopping
+        for bug in (None, ErrorKind.POISON):
+            if error := kinds.get(bug):
+                raise error
+        return outage
+
+    async def _try(self, batch: Batch) -> tuple[bool, list[Exception]]:
+        """Accept and start what is pending. Returns whether any of it was answered, and what was not."""
+        errors = await self._accept(batch, [each for each in batch.pending if each.accepted is None])
+        accepted = [each for each in batch.pending if each.accepted]
+        results = await asyncio.gather(
+            *(self._start(batch, each) for each in accepted), return_exceptions=True
+        )
+        failed = [result for result in results if isinstance(result, Exception)]
+        answered = len(failed) < len(accepted) if accepted else not errors
+        started = [each for each, result in zip(accepted, results, strict=True) if result is None]
+        await batch.done([each for each in started if each in batch.pending])
+        return answered, errors + failed
+
+    async def _accept(self, batch: Batch, some: Sequence[Pending]) -> list[Exception]:
+        """All in one transaction; when that fails for what is in it, find out for which."""
+        if not some:
+            return []
+        try:
+            accepted = await self._submitter.accept([each.request for each in some])
+        except Exception as error:  # noqa: BLE001 - a bug comes back too, without its neighbours
+            if classify(error) is not None:
+                return [error]
+            if len(some) > 1:
+                return [wrong for each in some for wrong in await self._accept(batch, [each])]
+            if not (isinstance(error, DBAPIError) and is_content(error)):
+                return [error]
+            batch.bury(some[0], "REFUSED_BY_DATABASE", type(error.orig).__name__)
+            return []
+        for each, answer in zip(some, accepted, strict=True):
+            each.accepted = answer
+        return []
+
+    async def _start(self, batch: Batch, each: Pending) -> None:
+        """Start one job, where there is something to start."""
+        accepted = each.accepted
+        assert accepted is not None
+        if accepted.status is Acceptance.MISMATCH:
+            detail = f"the key was used before with other content, for job {accepted.job_id}"
+            return batch.bury(each, "IDEMPOTENCY_MISMATCH", detail)
+        if accepted.status in (Acceptance.FINAL, Acceptance.JOINED):
+            return
+        try:
+            await self._submitter.start(accepted)
+        except INFRASTRUCTURE_ERRORS as error:
+            if classify(error) is not ErrorKind.POISON:
+                raise
+            await self._submitter.refuse(accepted)
+            batch.bury(each, "START_REFUSED", f"Temporal refuses job {accepted.job_id}")
+
+    async def _unless_stopped(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """Raises Stopping when the stop comes first, or when the breaker's probe finds what will not mend."""
+        task = asyncio.ensure_future(waiting)
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self._stop.is_set():
+            task.cancel()
+            raise Stopping
+        if error := task.exception():
+            self._give_up(error)
+            raise Stopping
+        return task.result()
 
     def _give_up(self, error: BaseException) -> None:
         log.error("stopping, the messages stay in their queues: %s", error)
@@ -193,3 +237,19 @@ class Bridge:
                 await self._stop.wait()
         except TimeoutError:
             return
+
+
+def _parsed(
+    name: str, messages: Sequence[QueueMessage], lease: VisibilityLease, letters: DeadLetters
+) -> Batch:
+    """What can be a job; the rest is on its way to the dead letter queue."""
+    batch = Batch(lease, letters, [])
+    for message in messages:
+        if message.body_is_gone:
+            letters.take(lease, message, "BODY_GONE", "its body is not in the object store any more")
+            continue
+        try:
+            batch.pending.append(Pending(message, parse(name, message.body, message.id)))
+        except Poison as poison:
+            letters.take(lease, message, poison.code, poison.detail)
+    return batch

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from clients import temporal
 from clients.database.engine import create_engine
-from clients.queues import Queue
+from clients.queues import RECEIVES, Queue
 from clients.settings import Settings
 from clients.vault import Vault
 from intake.errors import ErrorKind, classify
@@ -18,11 +19,15 @@ from workers.bridge import Bridge
 from workers.running import READY
 
 PROBE_TIMEOUT = timedelta(seconds=5)
+# Calls to SQS block. Each queue has one that waits for messages: nearly all threads that Python has by itself
+# on two cores, and batches, leases and dead letters need theirs beside.
+THREADS = 64
 
 log = logging.getLogger(__name__)
 
 
 async def bridge(settings: Settings, stop: asyncio.Event) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     engine = create_engine(settings, "bridge")
     client = await temporal.connect_when_up(settings, engine, stop)
     await temporal.require_search_attributes(client)
@@ -41,6 +46,10 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
         name: await asyncio.to_thread(Queue, settings, queue_name)
         for name, queue_name in settings.queue_names().items()
     }
+    for name, queue in queues.items():
+        if (receives := await asyncio.to_thread(queue.receives)) and receives < RECEIVES:
+            told = "%s gives messages up after %d receives: healthy ones need %d in an outage"
+            log.warning(told, name, receives, RECEIVES)
     log.info(READY)
     await Bridge(queues, submitter, Breaker(probe, transient), stop).run()
     await engine.dispose()

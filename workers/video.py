@@ -20,6 +20,8 @@ from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
 from contracts.names import TaskQueue, queue_of_build
+from intake.restore import Restorer
+from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.slots import slots_with_room
 from workflows.video.delete import DeleteVideo
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 async def video(settings: Settings, stop: asyncio.Event) -> None:
     engine = create_engine(settings, "worker-video")
     client = await temporal.connect_when_up(settings, engine, stop)
+    vault = Vault(settings.payload_keys.get_secret_value())
     objects = Objects(settings)
     board = progress.ProgressBoard(progress.connect(settings))
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
@@ -53,7 +56,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         room=room,
         max_source_bytes=settings.max_source_bytes,
         max_source_seconds=settings.max_source_seconds,
-        vault=Vault(settings.payload_keys.get_secret_value()),
+        vault=vault,
         encrypt=settings.hls_encryption,
     )
     lifecycle = LifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
@@ -70,7 +73,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
             lifecycle.mark_deleted,
             lifecycle.erase,
         ],
-        interceptors=[heartbeats],
+        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
         max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=LIGHT_SLOTS,
         graceful_shutdown_timeout=grace,

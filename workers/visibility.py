@@ -1,4 +1,4 @@
-"""A received batch of SQS messages, kept invisible until each one is deleted, buried or given back."""
+"""Received SQS messages, kept invisible until each one is deleted, handed on or given back."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import ParamSpec, Self, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clients.queues import Queue, QueueMessage
+from clients.queues import BATCH, Queue, QueueMessage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,11 +21,12 @@ log = logging.getLogger(__name__)
 
 
 class VisibilityLease:
-    """`async with Held(…)`: what is left over at the end goes back to the queue."""
+    """`async with VisibilityLease(…)`: what is left over at the end goes back to the queue."""
 
     def __init__(self, queue: Queue, messages: Sequence[QueueMessage], stop: asyncio.Event) -> None:
         self._queue = queue
-        self._held = {message.id: message for message in messages}
+        # By handle: two copies of a dead letter that was sent back have the same id.
+        self._held = {message.receipt_handle: message for message in messages}
         self._stop = stop
 
     async def __aenter__(self) -> Self:
@@ -38,12 +39,20 @@ class VisibilityLease:
         self._keeper.cancel()
         with suppress(asyncio.CancelledError):
             await self._keeper
-        if self._held:
-            # Stopping: at once. A bug: soon, and after some rounds SQS itself moves it to the DLQ.
-            await self._change_visibility(0 if error is None else AFTER_BUG)
+        # Stopping: at once. A bug: soon, and after many rounds SQS itself moves it to the DLQ.
+        await self._change_visibility(0 if error is None else AFTER_BUG)
+
+    def hand_over(self, message: QueueMessage, other: "VisibilityLease") -> None:
+        """From now on `other` keeps it invisible."""
+        other._held[message.receipt_handle] = self._held.pop(message.receipt_handle)
+
+    def forget(self, message: QueueMessage) -> None:
+        """It is deleted."""
+        self._held.pop(message.receipt_handle, None)
 
     async def delete(self, messages: Sequence[QueueMessage]) -> None:
-        """Delete messages that are done with, until SQS confirms each one or we have to stop."""
+        """Delete messages that are done with, until SQS confirms each one or we have to stop. What the object
+        store keeps of them goes too; where that fails its time limit erases it."""
         rest = list(messages)
         while rest:
             failed = await self._insist(self._queue.delete, rest)
@@ -51,7 +60,8 @@ class VisibilityLease:
                 return
             for message in rest:
                 if message not in failed:
-                    self._held.pop(message.id, None)
+                    self.forget(message)
+                    await self._drop_body(message)
             rest = failed
             if rest:
                 log.warning("SQS refused to delete %d messages, again", len(rest))
@@ -59,11 +69,12 @@ class VisibilityLease:
                     return
                 await asyncio.sleep(PAUSE)
 
-    async def dead_letter(self, message: QueueMessage, code: str, detail: str) -> None:
-        """Dead letter queue first, delete second: a crash in between leaves two copies, never none."""
-        log.warning("message %s goes to the dead letter queue: %s: %s", message.id, code, detail)
-        if await self._insist(self._queue.dead_letter, message, code, detail):
-            await self.delete([message])
+    async def _drop_body(self, message: QueueMessage) -> None:
+        if message.stub:
+            try:
+                await asyncio.to_thread(self._queue.drop_body, message)
+            except (BotoCoreError, ClientError) as error:
+                log.warning("a stored body is left to its time limit: %s", type(error).__name__)
 
     async def _insist(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Repeat until SQS answers. None when we have to stop before."""
@@ -84,7 +95,11 @@ class VisibilityLease:
             await self._change_visibility(self._queue.hold_seconds)
 
     async def _change_visibility(self, seconds: int) -> None:
-        try:
-            await asyncio.to_thread(self._queue.change_visibility, list(self._held.values()), seconds)
-        except (BotoCoreError, ClientError) as error:
-            log.warning("cannot change visibility: %s", type(error).__name__)
+        messages = list(self._held.values())
+        for start in range(0, len(messages), BATCH):
+            try:
+                await asyncio.to_thread(
+                    self._queue.change_visibility, messages[start : start + BATCH], seconds
+                )
+            except (BotoCoreError, ClientError) as error:
+                log.warning("cannot change visibility: %s", type(error).__name__)

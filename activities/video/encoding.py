@@ -17,10 +17,11 @@ from activities.host.threads import in_thread
 from activities.implements import implements
 from activities.video.audio import encode_audio
 from activities.video.builds import Builds
+from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
-from activities.video.fmp4 import BadSegment
+from activities.video.fmp4 import BadSegment, TrackFiles
 from activities.video.pictures import draw_pictures
 from activities.video.plan import make_plan
 from activities.video.probe import MediaError, probe, remux
@@ -34,6 +35,7 @@ from contracts.progress import video_progress
 from contracts.video import (
     AudioInput,
     BatchInput,
+    Damage,
     EncodePlan,
     Manifest,
     PicturesInput,
@@ -96,13 +98,16 @@ class EncodeActivities:
 
     async def _plan(self, source: SourceRef, prefix: str) -> EncodePlan:
         async with self._source(source, False) as path:
-            info = await probe(self._tools, path, max_seconds=self._max_seconds)
+            info = original = await probe(self._tools, path, max_seconds=self._max_seconds)
         needs_remux = info.needs_remux
         if needs_remux:
             async with self._source(source, True) as path:
                 info = await probe(self._tools, path, max_seconds=self._max_seconds)
         plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
-        return plan.model_copy(update={"key_id": self._key_id})
+        lost = worth_a_look(
+            clipped(container_damage(info, original), plan.origin, 0.0, float("inf")), plan.duration
+        )
+        return plan.model_copy(update={"key_id": self._key_id, "damage": lost})
 
     @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
@@ -131,21 +136,40 @@ class EncodeActivities:
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
             await in_thread(self._room.require, _most_bytes(plan))
-            tracks = await encode_unit(
-                self._tools,
-                path,
-                plan,
-                unit=unit,
-                out=folder,
-                timeout=UNIT_TIMEOUT,
-                on_frames=bar.frames_of_unit,
-            )
+            ear = Ear()
+            tracks = await self._tracks(plan, path, unit, folder, ear, bar)
+            damage: list[Damage] = []
+            if ear.troubled:
+                damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
             stored = await self._store.upload(plan, folder, tracks)
-            manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored)
+            manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored, damage=damage)
             await self._store.write(key, manifest)
             return manifest
 
         return await self._twice(f"unit {unit}", encode)
+
+    async def _tracks(
+        self, plan: EncodePlan, path: Path, unit: int, folder: Path, ear: Ear, bar: "_BatchProgress"
+    ) -> list[TrackFiles]:
+        """The unit; where the source has no picture left for it, the last one that there was before it."""
+        first = unit * plan.unit_frames
+        for reach in (0, *sorted({min(first, plan.unit_frames * units) for units in (1, 10)} | {first})):
+            try:
+                return await encode_unit(
+                    self._tools,
+                    path,
+                    plan,
+                    unit=unit,
+                    out=folder,
+                    timeout=UNIT_TIMEOUT,
+                    on_frames=bar.frames_of_unit,
+                    on_said=ear.hear,
+                    reach=reach,
+                )
+            except MediaError:
+                if not ear.troubled or reach == first:
+                    raise
+        raise AssertionError("the last one returns or raises")
 
     async def _twice(self, what: str, encode: Callable[[Path], Awaitable[T]]) -> T:
         """Run `encode` in a fresh folder, and once more if ffmpeg fails. Twice is not the machine's fault."""
@@ -179,8 +203,13 @@ class EncodeActivities:
                 sound.true_peak,
                 sound.exception or "on target",
             )
+            damage: list[Damage] = []
+            if sound.troubled:
+                damage = await sound_damage(self._tools, path, plan, timeout=AUDIO_TIMEOUT)
             tracks = await self._store.upload(plan, folder, [sound.track])
-            whole = SegmentManifest(encoder=self._encoder, units=[], tracks=tracks)
+            whole = SegmentManifest(
+                encoder=self._encoder, units=[], tracks=tracks, damage=damage, warnings=sound.warnings
+            )
             return await self._store.accept(plan, "audio", [whole])
 
         return await self._twice("audio", encode)

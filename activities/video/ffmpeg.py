@@ -107,6 +107,7 @@ async def run_ffmpeg(
     limits: Limits = Limits(),
     stall: float = STALL,
     on_progress: Callable[[Progress], None] | None = None,
+    on_said: Callable[[str], None] | None = None,
     log_level: str = "error",
 ) -> str:
     """Run ffmpeg on compiled `args`; see `run`. `on_progress` is called only when something advanced, and
@@ -127,9 +128,15 @@ async def run_ffmpeg(
         return False
 
     head = ["-hide_banner", "-nostdin", "-y", "-v", log_level, "-nostats"]
+    head += ["-max_error_rate", "1"]  # what is left of a damaged source is for us to judge
     head += ["-progress", "pipe:1", "-stats_period", "1", "-filter_complex_threads", "1"]
     return await run(
-        [tools.ffmpeg, *head, *args], timeout=timeout, limits=limits, stall=stall, on_line=on_line
+        [tools.ffmpeg, *head, *args],
+        timeout=timeout,
+        limits=limits,
+        stall=stall,
+        on_line=on_line,
+        on_said=on_said,
     )
 
 
@@ -140,8 +147,10 @@ async def run(
     limits: Limits = Limits(),
     stall: float = math.inf,
     on_line: Callable[[str], object] | None = None,
+    on_said: Callable[[str], None] | None = None,
 ) -> str:
-    """Run a program by absolute path; hand each line of its stdout on; return the end of its stderr.
+    """Run a program by absolute path; hand each line of its stdout on, and of its stderr to `on_said`;
+    return the end of its stderr.
 
     Own session, no stdin, no network where the system allows it, none of our environment's secrets,
     killed by the kernel when this thread dies. It hangs when no line came for `stall` seconds; one for which
@@ -161,7 +170,7 @@ async def run(
     )
     assert process.stdout
     assert process.stderr
-    stderr = asyncio.create_task(_tail(process.stderr))
+    stderr = asyncio.create_task(_tail(process.stderr, on_said))
     progress = Stall(process.pid, stall)
     stalled = asyncio.create_task(progress.over())
     stalled.add_done_callback(lambda task: task.cancelled() or _signal_group(process, signal.SIGKILL))
@@ -189,10 +198,15 @@ async def run(
     return await stderr
 
 
-async def _tail(stream: StreamReader) -> str:
-    kept = b""
+async def _tail(stream: StreamReader, on_said: Callable[[str], None] | None) -> str:
+    kept, begun = b"", b""
     while chunk := await stream.read(65536):
         kept = (kept + chunk)[-_TAIL:]
+        if on_said:
+            *lines, begun = (begun + chunk).split(b"\n")
+            begun = begun[-_TAIL:]
+            for line in lines:
+                on_said(line.decode(errors="replace"))
     return kept.decode(errors="replace")
 
 

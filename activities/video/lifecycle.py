@@ -25,6 +25,7 @@ from contracts.video import (
     VideoRef,
     hls_root,
 )
+from intake.versions import epochs
 
 
 class LifecycleActivities:
@@ -40,9 +41,11 @@ class LifecycleActivities:
 
     @implements(video.BEGIN)
     async def begin(self, job: BeginEncode) -> Begun:
-        """Take an epoch and mark job and video as being worked on."""
+        """Take an epoch, one that nobody has written with: a restored database may be behind the store. Mark
+        job and video as being worked on."""
+        left = await asyncio.to_thread(epochs, self._objects, job.tenant_id, job.video_id, job.job_id)
         async with self._engine.begin() as connection:
-            epoch = await jobs.begin(connection, job.job_id)
+            epoch = await jobs.begin(connection, job.job_id, after=max(left, default=0))
             if epoch is None:
                 return Begun(ended=await jobs.ended(connection, job.job_id))
             alive = await videos.begin_encode(
@@ -66,7 +69,13 @@ class LifecycleActivities:
         try:
             async with self._engine.begin() as connection:
                 replaced = await videos.publish(
-                    connection, what.tenant_id, what.video_id, what.job_id, what.epoch, version
+                    connection,
+                    tenant_id=what.tenant_id,
+                    video_id=what.video_id,
+                    file_key=what.plan.source.key,
+                    job_id=what.job_id,
+                    epoch=what.epoch,
+                    version=version,
                 )
         except videos.NotCurrent as error:
             raise final(VIDEO_DELETED if str(error) == VIDEO_DELETED else SUPERSEDED) from error
@@ -92,6 +101,8 @@ class LifecycleActivities:
             duration=version.duration,
             renditions=[rung.name for rung in what.plan.rungs],
             pictures=version.has_pictures,
+            damage=publication.damage,
+            warnings=publication.warnings,
             replaced_prefix=replaced,
             retire_after=self._retire_grace,
         )

@@ -26,10 +26,11 @@ def queues(settings: Settings) -> dict[str, Queue]:
 
 @dataclass(frozen=True)
 class About:
-    """A dead letter and what of its body may be shown: no person's data."""
+    """A dead letter and what of its body may be shown: no person's data. Of a body that lay in
+    the object store and cannot be had, nothing."""
 
     letter: DeadLetter
-    size: int
+    size: int | None
     tenant: str | None
     what: str | None
 
@@ -69,7 +70,7 @@ async def redrive(
 
 def about(letter: DeadLetter) -> About:
     try:
-        body = json.loads(letter.body)
+        body = None if letter.body_is_gone else json.loads(letter.body)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
@@ -81,7 +82,7 @@ def about(letter: DeadLetter) -> About:
     )
     return About(
         letter,
-        len(letter.body.encode(errors="surrogatepass")),
+        None if letter.body_is_gone else len(letter.body.encode(errors="surrogatepass")),
         str(tenant)[:20] if isinstance(tenant, int | str) and str(tenant).isdecimal() else None,
         what[:40] if isinstance(what, str) else None,
     )

@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from api.console.dead_letters import queues
 from api.console.pages import Operator, ServerAway, page
 from api.services import UseServices
+from api.standing import standing
 from clients.database import listings
 from contracts.names import TaskQueue
 from intake.submit import RPC_TIMEOUT
@@ -75,11 +76,12 @@ class Bar:
 @router.get("/fleet")
 async def fleet(request: Request, services: UseServices, _staff: Operator) -> Response:
     try:
-        waiting, workers = await asyncio.gather(
+        waiting, workers, now = await asyncio.gather(
             asyncio.gather(
                 *(_waiting(services.temporal, queue, kind) for queue in sorted(TaskQueue) for kind in KINDS)
             ),
             _workers(services.temporal),
+            standing(services.engine, services.temporal),
         )
     except (RPCError, RuntimeError):
         raise ServerAway("temporal") from None
@@ -94,6 +96,7 @@ async def fleet(request: Request, services: UseServices, _staff: Operator) -> Re
     return page(
         request,
         "fleet.html",
+        standing=now,
         waiting=[each for each in waiting if each.backlog or each.pollers or each.kind == "activity"],
         workers=workers,
         sources=dict(zip(opened, depths, strict=True)),

@@ -116,7 +116,30 @@ LETTERS = {
     ),
     "START_REFUSED": ("시작할 수 없는 요청입니다.", "The request cannot be started."),
     "REFUSED_BY_DATABASE": ("데이터베이스가 받지 않았습니다.", "The database refused it."),
-    "": ("여러 번 받았지만 처리하지 못했습니다.", "It was received several times and never settled."),
+    "BODY_GONE": (
+        "내용이 저장소에 더는 없습니다. 같은 메시지가 이미 처리되었거나 너무 오래되었습니다.",
+        "Its body is not in the object store any more: a copy of it was done, or it is too old.",
+    ),
+    "": (
+        "SQS가 여러 번 전달한 뒤 옮겼습니다. 메시지에 잘못이 있다는 뜻이 아니니 되돌리십시오. "
+        "다시 오면 브리지의 로그에 까닭이 있습니다.",
+        "SQS moved it after too many receives, which says nothing against it: send it back. "
+        "Should it come again, the bridge's log says why.",
+    ),
+}
+DAMAGE = {
+    "picture_missing": ("화면이 멈춰 있습니다", "The picture stands still"),
+    "picture_broken": ("화면이 깨져 있습니다", "The picture is broken"),
+    "sound_missing": ("소리가 없습니다", "There is no sound"),
+    "end_missing": ("끝부분이 파일에 없습니다", "The end is not in the file"),
+    "sound_silent": (
+        "처음부터 끝까지 소리가 들리지 않습니다. 마이크가 켜져 있었는지 확인해 주세요.",
+        "Nothing can be heard from start to end. Was the microphone on?",
+    ),
+    "sound_clipped": (
+        "소리가 너무 크게 녹음되어 찌그러집니다. 입력 음량을 낮추어 다시 녹음해 주세요.",
+        "The sound was recorded too loud and is distorted. Record it with a lower input level.",
+    ),
 }
 _Table = Mapping[str, tuple[str, str]]
 _TABLES: Mapping[str, _Table] = {
@@ -132,6 +155,7 @@ _TABLES: Mapping[str, _Table] = {
     "column": COLUMNS,
     "row": ROWS,
     "fact": FACTS,
+    "damage": DAMAGE,
 }
 
 

@@ -5,11 +5,14 @@ from collections.abc import Awaitable
 from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
+from api import metrics
 from api.services import Services, UseServices
+from api.standing import Standing
 from clients.database import jobs
 from intake.errors import INFRASTRUCTURE_ERRORS
 
@@ -27,18 +30,38 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz")
 async def readyz(services: UseServices) -> JSONResponse:
     """Whether jobs can be accepted and started now; names what is missing. Without Redis all but the
-    display goes on: that is degraded, not missing."""
+    display goes on, and without the reconciler all but repairs: that is degraded, not missing. Tells when the
+    reconciler last ran and how old the oldest open job is, unless Postgres or Temporal is away."""
     checks = {
         "postgres": _database_answers(services),
         "temporal": services.temporal.service_client.check_health(timeout=timedelta(seconds=PROBE_TIMEOUT)),
         "objects": asyncio.to_thread(services.objects.ping),
         "redis": services.redis.ping(),
     }
-    answers = await asyncio.gather(*(_answers(each) for each in checks.values()))
+    answers, standing = await asyncio.gather(
+        asyncio.gather(*(_answers(each) for each in checks.values())), _standing(services)
+    )
     away = [name for name, there in zip(checks, answers, strict=True) if not there]
     missing, degraded = [name for name in away if name != "redis"], [name for name in away if name == "redis"]
+    if standing and standing.late:
+        degraded.append("reconciler")
     body = {"status": "missing" if missing else "ok", "missing": missing, "degraded": degraded}
-    return JSONResponse(body, 503 if missing else 200)
+    return JSONResponse(body | (standing.told() if standing else {}), 503 if missing else 200)
+
+
+@router.get("/metrics", include_in_schema=False)
+async def prometheus(services: UseServices) -> Response:
+    metrics.show(await _standing(services))
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _standing(services: Services) -> Standing | None:
+    """None while Postgres or Temporal is away."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            return await services.standing.get(None)
+    except (*INFRASTRUCTURE_ERRORS, RuntimeError):
+        return None
 
 
 async def _answers(check: Awaitable[object]) -> bool:

@@ -14,6 +14,7 @@ from contracts.messaging import (
     Decided,
     Differences,
     GroupRef,
+    LostMessages,
     MessageJobRef,
     Opened,
     Prepared,
@@ -66,6 +67,7 @@ STOP = _step("messages.stop", Stop, Stopped, within=None)
 POLL = _step("messages.poll", MessageJobRef, Counts, within=None, one_try=LONG_STEP_TIMEOUT)
 COUNT = _step("messages.count", MessageJobRef, Counts, within=None)
 EXPIRE = _step("messages.expire", MessageJobRef, Counts, within=None)
+RESTORE = _step("messages.restore", LostMessages, Counts, within=None, one_try=LONG_STEP_TIMEOUT)
 COMPARE_DAY = Activity(
     name="messages.compare_day",
     takes=Day,

@@ -21,4 +21,5 @@ class ErrorType(StrEnum):
     PROVIDER_REFUSES = "ProviderRefuses"
     PROVIDER_REFUSES_CREDENTIALS = "ProviderRefusesCredentials"
     INTERFERED = "Interfered"
+    TURN_OVER = "TurnOver"
     NOT_DELIVERED = "NotDelivered"

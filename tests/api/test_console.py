@@ -2,25 +2,29 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 
 import api.app
 from api.auth.staff import COOKIE, issue
 from api.console import dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
 from api.middleware import requests
 from clients.database.models import Job, Video
+from clients.queues import LARGEST, Queue, QueueMessage
 from contracts.jobs import JobState
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
 from tests.api.conftest import SECONDS, Caller
-from tests.lab import fresh_id
+from tests.lab import eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NOBODY = f"{LOOPBACK}:1"  # where nobody answers
@@ -125,6 +129,64 @@ async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stac
                 assert ("work in hand cannot be shown" in answer.text) == (away == "temporal")
 
         await asyncio.gather(*(look(template, needs) for template, needs in NEEDS.items()))
+
+
+async def test_a_reconciler_that_stands_still_shows_everywhere(academy: Caller, stack: Stack) -> None:
+    lab = academy.lab
+    schedule = lab.temporal.get_schedule_handle("reconcile")
+    await schedule.pause()
+    forgotten = await job(academy, "ai.ocr", JobState.RUNNING)
+    async with lab.engine.begin() as connection:
+        long_ago = func.now() - timedelta(hours=2)
+        await connection.execute(update(Job).where(Job.id == forgotten).values(accepted_at=long_ago))
+    async with console(stack, academy.tenant) as http:
+
+        async def shown() -> tuple[dict[str, Any], dict[str, float], str]:
+            english = {"Accept-Language": "en"}
+            lines = (await http.get("/metrics")).text.splitlines()
+            numbers = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+            ready = await http.get("/readyz")
+            assert ready.status_code == 200, "jobs can be accepted and started all the same"
+            page = (await http.get("/console/fleet", headers=english)).text
+            return ready.json(), {name: float(number) for name, number in numbers.items()}, page
+
+        told, numbers, page = await shown()
+        assert told["degraded"] == ["reconciler"]
+        assert told["oldest_open_job"]["seconds"] >= 7200 and told["oldest_open_job"]["job_type"] == "ai.ocr"
+        assert numbers["jobs_unseen_seconds"] >= 7200
+        assert numbers['jobs_oldest_open_age_seconds{job_type="ai.ocr"}'] >= 7200
+        assert "late: look after the ops worker" in page
+        await schedule.unpause()
+        await schedule.trigger()
+
+        async def looked_at() -> bool:
+            told, numbers, page = await shown()
+            assert told["oldest_open_job"]["seconds"] >= 7200, "it is as old as before"
+            ran = numbers["reconciler_last_run_timestamp_seconds"]
+            return "late:" not in page and not told["degraded"] and time.time() - ran < 100
+
+        await eventually(looked_at, every=1)
+    async with lab.engine.begin() as connection:
+        ended = {"state": JobState.CANCELLED, "finished_at": func.now()}
+        await connection.execute(update(Job).where(Job.id == forgotten).values(**ended))
+
+
+async def test_a_letter_that_sqs_moved_is_told_from_poison(academy: Caller, stack: Stack) -> None:
+    lab = academy.lab
+    sqs = lab.producer._sqs
+    queue = Queue(lab.settings, lab.settings.ai_sqs_queue_name_premium)
+    body = json.dumps({"tenant_id": str(academy.tenant), "job_type": "ocr"})
+    sqs.send_message(QueueUrl=queue._dlq_url, MessageBody=body)
+    long = body + " " * (LARGEST - len(body))
+    queue.dead_letter(QueueMessage(f"first-{academy.tenant}", "", long), "INVALID_FIELD", "-")
+    async with console(stack, academy.tenant) as http:
+        page = (await http.get("/console/letters", headers={"Accept-Language": "en"})).text
+    moved, poison = (row for row in page.split("<tr>") if f">{academy.tenant}<" in row)
+    if "INVALID_FIELD" in moved:
+        moved, poison = poison, moved
+    assert "which says nothing against it: send it back" in moved and "SQS, 1×" in moved
+    assert "A field is missing or not valid." in poison  # and its academy, read in the stored body
+    assert lab.dead_letters("ai-premium")
 
 
 async def test_no_page_is_forgotten() -> None:

@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 from devstack.app import App
 from tests.faults.killed_bridge import POINTS
 from tests.integration.test_bodies import for_tenant
-from tests.lab import PATIENCE, Lab, eventually, fresh_id
+from tests.lab import PATIENCE, Lab, eventually, fresh_id, log_lines
 from tests.unit.bodies import BODIES
 
 MESSAGES = 25
@@ -139,3 +139,27 @@ async def test_a_supervisor_that_repeats_its_sigterm_loses_no_time(own_lab: Lab)
         await asyncio.to_thread(app.restart, "bridge")
         await every_job_has_its_workflow(lab, tenant, 1 + MESSAGES)
         await lab.drained("ai-lite")
+
+
+async def test_a_dead_letter_queue_that_cannot_be_written_holds_up_nobody(own_lab: Lab) -> None:
+    lab, tenant = own_lab, fresh_id()
+    sqs = lab.producer._sqs
+    dlq = sqs.get_queue_url(QueueName=f"{lab.settings.ai_sqs_queue_name_lite}-dlq")["QueueUrl"]
+    sqs.delete_queue(QueueUrl=dlq)
+    poison = [f"nonsense {number}" for number in range(120)]  # more than all batches in hand
+    for body in poison:
+        lab.send("ai-lite", body)
+    send_many(lab, tenant)  # behind it, in the same queue
+    other = fresh_id()
+    queue, body = BODIES["homework_video_analysis"]
+    lab.send(queue, for_tenant(body, other))
+    with App(lab.stack, "bridge", "ops", SQS_HOLD_SECONDS="5"):
+        await every_job_has_its_workflow(lab, tenant, MESSAGES)
+        await every_job_has_its_workflow(lab, other, 1)
+        await asyncio.sleep(6)  # longer than they were hidden for at first
+        assert lab.depth("ai-lite", held=False) == 0
+        assert lab.depth("ai-lite") == len(poison)
+        assert any("cannot be written" in line["message"] for line in log_lines(lab.stack, "bridge"))
+        sqs.create_queue(QueueName=dlq.rpartition("/")[2])
+        await lab.drained("ai-lite")
+    assert sorted(each["body"] for each in lab.dead_letters("ai-lite")) == sorted(poison)

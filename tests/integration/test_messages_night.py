@@ -130,7 +130,8 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
     reporting = ReportActivities(
         engine=lab.engine, solapi=solapi, board=board, sending=sending, now=night.now
     )
-    jobs = JobActivities(lab.engine, Reconciler(lab.engine, env.client, mail.submitter))
+    endings = lab.endings()
+    jobs = JobActivities(endings, Reconciler(lab.engine, env.client, mail.submitter, endings))
     steps = [sending.reserve, sending.open_group, sending.add, sending.commit, sending.send, sending.stop]
     reads = [preparing.prepare, reporting.poll, reporting.count, reporting.expire]
     async with (

@@ -1,25 +1,33 @@
 """The reconciler makes the database and Temporal tell the same, whatever happened to either."""
 
 import base64
+import json
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, update
 from temporalio.client import WorkflowExecutionStatus
 
 from clients.database import jobs
+from clients.database.jobs import SealedJob
 from clients.database.models import Job, Video
 from clients.vault import Vault
 from contracts.errors import REASONS, START_REFUSED
 from contracts.jobs import JobRequest, payload_sha256
-from contracts.queues import encode_subject
+from contracts.queues import encode_subject, parse
 from devstack.app import App
+from intake import reconcile
+from intake.ending import Endings
 from intake.reconcile import Reconciler
+from tests.integration.test_bodies import for_tenant
 from tests.integration.test_encode import encoding_began
 from tests.lab import CLIP, Lab, PatientSubmitter, eventually, fresh_id
+from tests.unit.bodies import BODIES
 
 NOW = timedelta(0)
 
@@ -37,7 +45,7 @@ async def reconciler(app: App, lab: Lab, submitter: PatientSubmitter) -> AsyncIt
     async with lab.engine.begin() as connection:
         left = update(Job).where(Job.finished_at.is_(None))
         await connection.execute(left.values(state="CANCELLED", finished_at=func.now()))
-    yield Reconciler(lab.engine, lab.temporal, submitter)
+    yield Reconciler(lab.engine, lab.temporal, submitter, lab.endings())
     await schedule.unpause()
 
 
@@ -182,3 +190,57 @@ async def test_young_jobs_and_jobs_just_looked_at_are_left_alone(
     await submitter.refuse(accepted)
     (job,) = await lab.jobs(tenant)
     assert (job.state, job.error_code) == (REASONS[START_REFUSED].state, START_REFUSED)
+
+
+async def test_all_are_looked_at_in_one_run_the_oldest_first_and_a_few_at_a_time(
+    lab: Lab, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "PAGE", 5)
+    monkeypatch.setattr(reconcile, "PAGE_SECONDS", 0.3)
+    monkeypatch.setattr(reconcile, "AT_ONCE", 2)
+    order: list[UUID] = []
+    under_way: list[int] = [0]
+
+    class Noting(PatientSubmitter):
+        async def restart(self, row: SealedJob) -> None:
+            order.append(row.id)
+            under_way.append(under_way[-1] + 1)
+            await super().restart(row)
+            under_way.append(under_way[-1] - 1)
+
+    vault = Vault(lab.settings.payload_keys.get_secret_value())
+    submitter = Noting(lab.engine, lab.temporal, vault)
+    tenant = fresh_id()
+    requests = [ocr_request(tenant, number) for number in range(23)]
+    accepted = [each.job_id for each in await submitter.accept(requests)]
+    async with lab.engine.begin() as connection:
+        for age, job_id in enumerate(accepted):
+            old = func.now() - timedelta(hours=1, minutes=age)
+            await connection.execute(update(Job).where(Job.id == job_id).values(accepted_at=old))
+    began = time.monotonic()
+    endings = Endings(lab.engine, lab.objects, vault)
+    counts = await Reconciler(lab.engine, lab.temporal, submitter, endings).run_once()
+    assert counts == {"started": 23}
+    assert time.monotonic() - began >= 4 * 0.3, "no more than a page in its time"
+    assert max(under_way) <= 2
+    pages = [set(order[start : start + 5]) for start in range(0, 23, 5)]
+    assert pages == [set(accepted[::-1][start : start + 5]) for start in range(0, 23, 5)]
+    for job in await lab.jobs(tenant):
+        await lab.temporal.get_workflow_handle(job.workflow_id).terminate("the test is over")
+
+
+async def test_a_row_that_is_wrong_does_not_stop_the_others(
+    lab: Lab, submitter: PatientSubmitter, reconciler: Reconciler
+) -> None:
+    tenant = fresh_id()
+    wrong, right = await submitter.accept([ocr_request(tenant, number) for number in range(2)])
+    async with lab.engine.begin() as connection:
+        await connection.execute(update(Job).where(Job.id == wrong.job_id).values(sealed_payload=b"?"))
+    assert await reconciler.run_once(NOW) == {"not reconciled": 1, "started": 1}
+    await lab.temporal.get_workflow_handle(right.workflow_id).terminate("the test is over")
+    await submitter.refuse(wrong)
+
+
+def ocr_request(tenant: int, number: int) -> JobRequest:
+    body = for_tenant(BODIES["ocr"][1] | {"job_id": f"job-{number}"}, tenant)
+    return parse("ai-lite", json.dumps(body), "-")

@@ -21,10 +21,18 @@ from workers import ai as ai_worker
 from workers import messaging as messaging_worker
 from workers import ops as ops_worker
 from workers import video as video_worker
+from workers.restoring import RestoringInterceptor
 from workflows.policies import POLICIES
 
 HOST = ("gc", "find_tools", "SourceCache", "Room", "_check_host", "own_scratch", "slots_with_room")
-SETTINGS = MagicMock(ai_premium=True, shutdown_grace_seconds=1, upload_abandoned_hours=1, heartbeat_seconds=4)
+SETTINGS = MagicMock(
+    ai_premium=True,
+    shutdown_grace_seconds=1,
+    upload_abandoned_hours=1,
+    heartbeat_seconds=4,
+    orphan_grace_hours=1,
+    retire_grace_seconds=1,
+)
 BUILD = "0123456789abcdef"
 Made = dict[str, list[activity._Definition]]
 
@@ -37,7 +45,8 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
     def worker(
         _client: Any, *, task_queue: str, activities: list[Any], interceptors: list[Any], **_more: Any
     ) -> None:
-        assert [type(each) for each in interceptors] == [Heartbeats], "its activities beat"
+        assert type(interceptors[0]) is Heartbeats, "its activities beat"
+        assert [type(each) for each in interceptors[1:]] in ([], [RestoringInterceptor])
         methods = filter(ismethod, activities)
         found[task_queue] = [activity._Definition.must_from_callable(each) for each in methods]
 

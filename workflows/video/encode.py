@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -173,15 +174,19 @@ class EncodeVideo:
         return steps.raise_unless_done(await steps.finish(job.job_id, outcome))
 
     async def _done(self, job: EncodeInput, published: Published, prefix: str) -> JobOutcome:
-        outcome = JobOutcome(
-            state=JobState.DONE,
-            result={
-                "hls_path": published.hls_path,
-                "duration": published.duration,
-                "renditions": published.renditions,
-                "pictures": published.pictures,
-            },
-        )
+        result: dict[str, Any] = {
+            "hls_path": published.hls_path,
+            "duration": published.duration,
+            "renditions": published.renditions,
+            "pictures": published.pictures,
+        }
+        if published.warnings:
+            result["warnings"] = published.warnings
+        if published.damage:
+            result["damage"] = [damage.model_dump(mode="json") for damage in published.damage]
+            result["review"] = [damage.line for damage in published.damage]
+        state = JobState.REVIEW_REQUIRED if published.damage else JobState.DONE
+        outcome = JobOutcome(state=state, result=result)
         await steps.erase(EraseInput(prefix=prefix + WORK))
         standing = await steps.finish(job.job_id, outcome)
         if published.replaced_prefix:

@@ -29,7 +29,7 @@ from contracts.errors import REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIM
 
 ROOT = Path(__file__).parents[3]
 MAX_CALLS = 200  # then a fresh child: some parsers never give memory back
-STAYS, SECONDS = 2, 5.0  # children that wait for the next step of their job, and how long
+STAYS, SECONDS = 2, 15.0  # children that wait for the next step of their job, and how long
 FILE_BYTES = 2 * 2**30
 ANSWER_BYTES = 16 * 2**20
 
