@@ -107,6 +107,9 @@ class EncodeActivities:
         lost = worth_a_look(
             clipped(container_damage(info, original), plan.origin, 0.0, float("inf")), plan.duration
         )
+        if lost:
+            async with self._source(source, needs_remux):
+                await self._cache.check(source, needs_remux)
         return plan.model_copy(update={"key_id": self._key_id, "damage": lost})
 
     @implements(video.ENCODE_BATCH)
@@ -141,6 +144,8 @@ class EncodeActivities:
             damage: list[Damage] = []
             if ear.troubled:
                 damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
+            if damage:
+                await self._cache.check(plan.source, plan.remux)
             stored = await self._store.upload(plan, folder, tracks)
             manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored, damage=damage)
             await self._store.write(key, manifest)
@@ -206,6 +211,8 @@ class EncodeActivities:
             damage: list[Damage] = []
             if sound.troubled:
                 damage = await sound_damage(self._tools, path, plan, timeout=AUDIO_TIMEOUT)
+            if damage:
+                await self._cache.check(plan.source, plan.remux)
             tracks = await self._store.upload(plan, folder, [sound.track])
             whole = SegmentManifest(
                 encoder=self._encoder, units=[], tracks=tracks, damage=damage, warnings=sound.warnings
@@ -247,7 +254,7 @@ class EncodeActivities:
             except (MediaError, FfmpegFailed, BadSegment, ApplicationError):
                 # Before the lecture is blamed: is this host well, and is its copy of the source?
                 await in_thread(self._room.require)
-                await self._cache.check(source, making)
+                await self._cache.check(source, remuxed)
                 raise
 
 
