@@ -77,6 +77,8 @@ def _temporal(home: Path, ports: Ports, settings: Settings) -> Server:
         # A cancel reaches a working activity at once, and not with its next heartbeat.
         "frontend.workerCommandsEnabled": "true",
         "system.enableCancelActivityWorkerCommand": "true",
+        # A worker that stops is given no more task by a poll that it has left behind.
+        "frontend.enableCancelWorkerPollsOnShutdown": "true",
     }
     argv = [program, "server", "start-dev", "--ip", LOOPBACK, "--port", str(ports.temporal)]
     argv += ["--ui-port", str(ports.temporal_ui), "--ui-disable-news-fetch", "--log-level", "error"]

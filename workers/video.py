@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import os
-import shutil
 from datetime import timedelta
-from pathlib import Path
 
 from temporalio.worker import Worker
 
 from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.room import Room
+from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
@@ -23,6 +22,7 @@ from contracts.names import TaskQueue
 from intake.restore import Restorer
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
+from workers.slots import slots_with_room
 from workflows.video.delete import DeleteVideo
 from workflows.video.encode import EncodeVideo
 from workflows.video.retire import RetireVersion
@@ -41,13 +41,17 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
+    scratch = own_scratch(settings.work_dir)
+    room = Room(scratch)
+    cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room)
     encoding = EncodeActivities(
         objects=objects,
         board=board,
-        cache=SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects),
+        cache=cache,
         tools=tools,
         encoder=encoder,
-        scratch=_scratch(settings.work_dir),
+        scratch=scratch,
+        room=room,
         max_source_bytes=settings.max_source_bytes,
         max_source_seconds=settings.max_source_seconds,
         vault=vault,
@@ -79,21 +83,9 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
         interceptors=[heartbeats],
         max_heartbeat_throttle_interval=BEATS_APART,
-        max_concurrent_activities=settings.encode_slots,
+        tuner=slots_with_room(settings.encode_slots, cache.make_room),
         graceful_shutdown_timeout=grace,
         deployment_config=temporal.build(settings),
     )
     await run_workers([light, encode], stop)
     await engine.dispose()
-
-
-def _scratch(work_dir: Path) -> Path:
-    """A folder for segments in the making, one a process; those of dead processes are removed."""
-    root = work_dir / "scratch"
-    root.mkdir(parents=True, exist_ok=True)
-    for folder in root.iterdir():
-        if not Path(f"/proc/{folder.name}").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-    own = root / str(os.getpid())
-    own.mkdir(exist_ok=True)
-    return own

@@ -63,7 +63,7 @@ class DocumentActivities:
         try:
             source, suffix = await self._sources.find(ref, payload, subject.limits.source_bytes)
             async with (
-                self._files.opened(source, suffix) as file,
+                self._files.opened(ref, source, suffix) as file,
                 self._sandbox.open(name, ref.job_id) as child,
             ):
                 digest = await in_thread(digest_of, file)
@@ -105,7 +105,7 @@ class DocumentActivities:
         computed, found = 0, len(wanted) - len(missing)
         if missing:
             async with (
-                self._files.opened(work.source, work.suffix) as file,
+                self._files.opened(what.job, work.source, work.suffix) as file,
                 self._sandbox.open(work.task, what.job.job_id) as child,
             ):
                 while missing:
@@ -138,7 +138,7 @@ class DocumentActivities:
             results = await in_thread(self._fetch, what, work.units, units)
             try:
                 async with (
-                    self._files.opened(work.source, work.suffix) as file,
+                    self._files.opened(what.job, work.source, work.suffix) as file,
                     self._sandbox.open(work.task, what.job.job_id) as child,
                 ):
                     done = await child.assemble(

@@ -11,6 +11,7 @@ from typing import TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.host.room import Room
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
 from activities.implements import implements
@@ -46,6 +47,7 @@ UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
 PICTURES_TIMEOUT = 600.0
 TRIES = 2
+SOUND_RATE = 2 * 128_000 / 8  # bytes a second, and as much again
 
 T = TypeVar("T")
 
@@ -63,6 +65,7 @@ class EncodeActivities:
         tools: Tools,
         encoder: str,
         scratch: Path,
+        room: Room,
         max_source_bytes: int,
         max_source_seconds: int,
         vault: Vault,
@@ -75,6 +78,7 @@ class EncodeActivities:
         self._tools = tools
         self._encoder = encoder
         self._scratch = scratch
+        self._room = room
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
         self._key_id = vault.key_id if encrypt else None
@@ -128,6 +132,7 @@ class EncodeActivities:
         self, plan: EncodePlan, path: Path, unit: int, key: str, bar: "_BatchProgress"
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
+            await in_thread(self._room.require, _most_bytes(plan))
             ear = Ear()
             tracks = await self._tracks(plan, path, unit, folder, ear, bar)
             damage: list[Damage] = []
@@ -172,6 +177,7 @@ class EncodeActivities:
                     return await encode(Path(folder))
                 except (FfmpegFailed, BadSegment) as error:
                     activity.logger.warning("%s, try %d: %s", what, attempt, error)
+                    await in_thread(self._room.require)  # while what was written is still there
                     if killed_from_outside(error):
                         raise  # out of memory, a stopping host: another worker may do better
         raise final(ENCODE_FAILED)
@@ -186,6 +192,7 @@ class EncodeActivities:
 
     async def _audio(self, plan: EncodePlan, path: Path) -> Manifest:
         async def encode(folder: Path) -> Manifest:
+            await in_thread(self._room.require, round(plan.duration * SOUND_RATE))
             sound = await encode_audio(self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT)
             activity.logger.info(
                 "audio: %.1f LUFS, peak %.1f dBTP, %s",
@@ -226,8 +233,21 @@ class EncodeActivities:
         async def derive(original: Path, target: Path) -> None:
             await remux(self._tools, original, target)
 
-        async with self._cache.held(source, derive if remuxed else None) as path:
-            yield path
+        making = derive if remuxed else None
+        async with self._cache.held(source, making) as path:
+            try:
+                yield path
+            except (MediaError, FfmpegFailed, BadSegment, ApplicationError):
+                # Before the lecture is blamed: is this host well, and is its copy of the source?
+                await in_thread(self._room.require)
+                await self._cache.check(source, making)
+                raise
+
+
+def _most_bytes(plan: EncodePlan) -> int:
+    """What a unit's segments take at their highest rates, and as much again for a peak."""
+    seconds = float(plan.unit_frames / plan.fps)
+    return round(2 * seconds * sum(rung.max_bitrate for rung in plan.rungs) / 8)
 
 
 def killed_from_outside(error: FfmpegFailed | BadSegment) -> bool:

@@ -9,6 +9,7 @@ class ErrorType(StrEnum):
     STALLED = "Stalled"
     DISK_FULL = "DiskFull"
     HOST_TROUBLE = "HostTrouble"
+    SOURCE_DAMAGED = "SourceDamaged"
     LOST_RACE = "LostRace"
     STALE_EPOCH = "STALE_EPOCH"
     CUT_OFF = "CutOff"

@@ -24,7 +24,7 @@ from workers import video as video_worker
 from workers.restoring import RestoringInterceptor
 from workflows.policies import POLICIES
 
-HOST = ("shutil", "gc", "find_tools", "SourceCache", "_check_host", "_scratch")
+HOST = ("gc", "find_tools", "SourceCache", "Room", "_check_host", "own_scratch", "slots_with_room")
 SETTINGS = MagicMock(
     ai_premium=True,
     shutdown_grace_seconds=1,
