@@ -10,6 +10,7 @@ from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache
+from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import LifecycleActivities
@@ -18,7 +19,7 @@ from clients.database.engine import create_engine
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
-from contracts.names import TaskQueue
+from contracts.names import TaskQueue, queue_of_build
 from intake.restore import Restorer
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -46,6 +47,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room)
     encoding = EncodeActivities(
         objects=objects,
+        builds=Builds(client),
         board=board,
         cache=cache,
         tools=tools,
@@ -77,15 +79,20 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         graceful_shutdown_timeout=grace,
         deployment_config=temporal.build(settings),
     )
-    encode = Worker(
-        client,
-        task_queue=TaskQueue.VIDEO_ENCODE,
-        activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
-        interceptors=[heartbeats],
-        max_heartbeat_throttle_interval=BEATS_APART,
-        tuner=slots_with_room(settings.encode_slots, cache.make_room),
-        graceful_shutdown_timeout=grace,
-        deployment_config=temporal.build(settings),
-    )
-    await run_workers([light, encode], stop)
+    encode = [
+        Worker(
+            client,
+            task_queue=queue,
+            activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
+            interceptors=[heartbeats],
+            max_heartbeat_throttle_interval=BEATS_APART,
+            tuner=slots_with_room(settings.encode_slots, cache.make_room),
+            graceful_shutdown_timeout=grace,
+            deployment_config=temporal.build(settings),
+        )
+        # Who polls the second tells others that workers of this build live. Nothing is sent there before all
+        # workers, those of the release before too, poll theirs.
+        for queue in (TaskQueue.VIDEO_ENCODE, queue_of_build(encoder))
+    ]
+    await run_workers([light, *encode], stop)
     await engine.dispose()

@@ -64,10 +64,7 @@ class JobFiles:
         async with self.cache.held(source, private=ai_job(job).of_people) as cached:
             with self.folder() as folder:
                 file = Path(folder, f"source{suffix}")
-                try:
-                    file.hardlink_to(cached)
-                except OSError:  # another file system
-                    await in_thread(shutil.copyfile, cached, file)
+                file.symlink_to(cached.absolute())
                 yield file
 
     def folder(self) -> TemporaryDirectory[str]:

@@ -75,7 +75,9 @@ class SourceCache:
         self._objects = objects
         self._room = room
         self._idle = idle
-        self._intact: dict[Path, tuple[int, ...]] = {}  # as it was when it was last read in full
+        # How a copy looked when it was last read in full, and when it was last compared with the store.
+        self._intact: dict[Path, tuple[int, ...]] = {}
+        self._proven: dict[Path, tuple[int, ...]] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.sweep()
 
@@ -88,7 +90,7 @@ class SourceCache:
         `derive(original, target)` makes another file of it, kept in its place (a remux). A `private` one goes
         when nobody holds it any more. Raises ObjectMissing, ObjectChanged, HostTrouble.
         """
-        copy = self._copy(source, derive, private)
+        copy = self._copy(source, derive is not None, private)
         lock = await self._taken(copy, source, derive)
         try:
             os.utime(lock)
@@ -98,10 +100,10 @@ class SourceCache:
                 copy.remove()
             os.close(lock)
 
-    async def check(self, source: SourceRef, derive: Derive | None = None) -> None:
+    async def check(self, source: SourceRef, derived: bool = False) -> None:
         """Before a source that is held is judged: is the copy what the store has? Raises HostTrouble if not,
-        and the next one to hold it fetches it again."""
-        if not await in_thread(self._as_stored, self._copy(source, derive, False), source):
+        and the next one to hold it fetches it again. Looks once for as long as nobody touches the copy."""
+        if not await in_thread(self._as_stored, self._copy(source, derived, False), source):
             raise HostTrouble("the host's copy of the source was damaged", ErrorType.SOURCE_DAMAGED)
 
     def sweep(self) -> None:
@@ -130,9 +132,9 @@ class SourceCache:
     def _named(self, name: str) -> _Copy:
         return _Copy(self._folder / name, name.endswith(".private"))
 
-    def _copy(self, source: SourceRef, derive: Derive | None, private: bool) -> _Copy:
+    def _copy(self, source: SourceRef, derived: bool, private: bool) -> _Copy:
         name = hashlib.sha256(f"{source.key}\n{source.etag}".encode()).hexdigest()[:32]
-        return self._named(f"{name}{'.derived' if derive else ''}{'.private' if private else ''}")
+        return self._named(f"{name}{'.derived' if derived else ''}{'.private' if private else ''}")
 
     def _forgotten(self, copy: _Copy) -> bool:
         unused = time.time() - _used(copy)
@@ -214,11 +216,15 @@ class SourceCache:
         return good
 
     def _as_stored(self, copy: _Copy, source: SourceRef) -> bool:
+        with suppress(FileNotFoundError):
+            if self._proven.get(copy.path) == _looks(copy.path):
+                return True
         self._intact.pop(copy.path, None)
         lock = os.open(copy.lock, os.O_RDONLY)
         try:
             written = _written(lock)
             if self._is_good(copy, source, lock) and written and self._objects.same(source, written.fetched):
+                self._proven[copy.path] = self._intact[copy.path]
                 return True
         finally:
             os.close(lock)

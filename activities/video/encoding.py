@@ -16,6 +16,7 @@ from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
 from activities.implements import implements
 from activities.video.audio import encode_audio
+from activities.video.builds import Builds
 from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
@@ -60,6 +61,7 @@ class EncodeActivities:
         self,
         *,
         objects: Objects,
+        builds: Builds,
         board: ProgressBoard,
         cache: SourceCache,
         tools: Tools,
@@ -72,6 +74,7 @@ class EncodeActivities:
         encrypt: bool,
     ) -> None:
         self._objects = objects
+        self._builds = builds
         self._store = SegmentStore(objects, vault)
         self._board = board
         self._cache = cache
@@ -104,13 +107,16 @@ class EncodeActivities:
         lost = worth_a_look(
             clipped(container_damage(info, original), plan.origin, 0.0, float("inf")), plan.duration
         )
+        if lost:
+            async with self._source(source, needs_remux):
+                await self._cache.check(source, needs_remux)
         return plan.model_copy(update={"key_id": self._key_id, "damage": lost})
 
     @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
         with media_errors():
-            self._require_same_encoder(job.plan)
+            await self._require_same_encoder(job.plan)
             async with self._source(job.plan.source, job.plan.remux) as path:
                 units = await self._units(job, path, _BatchProgress(self._board, job))
             return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
@@ -138,6 +144,8 @@ class EncodeActivities:
             damage: list[Damage] = []
             if ear.troubled:
                 damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
+            if damage:
+                await self._cache.check(plan.source, plan.remux)
             stored = await self._store.upload(plan, folder, tracks)
             manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored, damage=damage)
             await self._store.write(key, manifest)
@@ -186,7 +194,7 @@ class EncodeActivities:
     async def encode_audio(self, job: AudioInput) -> Manifest:
         """Encode the whole sound as one rendition."""
         with media_errors():
-            self._require_same_encoder(job.plan)
+            await self._require_same_encoder(job.plan)
             async with self._source(job.plan.source, job.plan.remux) as path:
                 return await self._audio(job.plan, path)
 
@@ -203,6 +211,8 @@ class EncodeActivities:
             damage: list[Damage] = []
             if sound.troubled:
                 damage = await sound_damage(self._tools, path, plan, timeout=AUDIO_TIMEOUT)
+            if damage:
+                await self._cache.check(plan.source, plan.remux)
             tracks = await self._store.upload(plan, folder, [sound.track])
             whole = SegmentManifest(
                 encoder=self._encoder, units=[], tracks=tracks, damage=damage, warnings=sound.warnings
@@ -220,13 +230,17 @@ class EncodeActivities:
                 files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=PICTURES_TIMEOUT)
             return await self._store.store_pictures(plan, files)
 
-    def _require_same_encoder(self, plan: EncodePlan) -> None:
-        if plan.encoder != self._encoder:
-            raise ApplicationError(
-                "this worker has another encoder build than the job began with",
-                type=ErrorType.ENCODER_CHANGED,
-                non_retryable=True,
-            )
+    async def _require_same_encoder(self, plan: EncodePlan) -> None:
+        """Segments of two builds do not belong in one rendition. While workers of the other build live, the
+        work is theirs; when they have gone, the lecture is encoded anew."""
+        if plan.encoder == self._encoder:
+            return
+        lives = await self._builds.lives(plan.encoder)
+        raise ApplicationError(
+            f"the lecture was begun with encoder {plan.encoder}, this worker has {self._encoder}",
+            type=ErrorType.OTHER_ENCODER if lives else ErrorType.ENCODER_CHANGED,
+            non_retryable=not lives,
+        )
 
     @asynccontextmanager
     async def _source(self, source: SourceRef, remuxed: bool) -> AsyncIterator[Path]:
@@ -240,7 +254,7 @@ class EncodeActivities:
             except (MediaError, FfmpegFailed, BadSegment, ApplicationError):
                 # Before the lecture is blamed: is this host well, and is its copy of the source?
                 await in_thread(self._room.require)
-                await self._cache.check(source, making)
+                await self._cache.check(source, remuxed)
                 raise
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 class ErrorType(StrEnum):
     ENCODER_CHANGED = "EncoderChanged"
+    OTHER_ENCODER = "OtherEncoder"
     FFMPEG_KILLED = "FfmpegKilled"
     STALLED = "Stalled"
     DISK_FULL = "DiskFull"

@@ -18,6 +18,7 @@ def encoding(scratch: Path, kept: int) -> EncodeActivities:
     unused: Any = None
     return EncodeActivities(
         objects=unused,
+        builds=unused,
         board=unused,
         cache=unused,
         tools=unused,
