@@ -1,27 +1,21 @@
 """The database's side of any job."""
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from activities.implements import implements
-from clients.database import jobs, videos
 from contracts.activities import ops
 from contracts.jobs import FinishInput, JobOutcome
+from intake.ending import Endings
 from intake.reconcile import Reconciler
 
 
 class JobActivities:
-    def __init__(self, engine: AsyncEngine, reconciler: Reconciler) -> None:
-        self._engine = engine
+    def __init__(self, endings: Endings, reconciler: Reconciler) -> None:
+        self._endings = endings
         self._reconciler = reconciler
 
     @implements(ops.FINISH)
     async def finish(self, what: FinishInput) -> JobOutcome:
-        """Write the final state once, on the job and its video; returns the state that stands."""
-        async with self._engine.begin() as connection:
-            standing = await jobs.finish(connection, what.job_id, what.outcome)
-            if standing.error_code:
-                await videos.fail_encode(connection, what.job_id, standing.error_code)
-            return standing
+        """See `intake.ending`; returns the state that stands."""
+        return await self._endings.write(what.job_id, what.outcome)
 
     @implements(ops.RECONCILE)
     async def reconcile(self) -> dict[str, int]:

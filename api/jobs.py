@@ -9,7 +9,8 @@ from api import metrics
 from api.problems import not_found
 from api.services import Services
 from clients.database import jobs
-from clients.database.jobs import Acceptance, Accepted, SealedJob
+from clients.database.accepting import Acceptance, Accepted
+from clients.database.jobs import SealedJob
 from contracts.jobs import JobRequest
 from intake.errors import NamespaceDamaged, StartRefused
 from intake.submit import IdempotencyMismatch

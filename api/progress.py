@@ -38,8 +38,10 @@ async def progress_of(
     return shown, "workflow" if away else None
 
 
-def video_progress(video: VideoRow, shown: Progress | None) -> dict[str, Any]:
-    """The answer to a poll, with the names of old."""
+def video_progress(
+    video: VideoRow, shown: Progress | None, made: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The answer to a poll, with the names of old. `made`: the result of the job that published."""
     answer = {
         "id": video.id,
         "status": video.status,
@@ -52,6 +54,7 @@ def video_progress(video: VideoRow, shown: Progress | None) -> dict[str, Any]:
     }
     if video.hls_path:
         answer |= {"hls_path": video.hls_path, "duration": video.duration}
+        answer |= {name: made[name] for name in ("damage", "warnings") if made and name in made}
     if video.error_code:
         answer["error_reason"] = message_of(video.error_code)
     return answer

@@ -124,7 +124,8 @@ class Queue:
         return opened
 
     def delete(self, messages: Sequence[QueueMessage]) -> list[QueueMessage]:
-        """Delete up to 10 messages; returns those that SQS refused, which come again."""
+        """Delete up to 10 messages; returns those that SQS could not delete, to be tried again. One
+        whose receipt handle SQS does not take any more is not ours: it is gone, or somebody else has it."""
         answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=_entries(messages))
         return _failed(answer, messages)
 
@@ -306,4 +307,5 @@ def _entries(messages: Sequence[QueueMessage]) -> list[Any]:
 
 
 def _failed(answer: Any, messages: Sequence[QueueMessage]) -> list[QueueMessage]:
-    return [messages[int(entry["Id"])] for entry in answer.get("Failed", [])]
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_BatchResultErrorEntry.html"""
+    return [messages[int(entry["Id"])] for entry in answer.get("Failed", []) if not entry["SenderFault"]]

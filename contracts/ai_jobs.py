@@ -9,6 +9,7 @@ ModelKind = Literal["chat", "embedding", "transcription", "handwriting"]
 @dataclass(frozen=True)
 class AiJob:
     """`at_once`: one activity reads the file and writes what it says; nothing is planned.
+    `in_rows`: what it makes stands in Postgres; a database that was restored needs it made again.
     `of_people`: its units are nobody else's work, and erased when the job has ended.
     `written_pages`: after its units a model reads the pictures of the pages.
     `asks_models`: it has no units, and is worked on by asking models.
@@ -16,6 +17,7 @@ class AiJob:
     `of_lectures`: the film may be a lecture: as large, known by its video, which gets the result."""
 
     at_once: bool = False
+    in_rows: bool = False
     of_people: bool = False
     written_pages: bool = False
     asks_models: bool = False

@@ -180,7 +180,7 @@ _ROWS = (
         payloads.ExcelParsingPayload,
         asked=payloads.RosterRequest,
         kept_for_retry=False,
-        ai=AiJob(at_once=True, of_people=True),
+        ai=AiJob(at_once=True, in_rows=True, of_people=True),
     ),
     _ai("attendance_excel_export", "출석부 내보내기", "Attendance export", payloads.AttendanceExportPayload),
     _ai("staff_excel_export", "근무 기록 내보내기", "Staff export", payloads.StaffExportPayload),
@@ -206,7 +206,9 @@ _ROWS = (
         "Subtitles",
         payloads.TranscriptionPayload,
         kept_for_retry=False,
-        ai=AiJob(asks_models=True, needs="transcription", film="transcription", of_lectures=True),
+        ai=AiJob(
+            asks_models=True, in_rows=True, needs="transcription", film="transcription", of_lectures=True
+        ),
     ),
 )
 

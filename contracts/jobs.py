@@ -14,6 +14,9 @@ _JOB_NAMESPACE = UUID("6f1d2f2e-6f0b-5a0e-9d6a-2b4c0d9c7a11")
 
 FINAL_STATES = frozenset(JobState) - {JobState.PENDING, JobState.RUNNING}
 
+SUCCEEDED = frozenset({JobState.DONE, JobState.REVIEW_REQUIRED})
+"""There is a result; in the second case a person should look at it."""
+
 RETRYABLE_STATES = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 
@@ -22,7 +25,9 @@ class JobRequest(Contract):
 
     `idempotency_key` names the occurrence: the same key is the same request, and must carry the same
     `payload_sha256`. `subject`, where given, names what only one open job may work on at a time
-    (an encode of one file of one video); a second request for it joins the open job.
+    (an encode of one file of one video); a second request for the same joins the open job.
+    `attempt`, where the producer counts: keys of one occasion differ in what is behind the last colon, and an
+    attempt that comes after a later one is answered by that.
     """
 
     job_type: str
@@ -33,6 +38,7 @@ class JobRequest(Contract):
     payload: dict[str, Any] = Field(repr=False)
     payload_sha256: str
     source: str
+    attempt: int | None = None
 
     @property
     def job_id(self) -> UUID:
@@ -52,6 +58,27 @@ class JobRef(Contract):
     job_id: UUID
     job_type: str
     tenant_id: int | None
+
+
+class JobRecord(Contract):
+    """A job's row as its workflow carries it, sealed, so that a database that has lost the row gets it back.
+    `payload_sha256` is what was stored. `payload` is left out where it is too large to be carried."""
+
+    job_id: UUID
+    job_type: str
+    tenant_id: int | None
+    idempotency_key: str
+    external_id: str
+    subject: str | None
+    video_id: int | None
+    workflow_id: str
+    payload_sha256: str
+    source: str
+    payload: dict[str, Any] | None = Field(repr=False)
+
+    @property
+    def ref(self) -> JobRef:
+        return JobRef(job_id=self.job_id, job_type=self.job_type, tenant_id=self.tenant_id)
 
 
 class JobOutcome(Contract):

@@ -253,6 +253,15 @@ class Counts(Contract):
     code: str | None = None
 
 
+class LostMessages(Contract):
+    """A message job that has ended, and that a restored database knows as open: its workflow, and how it
+    ended there."""
+
+    job: JobRef
+    workflow_id: str
+    outcome: JobOutcome
+
+
 class Day(Contract):
     """A calendar day in Korea."""
 

@@ -14,6 +14,11 @@ class TaskQueue(StrEnum):
     OPS = "ops"
 
 
+def queue_of_build(encoder: str) -> str:
+    """The task queue of the workers with one encoder build, by its fingerprint."""
+    return f"{TaskQueue.VIDEO_ENCODE}-{encoder}"
+
+
 class WorkflowType(StrEnum):
     """What can be started. The names stand in histories: they never change."""
 
@@ -23,6 +28,8 @@ class WorkflowType(StrEnum):
     AI = "ai.job"
     MESSAGES = "messages"
     COMPARE = "messages.compare"
+    RESTORE_MESSAGES = "messages.restore"
     JOB = "job.run"
     RECONCILE = "ops.reconcile"
     SWEEP = "ops.sweep"
+    SWEEP_OBJECTS = "ops.sweep-objects"

@@ -1,5 +1,6 @@
 """What travels inside the encode and delete workflows. Times in seconds, sizes in bytes, rates in bit/s."""
 
+from enum import StrEnum
 from fractions import Fraction
 from uuid import UUID
 
@@ -44,6 +45,35 @@ class SourceRef(Contract):
     size: int
 
 
+class DamageKind(StrEnum):
+    """What a viewer meets where the source is damaged."""
+
+    PICTURE_MISSING = "picture_missing"  # the picture stands still
+    PICTURE_BROKEN = "picture_broken"  # the decoder guessed, until the next keyframe
+    SOUND_MISSING = "sound_missing"
+    END_MISSING = "end_missing"  # the file says that it is longer than it is
+
+
+class Damage(Contract):
+    """A stretch of the lecture that its source did not give, in seconds from the lecture's start."""
+
+    what: DamageKind
+    start: float
+    end: float
+
+    @property
+    def line(self) -> str:
+        """For a person who is to look there."""
+        return f"{self.what.replace('_', ' ')}: {self.start:.1f} to {self.end:.1f} s"
+
+
+class SoundWarning(StrEnum):
+    """What is odd about the whole sound, though all of it was there."""
+
+    SILENT = "sound_silent"
+    CLIPPED = "sound_clipped"
+
+
 class EncodePlan(Contract):
     """All that a worker needs to encode any unit to the same bytes as any other worker.
 
@@ -74,6 +104,8 @@ class EncodePlan(Contract):
     key_id: str | None = Field(
         default=None, description="Segments are encrypted with this version's key, derived from that one"
     )
+
+    damage: list[Damage] = Field(default=[], description="What the container lacks, found before decoding")
 
     @property
     def fps(self) -> Fraction:
@@ -152,6 +184,8 @@ class Published(Contract):
     duration: float
     renditions: list[str]
     pictures: bool = Field(default=False, description="Whether it has a poster and a storyboard")
+    damage: list[Damage] = Field(default=[], description="Where a person should look, if more than a second")
+    warnings: list[SoundWarning] = Field(default=[])
     replaced_prefix: str | None = None
     retire_after: int = 0
 
@@ -212,6 +246,8 @@ class SegmentManifest(Contract):
     encoder: str
     units: list[int]
     tracks: list[Track]
+    damage: list[Damage] = Field(default=[])
+    warnings: list[SoundWarning] = Field(default=[])
 
 
 class Picture(Contract):

@@ -23,11 +23,12 @@ from clients.database.jobs import SealedJob
 from clients.keys import KeyDestroyed
 from contracts.activities.ops import RECONCILE_LONGEST
 from contracts.catalog import CATALOG, Domain
-from contracts.errors import CANCELLED, INTERNAL, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
-from contracts.jobs import JobOutcome, JobRef
+from contracts.errors import CANCELLED, INTERNAL, PAYLOAD_LOST, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
+from contracts.jobs import SUCCEEDED, JobOutcome
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, version_prefix
+from intake.ending import Endings
 from intake.errors import StartRefused
 from intake.submit import RPC_TIMEOUT, Submitter
 from workflows.video.retire import NO_WORKER_WRITES_AFTER
@@ -42,10 +43,11 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    def __init__(self, engine: AsyncEngine, temporal: Client, submitter: Submitter) -> None:
+    def __init__(self, engine: AsyncEngine, temporal: Client, submitter: Submitter, endings: Endings) -> None:
         self._engine = engine
         self._temporal = temporal
         self._submitter = submitter
+        self._endings = endings
 
     async def run_once(self, age: timedelta = AGE, longest: timedelta = RECONCILE_LONGEST) -> dict[str, int]:
         """Look at all open jobs older than `age`: the oldest of those that nobody has looked at first, then
@@ -79,15 +81,16 @@ class Reconciler:
                 return NOT_RECONCILED
 
     async def _reconcile(self, row: SealedJob) -> str:
-        handle = self._temporal.get_workflow_handle(row.workflow_id, result_type=JobOutcome)
+        handle = self._handle(row.workflow_id)
         try:
             found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            assert row.sealed_payload is not None, "an open job has its payload"
-            ref = JobRef(job_id=row.id, job_type=row.job_type, tenant_id=row.tenant_id)
-            await self._submitter.restart(ref, row.workflow_id, row.sealed_payload)
+            if row.sealed_payload is None and row.restored_at:  # without it, and its workflow is gone since
+                await self._finish(row, _bad_end(PAYLOAD_LOST))
+                return "lost"
+            await self._submitter.restart(row)
             log.warning("job %s was accepted but not started; started now", row.id)
             return "started"
         match found.status:
@@ -99,14 +102,33 @@ class Reconciler:
                 outcome = await self._clean_up(row, TIMED_OUT)
             case _:
                 outcome = await recorded(handle)
+                if _is_in_rows(row, outcome):
+                    return await self._made_again(row, outcome)
         await self._finish(row, outcome)
         return "repaired"
 
+    async def _made_again(self, row: SealedJob, outcome: JobOutcome) -> str:
+        """A workflow has ended, and what it wrote is lost with the end of its job. Another one writes it
+        again, and the end: for messages out of what the provider has, for AI jobs by doing the same again."""
+        workflow_id = f"{row.workflow_id}-restored"
+        try:
+            found = await self._handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await self._submitter.make_again(row, workflow_id, outcome)
+            log.warning("job %s had ended and the database did not know; it is made again", row.id)
+            return "made again"
+        if found.status is WorkflowExecutionStatus.RUNNING:
+            return "running"
+        await self._finish(row, await recorded(self._handle(workflow_id)))
+        return "repaired"
+
+    def _handle(self, workflow_id: str) -> WorkflowHandle[Any, JobOutcome]:
+        return self._temporal.get_workflow_handle(workflow_id, result_type=JobOutcome)
+
     async def _finish(self, row: SealedJob, outcome: JobOutcome) -> None:
-        async with self._engine.begin() as connection:
-            standing = await jobs.finish(connection, row.id, outcome)
-            if standing.error_code:
-                await videos.fail_encode(connection, row.id, standing.error_code)
+        standing = await self._endings.write(row.id, outcome)
         log.warning("job %s had no final state; it is %s %s", row.id, standing.state, standing.error_code)
 
     async def _clean_up(self, row: SealedJob, code: str) -> JobOutcome:
@@ -130,8 +152,10 @@ class Reconciler:
     async def _retire_unfinished(self, row: SealedJob) -> None:
         """A workflow that could not clean up leaves the objects of its executions: they go when no worker
         can write any more."""
-        assert row.tenant_id is not None and row.sealed_payload is not None
-        video_id = self._submitter.payload(row.id, row.sealed_payload)["video_id"]
+        video_id = row.video_id
+        if video_id is None and row.sealed_payload:  # of releases that had no column for it
+            video_id = self._submitter.payload(row.id, row.sealed_payload)["video_id"]
+        assert row.tenant_id is not None and video_id is not None, "an encode is of somebody's video"
         async with self._engine.connect() as connection:
             published = await videos.published_prefix(connection, row.tenant_id, video_id)
         for epoch in range(1, row.epoch + 1):
@@ -157,6 +181,13 @@ async def recorded(handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
             return _bad_end(CANCELLED)
         code = error.cause.type if isinstance(error.cause, ApplicationError) else None
         return _bad_end(code if code in REASONS else INTERNAL)
+
+
+def _is_in_rows(row: SealedJob, outcome: JobOutcome) -> bool:
+    """Whether a job that has ended so has left more in the database than its own row."""
+    catalog = CATALOG[row.job_type]
+    made = catalog.ai.in_rows and outcome.state in SUCCEEDED
+    return made or catalog.domain is Domain.MESSAGING
 
 
 def _bad_end(code: str) -> JobOutcome:

@@ -23,12 +23,15 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.database import jobs
-from clients.database.jobs import Acceptance, Accepted, SubjectJustClosed
+from clients.database import accepting, jobs
+from clients.database.accepting import Acceptance, Accepted, SubjectJustClosed
+from clients.database.jobs import SealedJob
 from clients.vault import Vault
 from contracts import catalog
 from contracts.errors import REASONS, START_REFUSED
-from contracts.jobs import JobOutcome, JobRef, JobRequest
+from contracts.jobs import JobOutcome, JobRecord, JobRequest
+from contracts.messaging import LostMessages
+from contracts.names import TaskQueue, WorkflowType
 from intake.errors import NamespaceDamaged, StartRefused
 
 TENANT_ID = SearchAttributeKey.for_keyword("TenantId")
@@ -39,6 +42,8 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 RPC_TIMEOUT = timedelta(seconds=5)
 START_TIMEOUT = 15.0
+ACCEPTED = "accepted"  # in a workflow's memo: its job's row, sealed
+CARRIED = 300_000  # bytes of it at the most: whatever a queue's message holds
 REHEARSAL = "rehearsal"  # of a start or an acceptance: name of its workflow, queue, job type
 
 
@@ -76,7 +81,7 @@ class Submitter:
         while True:
             try:
                 async with self._engine.begin() as connection:
-                    return await jobs.accept(connection, self._vault, job_requests, REQUEST_ID.get())
+                    return await accepting.accept(connection, self._vault, job_requests, REQUEST_ID.get())
             except SubjectJustClosed:
                 await asyncio.sleep(0)
 
@@ -84,9 +89,19 @@ class Submitter:
         """Start the workflow of an accepted job. One that runs, or has ended, is left as it is."""
         request = accepted.request
         await self.start_workflow(
-            JobRef(job_id=accepted.job_id, job_type=request.job_type, tenant_id=request.tenant_id),
-            accepted.workflow_id,
-            request.payload,
+            JobRecord(
+                job_id=accepted.job_id,
+                job_type=request.job_type,
+                tenant_id=request.tenant_id,
+                idempotency_key=request.idempotency_key,
+                external_id=request.external_id or str(request.job_id),
+                subject=request.subject,
+                video_id=request.video_id,
+                workflow_id=accepted.workflow_id,
+                payload_sha256=self._vault.keyed_hash(request.payload_sha256),
+                source=request.source,
+                payload=request.payload,
+            )
         )
 
     async def refuse(self, accepted: Accepted) -> None:
@@ -95,30 +110,53 @@ class Submitter:
         async with self._engine.begin() as connection:
             await jobs.finish(connection, accepted.job_id, outcome)
 
-    async def restart(self, ref: JobRef, workflow_id: str, sealed: bytes) -> None:
-        """The reconciler's way: the payload comes from the row."""
-        await self.start_workflow(ref, workflow_id, self.payload(ref.job_id, sealed))
+    async def restart(self, row: SealedJob) -> None:
+        """The reconciler's way: all comes from the row. Raises VaultError."""
+        assert row.sealed_payload is not None, "an open job that was not started has its payload"
+        await self.start_workflow(self._record(row))
+
+    async def make_again(self, row: SealedJob, workflow_id: str, outcome: JobOutcome) -> None:
+        """Start the workflow that writes again what a restored database has lost of a job that has ended."""
+        job = self._record(row).model_copy(update={"workflow_id": workflow_id})
+        if catalog.CATALOG[row.job_type].domain is not catalog.Domain.MESSAGING:
+            return await self.start_workflow(job)
+        await self._temporal.start_workflow(
+            WorkflowType.RESTORE_MESSAGES,
+            LostMessages(job=job.ref, workflow_id=row.workflow_id, outcome=outcome),
+            id=workflow_id,
+            task_queue=TaskQueue.MESSAGING,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=_attributes(str(row.tenant_id or 0), row.job_type),
+            static_summary=f"Messages of a restored database · tenant {row.tenant_id}",
+            rpc_timeout=RPC_TIMEOUT,
+        )
 
     def payload(self, job_id: UUID, sealed: bytes) -> dict[str, Any]:
         return self._vault.open(sealed, str(job_id))
 
-    async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
+    async def start_workflow(self, job: JobRecord) -> None:
+        """Start the workflow of a job that is accepted. What it carries of the job is sealed: Temporal shows
+        memos to everybody who may look."""
+        ref, payload = job.ref, job.payload
+        assert payload is not None, "a job is started with its payload"
         row = catalog.CATALOG[ref.job_type]
         tenant = str(ref.tenant_id or 0)
         key, weight = row.fairness(ref, payload)
-        request_id = REQUEST_ID.get()
+        memo: dict[str, Any] = {ACCEPTED: self._carried(job)}
+        if request_id := REQUEST_ID.get():
+            memo["request_id"] = request_id
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 await self._temporal.start_workflow(
                     row.workflow,
                     row.build(ref, payload),
-                    id=workflow_id,
+                    id=job.workflow_id,
                     task_queue=row.task_queue,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     priority=Priority(priority_key=row.priority, fairness_key=key, fairness_weight=weight),
                     search_attributes=_attributes(tenant, ref.job_type),
-                    memo={"request_id": request_id} if request_id else None,
+                    memo=memo,
                     static_summary=f"{row.summary(ref, payload)} · tenant {tenant}",
                     rpc_timeout=RPC_TIMEOUT,
                 )
@@ -133,6 +171,27 @@ class Submitter:
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 raise await self._whose_fault() from error
             raise
+
+    def _record(self, row: SealedJob) -> JobRecord:
+        return JobRecord(
+            job_id=row.id,
+            job_type=row.job_type,
+            tenant_id=row.tenant_id,
+            idempotency_key=row.idempotency_key,
+            external_id=row.external_id,
+            subject=row.subject,
+            video_id=row.video_id,
+            workflow_id=row.workflow_id,
+            payload_sha256=row.payload_sha256,
+            source=row.source,
+            payload=self.payload(row.id, row.sealed_payload) if row.sealed_payload else None,
+        )
+
+    def _carried(self, job: JobRecord) -> bytes:
+        text = job.model_dump_json().encode()
+        if len(text) > CARRIED:
+            text = job.model_copy(update={"payload": None}).model_dump_json().encode()
+        return self._vault.encrypt(text, job.workflow_id.encode())
 
     async def _whose_fault(self) -> StartRefused | NamespaceDamaged:
         """A start was refused as not valid. The server does not say in a way that programs read whether it
@@ -168,7 +227,7 @@ class Submitter:
             source=REHEARSAL,
         )
         async with self._engine.connect() as connection, connection.begin() as transaction:
-            await jobs.accept(connection, self._vault, [(request, request.idempotency_key, b"")])
+            await accepting.accept(connection, self._vault, [(request, request.idempotency_key, b"")])
             await transaction.rollback()
 
 

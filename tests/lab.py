@@ -23,10 +23,12 @@ from clients.database.engine import create_engine
 from clients.database.models import Job, Rendition, Tenant, Video
 from clients.objects import Objects
 from clients.settings import Settings
-from contracts.jobs import FINAL_STATES, JobRef
+from clients.vault import Vault
+from contracts.jobs import FINAL_STATES, JobRecord
 from devstack.ports import free
 from devstack.producer import Producer, encode_body
 from devstack.stack import Stack
+from intake.ending import Endings
 from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
 from intake.submit import Submitter
 
@@ -57,11 +59,11 @@ class PatientSubmitter(Submitter):
     """Starts again what nobody knows the outcome of, as bridge and reconciler do: a busy server takes longer
     than the time limit of one call."""
 
-    async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
+    async def start_workflow(self, job: JobRecord) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return await super().start_workflow(ref, workflow_id, payload)
+                return await super().start_workflow(job)
             except INFRASTRUCTURE_ERRORS as error:
                 if classify(error) is not ErrorKind.UNKNOWN or time.monotonic() > deadline:
                     raise
@@ -97,6 +99,9 @@ class Lab:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+    def endings(self) -> Endings:
+        return Endings(self.engine, self.objects, Vault(self.settings.payload_keys.get_secret_value()))
 
     def send(self, queue: str, body: dict[str, Any] | str) -> str:
         return self.producer.send(self.settings.queue_names()[queue], body)

@@ -13,6 +13,8 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
+from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.messaging.mending import Mender
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
@@ -25,10 +27,12 @@ from clients.settings import Settings
 from clients.solapi import Solapi
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
-from workers.heartbeat_interceptor import HeartbeatInterceptor
+from intake.restore import Restorer
+from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.messaging.compare import CompareDay
+from workflows.messaging.restore import RestoreMessages
 from workflows.messaging.send import SendMessages
 
 SLOTS = 20
@@ -69,10 +73,12 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     )
     sending = SendActivities(engine, keys, solapi, _now)
     reporting = ReportActivities(engine=engine, solapi=solapi, board=board, sending=sending, now=_now)
+    heartbeats = Heartbeats(client, settings.heartbeat_seconds)
+    mender = Mender(engine=engine, preparing=preparing, reporting=reporting, solapi=solapi, now=_now)
     worker = Worker(
         client,
         task_queue=TaskQueue.MESSAGING,
-        workflows=[SendMessages, CompareDay],
+        workflows=[SendMessages, CompareDay, RestoreMessages],
         activities=[
             preparing.prepare,
             sending.reserve,
@@ -85,11 +91,12 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             reporting.count,
             reporting.expire,
             reporting.compare_day,
+            mender.restore,
             *adopting(client, ["messaging.send"]),
         ],
-        interceptors=[HeartbeatInterceptor()],
+        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault), mender)],
+        max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,
-        max_heartbeat_throttle_interval=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
     )

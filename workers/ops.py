@@ -14,24 +14,30 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.callbacks import CallbackActivities
+from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.jobs import JobActivities
+from activities.orphans import OrphanActivities
 from activities.sweeping import SweepActivities
 from clients import temporal
 from clients.database.engine import create_engine
 from clients.keys import TenantKeys
+from clients.objects import Objects
 from clients.settings import Settings
 from clients.uploads import UploadStore
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
+from intake.ending import Endings
 from intake.reconcile import Reconciler
+from intake.restore import Restorer
 from intake.submit import Submitter
-from workers.heartbeat_interceptor import HeartbeatInterceptor
+from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.ops.reconcile import Reconcile
 from workflows.ops.sweep import Sweep
+from workflows.ops.sweep_objects import SweepObjects
 
 SLOTS = 20
 
@@ -48,6 +54,7 @@ def _every(interval: timedelta, kind: WorkflowType) -> Schedule:
 SCHEDULES = {
     "reconcile": _every(timedelta(minutes=1), WorkflowType.RECONCILE),
     "sweep": _every(timedelta(hours=1), WorkflowType.SWEEP),
+    "sweep-objects": _every(timedelta(days=1), WorkflowType.SWEEP_OBJECTS),
 }
 
 
@@ -58,15 +65,32 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     vault = Vault(settings.payload_keys.get_secret_value())
     submitter = Submitter(engine, client, vault)
     callbacks = CallbackActivities(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
-    activities = JobActivities(engine, Reconciler(engine, client, submitter))
+    objects = Objects(settings)
+    endings = Endings(engine, objects, vault)
+    activities = JobActivities(endings, Reconciler(engine, client, submitter, endings))
     abandoned = timedelta(hours=settings.upload_abandoned_hours)
     sweeping = SweepActivities(engine, UploadStore(settings), abandoned)
+    orphans = OrphanActivities(
+        engine=engine,
+        temporal=client,
+        objects=objects,
+        grace=timedelta(hours=settings.orphan_grace_hours),
+        replaced=timedelta(hours=settings.orphan_grace_hours, seconds=settings.retire_grace_seconds),
+    )
+    heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     worker = Worker(
         client,
         task_queue=TaskQueue.OPS,
-        workflows=[RunJob, RunAiJob, Reconcile, Sweep],
-        activities=[activities.finish, activities.reconcile, callbacks.deliver, sweeping.sweep],
-        interceptors=[HeartbeatInterceptor()],
+        workflows=[RunJob, RunAiJob, Reconcile, Sweep, SweepObjects],
+        activities=[
+            activities.finish,
+            activities.reconcile,
+            callbacks.deliver,
+            sweeping.sweep,
+            orphans.sweep,
+        ],
+        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
+        max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),

@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
 WAIT_FOR_WORKER = timedelta(days=14)  # as long as the queue before it would have kept the message
 RUN_TIMEOUT = timedelta(hours=1)
 END_WITHIN = WAIT_FOR_WORKER + timedelta(days=1)  # tried again until then
-HEARTBEAT = timedelta(seconds=60)
 
 
 @workflow.defn(name=WorkflowType.JOB)
@@ -34,7 +33,6 @@ class RunJob:
             start_to_close=RUN_TIMEOUT,
             schedule_to_close=END_WITHIN,
             schedule_to_start=WAIT_FOR_WORKER,
-            heartbeat=HEARTBEAT,
             awaits_cancel=True,
         )
         try:

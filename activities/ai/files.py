@@ -12,17 +12,20 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.exceptions import ApplicationError
 
 from activities.ai.sandbox.parent import Child
 from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import kind_of, result_prefix
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
+from activities.host.trouble import of_host
 from clients.database import jobs
 from clients.objects import Objects
 from clients.vault import Vault
 from contracts.ai import AiPlan
-from contracts.errors import TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
+from contracts.catalog import ai_job
+from contracts.errors import PAYLOAD_LOST, REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.video import SourceRef
 
@@ -55,15 +58,13 @@ class JobFiles:
     scratch: Path
 
     @asynccontextmanager
-    async def opened(self, source: SourceRef, suffix: str) -> AsyncIterator[Path]:
-        """The file on this host under a name with its own suffix, for as long as the body runs."""
-        async with self.cache.held(source, lambda _: None) as cached:
+    async def opened(self, job: JobRef, source: SourceRef, suffix: str) -> AsyncIterator[Path]:
+        """The file on this host under a name with its own suffix, for as long as the body runs. One of people
+        does not stay longer."""
+        async with self.cache.held(source, private=ai_job(job).of_people) as cached:
             with self.folder() as folder:
                 file = Path(folder, f"source{suffix}")
-                try:
-                    file.hardlink_to(cached)
-                except OSError:  # another file system
-                    await in_thread(shutil.copyfile, cached, file)
+                file.symlink_to(cached.absolute())
                 yield file
 
     def folder(self) -> TemporaryDirectory[str]:
@@ -72,7 +73,8 @@ class JobFiles:
     async def payload(self, ref: JobRef) -> dict[str, Any]:
         async with self.engine.connect() as connection:
             sealed = await jobs.sealed_payload(connection, ref.job_id)
-        assert sealed is not None, "a job that has ended has no work"
+        if sealed is None:  # restored without it; a job that has ended has no work
+            raise ApplicationError(REASONS[PAYLOAD_LOST].en, type=PAYLOAD_LOST, non_retryable=True)
         return self.vault.open(sealed, str(ref.job_id))
 
     async def work(self, plan: AiPlan) -> Work:
@@ -106,7 +108,9 @@ async def computed(
             try:
                 shutil.rmtree(out)
                 out.mkdir()
-            except OSError:  # the child has put something else in its place
+            except OSError as problem:  # the child has put something else in its place
+                if of_host(problem):
+                    raise
                 return {"error": {"code": error.code, "detail": error.detail}}
     raise AssertionError
 

@@ -24,7 +24,7 @@ def main() -> None:
     if os.getppid() != parent:
         sys.exit("the parent died before the program started")
     resource.setrlimit(resource.RLIMIT_FSIZE, (file, file))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))  # SIGXCPU says why; SIGKILL, a second later, not
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     # Python ignores these two and exec would hand that down.

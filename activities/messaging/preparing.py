@@ -28,6 +28,7 @@ from contracts.errors import (
     DUPLICATE_MESSAGE,
     DUPLICATE_RECIPIENT,
     IMAGE_MISSING,
+    PAYLOAD_LOST,
     REASONS,
     RECIPIENTS_MISSING,
     RECIPIENTS_NOT_READABLE,
@@ -134,8 +135,8 @@ class PrepareActivities:
             sealed = await jobs.sealed_payload(connection, ref.job_id)
             known = await credits.account(connection, ref.tenant_id)
             numbers = await messaging.sender_numbers(connection, ref.tenant_id)
-        if sealed is None:
-            raise Unsendable(RECIPIENTS_MISSING)
+        if sealed is None:  # restored without it
+            raise Unsendable(PAYLOAD_LOST)
         if known is None:
             raise Unsendable(ACCOUNT_MISSING)
         account = Account.model_validate(asdict(known) | {"sender_numbers": numbers})

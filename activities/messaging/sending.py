@@ -100,6 +100,8 @@ class SendActivities:
                     raise ambiguous("an earlier try ended in the middle")
                 return Added(fenced=True)
             sealed, ended = await messaging_chunks.pending(connection, group)
+        if not sealed and await self._lacks_reservation(group):
+            raise ambiguous("the reservation is lost: the database is from before it")
         sealer = await self._keys.sealer(group.tenant_id)
         body, wanted = manifest([sealer.open(piece, group.job_id.bytes) for piece in sealed], ended)
         if not wanted:  # an earlier try was refused for everybody, and its answer got lost
@@ -120,6 +122,14 @@ class SendActivities:
             await messaging_chunks.register(connection, group, registered)
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return Added(accepted=len(registered))
+
+    async def _lacks_reservation(self, chunk: ChunkRef) -> bool:
+        """Reserve again what was reserved before this was asked for; False if nothing is left to reserve for.
+        Raises ApplicationError while there is no credit."""
+        reserved = await self.reserve(chunk)
+        if not reserved.enough and not reserved.stopped:
+            raise _unproven("the reservation is lost, and there is no credit for another")
+        return reserved.sendable > 0
 
     @implements(messages.COMMIT)
     async def commit(self, group: GroupRef) -> Decided:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import ffmpeg
 
+from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, FfmpegFailed, Progress, Tools, run_ffmpeg
 from activities.video.fmp4 import BadSegment, TrackFiles, media_file, read_fragment, read_init
 from activities.video.probe import MediaError
 from contracts import errors
-from contracts.video import EncodePlan
+from contracts.video import EncodePlan, SoundWarning
 
 NAME = "audio"
 RATE = 48_000
@@ -28,6 +29,8 @@ _CEILING = -2.0  # dBFS, of the limiter; the rest up to PEAK is for what AAC add
 _MAX_GAIN = 30.0  # dB; more only lifts the noise of an empty room
 _SILENCE = -69.0  # LUFS; ebur128 says -70 when nothing passes its gate
 _TRIES = 3
+_INAUDIBLE = -60.0  # dBTP
+_CLIPPED = 0.02  # of all samples within 1 dB of the highest; well-levelled speech has next to none
 
 
 class Loudness(NamedTuple):
@@ -43,12 +46,15 @@ class Loudness(NamedTuple):
 
 @dataclass(frozen=True)
 class AudioOutput:
-    """The files, what was measured on them (LUFS, dBTP), and why that misses the target, if it does."""
+    """The files, what was measured on them (LUFS, dBTP), and why that misses the target, if it does.
+    `troubled`: the source's decoder complained."""
 
     track: TrackFiles
     loudness: float
     true_peak: float
     exception: str | None
+    warnings: list[SoundWarning]
+    troubled: bool
 
 
 async def encode_audio(
@@ -67,8 +73,9 @@ async def encode_audio(
     """
     (out / NAME).mkdir(parents=True, exist_ok=True)
     passes = _Passes(tools, timeout, round(plan.duration * 1000), on_progress)
+    ear = Ear()
     try:
-        source_loudness = await passes.measure(_aligned(source, plan))
+        source_loudness, at_the_top = await passes.measure_source(source, plan, ear)
     except FfmpegFailed as error:
         if error.code < 0:
             raise
@@ -78,14 +85,24 @@ async def encode_audio(
     ceiling = _CEILING
     for _ in range(_TRIES):
         limited = source_loudness.true_peak + gain > ceiling
-        await passes.encode(_levelled(_aligned(source, plan), gain, ceiling if limited else None), out)
+        await passes.encode(
+            _levelled(_aligned(_opened(source, plan), plan), gain, ceiling if limited else None), out
+        )
         written = await passes.measure(ffmpeg.input(str(out / NAME / "media.m3u8"), format="hls")["a"])
         if silent or written.on_target:
             break
         gain = min(gain + TARGET - written.integrated, _MAX_GAIN)
         ceiling -= max(0.0, written.true_peak - PEAK + 0.2)
     track = await asyncio.to_thread(_accept, out, plan)
-    return AudioOutput(track, *written, _exception(written, silent, gain))
+    exception = _exception(written, silent, gain)
+    return AudioOutput(track, *written, exception, _warnings(source_loudness, at_the_top), ear.troubled)
+
+
+def _warnings(source: Loudness, at_the_top: float) -> list[SoundWarning]:
+    """Of the source: nothing to hear from end to end, or so loud that the tops of its waves are cut."""
+    if source.integrated <= _SILENCE and source.true_peak <= _INAUDIBLE:
+        return [SoundWarning.SILENT]
+    return [SoundWarning.CLIPPED] if at_the_top >= _CLIPPED else []
 
 
 def _exception(written: Loudness, silent: bool, gain: float) -> str | None:
@@ -96,12 +113,14 @@ def _exception(written: Loudness, silent: bool, gain: float) -> str | None:
     return "too quiet to lift" if gain >= _MAX_GAIN else "peaks too high for the target"
 
 
-def _aligned(source: Path, plan: EncodePlan) -> Any:
+def _opened(source: Path, plan: EncodePlan) -> Any:
+    return ffmpeg.input(f"file:{source}", threads=1, **SOURCE)[str(plan.audio_stream)]
+
+
+def _aligned(sound: Any, plan: EncodePlan) -> Any:
     """The sound on the output's timeline: gaps filled, starting at 0 and as long as the picture."""
-    file = ffmpeg.input(f"file:{source}", threads=1, **SOURCE)
     return (
-        file[str(plan.audio_stream)]
-        .filter("asetpts", f"PTS-{plan.origin:.6f}/TB")
+        sound.filter("asetpts", f"PTS-{plan.origin:.6f}/TB")
         .filter("aresample", RATE, ochl="stereo", **{"async": 1}, first_pts=0)
         .filter("apad", whole_dur=f"{plan.duration:.6f}")
         .filter("atrim", end=f"{plan.duration:.6f}")
@@ -120,6 +139,18 @@ def _levelled(sound: Any, gain: float, ceiling: float | None) -> Any:
     return sound.filter("atrim", start_sample=PRIMING)
 
 
+def _metered(sound: Any) -> Any:
+    return sound.filter("ebur128", peak="true", framelog="quiet").output("-", format="null")
+
+
+def _loudness(said: str) -> Loudness:
+    integrated = re.findall(r"I:\s+(\S+) LUFS", said)
+    peak = re.findall(r"Peak:\s+(\S+) dBFS", said)
+    if not integrated or not peak:
+        raise FfmpegFailed(0, said)
+    return Loudness(float(integrated[-1]), float(peak[-1]))
+
+
 class _Passes:
     """The runs over the sound, counted together."""
 
@@ -132,14 +163,27 @@ class _Passes:
         self._report = on_progress or (lambda _: None)
         self._before = 0
 
+    async def measure_source(self, source: Path, plan: EncodePlan, ear: Ear) -> tuple[Loudness, float]:
+        """Its loudness, and the share of samples within 1 dB of the highest value that there is."""
+        whole = _opened(source, plan).filter_multi_output("asplit", 2)
+        # Channels as they were recorded, in whole numbers: what goes beyond the highest becomes it.
+        peaks = whole[0].filter("volumedetect").output("-", format="null")
+        meter = _metered(_aligned(whole[1], plan))
+        lines: list[str] = []
+
+        def on_said(line: str) -> None:
+            ear.hear(line)
+            if any(word in line for word in ("LUFS", "dBFS", "volumedetect")):
+                lines.append(line)
+
+        await self._run(ffmpeg.merge_outputs(meter, peaks), Ear.LEVEL, on_said)
+        said = "\n".join(lines)
+        top = re.findall(r"histogram_0db: (\d+)", said)
+        count = re.findall(r"n_samples: (\d+)", said)
+        return _loudness(said), int(top[-1]) / max(1, int(count[-1])) if top and count else 0.0
+
     async def measure(self, sound: Any) -> Loudness:
-        meter = sound.filter("ebur128", peak="true", framelog="quiet").output("-", format="null")
-        said = await self._run(meter, "info")
-        integrated = re.findall(r"I:\s+(\S+) LUFS", said)
-        peak = re.findall(r"Peak:\s+(\S+) dBFS", said)
-        if not integrated or not peak:
-            raise FfmpegFailed(0, said)
-        return Loudness(float(integrated[-1]), float(peak[-1]))
+        return _loudness(await self._run(_metered(sound), "info"))
 
     async def encode(self, sound: Any, out: Path) -> None:
         options = {
@@ -156,10 +200,15 @@ class _Passes:
         }
         await self._run(sound.output(str(out / NAME / "media.m3u8"), **options), "error")
 
-    async def _run(self, output: Any, log_level: str) -> str:
+    async def _run(self, output: Any, log_level: str, on_said: Callable[[str], None] | None = None) -> str:
         args = ["-copyts", "-start_at_zero", *output.get_args()]
         said = await run_ffmpeg(
-            self._tools, args, timeout=self._timeout, on_progress=self._advance, log_level=log_level
+            self._tools,
+            args,
+            timeout=self._timeout,
+            on_progress=self._advance,
+            on_said=on_said,
+            log_level=log_level,
         )
         self._before += self._duration
         self._report(self._before)

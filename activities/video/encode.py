@@ -9,6 +9,8 @@ from typing import Any
 
 import ffmpeg
 
+from activities.host.stall import STALL
+from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
 from activities.video.fmp4 import BadSegment, Fragment, TrackFiles, media_file, read_fragment, read_init
 from activities.video.probe import MediaError
@@ -28,12 +30,15 @@ async def encode_unit(
     out: Path,
     timeout: float,
     on_frames: Callable[[int], None] | None = None,
+    on_said: Callable[[str], None] | None = None,
+    reach: int = 0,
     quality: dict[str, Any] = QUALITY,
 ) -> list[TrackFiles]:
     """Encode unit `unit` of `plan` into `out/{rung}/init.mp4` and `out/{rung}/s00012.m4s`.
 
     `source` is the local file (already remuxed when the plan says so), `out` a fresh folder.
-    `on_frames` gets the frames written so far in this unit, only when they advance. One TrackFiles
+    `on_frames` gets the frames written so far in this unit, only when they advance, `on_said` ffmpeg's log.
+    `reach`, in frames, is for a unit without a picture: the last one before it is held. One TrackFiles
     for each rung, in the plan's order; the same unit gives the same bytes on every worker with the
     plan's encoder. Raises MediaError(DECODE_FAILED) when the source runs out of frames, FfmpegFailed,
     BadSegment.
@@ -49,8 +54,18 @@ async def encode_unit(
             if on_frames:
                 on_frames(seen)
 
-    args = unit_args(source, plan, unit, out, quality)
-    await run_ffmpeg(tools, args, timeout=timeout, on_progress=on_progress)
+    args = unit_args(source, plan, unit, out, quality, reach)
+    # A seek decodes from the keyframe before, silently: a sparse source needs more patience.
+    stall = STALL + plan.keyframe_gap / 4
+    await run_ffmpeg(
+        tools,
+        args,
+        timeout=timeout,
+        stall=stall,
+        on_progress=on_progress,
+        on_said=on_said,
+        log_level=Ear.LEVEL,
+    )
     first = unit * plan.unit_frames
     expected = min(plan.unit_frames, plan.total_frames - first)
     if seen < expected:
@@ -58,13 +73,15 @@ async def encode_unit(
     return [await asyncio.to_thread(_accept, out, plan, unit, rung) for rung in plan.rungs]
 
 
-def unit_args(source: Path, plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any]) -> list[str]:
+def unit_args(
+    source: Path, plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any], reach: int = 0
+) -> list[str]:
     """ffmpeg's arguments for one unit."""
     first = unit * plan.unit_frames
     frames = min(plan.unit_frames, plan.total_frames - first)
     picture = plan.picture_frames or plan.total_frames
     # A unit after the end of the picture starts at its last frame, holds that and drops what is before.
-    begin = min(first, picture - 1)
+    begin = max(0, min(first, picture - 1) - reach)
     start = begin / plan.fps
     seek = max(0.0, float(start) + plan.origin - plan.preroll)
     file = ffmpeg.input(f"file:{source}", threads=1, **SOURCE, **({"ss": f"{seek:.6f}"} if seek else {}))
@@ -76,7 +93,7 @@ def unit_args(source: Path, plan: EncodePlan, unit: int, out: Path, quality: dic
     if plan.interlaced:
         video = video.filter("bwdif", mode="send_frame", deint="interlaced")
     video = video.filter("fps", fps=f"{plan.fps_num}/{plan.fps_den}", start_time=f"{float(start):.9f}")
-    held = max(0, first + frames - max(picture, begin)) + _SLACK
+    held = max(0, first + frames - max(picture, begin)) + _SLACK + (reach and reach + frames)
     video = video.filter("tpad", stop_mode="clone", stop=held)
     if begin < first:
         video = video.filter("trim", start_frame=first - begin)

@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from temporalio import activity
-from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.host.heartbeat import Heartbeat, heartbeats
+from activities.host.room import Room
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
 from activities.implements import implements
 from activities.video.audio import encode_audio
+from activities.video.builds import Builds
+from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
-from activities.video.fmp4 import BadSegment
+from activities.video.fmp4 import BadSegment, TrackFiles
 from activities.video.pictures import draw_pictures
 from activities.video.plan import make_plan
-from activities.video.probe import probe, remux
+from activities.video.probe import MediaError, probe, remux
 from activities.video.storing import SegmentStore
 from clients.objects import Objects
 from clients.progress import ProgressBoard
@@ -34,6 +35,7 @@ from contracts.progress import video_progress
 from contracts.video import (
     AudioInput,
     BatchInput,
+    Damage,
     EncodePlan,
     Manifest,
     PicturesInput,
@@ -46,6 +48,7 @@ UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
 PICTURES_TIMEOUT = 600.0
 TRIES = 2
+SOUND_RATE = 2 * 128_000 / 8  # bytes a second, and as much again
 
 T = TypeVar("T")
 
@@ -57,26 +60,28 @@ class EncodeActivities:
     def __init__(
         self,
         *,
-        temporal: Client,
         objects: Objects,
+        builds: Builds,
         board: ProgressBoard,
         cache: SourceCache,
         tools: Tools,
         encoder: str,
         scratch: Path,
+        room: Room,
         max_source_bytes: int,
         max_source_seconds: int,
         vault: Vault,
         encrypt: bool,
     ) -> None:
-        self._temporal = temporal
         self._objects = objects
+        self._builds = builds
         self._store = SegmentStore(objects, vault)
         self._board = board
         self._cache = cache
         self._tools = tools
         self._encoder = encoder
         self._scratch = scratch
+        self._room = room
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
         self._key_id = vault.key_id if encrypt else None
@@ -85,32 +90,36 @@ class EncodeActivities:
     async def probe(self, job: ProbeInput) -> EncodePlan:
         """Fetch the source, look at every packet's timestamp, and decide how it will be encoded."""
         await self._board.show_video(job.tenant_id, job.video_id, job.job_id, video_progress("probe", 0))
-        async with heartbeats(self._temporal) as heartbeat:
-            with media_errors():
-                source = await in_thread(self._objects.head, job.file_key)
-                if source.size > self._max_bytes:
-                    raise final(SOURCE_TOO_LARGE)
-                return await self._plan(source, job.prefix, heartbeat)
+        with media_errors():
+            source = await in_thread(self._objects.head, job.file_key)
+            if source.size > self._max_bytes:
+                raise final(SOURCE_TOO_LARGE)
+            return await self._plan(source, job.prefix)
 
-    async def _plan(self, source: SourceRef, prefix: str, heartbeat: Heartbeat) -> EncodePlan:
-        async with self._source(source, False, heartbeat) as path:
-            info = await probe(self._tools, path, max_seconds=self._max_seconds)
+    async def _plan(self, source: SourceRef, prefix: str) -> EncodePlan:
+        async with self._source(source, False) as path:
+            info = original = await probe(self._tools, path, max_seconds=self._max_seconds)
         needs_remux = info.needs_remux
         if needs_remux:
-            async with self._source(source, True, heartbeat) as path:
+            async with self._source(source, True) as path:
                 info = await probe(self._tools, path, max_seconds=self._max_seconds)
         plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
-        return plan.model_copy(update={"key_id": self._key_id})
+        lost = worth_a_look(
+            clipped(container_damage(info, original), plan.origin, 0.0, float("inf")), plan.duration
+        )
+        if lost:
+            async with self._source(source, needs_remux):
+                await self._cache.check(source, needs_remux)
+        return plan.model_copy(update={"key_id": self._key_id, "damage": lost})
 
     @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
-        async with heartbeats(self._temporal) as heartbeat:
-            with media_errors():
-                self._require_same_encoder(job.plan)
-                async with self._source(job.plan.source, job.plan.remux, heartbeat) as path:
-                    units = await self._units(job, path, _BatchProgress(self._board, job, heartbeat))
-                return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
+        with media_errors():
+            await self._require_same_encoder(job.plan)
+            async with self._source(job.plan.source, job.plan.remux) as path:
+                units = await self._units(job, path, _BatchProgress(self._board, job))
+            return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
 
     async def _units(self, job: BatchInput, path: Path, bar: "_BatchProgress") -> list[SegmentManifest]:
         finished = await self._store.finished(job.plan)
@@ -129,21 +138,43 @@ class EncodeActivities:
         self, plan: EncodePlan, path: Path, unit: int, key: str, bar: "_BatchProgress"
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
-            tracks = await encode_unit(
-                self._tools,
-                path,
-                plan,
-                unit=unit,
-                out=folder,
-                timeout=UNIT_TIMEOUT,
-                on_frames=bar.frames_of_unit,
-            )
+            await in_thread(self._room.require, _most_bytes(plan))
+            ear = Ear()
+            tracks = await self._tracks(plan, path, unit, folder, ear, bar)
+            damage: list[Damage] = []
+            if ear.troubled:
+                damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
+            if damage:
+                await self._cache.check(plan.source, plan.remux)
             stored = await self._store.upload(plan, folder, tracks)
-            manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored)
+            manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored, damage=damage)
             await self._store.write(key, manifest)
             return manifest
 
         return await self._twice(f"unit {unit}", encode)
+
+    async def _tracks(
+        self, plan: EncodePlan, path: Path, unit: int, folder: Path, ear: Ear, bar: "_BatchProgress"
+    ) -> list[TrackFiles]:
+        """The unit; where the source has no picture left for it, the last one that there was before it."""
+        first = unit * plan.unit_frames
+        for reach in (0, *sorted({min(first, plan.unit_frames * units) for units in (1, 10)} | {first})):
+            try:
+                return await encode_unit(
+                    self._tools,
+                    path,
+                    plan,
+                    unit=unit,
+                    out=folder,
+                    timeout=UNIT_TIMEOUT,
+                    on_frames=bar.frames_of_unit,
+                    on_said=ear.hear,
+                    reach=reach,
+                )
+            except MediaError:
+                if not ear.troubled or reach == first:
+                    raise
+        raise AssertionError("the last one returns or raises")
 
     async def _twice(self, what: str, encode: Callable[[Path], Awaitable[T]]) -> T:
         """Run `encode` in a fresh folder, and once more if ffmpeg fails. Twice is not the machine's fault."""
@@ -154,6 +185,7 @@ class EncodeActivities:
                     return await encode(Path(folder))
                 except (FfmpegFailed, BadSegment) as error:
                     activity.logger.warning("%s, try %d: %s", what, attempt, error)
+                    await in_thread(self._room.require)  # while what was written is still there
                     if killed_from_outside(error):
                         raise  # out of memory, a stopping host: another worker may do better
         raise final(ENCODE_FAILED)
@@ -161,25 +193,30 @@ class EncodeActivities:
     @implements(video.ENCODE_AUDIO)
     async def encode_audio(self, job: AudioInput) -> Manifest:
         """Encode the whole sound as one rendition."""
-        async with heartbeats(self._temporal) as heartbeat:
-            with media_errors():
-                self._require_same_encoder(job.plan)
-                async with self._source(job.plan.source, job.plan.remux, heartbeat) as path:
-                    return await self._audio(job.plan, path, heartbeat)
+        with media_errors():
+            await self._require_same_encoder(job.plan)
+            async with self._source(job.plan.source, job.plan.remux) as path:
+                return await self._audio(job.plan, path)
 
-    async def _audio(self, plan: EncodePlan, path: Path, heartbeat: Heartbeat) -> Manifest:
+    async def _audio(self, plan: EncodePlan, path: Path) -> Manifest:
         async def encode(folder: Path) -> Manifest:
-            sound = await encode_audio(
-                self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT, on_progress=heartbeat.advance
-            )
+            await in_thread(self._room.require, round(plan.duration * SOUND_RATE))
+            sound = await encode_audio(self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT)
             activity.logger.info(
                 "audio: %.1f LUFS, peak %.1f dBTP, %s",
                 sound.loudness,
                 sound.true_peak,
                 sound.exception or "on target",
             )
+            damage: list[Damage] = []
+            if sound.troubled:
+                damage = await sound_damage(self._tools, path, plan, timeout=AUDIO_TIMEOUT)
+            if damage:
+                await self._cache.check(plan.source, plan.remux)
             tracks = await self._store.upload(plan, folder, [sound.track])
-            whole = SegmentManifest(encoder=self._encoder, units=[], tracks=tracks)
+            whole = SegmentManifest(
+                encoder=self._encoder, units=[], tracks=tracks, damage=damage, warnings=sound.warnings
+            )
             return await self._store.accept(plan, "audio", [whole])
 
         return await self._twice("audio", encode)
@@ -188,32 +225,43 @@ class EncodeActivities:
     async def make_pictures(self, job: PicturesInput) -> Manifest:
         """Draw poster and storyboard from the source's keyframes."""
         plan = job.plan
-        async with heartbeats(self._temporal) as heartbeat:
-            with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-                out = Path(folder)
-                async with self._source(plan.source, plan.remux, heartbeat) as path:
-                    files = await draw_pictures(
-                        self._tools, path, plan, out, timeout=PICTURES_TIMEOUT, on_frames=heartbeat.advance
-                    )
-                return await self._store.store_pictures(plan, files)
+        with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            async with self._source(plan.source, plan.remux) as path:
+                files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=PICTURES_TIMEOUT)
+            return await self._store.store_pictures(plan, files)
 
-    def _require_same_encoder(self, plan: EncodePlan) -> None:
-        if plan.encoder != self._encoder:
-            raise ApplicationError(
-                "this worker has another encoder build than the job began with",
-                type=ErrorType.ENCODER_CHANGED,
-                non_retryable=True,
-            )
+    async def _require_same_encoder(self, plan: EncodePlan) -> None:
+        """Segments of two builds do not belong in one rendition. While workers of the other build live, the
+        work is theirs; when they have gone, the lecture is encoded anew."""
+        if plan.encoder == self._encoder:
+            return
+        lives = await self._builds.lives(plan.encoder)
+        raise ApplicationError(
+            f"the lecture was begun with encoder {plan.encoder}, this worker has {self._encoder}",
+            type=ErrorType.OTHER_ENCODER if lives else ErrorType.ENCODER_CHANGED,
+            non_retryable=not lives,
+        )
 
     @asynccontextmanager
-    async def _source(self, source: SourceRef, remuxed: bool, heartbeat: Heartbeat) -> AsyncIterator[Path]:
+    async def _source(self, source: SourceRef, remuxed: bool) -> AsyncIterator[Path]:
         async def derive(original: Path, target: Path) -> None:
             await remux(self._tools, original, target)
 
-        async with self._cache.held(
-            source, heartbeat.advance_from_thread, derive if remuxed else None
-        ) as path:
-            yield path
+        making = derive if remuxed else None
+        async with self._cache.held(source, making) as path:
+            try:
+                yield path
+            except (MediaError, FfmpegFailed, BadSegment, ApplicationError):
+                # Before the lecture is blamed: is this host well, and is its copy of the source?
+                await in_thread(self._room.require)
+                await self._cache.check(source, remuxed)
+                raise
+
+
+def _most_bytes(plan: EncodePlan) -> int:
+    """What a unit's segments take at their highest rates, and as much again for a peak."""
+    seconds = float(plan.unit_frames / plan.fps)
+    return round(2 * seconds * sum(rung.max_bitrate for rung in plan.rungs) / 8)
 
 
 def killed_from_outside(error: FfmpegFailed | BadSegment) -> bool:
@@ -221,18 +269,16 @@ def killed_from_outside(error: FfmpegFailed | BadSegment) -> bool:
 
 
 class _BatchProgress:
-    """Heartbeats and the progress bar of one batch; the bar sums up all batches of the job."""
+    """The progress bar of one batch, which sums up all batches of the job."""
 
-    def __init__(self, board: ProgressBoard, job: BatchInput, heartbeat: Heartbeat) -> None:
+    def __init__(self, board: ProgressBoard, job: BatchInput) -> None:
         self._board = board
         self._job = job
-        self._heartbeat = heartbeat
         self._done = 0
         self._started = time.monotonic()
         self._showing: asyncio.Task[None] | None = None
 
     def frames_of_unit(self, frames: int) -> None:
-        self._heartbeat.advance(self._done + frames)
         if self._showing is None or self._showing.done():
             self._showing = asyncio.create_task(self._show(self._done + frames))
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import importlib
+import math
 import os
 import platform
 import re
@@ -16,6 +17,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from activities.host.programs import LAUNCHER, find_program
+from activities.host.stall import STALL, Stall
+from activities.host.trouble import HostTrouble, trouble_of
+from contracts.errors import ErrorType
 
 RECIPE = "1"  # raise it when the encoder's arguments change: a running job must not mix two of them
 MAX_PIXELS = 4096 * 2304 * 2
@@ -101,25 +105,39 @@ async def run_ffmpeg(
     *,
     timeout: float,
     limits: Limits = Limits(),
+    stall: float = STALL,
     on_progress: Callable[[Progress], None] | None = None,
+    on_said: Callable[[str], None] | None = None,
     log_level: str = "error",
 ) -> str:
-    """Run ffmpeg on compiled `args`; see `run`. `on_progress` is called only when something advanced."""
+    """Run ffmpeg on compiled `args`; see `run`. `on_progress` is called only when something advanced, and
+    nothing else counts as moving."""
     seen = Progress(0, 0)
     now = {"frame": 0, "out_time_us": 0}
 
-    def on_line(line: str) -> None:
+    def on_line(line: str) -> bool:
         nonlocal seen
         key, _, value = line.partition("=")
         if key in now and value.strip().lstrip("-").isdigit():
             now[key] = max(now[key], int(value))
-        elif key == "progress" and on_progress and seen != (new := Progress(*now.values())):
+        elif key == "progress" and seen != (new := Progress(*now.values())):
             seen = new
-            on_progress(new)
+            if on_progress:
+                on_progress(new)
+            return True
+        return False
 
     head = ["-hide_banner", "-nostdin", "-y", "-v", log_level, "-nostats"]
+    head += ["-max_error_rate", "1"]  # what is left of a damaged source is for us to judge
     head += ["-progress", "pipe:1", "-stats_period", "1", "-filter_complex_threads", "1"]
-    return await run([tools.ffmpeg, *head, *args], timeout=timeout, limits=limits, on_line=on_line)
+    return await run(
+        [tools.ffmpeg, *head, *args],
+        timeout=timeout,
+        limits=limits,
+        stall=stall,
+        on_line=on_line,
+        on_said=on_said,
+    )
 
 
 async def run(
@@ -127,13 +145,18 @@ async def run(
     *,
     timeout: float,
     limits: Limits = Limits(),
-    on_line: Callable[[str], None] | None = None,
+    stall: float = math.inf,
+    on_line: Callable[[str], object] | None = None,
+    on_said: Callable[[str], None] | None = None,
 ) -> str:
-    """Run a program by absolute path; hand each line of its stdout on; return the end of its stderr.
+    """Run a program by absolute path; hand each line of its stdout on, and of its stderr to `on_said`;
+    return the end of its stderr.
 
     Own session, no stdin, no network where the system allows it, none of our environment's secrets,
-    killed by the kernel when this thread dies. Raises FfmpegFailed, FfmpegTimedOut; when cancelled, or
-    when `on_line` raises, kills the process group. Returns only when the group is gone.
+    killed by the kernel when this thread dies. It hangs when no line came for `stall` seconds; one for which
+    `on_line` returns False does not count. Raises FfmpegFailed, FfmpegTimedOut, HostTrouble (killed from
+    outside, out of room or memory, or it hung); when cancelled, or when `on_line` raises, kills the process
+    group. Returns only when the group is gone.
     """
     cage = [os.getpid(), limits.address_space, limits.file_size, limits.cpu_seconds]
     process = await asyncio.create_subprocess_exec(
@@ -147,29 +170,43 @@ async def run(
     )
     assert process.stdout
     assert process.stderr
-    stderr = asyncio.create_task(_tail(process.stderr))
+    stderr = asyncio.create_task(_tail(process.stderr, on_said))
+    progress = Stall(process.pid, stall)
+    stalled = asyncio.create_task(progress.over())
+    stalled.add_done_callback(lambda task: task.cancelled() or _signal_group(process, signal.SIGKILL))
     try:
         async with asyncio.timeout(timeout) as wall:
             async for line in process.stdout:
-                if on_line:
-                    on_line(line.decode(errors="replace"))
+                if on_line is None or on_line(line.decode(errors="replace")) is not False:
+                    progress.moved = True
             await process.wait()
     except TimeoutError:
         if not wall.expired():
             raise
     finally:
+        stalled.cancel()
         await _uninterrupted(_end(process))
     if wall.expired():
         raise FfmpegTimedOut(process.returncode or 0, await stderr)
+    if stalled.done() and not stalled.cancelled():
+        raise HostTrouble(f"no progress for {stall:.0f} s", ErrorType.STALLED)
     if process.returncode:
-        raise FfmpegFailed(process.returncode, await stderr)
+        said = await stderr
+        if trouble := trouble_of(process.returncode, said):
+            raise trouble
+        raise FfmpegFailed(process.returncode, said)
     return await stderr
 
 
-async def _tail(stream: StreamReader) -> str:
-    kept = b""
+async def _tail(stream: StreamReader, on_said: Callable[[str], None] | None) -> str:
+    kept, begun = b"", b""
     while chunk := await stream.read(65536):
         kept = (kept + chunk)[-_TAIL:]
+        if on_said:
+            *lines, begun = (begun + chunk).split(b"\n")
+            begun = begun[-_TAIL:]
+            for line in lines:
+                on_said(line.decode(errors="replace"))
     return kept.decode(errors="replace")
 
 

@@ -3,7 +3,6 @@
 import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
@@ -26,6 +25,7 @@ from contracts.video import (
     VideoRef,
     hls_root,
 )
+from intake.versions import epochs
 
 
 class LifecycleActivities:
@@ -41,9 +41,11 @@ class LifecycleActivities:
 
     @implements(video.BEGIN)
     async def begin(self, job: BeginEncode) -> Begun:
-        """Take an epoch and mark job and video as being worked on."""
+        """Take an epoch, one that nobody has written with: a restored database may be behind the store. Mark
+        job and video as being worked on."""
+        left = await asyncio.to_thread(epochs, self._objects, job.tenant_id, job.video_id, job.job_id)
         async with self._engine.begin() as connection:
-            epoch = await jobs.begin(connection, job.job_id)
+            epoch = await jobs.begin(connection, job.job_id, after=max(left, default=0))
             if epoch is None:
                 return Begun(ended=await jobs.ended(connection, job.job_id))
             alive = await videos.begin_encode(
@@ -67,7 +69,13 @@ class LifecycleActivities:
         try:
             async with self._engine.begin() as connection:
                 replaced = await videos.publish(
-                    connection, what.tenant_id, what.video_id, what.job_id, what.epoch, version
+                    connection,
+                    tenant_id=what.tenant_id,
+                    video_id=what.video_id,
+                    file_key=what.plan.source.key,
+                    job_id=what.job_id,
+                    epoch=what.epoch,
+                    version=version,
                 )
         except videos.NotCurrent as error:
             raise final(VIDEO_DELETED if str(error) == VIDEO_DELETED else SUPERSEDED) from error
@@ -93,6 +101,8 @@ class LifecycleActivities:
             duration=version.duration,
             renditions=[rung.name for rung in what.plan.rungs],
             pictures=version.has_pictures,
+            damage=publication.damage,
+            warnings=publication.warnings,
             replaced_prefix=replaced,
             retire_after=self._retire_grace,
         )
@@ -108,12 +118,7 @@ class LifecycleActivities:
     @implements(video.ERASE)
     async def erase(self, what: EraseInput) -> int:
         """Remove objects until a listing is empty; returns how many went."""
-        loop = asyncio.get_running_loop()
-
-        def on_progress(erased: int) -> None:
-            loop.call_soon_threadsafe(activity.heartbeat, erased)
-
-        count = await asyncio.to_thread(self._objects.erase, what.prefix, on_progress)
+        count = await asyncio.to_thread(self._objects.erase, what.prefix)
         if what.file_key:
             await asyncio.to_thread(self._objects.delete, what.file_key)
             count += 1

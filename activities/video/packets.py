@@ -4,6 +4,7 @@ import heapq
 from collections import defaultdict
 from math import inf
 
+LONG_GAP = 1.0  # seconds without a packet that are worth a look; a slide may legally stand for longer
 _REORDER = 64  # packets come in decoding order; no codec reorders further than this
 
 
@@ -16,18 +17,28 @@ class TrackScan:
         self.end = -inf
         self.max_gap = 0.0
         self.max_keyframe_gap = 0.0
+        self.gaps: list[tuple[float, float]] = []  # longer than LONG_GAP, in the order of the file
+        self.broken: list[tuple[float, float]] = []  # from a packet that came corrupt to the next keyframe
+        self._broken_since: float | None = None
         self._last_keyframe = inf
         self._last = 0.0
         self._waiting: list[float] = []
         self._gaps: dict[int, list[float]] = defaultdict(lambda: [0, 0.0])  # by millisecond: number, sum
 
     def add(self, time: float, duration: float, flags: str) -> None:
-        """One packet; `flags` are ffprobe's: K keyframe, D decoded but not shown (edit lists)."""
+        """One packet; `flags` are ffprobe's: K keyframe, D decoded but not shown (edit lists),
+        C corrupt."""
+        if "C" in flags:
+            self._broken_since = time if self._broken_since is None else self._broken_since
+        elif "K" in flags:
+            self._mended(time)
         if "K" in flags:
             self.max_keyframe_gap = max(self.max_keyframe_gap, time - self._last_keyframe)
             self._last_keyframe = time
         if "D" in flags:
             return
+        if self.frames and time - self.end > LONG_GAP:
+            self.gaps.append((self.end, time))
         self.frames += 1
         self.end = max(self.end, time + duration)
         heapq.heappush(self._waiting, time)
@@ -38,8 +49,14 @@ class TrackScan:
         """After the last packet."""
         while self._waiting:
             self._shown(heapq.heappop(self._waiting))
+        self._mended(self.end)
         if self.frames:
             self.max_keyframe_gap = max(self.max_keyframe_gap, self.end - self._last_keyframe)
+
+    def _mended(self, time: float) -> None:
+        if self._broken_since is not None and time > self._broken_since:
+            self.broken.append((self._broken_since, time))
+        self._broken_since = None
 
     def _shown(self, time: float) -> None:
         if self.start == inf:

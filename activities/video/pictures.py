@@ -9,6 +9,7 @@ from pathlib import Path
 
 import ffmpeg
 
+from activities.host.stall import STALL
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
 from activities.video.probe import MediaError
 from contracts import errors
@@ -45,7 +46,11 @@ async def draw_pictures(
             on_frames(progress.frames)
 
     await run_ffmpeg(
-        tools, picture_args(source, plan, out, interval, tiles), timeout=timeout, on_progress=on_progress
+        tools,
+        picture_args(source, plan, out, interval, tiles),
+        timeout=timeout,
+        stall=STALL + plan.keyframe_gap / 4,
+        on_progress=on_progress,
     )
     track = out / TRACK
     track.write_text(storyboard(plan.duration, interval, tiles, tile_size(plan)))

@@ -1,14 +1,17 @@
 """What is in a source file: its header, every packet's timestamp, and whether its first frame decodes."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
+from activities.host.stall import STALL
+from activities.host.threads import in_thread
 from activities.video.ffmpeg import MAX_PIXELS, SOURCE, FfmpegFailed, Progress, Tools, run, run_ffmpeg
 from activities.video.packets import TrackScan
 from contracts import errors
@@ -20,6 +23,8 @@ _HEADER = (
     ":stream_disposition=attached_pic,timed_thumbnails,still_image,default:stream_side_data=rotation"
 )
 _PACKET = "packet=stream_index,pts_time,dts_time,duration_time,flags"
+_DECLARES = {"matroska", "flv", "avi", "asf"}  # their header says how long they are
+_ROUNDING = 1.0  # seconds by which a header's length may be off
 _SEEKABLE = {"mov", "matroska"}  # the others have no index that finds a frame exactly
 _NOT_MOVING = ("attached_pic", "timed_thumbnails", "still_image")
 
@@ -56,6 +61,12 @@ class SourceInfo:
     audio_stream: int | None
     audio_start: float
     audio_end: float
+    video_gaps: list[tuple[float, float]] = field(default_factory=list)  # see `packets.LONG_GAP`
+    audio_gaps: list[tuple[float, float]] = field(default_factory=list)
+    video_broken: list[tuple[float, float]] = field(default_factory=list)  # as `TrackScan.broken`
+    audio_broken: list[tuple[float, float]] = field(default_factory=list)
+    lost_its_way: bool = False  # the demuxer had to look for where the file goes on
+    missing_end: float = 0.0  # seconds that the file says it had more
 
 
 async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900) -> SourceInfo:
@@ -75,7 +86,9 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
     if declared > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{declared:.0f} s")
 
-    picture, sound, end = await _scan(tools, path, video["index"], audio["index"] if audio else None, timeout)
+    picture, sound, end, lost_its_way = await _scan(
+        tools, path, container, video["index"], audio["index"] if audio else None, timeout
+    )
     if not picture.frames:
         raise MediaError(errors.NOT_A_VIDEO, "no video packet")
     if max(picture.end, sound.end) - origin > max_seconds:
@@ -83,7 +96,11 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
     missing = 0.0
     if container == "mov":
         missing = float(video.get("duration", 0)) - (picture.end - picture.start)
-    elif container == "matroska":
+        if audio and sound.frames:
+            missing = max(missing, float(audio.get("duration", 0)) - (sound.end - sound.start))
+        if unread := await in_thread(unread_fragments, path):
+            missing = max(missing, unread / max(1, path.stat().st_size - unread) * (end - origin))
+    elif container in _DECLARES:
         missing = declared - end
     if missing > max(1.0, declared / 50):
         raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
@@ -107,7 +124,17 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         audio_stream=audio["index"] if audio and sound.frames else None,
         audio_start=sound.start - origin if sound.frames else 0.0,
         audio_end=sound.end - origin if sound.frames else 0.0,
+        video_gaps=_from(origin, picture.gaps),
+        audio_gaps=_from(origin, sound.gaps),
+        video_broken=_from(origin, picture.broken),
+        audio_broken=_from(origin, sound.broken),
+        lost_its_way=lost_its_way,
+        missing_end=missing if missing > _ROUNDING else 0.0,
     )
+
+
+def _from(origin: float, stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [(since - origin, until - origin) for since, until in stretches]
 
 
 async def remux(tools: Tools, source: Path, out: Path, *, timeout: float = 3600) -> None:
@@ -116,12 +143,23 @@ async def remux(tools: Tools, source: Path, out: Path, *, timeout: float = 3600)
     For `SourceInfo.needs_remux`: remux, probe the result, plan from that with `remux=True`; every
     worker remuxes likewise before it encodes. Raises MediaError.
     """
-    file = ffmpeg.input(f"file:{source}", fflags="+genpts", **SOURCE)
-    copy = ffmpeg.output(file["V:0"], file["a:0?"], f"file:{out}", format="matroska", c="copy")
     try:
-        await run_ffmpeg(tools, copy.get_args(), timeout=timeout)
+        await run_ffmpeg(tools, _remux_args(source, out, "+genpts"), timeout=timeout)
     except FfmpegFailed as error:
-        raise MediaError(errors.DECODE_FAILED, str(error)) from error
+        if error.code < 0:
+            raise
+        try:  # one broken packet of sound ends a copy: without those that the demuxer calls corrupt
+            args = _remux_args(source, out, "+genpts+discardcorrupt")
+            await run_ffmpeg(tools, args, timeout=timeout)
+        except FfmpegFailed as again:
+            raise MediaError(errors.DECODE_FAILED, str(again)) from again
+
+
+def _remux_args(source: Path, out: Path, flags: str) -> list[str]:
+    file = ffmpeg.input(f"file:{source}", fflags=flags, **SOURCE)
+    copy = ffmpeg.output(file["V:0"], file["a:0?"], f"file:{out}", format="matroska", c="copy")
+    args: list[str] = copy.get_args()
+    return args
 
 
 async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
@@ -138,13 +176,59 @@ async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
 
 async def _ffprobe(
     tools: Tools, path: Path, args: list[str], timeout: float, on_line: Callable[[str], None]
-) -> None:
+) -> str:
     # Pixels up to the longest side squared, so that a picture that is too large is known by its size.
     options = SOURCE | {"max_pixels": MAX_SIDE**2}
     source = [word for name, value in options.items() for word in (f"-{name}", str(value))]
-    await run(
-        [tools.ffprobe, "-v", "error", *source, *args, f"file:{path}"], timeout=timeout, on_line=on_line
+    return await run(
+        [tools.ffprobe, "-v", "error", *source, *args, f"file:{path}"],
+        timeout=timeout,
+        stall=STALL,
+        on_line=on_line,
     )
+
+
+async def read_stream(
+    tools: Tools,
+    path: Path,
+    stream: int,
+    options: list[str],
+    entries: str,
+    timeout: float,
+    on_line: Callable[[str], None],
+) -> None:
+    """Decode one stream; packets, frames and their `entries` come to `on_line`, one a line."""
+    args = ["-select_streams", str(stream), *options, "-show_packets", "-show_frames"]
+    await _ffprobe(tools, path, [*args, "-show_entries", entries, "-of", "compact"], timeout, on_line)
+
+
+async def start_of(tools: Tools, path: Path, timeout: float) -> float:
+    """Where the container's clock begins."""
+    lines: list[str] = []
+    await _ffprobe(
+        tools, path, ["-of", "csv=p=0", "-show_entries", "format=start_time"], timeout, lines.append
+    )
+    text = "".join(lines).strip()
+    return 0.0 if text in ("", "N/A") else float(text)
+
+
+def unread_fragments(path: Path) -> int:
+    """Bytes of a fragmented MP4 behind the place where its boxes stop making sense. Others have an index."""
+    size, at, fragmented = path.stat().st_size, 0, False
+    with path.open("rb") as file:
+        while at + 8 <= size:
+            file.seek(at)
+            head = file.read(16)
+            length, name = int.from_bytes(head[:4]), head[4:8]
+            if length == 1:
+                length = int.from_bytes(head[8:16])
+            if length == 0 and name == b"mdat":  # until the end
+                return 0
+            if length < 8 or not name.isalnum():
+                break
+            fragmented = fragmented or name == b"moof"
+            at += length
+    return max(0, size - at) if fragmented else 0
 
 
 def _pick(streams: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
@@ -172,9 +256,9 @@ def _shown_size(video: dict[str, Any]) -> tuple[int, int]:
 
 
 async def _scan(
-    tools: Tools, path: Path, video: int, audio: int | None, timeout: float
-) -> tuple[TrackScan, TrackScan, float]:
-    """The picture, the sound, and the end of the last packet of any stream."""
+    tools: Tools, path: Path, container: str, video: int, audio: int | None, timeout: float
+) -> tuple[TrackScan, TrackScan, float, bool]:
+    """The picture, the sound, the end of the last packet of any stream, whether the demuxer complained."""
     tracks: dict[int, TrackScan] = defaultdict(TrackScan)
 
     def on_line(line: str) -> None:
@@ -184,13 +268,14 @@ async def _scan(
             tracks[int(index)].add(float(time), 0.0 if duration == "N/A" else float(duration), flags)
 
     try:
-        await _ffprobe(tools, path, ["-of", "csv=p=0", "-show_entries", _PACKET], timeout, on_line)
+        said = await _ffprobe(tools, path, ["-of", "csv=p=0", "-show_entries", _PACKET], timeout, on_line)
     except FfmpegFailed as error:
         raise MediaError(errors.NOT_A_VIDEO, str(error)) from error
     for track in tracks.values():
         track.finish()
     end = max((track.end for track in tracks.values()), default=0.0)
-    return tracks[video], tracks[audio] if audio is not None else TrackScan(), end
+    complained = bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
+    return tracks[video], tracks[audio] if audio is not None else TrackScan(), end, complained
 
 
 async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> None:

@@ -6,16 +6,19 @@ from itertools import groupby
 from temporalio.exceptions import ApplicationError
 
 from activities.video import playlists
+from activities.video.damage import worth_a_look
 from clients.database.videos import Version
 from clients.objects import Objects, sha256
 from contracts.errors import ENCODE_FAILED
 from contracts.video import (
+    Damage,
     Manifest,
     Picture,
     PictureManifest,
     PublishInput,
     Segment,
     SegmentManifest,
+    SoundWarning,
     Track,
 )
 
@@ -24,7 +27,7 @@ READERS = 16
 
 
 class Publication:
-    """All tracks of one version, complete and checked, or an error."""
+    """All tracks of one version, complete and checked, or an error. `damage`, `warnings` are for people."""
 
     def __init__(
         self,
@@ -34,7 +37,11 @@ class Publication:
         video: list[Track],
         audio: Track | None,
         pictures: list[Picture],
+        damage: list[Damage],
+        warnings: list[SoundWarning],
     ) -> None:
+        self.damage = damage
+        self.warnings = warnings
         self._objects = objects
         self._plan = what.plan
         self._video = video
@@ -54,11 +61,20 @@ class Publication:
             frames = sum(segment.frames for segment in track.segments)
             _require(track.name == rung.name, "renditions are in another order")
             _require(frames == what.plan.total_frames, f"{track.name} has {frames} frames")
-        audio = _tracks(objects, what.audio).tracks[0] if what.audio else None
+        sound = _tracks(objects, what.audio) if what.audio else None
         pictures: list[Picture] = []
         if what.pictures:
             pictures = PictureManifest.model_validate_json(_load(objects, what.pictures)).pictures
-        return cls(objects=objects, what=what, video=video, audio=audio, pictures=pictures)
+        found = [*what.plan.damage, *(damage for batch in batches for damage in batch.damage)]
+        return cls(
+            objects=objects,
+            what=what,
+            video=video,
+            audio=sound.tracks[0] if sound else None,
+            pictures=pictures,
+            damage=worth_a_look(found + (sound.damage if sound else []), what.plan.duration),
+            warnings=sound.warnings if sound else [],
+        )
 
     def check_and_write_playlists(self) -> None:
         """Every object must be in the store with its size before a playlist names it."""

@@ -86,8 +86,13 @@ class SegmentStore:
             for track, first in zip(part.tracks, tracks, strict=True):
                 if track.init.sha256 != first.init.sha256:
                     raise ValueError(f"{track.name}: units have different init segments")
-        units = [unit for part in parts for unit in part.units]
-        whole = SegmentManifest(encoder=plan.encoder, units=units, tracks=tracks)
+        whole = SegmentManifest(
+            encoder=plan.encoder,
+            units=[unit for part in parts for unit in part.units],
+            tracks=tracks,
+            damage=[damage for part in parts for damage in part.damage],
+            warnings=[warning for part in parts for warning in part.warnings],
+        )
         return await self.write(f"{plan.prefix}{WORK}{name}.json", whole)
 
     def _put_all(self, prefix: str, out: Path, names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from api.console import files, queries
 from api.console.pages import Tenant, page
 from api.params import VideoId
 from api.services import UseServices
-from clients.database import listings
+from clients.database import listings, videos
 
 router = APIRouter()
 POSTER = "poster.jpg"
@@ -29,7 +29,8 @@ async def player(request: Request, services: UseServices, tenant: Tenant, video_
         raise HTTPException(404)
     async with services.engine.connect() as connection:
         renditions = await listings.renditions(connection, tenant, video_id)
-    return page(request, "lecture.html", lecture=lecture, renditions=renditions)
+        made = await videos.published_result(connection, lecture)
+    return page(request, "lecture.html", lecture=lecture, renditions=renditions, made=made)
 
 
 @router.get("/lectures/{video_id}/poster")

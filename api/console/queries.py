@@ -69,6 +69,11 @@ class Lecture(VideoRow):
 
     job: Shown | None
 
+    @property
+    def damaged(self) -> bool:
+        """Whether the version that is shown lacks something, as far as its own job is the newest."""
+        return bool(self.job and self.job.id == self.published_job and (self.job.result or {}).get("damage"))
+
 
 async def lectures(
     engine: AsyncEngine, board: ProgressBoard, tenant: int, before: int | None

@@ -127,6 +127,20 @@ LETTERS = {
         "Should it come again, the bridge's log says why.",
     ),
 }
+DAMAGE = {
+    "picture_missing": ("화면이 멈춰 있습니다", "The picture stands still"),
+    "picture_broken": ("화면이 깨져 있습니다", "The picture is broken"),
+    "sound_missing": ("소리가 없습니다", "There is no sound"),
+    "end_missing": ("끝부분이 파일에 없습니다", "The end is not in the file"),
+    "sound_silent": (
+        "처음부터 끝까지 소리가 들리지 않습니다. 마이크가 켜져 있었는지 확인해 주세요.",
+        "Nothing can be heard from start to end. Was the microphone on?",
+    ),
+    "sound_clipped": (
+        "소리가 너무 크게 녹음되어 찌그러집니다. 입력 음량을 낮추어 다시 녹음해 주세요.",
+        "The sound was recorded too loud and is distorted. Record it with a lower input level.",
+    ),
+}
 _Table = Mapping[str, tuple[str, str]]
 _TABLES: Mapping[str, _Table] = {
     "state": STATES,
@@ -141,6 +155,7 @@ _TABLES: Mapping[str, _Table] = {
     "column": COLUMNS,
     "row": ROWS,
     "fact": FACTS,
+    "damage": DAMAGE,
 }
 
 

@@ -18,7 +18,8 @@ from api.progress import Source, progress_of
 from api.schemas import AnyWanted, job_request
 from api.services import Services, UseServices
 from clients.database import jobs, messaging, videos
-from clients.database.jobs import Acceptance, Accepted, JobRow
+from clients.database.accepting import Acceptance, Accepted
+from clients.database.jobs import JobRow
 from clients.progress import job_key
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import CANCELLED, REASONS
@@ -32,6 +33,7 @@ from contracts.jobs import (
 )
 from contracts.messaging import SendRequest
 from contracts.progress import Progress
+from contracts.queues.video import VOLATILE
 from intake.submit import RPC_TIMEOUT
 
 LOG_LINES = 1000
@@ -195,7 +197,7 @@ async def retry(job_id: JobId, tenant: Tenant, services: UseServices) -> JobTake
         idempotency_key=f"retry:{job.id}",
         subject=job.subject,
         payload=payload,
-        payload_sha256=payload_sha256(payload, frozenset()),
+        payload_sha256=payload_sha256(payload, VOLATILE),
         source="api",
     )
     accepted = await submit(services, again)

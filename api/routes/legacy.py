@@ -48,16 +48,20 @@ async def get_job_progress(job_id: JobId, tenant: Tenant, services: UseServices)
 
 @router.get("/media/videos/{video_id}/progress/")
 async def get_video_progress(video_id: VideoId, tenant: Tenant, services: UseServices) -> dict[str, Any]:
-    """A video's status with its encode's progress; path and duration once READY, the reason if FAILED."""
+    """A video's status with its encode's progress; once READY its path, duration and what it lacks; the
+    reason if FAILED."""
     seen = await services.seen_videos.get((tenant, video_id))
     if seen is None:
         raise not_found("video")
-    (video, job), shown = seen, None
+    (video, job), shown, made = seen, None, None
+    if video.hls_path:
+        async with services.engine.connect() as connection:
+            made = await videos.published_result(connection, video)
     if job and job.state not in FINAL_STATES:
         shown = await services.board.read(video_key(tenant, video_id))
         if shown is None:
             shown, _ = await progress_of(services.board, services.temporal, job)
-    return video_progress(video, shown)
+    return video_progress(video, shown, made)
 
 
 @router.post("/media/videos/{video_id}/retry/", status_code=202)

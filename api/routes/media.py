@@ -18,7 +18,7 @@ from api.schemas import Tier, job_request
 from api.services import UseServices
 from api.uploads import finish, open_upload, put_link
 from clients.database import uploads, videos
-from clients.database.jobs import Accepted
+from clients.database.accepting import Accepted
 from clients.database.uploads import COMPLETED
 
 router = APIRouter(prefix="/api/v1")

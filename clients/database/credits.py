@@ -153,7 +153,8 @@ async def reserve(connection: AsyncConnection, chunk: ChunkRef, advertising: boo
     """
     locked = await account(connection, chunk.tenant_id, lock=True)
     assert locked is not None, "prepare refuses a tenant without an account"
-    which = {"job": chunk.job_id, "chunk": chunk.chunk, "tenant": chunk.tenant_id, "today": today}
+    which: dict[str, object] = {"job": chunk.job_id, "chunk": chunk.chunk, "tenant": chunk.tenant_id}
+    which["today"] = today
     if await _is_reserved(connection, chunk):
         return Decimal(0)
     if advertising:
@@ -164,13 +165,27 @@ async def reserve(connection: AsyncConnection, chunk: ChunkRef, advertising: boo
         if cap is not None:
             over = await _positions(connection, query, which | {"cap": cap})
             await _suppress(connection, chunk, DAILY_CAP, over)
+    return await _take(connection, locked, which)
+
+
+async def reserve_sent(connection: AsyncConnection, chunk: ChunkRef, today: date) -> Decimal:
+    """As `reserve`, for a chunk that was sent before the database forgot it: nobody of it is suppressed."""
+    locked = await account(connection, chunk.tenant_id, lock=True)
+    assert locked is not None, "prepare refuses a tenant without an account"
+    if await _is_reserved(connection, chunk):
+        return Decimal(0)
+    which = {"job": chunk.job_id, "chunk": chunk.chunk, "tenant": chunk.tenant_id, "today": today}
+    return await _take(connection, locked, which)
+
+
+async def _take(connection: AsyncConnection, locked: AccountRow, which: dict[str, object]) -> Decimal:
     cost = (await connection.execute(_COST, which)).scalar_one()
     if cost > locked.credit_balance:
         return Decimal(cost - locked.credit_balance)
     await connection.execute(_RESERVE, which)
     await connection.execute(
         update(MessagingAccount)
-        .where(MessagingAccount.tenant_id == chunk.tenant_id)
+        .where(MessagingAccount.tenant_id == locked.tenant_id)
         .values(credit_balance=MessagingAccount.credit_balance - cost)
     )
     return Decimal(0)

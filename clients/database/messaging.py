@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import and_, case, exists, func, select, update
+from sqlalchemy import and_, case, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database.jobs import JobMissing
 from clients.database.messaging_groups import groups
 from clients.database.messaging_models import (
     CancelledReservation,
@@ -20,7 +21,7 @@ from clients.database.messaging_models import (
     SenderNumber,
 )
 from clients.database.models import Job
-from clients.database.rows import columns, many, one, one_or_none
+from clients.database.rows import columns, many, one_or_none
 from contracts.messaging import RecipientState
 from rules.messaging.groups import BINDING, HANDED_OVER, GroupState
 
@@ -56,11 +57,16 @@ _JOBS = select(*columns(MessageJob, MessageJobRow))
 
 
 async def lock_job(connection: AsyncConnection, job_id: UUID, tenant_id: int) -> MessageJobRow:
-    """The job's row, made if it is new, locked until the transaction ends."""
+    """The job's row, made if it is new, locked until the transaction ends. Raises JobMissing."""
+    new = select(Job.id, literal(tenant_id)).where(Job.id == job_id)
     await connection.execute(
-        insert(MessageJob).values(job_id=job_id, tenant_id=tenant_id).on_conflict_do_nothing()
+        insert(MessageJob).from_select(["job_id", "tenant_id"], new).on_conflict_do_nothing()
     )
-    return await one(connection, _JOBS.where(MessageJob.job_id == job_id).with_for_update(), MessageJobRow)
+    mine = _JOBS.where(MessageJob.job_id == job_id).with_for_update()
+    row = await one_or_none(connection, mine, MessageJobRow)
+    if row is None:
+        raise JobMissing(job_id)
+    return row
 
 
 async def find_job(connection: AsyncConnection, job_id: UUID) -> MessageJobRow | None:

@@ -17,7 +17,7 @@ from clients.database.messaging_models import MessageGroup
 from clients.database.models import Job
 from clients.database.rows import columns, many, one_or_none
 from contracts.messaging import ChunkRef, GroupRef
-from rules.messaging.groups import OPEN_STATES, UNFINISHED, GroupState, check_move
+from rules.messaging.groups import BINDING, OPEN_STATES, UNFINISHED, GroupState, check_move
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,24 @@ async def move(
         update(MessageGroup)
         .where(*_of(group), MessageGroup.group_id == group.group_id, MessageGroup.state == old)
         .values(state=new, **values)
+        .returning(MessageGroup.chunk)
+    )
+    return written.one_or_none() is not None
+
+
+async def adopt(
+    connection: AsyncConnection, group: GroupRef, state: GroupState, sent_at: datetime | None
+) -> bool:
+    """Give a chunk the group that its workflow committed and this database has forgotten; False if a group
+    is binding already. No move: what the row says is of before."""
+    key = {"tenant_id": group.tenant_id, "job_id": group.job_id, "chunk": group.chunk}
+    values = {"state": state, "group_id": group.group_id, "sent_at": sent_at, "send_began_at": sent_at}
+    written = await connection.execute(
+        insert(MessageGroup)
+        .values(**key, **values)
+        .on_conflict_do_update(
+            index_elements=list(key), set_=values, where=MessageGroup.state.not_in(BINDING)
+        )
         .returning(MessageGroup.chunk)
     )
     return written.one_or_none() is not None

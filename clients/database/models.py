@@ -63,6 +63,7 @@ class Job(Base):
     `seq` orders acceptances: of two encodes of one video the later accepted one wins. `epoch` fences
     zombies: every execution takes a higher one, and only the highest may publish. `sealed_payload` is
     gone once the job is final, or after a week where it could be asked for again (`kept_for_retry`).
+    `restored_at`: the row was lost with the database, and written again by its workflow.
     """
 
     __tablename__ = "jobs"
@@ -87,6 +88,7 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
+    restored_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index(
@@ -110,6 +112,7 @@ class Job(Base):
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index("ix_jobs_open", "checked_at", "accepted_at", postgresql_where=text("finished_at IS NULL")),
         Index("ix_jobs_tenant", "tenant_id", "seq"),
+        Index("ix_jobs_video", "tenant_id", "video_id", postgresql_where=text("video_id IS NOT NULL")),
         Index("ix_jobs_tenant_state", "tenant_id", "state", "seq"),
         Index(
             "ix_jobs_kept_payload",
@@ -117,6 +120,40 @@ class Job(Base):
             postgresql_where=text("finished_at IS NOT NULL AND sealed_payload IS NOT NULL"),
         ),
     )
+
+
+class JoinedRequest(Base):
+    """A request that another job answers (`job_id`): one on the same subject that was open when it came, or
+    a later attempt at the same. `id` is that of the job which it would have been."""
+
+    __tablename__ = "joined_requests"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    tenant_id: Mapped[int | None] = mapped_column(BigInteger)
+    idempotency_key: Mapped[str] = mapped_column(String(200))
+    external_id: Mapped[str] = mapped_column(String(100))
+    video_id: Mapped[int | None] = mapped_column(BigInteger)
+    payload_sha256: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        Index("ix_joined_requests_external", "tenant_id", "external_id"),
+        Index("ix_joined_requests_video", "tenant_id", "video_id"),
+    )
+
+
+class Orphan(Base):
+    """Objects that nobody owns, found by the daily sweep: how many bytes below `prefix`, and why."""
+
+    __tablename__ = "orphans"
+
+    prefix: Mapped[str] = mapped_column(String(500), primary_key=True)
+    objects: Mapped[int] = mapped_column(Integer)
+    size: Mapped[int] = mapped_column(BigInteger)
+    why: Mapped[str] = mapped_column(String(64))
+    found_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_at: Mapped[datetime | None]
 
 
 class JobEvent(Base):

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database.jobs import JobMissing, JobRow
 from clients.database.models import Job, Rendition, Tenant, Video
-from clients.database.rows import columns, one_or_none
+from clients.database.rows import columns, one, one_or_none
 from contracts.errors import SUPERSEDED, VIDEO_DELETED, ErrorType
 
 
@@ -29,6 +30,7 @@ class VideoRow:
     duration: float | None
     published_seq: int
     current_job: UUID | None
+    published_job: UUID | None
     has_pictures: bool
     deleted_at: datetime | None
     updated_at: datetime
@@ -75,26 +77,41 @@ async def begin_encode(
 
 
 async def publish(
-    connection: AsyncConnection, tenant_id: int, video_id: int, job_id: UUID, epoch: int, version: Version
+    connection: AsyncConnection,
+    *,
+    tenant_id: int,
+    video_id: int,
+    file_key: str,
+    job_id: UUID,
+    epoch: int,
+    version: Version,
 ) -> str | None:
-    """Make `version` the one viewers see; returns the prefix it replaced, if any.
+    """Make `version` the one viewers see; returns the prefix it replaced, if any. A database that is from
+    before the encode began, or before the video, learns of it here: only a tombstone is a deletion.
 
     Raises `NotCurrent` when the video is deleted, a later accepted job has published, or this execution
     is no longer the job's newest (a zombie): the caller's objects must go. Calling it again after success
     changes nothing.
     """
-    this = _VIDEOS.where(Video.tenant_id == tenant_id, Video.id == video_id)
-    video = await one_or_none(connection, this.with_for_update(), VideoRow)
-    job = select(Job.seq, Job.epoch, Job.finished_at).where(Job.id == job_id).with_for_update()
-    seq, newest_epoch, finished_at = (await connection.execute(job)).one()
-    if video is None or video.deleted_at:
+    this = _VIDEOS.where(Video.tenant_id == tenant_id, Video.id == video_id).with_for_update()
+    video = await one_or_none(connection, this, VideoRow)
+    known = select(Job.seq, Job.epoch, Job.finished_at, Job.accepted_at).where(Job.id == job_id)
+    job = (await connection.execute(known.with_for_update())).one_or_none()
+    if job is None:
+        raise JobMissing(job_id)
+    seq, newest_epoch, finished_at, accepted_at = job
+    if video is None:
+        await begin_encode(connection, tenant_id, video_id, file_key, job_id)
+        video = await one(connection, this, VideoRow)
+    if video.deleted_at:
         raise NotCurrent(VIDEO_DELETED)
     if video.hls_prefix == version.hls_prefix:
         return video.replaced_prefix
-    if newest_epoch != epoch or finished_at:
+    if newest_epoch > epoch or finished_at:
         raise NotCurrent(ErrorType.STALE_EPOCH)
-    if video.published_seq > seq:
+    if await _published_later(connection, video, accepted_at, seq):
         raise NotCurrent(SUPERSEDED)
+    await connection.execute(update(Job).where(Job.id == job_id).values(epoch=epoch))
     await connection.execute(
         update(Video)
         .where(Video.tenant_id == tenant_id, Video.id == video_id)
@@ -119,6 +136,35 @@ async def publish(
         )
     )
     return video.hls_prefix
+
+
+async def is_to_be_deleted(connection: AsyncConnection, job: JobRow) -> bool:
+    """Whether the deletion of its video was asked for after this job: its tombstone may be missing still."""
+    later = exists().where(
+        Job.tenant_id == job.tenant_id,
+        Job.video_id == job.video_id,
+        Job.job_type == "video.delete",
+        Job.accepted_at >= job.accepted_at,
+    )
+    return bool((await connection.execute(select(later))).scalar_one())
+
+
+async def has_or_had(connection: AsyncConnection, video: VideoRow, job: JobRow) -> bool:
+    """Whether nothing of an encode that is done is left to be shown: viewers see its version, or one that was
+    asked for later, or the video is deleted."""
+    if video.deleted_at or await _published_later(connection, video, job.accepted_at, job.seq):
+        return True
+    return video.hls_prefix is not None and job.id.hex[:12] in video.hls_prefix
+
+
+async def _published_later(
+    connection: AsyncConnection, video: VideoRow, accepted_at: datetime, seq: int
+) -> bool:
+    """Whether what viewers see was asked for after us. By time: a job that was restored has a new `seq`."""
+    shown = select(Job.accepted_at, Job.seq).join(Video, Video.published_job == Job.id)
+    row = await connection.execute(shown.where(Video.tenant_id == video.tenant_id, Video.id == video.id))
+    published = row.one_or_none()
+    return published is not None and tuple(published) > (accepted_at, seq)
 
 
 class NotCurrent(Exception):
@@ -181,6 +227,12 @@ async def open_encodes(connection: AsyncConnection, tenant_id: int, video_id: in
 async def find(connection: AsyncConnection, tenant_id: int, video_id: int) -> VideoRow | None:
     this = _VIDEOS.where(Video.tenant_id == tenant_id, Video.id == video_id)
     return await one_or_none(connection, this, VideoRow)
+
+
+async def published_result(connection: AsyncConnection, video: VideoRow) -> dict[str, Any]:
+    """What the job that made the published version ended with; empty until it has ended."""
+    result = await connection.scalar(select(Job.result).where(Job.id == video.published_job))
+    return result or {}
 
 
 async def published_prefix(connection: AsyncConnection, tenant_id: int, video_id: int) -> str | None:

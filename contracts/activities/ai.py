@@ -23,7 +23,6 @@ def _step(name: str, takes: type[In], returns: type[Out], one_try: timedelta = H
         queue=TaskQueue.AI,
         start_to_close=one_try,
         schedule_to_close=timedelta(days=15),
-        heartbeat=timedelta(seconds=15),
         awaits_cancel=True,
     )
 

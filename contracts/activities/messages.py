@@ -14,6 +14,7 @@ from contracts.messaging import (
     Decided,
     Differences,
     GroupRef,
+    LostMessages,
     MessageJobRef,
     Opened,
     Prepared,
@@ -52,7 +53,6 @@ def _step(
         queue=TaskQueue.MESSAGING,
         start_to_close=one_try,
         schedule_to_close=within,
-        heartbeat=timedelta(seconds=15),
         retry=Retry.PROVIDER,
     )
 
@@ -67,6 +67,7 @@ STOP = _step("messages.stop", Stop, Stopped, within=None)
 POLL = _step("messages.poll", MessageJobRef, Counts, within=None, one_try=LONG_STEP_TIMEOUT)
 COUNT = _step("messages.count", MessageJobRef, Counts, within=None)
 EXPIRE = _step("messages.expire", MessageJobRef, Counts, within=None)
+RESTORE = _step("messages.restore", LostMessages, Counts, within=None, one_try=LONG_STEP_TIMEOUT)
 COMPARE_DAY = Activity(
     name="messages.compare_day",
     takes=Day,
@@ -74,6 +75,5 @@ COMPARE_DAY = Activity(
     queue=TaskQueue.MESSAGING,
     start_to_close=timedelta(hours=2),
     schedule_to_close=timedelta(hours=12),
-    heartbeat=timedelta(minutes=1),
     retry=Retry.PROVIDER,
 )

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 from contracts.base import Contract
 from contracts.names import TaskQueue
 
+HEARTBEAT = timedelta(seconds=10)  # so long after its last beat a worker is taken for dead
+
 In = TypeVar("In", bound=Contract | None)
 Out = TypeVar("Out")
 
@@ -28,8 +30,9 @@ class Retry(Enum):
 @dataclass(frozen=True, kw_only=True)
 class Activity(Generic[In, Out]):
     """`takes` is NoneType where there is no input. `start_to_close` bounds one try, `schedule_to_close` all
-    of them; None is no bound. `retry`: None leaves it to the server. `awaits_cancel`: who cancels waits until
-    it has stopped. A caller that differs uses `dataclasses.replace`."""
+    of them; None is no bound. `heartbeat` tells that the worker lives, however the work goes
+    (`activities.host.heartbeat`). `retry`: None leaves it to the server. `awaits_cancel`: who cancels waits
+    until it has stopped. A caller that differs uses `dataclasses.replace`."""
 
     name: str
     takes: type[In]
@@ -38,6 +41,6 @@ class Activity(Generic[In, Out]):
     start_to_close: timedelta
     schedule_to_close: timedelta | None = None
     schedule_to_start: timedelta | None = None
-    heartbeat: timedelta | None = None
+    heartbeat: timedelta = HEARTBEAT
     retry: Retry | None = Retry.INFRASTRUCTURE
     awaits_cancel: bool = False

@@ -27,7 +27,6 @@ Out = TypeVar("Out")
 
 DATABASE_TIMEOUT = timedelta(seconds=30)
 ENCODE_WITHIN = timedelta(days=2)  # waiting in the queue included
-HEARTBEAT = timedelta(seconds=30)
 
 
 def _media(
@@ -47,7 +46,6 @@ def _media(
         queue=queue,
         start_to_close=timedelta(hours=hours),
         schedule_to_close=ENCODE_WITHIN,
-        heartbeat=HEARTBEAT,
         retry=retry,
         awaits_cancel=True,
     )
@@ -87,5 +85,4 @@ ERASE = Activity(
     returns=int,
     queue=TaskQueue.VIDEO_LIGHT,
     start_to_close=timedelta(hours=1),
-    heartbeat=timedelta(minutes=1),
 )

@@ -35,6 +35,18 @@ START_REFUSED = _add(
     "요청의 형식이 올바르지 않아 시작할 수 없습니다.",
     "The request cannot be started as it is: too large or not well formed. Send it again corrected.",
 )
+PAYLOAD_LOST = _add(
+    "PAYLOAD_LOST",
+    _F,
+    "데이터베이스를 복구하면서 요청 내용이 사라졌습니다. 다시 요청해 주세요.",
+    "The database was restored, and what the job was asked for is lost. Send the request again.",
+)
+RESULT_LOST = _add(
+    "RESULT_LOST",
+    _F,
+    "작업은 끝났지만 결과가 저장소에 없습니다. 다시 요청해 주세요.",
+    "The job was done, and its result is in neither database nor object store. Send the request again.",
+)
 INTERNAL = _add(
     "INTERNAL",
     _F,

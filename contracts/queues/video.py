@@ -14,7 +14,7 @@ from contracts.queues.poison import Poison, PoisonCode
 ENCODE = "video.encode"
 DELETE = "video.delete"
 
-_VOLATILE = frozenset({"tenant_code"})
+VOLATILE = frozenset({"tenant_code"})  # an encode is the same with and without
 
 
 class EncodeMessage(QueueMessage):
@@ -98,10 +98,11 @@ def _encode(message: EncodeMessage, queue: str) -> JobRequest:
         job_type=ENCODE,
         tenant_id=message.tenant_id,
         idempotency_key=message.occurrence,
+        attempt=message.attempt,
         external_id=str(message.job_id) if message.job_id else None,
         subject=encode_subject(message.video_id, message.file_key),
         payload=payload,
-        payload_sha256=payload_sha256(payload, _VOLATILE),
+        payload_sha256=payload_sha256(payload, VOLATILE),
         source=f"sqs:{queue}",
     )
 
@@ -114,6 +115,6 @@ def _delete(message: DeleteMessage, queue: str) -> JobRequest:
         idempotency_key=f"{message.video_id}:{message.created_at.isoformat()}",
         subject=f"{DELETE}:{message.video_id}",
         payload=payload,
-        payload_sha256=payload_sha256(payload, _VOLATILE),
+        payload_sha256=payload_sha256(payload, VOLATILE),
         source=f"sqs:{queue}",
     )

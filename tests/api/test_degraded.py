@@ -71,7 +71,7 @@ async def test_a_crash_between_accept_and_start_is_healed(lame: Caller, tmp_path
     assert (await lame.post("/jobs", wanted, key="healed"))["job_id"] == taken["job_id"]
     vault = Vault(lame.lab.settings.payload_keys.get_secret_value())
     submitter = Submitter(lame.lab.engine, lame.lab.temporal, vault)
-    reconciler = Reconciler(lame.lab.engine, lame.lab.temporal, submitter)
+    reconciler = Reconciler(lame.lab.engine, lame.lab.temporal, submitter, lame.lab.endings())
 
     async def started() -> bool:
         await reconciler.run_once(timedelta(0))  # what a worker does every minute

@@ -17,13 +17,13 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.host.heartbeat import _Inbound
 from activities.messaging.sending import SendActivities
 from clients.database import credits, messaging_chunks, messaging_groups
 from clients.solapi import Solapi
 from rules.messaging.groups import ADDED, COMMITTED
 from workers import __main__ as workers
 from workers import messaging as messaging_worker
-from workers.heartbeat_interceptor import _HeartbeatInbound
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -97,7 +97,7 @@ def main(end: str, folder: str, plan: str) -> None:
         messaging_groups.move, "committing", lambda *a: a[2:4] == (ADDED, COMMITTED)
     )
     credits.settle = holder.around(credits.settle, "settling", lambda *a: bool(a[3]))
-    _HeartbeatInbound.execute_activity = holder.after_activity(_HeartbeatInbound.execute_activity)  # type: ignore[method-assign]
+    _Inbound.execute_activity = holder.after_activity(_Inbound.execute_activity)  # type: ignore[method-assign]
     messaging_worker.SLOTS = 2 * len(POINTS)
     sys.argv[1:] = ["messaging"]
     workers.main()

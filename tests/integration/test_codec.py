@@ -221,7 +221,7 @@ async def test_jobs_of_a_destroyed_tenant_end(lab: Lab) -> None:
 
     submitter = PatientSubmitter(lab.engine, lab.temporal, vault)
     await submitter.accept([parse("messaging", json.dumps(body(accepted)), "test-destroyed")])
-    await Reconciler(lab.engine, lab.temporal, submitter).run_once(timedelta(0))
+    await Reconciler(lab.engine, lab.temporal, submitter, lab.endings()).run_once(timedelta(0))
     async with running(lab.stack, "bridge"):
         lab.send("messaging", body(queued))
         await lab.ended(queued)

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, update
 
-from clients.database import jobs, videos
+from clients.database import accepting, jobs, videos
+from clients.database.accepting import Acceptance, Accepted
 from clients.database.engine import create_engine
-from clients.database.jobs import Acceptance, Accepted
 from clients.database.models import Job
 from clients.database.videos import NotCurrent, Version
 from clients.vault import Vault, VaultError
@@ -56,7 +56,7 @@ def job_request(tenant: int, key: str = "a", subject: str | None = None, **paylo
 async def accept(lab: Lab, *requests: JobRequest) -> list[Accepted]:
     job_requests = [(each, catalog.workflow_id(each), b"sealed") for each in requests]
     async with lab.engine.begin() as connection:
-        return await jobs.accept(
+        return await accepting.accept(
             connection, Vault(lab.settings.payload_keys.get_secret_value()), job_requests
         )
 
@@ -164,7 +164,15 @@ class Studio:
         rung |= {"average_bandwidth": 1, "segments": 1, "size": 1}
         version = Version("hls/master.m3u8", prefix, 5.3, [rung])
         async with self.lab.engine.begin() as connection:
-            return await videos.publish(connection, self.tenant, self.video, job.job_id, epoch, version)
+            return await videos.publish(
+                connection,
+                tenant_id=self.tenant,
+                video_id=self.video,
+                file_key="a.mp4",
+                job_id=job.job_id,
+                epoch=epoch,
+                version=version,
+            )
 
 
 async def test_publishing_replaces_and_may_be_repeated(lab: Lab) -> None:

@@ -46,6 +46,16 @@ async def look(queue: Queue, limit: int = 100) -> list[DeadLetter]:
     return await asyncio.to_thread(queue.dead_letters, limit)
 
 
+async def test_a_message_that_is_deleted_already_is_not_deleted_for_ever(queue: Queue) -> None:
+    """The answer to the first try was lost; the handle of the second means nothing any more."""
+    queue._sqs.send_message(QueueUrl=queue._url, MessageBody="{}")
+    messages = await asyncio.to_thread(queue.receive)
+    assert len(messages) == 1
+    for _ in range(2):
+        assert await asyncio.to_thread(queue.delete, messages) == []
+    assert await asyncio.to_thread(queue.receive) == []
+
+
 async def test_looking_takes_nothing_away(queue: Queue) -> None:
     dead_letter(queue, 23)
     for _ in range(2):  # given back at once: the second look finds them too

@@ -222,7 +222,7 @@ NOW = timedelta(0)
 
 
 def reconciler(mail: Mail) -> Reconciler:
-    return Reconciler(mail.lab.engine, mail.lab.temporal, mail.submitter)
+    return Reconciler(mail.lab.engine, mail.lab.temporal, mail.submitter, mail.lab.endings())
 
 
 async def terminated(mail: Mail, tenant: int, job: UUID) -> None:

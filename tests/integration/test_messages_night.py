@@ -18,6 +18,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.host.heartbeat import Heartbeats
 from activities.jobs import JobActivities
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
@@ -34,7 +35,6 @@ from intake.reconcile import Reconciler
 from rules.quiet_hours import KST
 from tests.lab import Lab
 from tests.messages import Mail, draft, phones, request
-from workers.heartbeat_interceptor import HeartbeatInterceptor
 from workflows.messaging import send as story
 from workflows.messaging.send import SendMessages
 
@@ -130,7 +130,8 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
     reporting = ReportActivities(
         engine=lab.engine, solapi=solapi, board=board, sending=sending, now=night.now
     )
-    jobs = JobActivities(lab.engine, Reconciler(lab.engine, env.client, mail.submitter))
+    endings = lab.endings()
+    jobs = JobActivities(endings, Reconciler(lab.engine, env.client, mail.submitter, endings))
     steps = [sending.reserve, sending.open_group, sending.add, sending.commit, sending.send, sending.stop]
     reads = [preparing.prepare, reporting.poll, reporting.count, reporting.expire]
     async with (
@@ -140,7 +141,7 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
             task_queue="messaging",
             workflows=[SendMessages],
             activities=[*steps, *reads],
-            interceptors=[HeartbeatInterceptor()],
+            interceptors=[Heartbeats(env.client, 1)],
             workflow_runner=UnsandboxedWorkflowRunner(),
         ),
         Worker(env.client, task_queue="ops", activities=[jobs.finish]),

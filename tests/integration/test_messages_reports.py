@@ -127,7 +127,9 @@ async def test_what_was_sent_behind_our_back(
 async def left_behind(mail: Mail, tenant: int, job: UUID) -> None:
     """Terminated while its group was committed, and found by the reconciler some hours ago."""
     await mail.handle(tenant, job).terminate("operator")
-    await Reconciler(mail.lab.engine, mail.lab.temporal, mail.submitter).run_once(timedelta(0))
+    lab = mail.lab
+    reconciler = Reconciler(lab.engine, lab.temporal, mail.submitter, lab.endings())
+    await reconciler.run_once(timedelta(0))
     row = await mail.ended(job)
     assert (row.state, row.error_code) == ("FAILED", "TERMINATED")
     await mail.move_time(job, finished_at=datetime.now(UTC) - LONG_AGO)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from clients.database.jobs import Acceptance
+from clients.database.accepting import Acceptance
 from clients.database.models import Job
 from clients.vault import Vault
 from contracts.jobs import JobRequest, payload_sha256

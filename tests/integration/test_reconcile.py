@@ -14,13 +14,15 @@ from sqlalchemy import func, update
 from temporalio.client import WorkflowExecutionStatus
 
 from clients.database import jobs
+from clients.database.jobs import SealedJob
 from clients.database.models import Job, Video
 from clients.vault import Vault
 from contracts.errors import REASONS, START_REFUSED
-from contracts.jobs import JobRef, JobRequest, payload_sha256
+from contracts.jobs import JobRequest, payload_sha256
 from contracts.queues import encode_subject, parse
 from devstack.app import App
 from intake import reconcile
+from intake.ending import Endings
 from intake.reconcile import Reconciler
 from tests.integration.test_bodies import for_tenant
 from tests.integration.test_encode import encoding_began
@@ -43,7 +45,7 @@ async def reconciler(app: App, lab: Lab, submitter: PatientSubmitter) -> AsyncIt
     async with lab.engine.begin() as connection:
         left = update(Job).where(Job.finished_at.is_(None))
         await connection.execute(left.values(state="CANCELLED", finished_at=func.now()))
-    yield Reconciler(lab.engine, lab.temporal, submitter)
+    yield Reconciler(lab.engine, lab.temporal, submitter, lab.endings())
     await schedule.unpause()
 
 
@@ -200,13 +202,14 @@ async def test_all_are_looked_at_in_one_run_the_oldest_first_and_a_few_at_a_time
     under_way: list[int] = [0]
 
     class Noting(PatientSubmitter):
-        async def restart(self, ref: JobRef, workflow_id: str, sealed: bytes) -> None:
-            order.append(ref.job_id)
+        async def restart(self, row: SealedJob) -> None:
+            order.append(row.id)
             under_way.append(under_way[-1] + 1)
-            await super().restart(ref, workflow_id, sealed)
+            await super().restart(row)
             under_way.append(under_way[-1] - 1)
 
-    submitter = Noting(lab.engine, lab.temporal, Vault(lab.settings.payload_keys.get_secret_value()))
+    vault = Vault(lab.settings.payload_keys.get_secret_value())
+    submitter = Noting(lab.engine, lab.temporal, vault)
     tenant = fresh_id()
     requests = [ocr_request(tenant, number) for number in range(23)]
     accepted = [each.job_id for each in await submitter.accept(requests)]
@@ -215,7 +218,8 @@ async def test_all_are_looked_at_in_one_run_the_oldest_first_and_a_few_at_a_time
             old = func.now() - timedelta(hours=1, minutes=age)
             await connection.execute(update(Job).where(Job.id == job_id).values(accepted_at=old))
     began = time.monotonic()
-    counts = await Reconciler(lab.engine, lab.temporal, submitter).run_once()
+    endings = Endings(lab.engine, lab.objects, vault)
+    counts = await Reconciler(lab.engine, lab.temporal, submitter, endings).run_once()
     assert counts == {"started": 23}
     assert time.monotonic() - began >= 4 * 0.3, "no more than a page in its time"
     assert max(under_way) <= 2
@@ -231,7 +235,7 @@ async def test_a_row_that_is_wrong_does_not_stop_the_others(
     tenant = fresh_id()
     wrong, right = await submitter.accept([ocr_request(tenant, number) for number in range(2)])
     async with lab.engine.begin() as connection:
-        await connection.execute(update(Job).where(Job.id == wrong.job_id).values(sealed_payload=None))
+        await connection.execute(update(Job).where(Job.id == wrong.job_id).values(sealed_payload=b"?"))
     assert await reconciler.run_once(NOW) == {"not reconciled": 1, "started": 1}
     await lab.temporal.get_workflow_handle(right.workflow_id).terminate("the test is over")
     await submitter.refuse(wrong)

@@ -221,7 +221,7 @@ GOOD = (
     "`/api/none` `video/mp4` `.venv/bin/none` `https://example.com/none.py`",
     "`test_history_replays` `tests/unit/test_docs.py::test_good_texts`",
     "`unit/test_docs.py`: `test_good_texts`, `test_a_planted_name_is_found`",
-    "`contracts.queues.parse` `contracts.queues.parse.Poison` `messages.send` `Heartbeat.advance`",
+    "`contracts.queues.parse` `contracts.queues.parse.Poison` `messages.send` `Stall.over`",
     "`problems(text)` and `{not: ours}`, `a b`",
     "`SQS_HOLD_SECONDS` `payload_sha256` `result.json`",
     "`make check` and `make bench NAME=roster`; make sure of it",

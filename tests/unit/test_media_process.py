@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.host.trouble import HostTrouble
 from activities.video.ffmpeg import (
     TERM_GRACE,
     FfmpegFailed,
@@ -21,6 +22,7 @@ from activities.video.ffmpeg import (
     run,
     run_ffmpeg,
 )
+from contracts.errors import ErrorType
 from tests.lab import PATIENCE
 from tests.unit import media
 
@@ -87,6 +89,29 @@ async def test_cancelling_stops_a_real_encode(tmp_path: Path) -> None:
 async def test_the_wall_clock_ends_it() -> None:
     with pytest.raises(FfmpegTimedOut):
         await run(python(STUBBORN), timeout=0.5)
+
+
+COMPUTES = "import time\nend = time.monotonic() + {wall}\nwhile time.monotonic() < end:\n{work}\n"
+
+
+async def test_one_that_hangs_is_ended() -> None:
+    lines: list[str] = []
+    with pytest.raises(HostTrouble) as caught:
+        await run(python(STUBBORN), timeout=NEVER, stall=0.5, on_line=lines.append)
+    assert caught.value.kind is ErrorType.STALLED
+    assert not running(int(lines[0]))
+
+
+async def test_one_that_computes_and_tells_nothing_is_ended_too() -> None:
+    with pytest.raises(HostTrouble, match="no progress"):
+        await run(python(COMPUTES.format(wall=NEVER, work="    pass")), timeout=NEVER, stall=0.5)
+
+
+async def test_one_that_waits_for_a_processor_does_not_hang() -> None:
+    """It gets a fifth of one, as beside many others."""
+    work = "    until = time.process_time() + 0.02\n    while time.process_time() < until: pass\n"
+    work += "    time.sleep(0.08)"
+    await run(python(COMPUTES.format(wall=2, work=work)), timeout=PATIENCE, stall=1)
 
 
 async def test_an_error_in_the_reader_ends_it_too() -> None:

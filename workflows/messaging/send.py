@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
         INSUFFICIENT_CREDIT,
         NOT_DELIVERED,
         NOTHING_TO_SEND,
+        PAYLOAD_LOST,
         REASONS,
         SEND_CANCELLED,
         ErrorType,
@@ -242,6 +243,8 @@ class SendMessages:
 
 def _outcome(counts: Counts) -> JobOutcome:
     """DONE when somebody got it; the counts tell the rest."""
+    if not counts.total:  # somebody was to get it, and the database has lost who
+        return steps.outcome_of(PAYLOAD_LOST)
     result = counts.model_dump(exclude={"open", "code"})
     if counts.delivered or counts.unconfirmed:
         return JobOutcome(state=JobState.DONE, result=result)

@@ -1,9 +1,9 @@
 """A lecture's source file becomes playable HLS: probe → units on any worker, audio beside → publish."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
+from itertools import count
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -11,8 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.activities import Activity, video
-    from contracts.base import Contract
+    from contracts.activities import video
     from contracts.errors import ENCODE_FAILED, ErrorType
     from contracts.jobs import JobOutcome, JobState
     from contracts.names import WorkflowType
@@ -36,13 +35,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows import steps
     from workflows.video.retire import RetireVersion
 
-In = TypeVar("In", bound=Contract)
-Out = TypeVar("Out")
-
 BATCHES = 16  # at least this many where there are enough units, so that many workers share a lecture
 UNITS_PER_BATCH = 10  # and no larger, so that a batch is minutes and not hours
-ENCODER_CHANGES = 3
 ENCODER_CHANGE_PAUSE = timedelta(minutes=1)  # a rolling deployment passes meanwhile
+ENCODER_CHANGE_PAUSE_AT_MOST = timedelta(minutes=10)
+FORMER_ENCODER_CHANGES = 3  # releases up to 0.5 gave up then
 
 
 @workflow.defn(name=WorkflowType.ENCODE)
@@ -59,7 +56,7 @@ class EncodeVideo:
     async def run(self, job: EncodeInput) -> JobOutcome:
         prefix: str | None = None
         try:
-            for _ in range(ENCODER_CHANGES):
+            for changes in count(1):
                 begun = await self._begin(job)
                 if begun.ended:
                     ending = self._failed(job, begun.ended, None)
@@ -72,14 +69,14 @@ class EncodeVideo:
                         raise
                     # Segments of two encoder builds do not belong in one rendition: start again.
                     await steps.erase(EraseInput(prefix=prefix))
-                    await workflow.sleep(ENCODER_CHANGE_PAUSE)
+                    await workflow.sleep(min(changes * ENCODER_CHANGE_PAUSE, ENCODER_CHANGE_PAUSE_AT_MOST))
+                    if changes == FORMER_ENCODER_CHANGES and not workflow.patched("encoders-may-change"):
+                        raise ApplicationError(
+                            "workers run different encoders", type=ENCODE_FAILED, non_retryable=True
+                        ) from None
                     continue
                 ending = self._done(job, published, prefix)
                 break
-            else:
-                raise ApplicationError(
-                    "workers run different encoders", type=ENCODE_FAILED, non_retryable=True
-                )
         except (ActivityError, ApplicationError, asyncio.CancelledError) as error:
             ending = self._failed(job, steps.outcome_of(steps.code_of(error)), prefix)
         # Outside the `try`: what goes wrong from here on must not erase what viewers see.
@@ -145,7 +142,7 @@ class EncodeVideo:
             last=last,
         )
         manifest = await steps.run(
-            _patient(video.ENCODE_BATCH, plan),
+            video.ENCODE_BATCH,
             batch,
             summary=f"units {first}-{last} of {plan.unit_count}",
             priority=_fair(job),
@@ -161,9 +158,10 @@ class EncodeVideo:
     async def _pictures(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
         """Poster and storyboard. A lecture without them is still a lecture."""
         what = PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
-        pictures = _patient(video.MAKE_PICTURES, plan)
         try:
-            return await steps.run(pictures, what, summary="poster and storyboard", priority=_fair(job))
+            return await steps.run(
+                video.MAKE_PICTURES, what, summary="poster and storyboard", priority=_fair(job)
+            )
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
@@ -176,15 +174,19 @@ class EncodeVideo:
         return steps.raise_unless_done(await steps.finish(job.job_id, outcome))
 
     async def _done(self, job: EncodeInput, published: Published, prefix: str) -> JobOutcome:
-        outcome = JobOutcome(
-            state=JobState.DONE,
-            result={
-                "hls_path": published.hls_path,
-                "duration": published.duration,
-                "renditions": published.renditions,
-                "pictures": published.pictures,
-            },
-        )
+        result: dict[str, Any] = {
+            "hls_path": published.hls_path,
+            "duration": published.duration,
+            "renditions": published.renditions,
+            "pictures": published.pictures,
+        }
+        if published.warnings:
+            result["warnings"] = published.warnings
+        if published.damage:
+            result["damage"] = [damage.model_dump(mode="json") for damage in published.damage]
+            result["review"] = [damage.line for damage in published.damage]
+        state = JobState.REVIEW_REQUIRED if published.damage else JobState.DONE
+        outcome = JobOutcome(state=state, result=result)
         await steps.erase(EraseInput(prefix=prefix + WORK))
         standing = await steps.finish(job.job_id, outcome)
         if published.replaced_prefix:
@@ -210,11 +212,6 @@ class EncodeVideo:
             "encoding",
             f"{self._progress.step_percent} % of {plan.duration:.0f} s, {len(plan.rungs)} renditions",
         )
-
-
-def _patient(activity: Activity[In, Out], plan: EncodePlan) -> Activity[In, Out]:
-    """A seek decodes from the keyframe before, silently: a sparse source needs more patience."""
-    return replace(activity, heartbeat=video.HEARTBEAT + timedelta(seconds=plan.keyframe_gap / 4))
 
 
 def _fair(job: EncodeInput) -> Priority:

@@ -11,6 +11,7 @@ from pathlib import Path
 import ffmpeg
 from pydantic import TypeAdapter
 
+from activities.host.trouble import HostTrouble
 from activities.video.ffmpeg import FfmpegFailed, Tools, run, run_ffmpeg
 from clients.inference import Kind, Models, ModelUnavailable, NotConfigured, Segment, Transcript, Word
 from clients.settings import Settings
@@ -56,6 +57,8 @@ class Speech(Models):
             await run(program, timeout=TIMEOUT, on_line=lambda line: heard.append(_WORDS.validate_json(line)))
         except FfmpegFailed as error:  # its text may quote what was heard
             raise ModelUnavailable(f"exit code {error.code}") from None
+        except HostTrouble as error:
+            raise ModelUnavailable(str(error)) from None
         return Transcript(
             segments=[
                 Segment(text=" ".join(word.word for word in words), start=words[0].start, end=words[-1].end)

@@ -1,0 +1,80 @@
+"""The end of a job, written with all that belongs to it, whether or not its activities had written it before:
+a database may be from before they did."""
+
+import asyncio
+from dataclasses import replace
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from clients.database import jobs, videos
+from clients.database.jobs import JobRow
+from clients.database.videos import NotCurrent
+from clients.objects import Objects
+from clients.vault import Vault
+from contracts.errors import REASONS, RESULT_LOST
+from contracts.jobs import FINAL_STATES, SUCCEEDED, JobOutcome
+from intake.versions import stored_version
+
+
+class Endings:
+    def __init__(self, engine: AsyncEngine, objects: Objects, vault: Vault) -> None:
+        self._engine = engine
+        self._objects = objects
+        self._vault = vault
+
+    async def write(self, job_id: UUID, outcome: JobOutcome) -> JobOutcome:
+        """Write the final state once, on the job and its video; returns the state that stands.
+
+        An encode has not succeeded before its version is shown: one that the database does not know is read
+        from the store, and the job is RESULT_LOST if it is not there either. Raises JobMissing.
+        """
+        if outcome.state in SUCCEEDED:
+            async with self._engine.connect() as connection:
+                job = await jobs.get(connection, job_id)
+            if job.state not in FINAL_STATES and job.job_type == "video.encode":
+                outcome = await self._shown(job, outcome)
+        async with self._engine.begin() as connection:
+            standing = await jobs.finish(connection, job_id, outcome)
+            if standing.error_code:
+                await videos.fail_encode(connection, job_id, standing.error_code)
+            elif outcome.state in SUCCEEDED and job.job_type == "video.delete":
+                await self._tombstone(connection, job)
+            return standing
+
+    async def _shown(self, job: JobRow, outcome: JobOutcome) -> JobOutcome:
+        tenant_id, video_id = job.tenant_id, job.video_id
+        assert tenant_id is not None and video_id is not None, "an encode is of somebody's video"
+        async with self._engine.connect() as connection:
+            video = await videos.find(connection, tenant_id, video_id)
+            if video and await videos.has_or_had(connection, video, job):
+                return outcome
+            sealed = await jobs.sealed_payload(connection, job.id)
+        stored = await asyncio.to_thread(stored_version, self._objects, tenant_id, video_id, job.id)
+        if stored is None:
+            async with self._engine.connect() as connection:
+                if await videos.is_to_be_deleted(connection, job):
+                    return outcome
+            return JobOutcome(state=REASONS[RESULT_LOST].state, error_code=RESULT_LOST)
+        file_key = self._vault.open(sealed, str(job.id))["file_key"] if sealed else ""
+        duration = outcome.result.get("duration", stored.version.duration)
+        try:
+            async with self._engine.begin() as connection:
+                await videos.publish(
+                    connection,
+                    tenant_id=tenant_id,
+                    video_id=video_id,
+                    file_key=file_key,
+                    job_id=job.id,
+                    epoch=max(job.epoch, stored.epoch),
+                    version=replace(stored.version, duration=duration),
+                )
+        except NotCurrent:  # deleted, replaced or ended meanwhile
+            return outcome
+        return outcome
+
+    async def _tombstone(self, connection: AsyncConnection, job: JobRow) -> None:
+        assert job.tenant_id is not None and job.video_id is not None, "a deletion is of somebody's video"
+        video = await videos.find(connection, job.tenant_id, job.video_id)
+        if video is None or video.deleted_at is None:
+            await videos.mark_deleted(connection, job.tenant_id, job.video_id)

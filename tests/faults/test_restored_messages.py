@@ -1,0 +1,129 @@
+"""Postgres comes back from before a text was sent: nobody gets it twice, and ends and credit are as the
+provider knows them."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, func, select, update
+
+from clients.database.messaging_models import (
+    CreditEntry,
+    MessageChunk,
+    MessageGroup,
+    MessageJob,
+    MessageOccurrence,
+    MessageRecipient,
+    MessagingAccount,
+    NotificationLog,
+)
+from clients.database.models import Job, JobEvent
+from devstack.app import App
+from intake.reconcile import Reconciler
+from tests.integration.test_reconcile import closed
+from tests.lab import eventually
+from tests.messages import PRICES, Mail, phones
+
+PEOPLE = 3
+SPENT = PEOPLE * PRICES["price_sms"]
+
+
+async def lose(mail: Mail, tenant: int, job: UUID, own_row: bool = True) -> None:
+    """As a database from before the job, or from when it was accepted; the account is as it was then."""
+    async with mail.lab.engine.begin() as connection:
+        await unpay(mail, tenant, job)
+        for table in (
+            NotificationLog,
+            MessageOccurrence,
+            MessageRecipient,
+            MessageChunk,
+            MessageGroup,
+            MessageJob,
+        ):
+            await connection.execute(delete(table).where(table.job_id == job))
+        if own_row:
+            await connection.execute(delete(JobEvent).where(JobEvent.job_id == job))
+            await connection.execute(delete(Job).where(Job.id == job))
+
+
+async def unpay(mail: Mail, tenant: int, job: UUID) -> None:
+    async with mail.lab.engine.begin() as connection:
+        entries = select(func.coalesce(func.sum(CreditEntry.amount), 0)).where(CreditEntry.job_id == job)
+        taken = (await connection.execute(entries)).scalar_one()
+        account = update(MessagingAccount).where(MessagingAccount.tenant_id == tenant)
+        await connection.execute(account.values(credit_balance=MessagingAccount.credit_balance - taken))
+        await connection.execute(delete(CreditEntry).where(CreditEntry.job_id == job))
+
+
+@pytest.fixture
+def reconciler(mail: Mail) -> Reconciler:
+    return Reconciler(mail.lab.engine, mail.lab.temporal, mail.submitter, mail.lab.endings())
+
+
+@pytest.mark.parametrize("own_row", [True, False], ids=["from before the job", "from when it was accepted"])
+async def test_a_text_that_waits_for_its_reports(workers: App, mail: Mail, own_row: bool) -> None:
+    tenant, people = await mail.account(), phones(PEOPLE, "40405")  # reports come late
+    job = await mail.send(tenant, people)
+    await mail.stage(tenant, job, "waiting for reports")
+    await lose(mail, tenant, job, own_row)
+    await eventually(lambda: is_back(mail, job))
+    row = await mail.ended(job)
+    assert (row.state, row.result["delivered"]) == ("DONE", PEOPLE)
+    assert (row.restored_at is not None) == own_row
+    await mail.delivered_once(job, tenant, people, SPENT)
+
+
+async def is_back(mail: Mail, job: UUID) -> bool:
+    async with mail.lab.engine.connect() as connection:
+        return (await connection.execute(select(Job.id).where(Job.id == job))).one_or_none() is not None
+
+
+async def test_a_text_that_was_delivered_and_is_asked_for_again(
+    workers: App, mail: Mail, reconciler: Reconciler
+) -> None:
+    tenant, people = await mail.account(), phones(PEOPLE)
+    job = await mail.send(tenant, people, key="again")
+    before = await mail.ended(job)
+    await closed(mail.lab, before.workflow_id)
+    await lose(mail, tenant, job)
+    assert await mail.send(tenant, people, key="again") == job
+    await reconciler.run_once(timedelta(0))
+    row = await mail.ended(job)
+    assert (row.state, row.result) == (before.state, before.result)
+    await mail.delivered_once(job, tenant, people, SPENT)
+
+
+async def test_a_group_whose_commit_was_lost_is_not_sent_again(workers: App, mail: Mail) -> None:
+    """The provider has sent it and the answer got lost; meanwhile the database went back."""
+    tenant, people = await mail.account(), phones(PEOPLE)
+    slow = mail.simulator.fault("send", "reset_after", times=3)
+    job = await mail.send(tenant, people)
+
+    async def sent() -> bool:
+        return bool(mail.simulator.fired(slow))
+
+    await eventually(sent, every=0.02)
+    async with mail.lab.engine.begin() as connection:
+        group = update(MessageGroup).where(MessageGroup.job_id == job)
+        await connection.execute(group.values(state="ADDED", sent_at=None, send_began_at=None))
+    row = await mail.ended(job)
+    assert row.state == "DONE"
+    await mail.delivered_once(job, tenant, people, SPENT)
+    assert {each.state for each in await mail.groups(tenant, job)} == {"DONE"}
+
+
+async def test_a_lost_reservation_is_made_again(workers: App, mail: Mail) -> None:
+    tenant, people = await mail.account(), phones(PEOPLE)
+    slow = mail.simulator.fault("create", "reset_before", times=3)
+    job = await mail.send(tenant, people)
+
+    async def asked() -> bool:
+        return bool(mail.simulator.fired(slow))
+
+    await eventually(asked, every=0.02)
+    await unpay(mail, tenant, job)
+    async with mail.lab.engine.begin() as connection:
+        chunk = update(MessageChunk).where(MessageChunk.job_id == job)
+        await connection.execute(chunk.values(reserved_on=None, reserved=0))
+    assert (await mail.ended(job)).state == "DONE"
+    await mail.delivered_once(job, tenant, people, SPENT)
