@@ -9,14 +9,16 @@ PORTS ?= fixed
 NAME ?=
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+# A variable's value as one word of the shell, whatever signs it has.
+quoted = '$(subst ','\'',$(value $(1)))'
 READY := .venv/.ready
 RUN := .venv/bin/python -m
 
 demo: $(READY)
-	@$(RUN) devstack demo $(VIDEO)
+	@$(RUN) devstack demo -- $(call quoted,VIDEO)
 
 dev: $(READY)
-	@$(RUN) devstack dev --ports $(PORTS)
+	@$(RUN) devstack dev --ports $(call quoted,PORTS)
 
 down: $(READY)
 	@$(RUN) devstack down
@@ -57,7 +59,7 @@ chromium:
 	|| echo "there is no Chromium: the browser tests are skipped (Debian: apt-get install chromium)"
 
 bench: $(READY)
-	@$(RUN) bench $(NAME)
+	@$(RUN) bench $(if $(value NAME),$(call quoted,NAME))
 
 # uv stands beside the environment's packages, because `sync` removes what the lock does not name.
 UV := .venv/uv/bin/uv
@@ -65,7 +67,7 @@ $(UV): requirements-bootstrap.lock
 	@test -n "$(PYTHON)" || { echo "python 3.11, 3.12 or 3.13 is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "making .venv with $(PYTHON)"
 	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
+	@"$(PYTHON)" -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--target .venv/uv -r requirements-bootstrap.lock
 	@touch $(UV)

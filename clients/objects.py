@@ -162,11 +162,6 @@ class Objects:
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"], item["LastModified"]
 
-    def older(self, prefix: str, than: datetime) -> Iterator[str]:
-        """Keys below `prefix` that were written before `than`."""
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            yield from (item["Key"] for item in page.get("Contents", []) if item["LastModified"] < than)
-
     def folders(self, start: str) -> Iterator[str]:
         """What begins with `start`, up to the next slash, of all keys that have one."""
         pages = self._s3.get_paginator("list_objects_v2")

@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def forked_processes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Process, "_spawn", forked.start)
-        patch.setattr(processes, "START_SECONDS", PATIENCE)  # who starts beside others may take long
+        patch.setattr(processes, "QUIET_SECONDS", PATIENCE)  # who starts beside others may take long
         yield
 
 

@@ -5,6 +5,7 @@ import gc
 import os
 from datetime import timedelta
 
+from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
@@ -51,10 +52,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     tesseract = _check_host(settings.tesseract_binary)
     engine = create_engine(settings, "worker-ai")
     client = await temporal.connect_when_up(settings, engine, stop)
-    try:
-        await require_fairness(client)
-    except FairnessOff as error:
-        raise SystemExit(f"configuration: {error}") from None
+    await _require_fairness(client, stop)
     vault = Vault(settings.payload_keys.get_secret_value())
     keys = TenantKeys(engine, vault)
     objects = Objects(settings)
@@ -122,6 +120,18 @@ async def _sweep(cache: SourceCache) -> None:
     while True:
         await asyncio.sleep(SWEEP_EVERY)
         await in_thread(cache.sweep)
+
+
+async def _require_fairness(client: Client, stop: asyncio.Event) -> None:
+    asking, stopping = asyncio.create_task(require_fairness(client)), asyncio.create_task(stop.wait())
+    await asyncio.wait((asking, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not asking.done():
+        raise SystemExit(0)
+    try:
+        asking.result()
+    except FairnessOff as error:
+        raise SystemExit(f"configuration: {error}") from None
 
 
 class SpeechAndSentences(Speech, Sentences):

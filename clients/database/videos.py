@@ -139,7 +139,7 @@ async def publish(
 
 
 async def is_to_be_deleted(connection: AsyncConnection, job: JobRow) -> bool:
-    """Whether the video's deletion was asked for after this job, whether or not its tombstone is there yet."""
+    """Whether the deletion of its video was asked for after this job: its tombstone may be missing still."""
     later = exists().where(
         Job.tenant_id == job.tenant_id,
         Job.video_id == job.video_id,
