@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -19,15 +20,24 @@ from temporalio.client import (
     ScheduleInfo,
     ScheduleIntervalSpec,
     ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.temporal import SEARCH_ATTRIBUTES
+from clients.vault import Vault
+from contracts.jobs import JobRecord
 from devstack.app import running
 from devstack.ports import LOOPBACK
+from intake import reconcile, submit
+from intake.reconcile import Reconciler
+from intake.submit import Submitter
 from tests.faults.proxy import Proxy
+from tests.faults.test_bridge import MESSAGES, every_job_has_its_workflow, send_many
 from tests.faults.test_odd_servers import KEYWORD
-from tests.lab import PATIENCE, Lab, eventually
+from tests.integration.test_database import job_request
+from tests.lab import PATIENCE, Lab, eventually, fresh_id
 from workers.schedules import is_late, keep_schedules, make_schedules
 
 DAY = Duration(seconds=24 * 3600)
@@ -157,3 +167,94 @@ async def test_a_schedule_that_lost_its_timer_is_made_anew(own_lab: Lab) -> None
     stop.set()
     await keeping
     await handle.delete()
+
+
+class Unlucky(Submitter):
+    """The servers die after a few of its starts."""
+
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab.engine, lab.temporal, Vault(lab.settings.payload_keys.get_secret_value()))
+        self._stack, self._lives = lab.stack, 4
+
+    async def start_workflow(self, job: JobRecord) -> None:
+        await super().start_workflow(job)
+        self._lives -= 1
+        if not self._lives:
+            for server in ("temporal", "postgres"):
+                await asyncio.to_thread(self._stack.kill, server)
+
+
+async def aged(lab: Lab) -> None:
+    """What is accepted was accepted long enough ago for the reconciler."""
+    async with lab.engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE jobs SET accepted_at = accepted_at - interval '5 minutes'")
+
+
+async def test_recovery_goes_on_after_an_outage_in_the_middle_of_it(
+    own_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dbos-transact-py #716: what was being recovered when the servers went away was dropped for ever.
+    temporalio/temporal #7919: a server that was started again on its file knew no workflow."""
+    lab, tenant, second = own_lab, fresh_id(), timedelta(seconds=1)
+    for module in (reconcile, submit):
+        monkeypatch.setattr(module, "RPC_TIMEOUT", second)
+    submitter = Unlucky(lab)
+    reconciler = Reconciler(lab.engine, lab.temporal, submitter, lab.endings())
+    await submitter.accept([job_request(tenant, key=f"job-{number}") for number in range(10)])
+    await aged(lab)
+    counts = await reconciler.run_once(age=timedelta())
+    assert counts["not reconciled"] > 0
+    for server in ("postgres", "temporal"):
+        await asyncio.to_thread(lab.stack.restart, server)
+    counts = await reconciler.run_once(age=timedelta())
+    assert counts["running"] >= 4
+    assert sum(counts.values()) == 10
+    await every_job_has_its_workflow(lab, tenant, 10)
+
+
+async def test_what_runs_on_a_schedule_comes_back_with_the_database(own_lab: Lab) -> None:
+    """dbos-transact-py #139: scheduled work did not come back after an outage of the database."""
+    lab, tenant = own_lab, fresh_id()
+
+    async def often(update: ScheduleUpdateInput) -> ScheduleUpdate:
+        schedule = update.description.schedule
+        schedule.spec.intervals = [ScheduleIntervalSpec(every=timedelta(seconds=2))]
+        return ScheduleUpdate(schedule)
+
+    async def fails() -> bool:
+        return "ops.reconcile" in app.processes["ops"].said()
+
+    async with running(lab.stack, "ops") as app:
+        await lab.temporal.get_schedule_handle("reconcile").update(often)
+        await asyncio.to_thread(lab.stack.kill, "postgres")
+        await eventually(fails, "the reconciler met the outage")
+        await asyncio.to_thread(lab.stack.restart, "postgres")
+        await Unlucky(lab).accept([job_request(tenant)])
+        await aged(lab)
+        await every_job_has_its_workflow(lab, tenant, 1)
+
+
+async def test_who_sleeps_longer_than_messages_are_held_does_nothing_twice(own_lab: Lab) -> None:
+    """celery #5935 and kombu's visibility timeouts: what takes longer than a message is hidden is given to
+    another one, and both do it."""
+    lab, tenant = own_lab, fresh_id()
+    async with running(lab.stack, "bridge", "bridge-2", SQS_HOLD_SECONDS="5") as app:
+        await asyncio.to_thread(app.suspend, "bridge-2")
+        await asyncio.to_thread(lab.stack.suspend, "temporal")
+        send_many(lab, tenant)
+
+        async def accepted() -> bool:
+            return len(await lab.jobs(tenant)) == MESSAGES
+
+        await eventually(accepted)
+        await asyncio.to_thread(app.suspend, "bridge")  # with all of them in its hands
+        await asyncio.to_thread(lab.stack.resume, "temporal")
+        await asyncio.to_thread(app.resume, "bridge-2")
+        await every_job_has_its_workflow(lab, tenant, MESSAGES)
+        await lab.drained("ai-lite")  # though not one of the jobs has been worked on
+        await asyncio.to_thread(app.resume, "bridge")
+        send_many(lab, tenant, start=MESSAGES)
+        await every_job_has_its_workflow(lab, tenant, 2 * MESSAGES)
+        await lab.drained("ai-lite")
+    assert {job.state for job in await lab.jobs(tenant)} == {"PENDING"}
+    assert lab.dead_letters("ai-lite") == []
