@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: demo dev down clean test soak check coverage bench chromium
+.PHONY: demo dev down clean test soak fuzz check coverage bench chromium
 
 # Programs start often here: what Python compiled is kept, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -9,14 +9,16 @@ PORTS ?= fixed
 NAME ?=
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+# A variable's value as one word of the shell, whatever signs it has.
+quoted = '$(subst ','\'',$(value $(1)))'
 READY := .venv/.ready
 RUN := .venv/bin/python -m
 
 demo: $(READY)
-	@$(RUN) devstack demo $(VIDEO)
+	@$(RUN) devstack demo -- $(call quoted,VIDEO)
 
 dev: $(READY)
-	@$(RUN) devstack dev --ports $(PORTS)
+	@$(RUN) devstack dev --ports $(call quoted,PORTS)
 
 down: $(READY)
 	@$(RUN) devstack down
@@ -34,9 +36,13 @@ check: $(READY)
 test: $(READY) chromium
 	@$(RUN) pytest -n 4 --dist worksteal
 
-# What has no end: the drawn tests with other examples each time. No part of CI.
+# What takes longer than a test may; no part of CI. Everything at work and everything breaking, then a count:
 soak: $(READY)
-	@HYPOTHESIS_PROFILE=soak $(RUN) pytest -n 2 tests/unit tests/api/test_schema.py
+	@$(RUN) tests.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+# The drawn tests, with other examples each time.
+fuzz: $(READY)
+	@HYPOTHESIS_PROFILE=fuzz $(RUN) pytest -n 2 tests/unit tests/api/test_schema.py
 
 # What tests reach in their own process; programs they start are not counted (see pyproject.toml). Quick tests only,
 # unless told otherwise: `make coverage TESTS=tests`.
@@ -53,7 +59,7 @@ chromium:
 	|| echo "there is no Chromium: the browser tests are skipped (Debian: apt-get install chromium)"
 
 bench: $(READY)
-	@$(RUN) bench $(NAME)
+	@$(RUN) bench $(if $(value NAME),$(call quoted,NAME))
 
 # uv stands beside the environment's packages, because `sync` removes what the lock does not name.
 UV := .venv/uv/bin/uv
@@ -61,7 +67,7 @@ $(UV): requirements-bootstrap.lock
 	@test -n "$(PYTHON)" || { echo "python 3.11, 3.12 or 3.13 is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "making .venv with $(PYTHON)"
 	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
+	@"$(PYTHON)" -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--target .venv/uv -r requirements-bootstrap.lock
 	@touch $(UV)

@@ -23,6 +23,9 @@ OLDEST = Gauge("jobs_oldest_open_age_seconds", "Age of the oldest of them", ("jo
 UNSEEN = Gauge("jobs_unseen_seconds", "For how long the reconciler has not looked at one of them, at most")
 RECONCILED = Gauge("reconciler_last_run_timestamp_seconds", "End of the reconciler's last whole run")
 
+ORPHANS = Gauge("orphan_objects", "Objects that the daily sweep has found without an owner, and left")
+ORPHANS_REMOVED = Gauge("orphan_objects_removed", "Those that it has removed, since ever")
+
 
 def show(standing: Standing | None) -> None:
     """Set what is known; without it (a server is away) no number that is wrong."""
@@ -31,6 +34,8 @@ def show(standing: Standing | None) -> None:
     UNSEEN.set(standing.unseen.total_seconds() if standing else math.nan)
     ran = standing.reconciled_at if standing else None
     RECONCILED.set(ran.timestamp() if ran else math.nan)
+    ORPHANS.set(standing.orphans.found if standing else math.nan)
+    ORPHANS_REMOVED.set(standing.orphans.removed if standing else math.nan)
     if standing:
         for each in standing.open:
             OPEN.labels(each.job_type).set(each.count)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from clients.database import jobs
+from clients.database import jobs, orphans
 from clients.database.jobs import OpenJobs
 from contracts.activities.ops import RECONCILE_TIMEOUT
 from contracts.names import WorkflowType
@@ -23,6 +23,7 @@ class Standing:
     at: datetime
     reconciled_at: datetime | None
     open: Sequence[OpenJobs]
+    orphans: orphans.Counts
 
     @property
     def oldest(self) -> OpenJobs | None:
@@ -61,6 +62,7 @@ async def standing(engine: AsyncEngine, temporal: Client) -> Standing:
     """Raises what keeps Postgres or Temporal from answering."""
     async with engine.connect() as connection:
         open_jobs = await jobs.open_jobs(connection)
+        orphaned = await orphans.counts(connection)
     ran = f"WorkflowType = '{WorkflowType.RECONCILE}' AND ExecutionStatus = 'Completed'"
     last = [
         each async for each in temporal.list_workflows(ran, limit=1, page_size=1, rpc_timeout=RPC_TIMEOUT)
@@ -69,4 +71,5 @@ async def standing(engine: AsyncEngine, temporal: Client) -> Standing:
         at=datetime.now(UTC),
         reconciled_at=last[0].close_time if last else None,
         open=open_jobs,
+        orphans=orphaned,
     )

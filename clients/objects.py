@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,12 @@ class Objects:
         asked = {"Bucket": self._bucket, "Key": key}
         return self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
-    def download(self, source: SourceRef, path: Path) -> None:
+    def download(self, source: SourceRef, path: Path) -> str:
         """Fetch exactly the version `source` names; goes on where an earlier try left `path`.
 
-        Raises ObjectMissing, ObjectChanged.
+        Returns the file's MD5. Raises ObjectMissing, ObjectChanged, ConnectionError when something else came.
         """
-        path.touch()
+        path.touch(mode=0o600)
         done = path.stat().st_size
         if done < source.size:
             try:
@@ -90,6 +91,35 @@ class Objects:
         if done != source.size:
             path.unlink(missing_ok=True)
             raise ConnectionError(f"got {done} of {source.size} bytes")
+        digest = md5_of(path)
+        if digest != (self._md5(source) or digest):
+            path.unlink(missing_ok=True)
+            raise ConnectionError("got other bytes than were stored")
+        return digest
+
+    def same(self, source: SourceRef, digest: str) -> bool:
+        """Whether exactly the version `source` names has this MD5. Reads all of it where its ETag does not
+        tell. Raises ObjectMissing, ObjectChanged."""
+        if told := self._md5(source):
+            return digest == told
+        try:
+            body = self._s3.get_object(Bucket=self._bucket, Key=source.key, IfMatch=source.etag)["Body"]
+        except ClientError as error:
+            raise typed(error) from error
+        return digest == _digest(body.iter_chunks(CHUNK))
+
+    def _md5(self, source: SourceRef) -> str | None:
+        """What the ETag tells: nothing of an upload in parts, or of what the store has encrypted with a key
+        of its own."""
+        told = source.etag.strip('"')
+        if not re.fullmatch("[0-9a-f]{32}", told):
+            return None
+        try:
+            answer = self._s3.head_object(Bucket=self._bucket, Key=source.key, IfMatch=source.etag)
+        except ClientError as error:
+            raise typed(error) from error
+        plain = answer.get("ServerSideEncryption", "AES256") == "AES256"
+        return told if plain and "SSECustomerAlgorithm" not in answer else None
 
     def put(
         self,
@@ -126,10 +156,11 @@ class Objects:
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"]
 
-    def older(self, prefix: str, than: datetime) -> Iterator[str]:
-        """Keys below `prefix` that were written before `than`."""
+    def written(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
+        """Key, size and time of every object below `prefix`."""
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            yield from (item["Key"] for item in page.get("Contents", []) if item["LastModified"] < than)
+            for item in page.get("Contents", []):
+                yield item["Key"], item["Size"], item["LastModified"]
 
     def folders(self, start: str) -> Iterator[str]:
         """What begins with `start`, up to the next slash, of all keys that have one."""
@@ -156,6 +187,19 @@ class Objects:
 
     def delete(self, key: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+
+def md5_of(path: Path) -> str:
+    """Of a file: what an S3 calls its ETag. Against damage, not against people."""
+    with path.open("rb") as file:
+        return _digest(iter(lambda: file.read(CHUNK), b""))
+
+
+def _digest(chunks: Iterable[bytes]) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def sha256(data: bytes) -> str:

@@ -1,6 +1,7 @@
 """SQS. Every call blocks: use `asyncio.to_thread`."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from clients.settings import Settings
 from clients.stored_bodies import BodyGone, StoredBodies, is_stub
 
 BATCH = 10  # the most that SQS takes in one call
+RECEIVES = 100  # `maxReceiveCount` that outages need: decision 32
 LARGEST = 256 * 1024  # bytes of a body and its attributes that every queue takes
 # What SQS says of a message that it will never take: longer than this queue allows, or of other characters.
 REFUSALS = ("InvalidParameterValue", "InvalidMessageContents", "InvalidAttributeValue")
@@ -179,6 +181,17 @@ class Queue:
         stub = self._bodies.store(message.id, body)
         answer = self._sqs.send_message(QueueUrl=url, MessageBody=stub, MessageAttributes=attributes)
         return answer["MessageId"]
+
+    def receives(self) -> int | None:
+        """How often SQS lets a message be received before it moves it; None where it never does, or where
+        nobody says."""
+        names: list[Any] = ["RedrivePolicy"]
+        try:
+            answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        except (BotoCoreError, ClientError):
+            return None
+        policy = answer.get("Attributes", {}).get(names[0])
+        return int(json.loads(policy)["maxReceiveCount"]) if policy else None
 
     def depth(self) -> tuple[int, int]:
         """How many messages wait, and how many somebody has in hand; SQS counts approximately."""

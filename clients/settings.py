@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: int = 20
     heartbeat_seconds: float = Field(default=4, ge=0.5, le=5, description="Between two beats of an activity")
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
+    orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
     max_source_bytes: int = 50 * 2**30
     max_source_seconds: int = 6 * 3600

@@ -14,6 +14,9 @@ _JOB_NAMESPACE = UUID("6f1d2f2e-6f0b-5a0e-9d6a-2b4c0d9c7a11")
 
 FINAL_STATES = frozenset(JobState) - {JobState.PENDING, JobState.RUNNING}
 
+SUCCEEDED = frozenset({JobState.DONE, JobState.REVIEW_REQUIRED})
+"""There is a result; in the second case a person should look at it."""
+
 RETRYABLE_STATES = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 

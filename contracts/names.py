@@ -14,6 +14,11 @@ class TaskQueue(StrEnum):
     OPS = "ops"
 
 
+def queue_of_build(encoder: str) -> str:
+    """The task queue of the workers with one encoder build, by its fingerprint."""
+    return f"{TaskQueue.VIDEO_ENCODE}-{encoder}"
+
+
 class WorkflowType(StrEnum):
     """What can be started. The names stand in histories: they never change."""
 
@@ -27,3 +32,4 @@ class WorkflowType(StrEnum):
     JOB = "job.run"
     RECONCILE = "ops.reconcile"
     SWEEP = "ops.sweep"
+    SWEEP_OBJECTS = "ops.sweep-objects"

@@ -1,7 +1,6 @@
 """`make demo`: queue messages become a playable lecture and messages to parents, in front of your eyes."""
 
 import asyncio
-import shutil
 import subprocess
 import sys
 import time
@@ -31,7 +30,6 @@ SAMPLE = ROOT / "samples" / "big-buck-bunny.mp4"
 PAGE = ROOT / "samples" / "exam-page.png"
 TENANT, VIDEO = 1, 42
 POLL = 0.25
-ACCEPTED_WITHIN = 30.0
 
 console = Console()
 T = TypeVar("T")
@@ -43,8 +41,8 @@ def demo(video: str) -> None:
     if not source.is_file():
         raise StackError(f"{source} is no file; make demo VIDEO=path/to/lecture.mp4")
     began = time.monotonic()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    with console.status("starting Temporal, Postgres, SeaweedFS, SQS, Valkey …"), Stack(FOLDER) as stack:
+    print("starting Temporal, Postgres, SeaweedFS, SQS, Valkey …", flush=True)
+    with Stack(FOLDER, fresh=True) as stack:
         _show(stack, source, began)
 
 
@@ -81,12 +79,16 @@ def _messages(settings: Settings, producer: Producer, client: httpx.Client, app:
         f"sent {len(names)} messages to [bold]{settings.messaging_sqs_queue_name}[/bold], and a notice"
     )
     jobs = {"notice to 1,000": demo_messages.send_notice(client)}
-    deadline = time.monotonic() + ACCEPTED_WITHIN
-    while len(accepted := _with_database(settings, lambda each: demo_messages.newest_jobs(each, TENANT))) < 3:
-        if time.monotonic() > deadline:
-            raise StackError("the bridge did not accept the messages; see .data/demo/logs/bridge.log")
-        time.sleep(POLL)
+    with console.status("waiting for the bridge to accept the messages (log: .data/demo/logs/bridge.log)"):
+        while len(accepted := _newest(settings)) < 3:
+            if dead := app.dead():
+                raise dead.died()
+            time.sleep(POLL)
     demo_messages.watch(client, app, dict(zip(names, accepted, strict=True)) | jobs, console)
+
+
+def _newest(settings: Settings) -> list[str]:
+    return _with_database(settings, lambda each: demo_messages.newest_jobs(each, TENANT))
 
 
 def _watch(client: httpx.Client, app: App) -> dict[str, Any]:
@@ -155,6 +157,8 @@ def _contact_sheet(playlist: str, duration: float) -> Path:
             "-vf",
             filters,
             "-frames:v",
+            "1",
+            "-update",
             "1",
             str(picture),
         ],

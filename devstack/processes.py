@@ -16,7 +16,9 @@ import psutil  # type: ignore[import-untyped]
 
 CHILD = Path(__file__).with_name("child.py")
 
-START_SECONDS = 60.0  # for a server that lives to give its first answer
+QUIET_SECONDS = 60.0  # a server that starts works or writes; one that does neither so long will not come
+START_SECONDS = 15 * 60.0  # and one that only seems to, on the slowest machine
+SAID_EVERY = 10.0
 STANDING_STILL = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
 
 # A parent-death signal follows the *thread* that started the child, so one thread starts them all and
@@ -124,6 +126,18 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def wait_end(self) -> int:
+        """Until it ends by itself, as long as it gets on; returns its exit code.
+
+        Raises:
+            StackError: it does nothing any more.
+        """
+        patience = _Patience(self)
+        while self.alive():
+            patience.take("its end")
+            time.sleep(0.03)
+        return self.wait()
+
     def wait(self, timeout: float | None = None) -> int:
         return 0 if self._running is None else self._running.wait(timeout)
 
@@ -140,9 +154,9 @@ class Process:
 
         Raises:
             Died: the process ended.
-            StackError: no answer within START_SECONDS.
+            StackError: no answer, and it does nothing any more.
         """
-        deadline = time.monotonic() + START_SECONDS
+        patience = _Patience(self)
         while True:
             try:
                 ready()
@@ -153,9 +167,42 @@ class Process:
                 raise self.died()
             if reason is None:
                 return
-            if time.monotonic() > deadline:
-                raise StackError(f"{self.name} gives no answer: {reason} (log: {self.log})")
+            patience.take(str(reason))
             time.sleep(0.03)
+
+
+class _Patience:
+    """Waits for one process as long as it gets on, and says for what. A busy machine may take minutes."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._began = self._moved = self._said = time.monotonic()
+        self._seen = self._done()
+
+    def take(self, awaited: str) -> None:
+        """Raises StackError when it is at an end."""
+        now = time.monotonic()
+        if now - self._said < min(SAID_EVERY, QUIET_SECONDS, START_SECONDS):
+            return
+        self._said, process = now, self._process
+        if (done := self._done()) != self._seen:
+            self._seen, self._moved = done, now
+        if now - self._moved > QUIET_SECONDS or now - self._began > START_SECONDS:
+            raise StackError(f"{process.name} gives no answer: {awaited} (log: {process.log})")
+        print(
+            f"waiting for {process.name}, {now - self._began:.0f} s: {awaited[:200]}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def _done(self) -> tuple[int, int]:
+        """Tenths of seconds of processor time, bytes of its log."""
+        spent = 0.0
+        for member in self._process.family():
+            with suppress(psutil.Error):  # just ended
+                spent += sum(member.cpu_times()[:2])
+        log = self._process.log
+        return int(10 * spent), log.stat().st_size if log.exists() else 0
 
 
 class Processes:

@@ -22,6 +22,7 @@ import redis
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from clients.queues import RECEIVES
 from clients.settings import Settings
 from devstack import programs
 from devstack.ports import LOOPBACK, Ports
@@ -43,7 +44,6 @@ VISIBILITY_SECONDS = {
     "ai-premium": 3600,
     "messaging": 60,
 }
-MAX_RECEIVES = 3
 ROOT = Path(__file__).parents[1]
 DLQ_RETENTION_SECONDS = 14 * 24 * 3600  # the longest that SQS allows
 
@@ -64,6 +64,7 @@ def all_servers(home: Path, ports: Ports, settings: Settings) -> list[Server]:
 
 
 def _process(home: Path, name: str, argv: list[str], **env: str) -> Process:
+    """It works in its own folder and is told no path of that: each stumbles over other signs in one."""
     base = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(home), "TMPDIR": str(home / "tmp")}
     return Process(name, argv, home / "logs" / f"{name}.log", base | env, cwd=home / name)
 
@@ -77,11 +78,13 @@ def _temporal(home: Path, ports: Ports, settings: Settings) -> Server:
         # A cancel reaches a working activity at once, and not with its next heartbeat.
         "frontend.workerCommandsEnabled": "true",
         "system.enableCancelActivityWorkerCommand": "true",
+        # A worker that stops is given no more task by a poll that it has left behind.
+        "frontend.enableCancelWorkerPollsOnShutdown": "true",
     }
     argv = [program, "server", "start-dev", "--ip", LOOPBACK, "--port", str(ports.temporal)]
     argv += ["--ui-port", str(ports.temporal_ui), "--ui-disable-news-fetch", "--log-level", "error"]
     argv += ["--ui-codec-endpoint", f"http://{LOOPBACK}:{ports.api}/codec"]
-    argv += ["--db-filename", str(home / "temporal" / "temporal.db")]
+    argv += ["--db-filename", "temporal.db"]
     argv += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
     for key, value in values.items():
         argv += ["--dynamic-config-value", f"{key}={value}"]
@@ -112,7 +115,7 @@ def _temporal(home: Path, ports: Ports, settings: Settings) -> Server:
 
 def _seaweedfs(home: Path, ports: Ports, settings: Settings) -> Server:
     key, secret = settings.r2_access_key_id, settings.r2_secret_access_key.get_secret_value()
-    argv = [programs.script("weed"), "-logtostderr=true", "mini", f"-dir={home / 'seaweedfs'}"]
+    argv = [programs.script("weed"), "-logtostderr=true", "mini", "-dir=."]
     argv += [f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}", "-master.telemetry=false", "-volume.preStopSeconds=0"]
     argv += ["-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
     argv += [f"-s3.port={ports.s3}", f"-master.port={ports.weed_master}", f"-filer.port={ports.weed_filer}"]
@@ -188,7 +191,7 @@ def _ministack(home: Path, ports: Ports, settings: Settings) -> Server:
         MINISTACK_HOST=LOOPBACK,  # the host in queue addresses
         GATEWAY_PORT=str(ports.sqs),
         PERSIST_STATE="1",  # at SIGTERM only
-        STATE_DIR=str(home / "ministack"),
+        STATE_DIR=".",
         IOT_MTLS_ENABLED="0",  # would take port 8883
         SFTP_ENABLED="0",
         LOG_LEVEL="WARNING",
@@ -215,7 +218,7 @@ def _ministack(home: Path, ports: Ports, settings: Settings) -> Server:
             arn = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["QueueArn"])["Attributes"][
                 "QueueArn"
             ]
-            redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
+            redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES})
             visibility = str(VISIBILITY_SECONDS[ours])
             sqs.set_queue_attributes(
                 QueueUrl=sqs.create_queue(QueueName=name)["QueueUrl"],
@@ -247,8 +250,7 @@ def _solapi(home: Path, ports: Ports, settings: Settings) -> Server:
 
 
 def _postgres(home: Path, ports: Ports, settings: Settings) -> Server:
-    data = home / "postgres" / "data"
-    argv = [programs.postgres("postgres"), "-D", str(data)]
+    argv = [programs.postgres("postgres"), "-D", "data"]
     for option in (f"listen_addresses={LOOPBACK}", f"port={ports.postgres}", "unix_socket_directories="):
         argv += ["-c", option]
     for option in ("max_connections=200", "timezone=UTC", "log_timezone=UTC", "log_checkpoints=off"):
@@ -285,11 +287,17 @@ def create_cluster(process: Process, settings: Settings) -> None:
     if os.geteuid() == 0:
         for path in (process.cwd, password):
             shutil.chown(path, "nobody")
-    argv = [programs.postgres("initdb"), "-D", str(unfinished), f"--username={settings.db_user}"]
-    argv += [f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    argv = [programs.postgres("initdb"), "-D", unfinished.name, f"--username={settings.db_user}"]
+    argv += [
+        f"--pwfile={password.name}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]
     initdb = Process("initdb", argv, process.log, process.env, process.cwd, as_nobody=True)
     initdb.start()
-    if initdb.wait(60) != 0:
+    if initdb.wait_end() != 0:
         raise initdb.died()
     password.unlink()
     unfinished.rename(data)
@@ -318,9 +326,10 @@ def _valkey(home: Path, ports: Ports, settings: Settings) -> Server:
     configuration.touch(mode=0o600)
     configuration.write_text(
         f"bind {LOOPBACK}\nport {ports.redis}\nrequirepass {password}\nloglevel warning\n"
-        f'dir {home / "valkey"}\nappendonly yes\nsave ""\n'
+        'dir .\nappendonly yes\nsave ""\n'
     )
-    process = _process(home, "valkey", [programs.valkey(), str(configuration)])
+    # Its name is taken for a pattern, and one that matches nothing for no configuration at all.
+    process = _process(home, "valkey", [programs.valkey(), f"/proc/self/cwd/{configuration.name}"])
 
     def ready() -> None:
         with redis.Redis(LOOPBACK, ports.redis, password=password, socket_timeout=5) as client:

@@ -34,10 +34,12 @@ class Stack(Processes):
     Args:
         data_dir: Everything the stack writes; found again by the next start.
         ports: Fixed ports; without them free ones.
+        fresh: What an earlier stack left in the folder goes first; never what a running one has.
     """
 
-    def __init__(self, data_dir: Path, ports: Ports | None = None) -> None:
+    def __init__(self, data_dir: Path, ports: Ports | None = None, *, fresh: bool = False) -> None:
         super().__init__()
+        self._fresh = fresh
         self.data_dir = data_dir.absolute()
         self._fixed = ports
         self._servers: dict[str, Server] = {}
@@ -156,7 +158,7 @@ class Stack(Processes):
         try:
             for name in self._servers:
                 self._wait_ready(name)
-            if tables.wait(120) != 0:
+            if tables.wait_end() != 0:
                 raise tables.died()
         finally:
             tables.kill()
@@ -186,7 +188,11 @@ class Stack(Processes):
             raise StackError(
                 f"{self.data_dir} has {free >> 20} MiB left; the stack needs 1 GiB: free some space"
             )
-        shutil.rmtree(self.data_dir / "logs", ignore_errors=True)
+        for each in self.data_dir.iterdir():
+            if each.is_dir() and (self._fresh or each.name == "logs"):
+                shutil.rmtree(each, ignore_errors=True)
+            elif self._fresh and each.name != "lock":
+                each.unlink()
         for name in ("logs", "tmp", "work", "valkey"):
             (self.data_dir / name).mkdir(exist_ok=True)
 

@@ -13,7 +13,7 @@ from clients.database.videos import NotCurrent
 from clients.objects import Objects
 from clients.vault import Vault
 from contracts.errors import REASONS, RESULT_LOST
-from contracts.jobs import FINAL_STATES, JobOutcome, JobState
+from contracts.jobs import FINAL_STATES, SUCCEEDED, JobOutcome
 from intake.versions import stored_version
 
 
@@ -26,10 +26,10 @@ class Endings:
     async def write(self, job_id: UUID, outcome: JobOutcome) -> JobOutcome:
         """Write the final state once, on the job and its video; returns the state that stands.
 
-        An encode is not DONE before its version is shown: one that the database does not know is read from
-        the store, and the job is RESULT_LOST if it is not there either. Raises JobMissing.
+        An encode has not succeeded before its version is shown: one that the database does not know is read
+        from the store, and the job is RESULT_LOST if it is not there either. Raises JobMissing.
         """
-        if outcome.state is JobState.DONE:
+        if outcome.state in SUCCEEDED:
             async with self._engine.connect() as connection:
                 job = await jobs.get(connection, job_id)
             if job.state not in FINAL_STATES and job.job_type == "video.encode":
@@ -38,7 +38,7 @@ class Endings:
             standing = await jobs.finish(connection, job_id, outcome)
             if standing.error_code:
                 await videos.fail_encode(connection, job_id, standing.error_code)
-            elif outcome.state is JobState.DONE and job.job_type == "video.delete":
+            elif outcome.state in SUCCEEDED and job.job_type == "video.delete":
                 await self._tombstone(connection, job)
             return standing
 
@@ -52,6 +52,9 @@ class Endings:
             sealed = await jobs.sealed_payload(connection, job.id)
         stored = await asyncio.to_thread(stored_version, self._objects, tenant_id, video_id, job.id)
         if stored is None:
+            async with self._engine.connect() as connection:
+                if await videos.is_to_be_deleted(connection, job):
+                    return outcome
             return JobOutcome(state=REASONS[RESULT_LOST].state, error_code=RESULT_LOST)
         file_key = self._vault.open(sealed, str(job.id))["file_key"] if sealed else ""
         duration = outcome.result.get("duration", stored.version.duration)

@@ -24,7 +24,7 @@ from clients.keys import KeyDestroyed
 from contracts.activities.ops import RECONCILE_LONGEST
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import CANCELLED, INTERNAL, PAYLOAD_LOST, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
-from contracts.jobs import JobOutcome, JobState
+from contracts.jobs import SUCCEEDED, JobOutcome
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, version_prefix
@@ -87,7 +87,7 @@ class Reconciler:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            if row.sealed_payload is None:  # restored without it, and its workflow is gone since
+            if row.sealed_payload is None and row.restored_at:  # without it, and its workflow is gone since
                 await self._finish(row, _bad_end(PAYLOAD_LOST))
                 return "lost"
             await self._submitter.restart(row)
@@ -152,8 +152,10 @@ class Reconciler:
     async def _retire_unfinished(self, row: SealedJob) -> None:
         """A workflow that could not clean up leaves the objects of its executions: they go when no worker
         can write any more."""
-        assert row.tenant_id is not None and row.sealed_payload is not None
-        video_id = self._submitter.payload(row.id, row.sealed_payload)["video_id"]
+        video_id = row.video_id
+        if video_id is None and row.sealed_payload:  # of releases that had no column for it
+            video_id = self._submitter.payload(row.id, row.sealed_payload)["video_id"]
+        assert row.tenant_id is not None and video_id is not None, "an encode is of somebody's video"
         async with self._engine.connect() as connection:
             published = await videos.published_prefix(connection, row.tenant_id, video_id)
         for epoch in range(1, row.epoch + 1):
@@ -184,7 +186,7 @@ async def recorded(handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
 def _is_in_rows(row: SealedJob, outcome: JobOutcome) -> bool:
     """Whether a job that has ended so has left more in the database than its own row."""
     catalog = CATALOG[row.job_type]
-    made = catalog.ai.in_rows and outcome.state in (JobState.DONE, JobState.REVIEW_REQUIRED)
+    made = catalog.ai.in_rows and outcome.state in SUCCEEDED
     return made or catalog.domain is Domain.MESSAGING
 
 

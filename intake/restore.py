@@ -23,6 +23,12 @@ _ID = re.compile(
     r"(?P<kind>[a-z_.]+)-t(?P<tenant>\d+)(?:-v(?P<video>\d+))?-[0-9a-f]{12}(?:-adopted|-restored)?"
 )
 
+
+def is_a_jobs(workflow_id: str) -> bool:
+    """Whether a workflow is that of a job, and not one that writes again what a job had written."""
+    return bool(_ID.fullmatch(workflow_id)) and not workflow_id.endswith(("-restored", "-adopted"))
+
+
 log = logging.getLogger(__name__)
 
 

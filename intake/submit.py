@@ -112,6 +112,7 @@ class Submitter:
 
     async def restart(self, row: SealedJob) -> None:
         """The reconciler's way: all comes from the row. Raises VaultError."""
+        assert row.sealed_payload is not None, "an open job that was not started has its payload"
         await self.start_workflow(self._record(row))
 
     async def make_again(self, row: SealedJob, workflow_id: str, outcome: JobOutcome) -> None:

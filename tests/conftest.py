@@ -27,8 +27,8 @@ from tests.lab import CLIP, PATIENCE, SAMPLE, Lab, empty, mend
 from tests.messages import FAST, WORKERS, Mail
 
 # No limit in milliseconds for an example. The same examples in every run, also where CI is set; others each
-# time in `make soak`, whose red test is a find and not bad luck.
-for name, same in (("tests", True), ("soak", False)):
+# time in `make fuzz`, whose red test is a find and not bad luck.
+for name, same in (("tests", True), ("fuzz", False)):
     hypothesis.settings.register_profile(
         name, deadline=None, derandomize=same, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def forked_processes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Process, "_spawn", forked.start)
-        patch.setattr(processes, "START_SECONDS", PATIENCE)  # who starts beside others may take long
+        patch.setattr(processes, "QUIET_SECONDS", PATIENCE)  # who starts beside others may take long
         yield
 
 

@@ -1,6 +1,7 @@
-"""`python -m workers video|messaging|ai|ops|bridge`."""
+"""`python -m workers video|messaging|ai|ops|bridge`, or `reconcile --after-restore`, which ends."""
 
 import asyncio
+import os
 import sys
 
 from clients.settings import Settings, load
@@ -27,9 +28,14 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
 
 def main() -> None:
     roles = ("video", "messaging", "ai", "ops", "bridge")
+    if sys.argv[1:2] == ["reconcile"]:
+        from workers import after_restore
+
+        after_restore.main(load(), sys.argv[2:])
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
-        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}")
+        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}, or reconcile --after-restore")
     log.configure()
+    os.umask(0o077)  # what we write holds what people have uploaded
     settings = load()
     lifecycle.run(lambda stop: _work(sys.argv[1], settings, stop))
 

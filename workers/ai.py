@@ -3,9 +3,9 @@
 import asyncio
 import gc
 import os
-import shutil
 from datetime import timedelta
 
+from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
@@ -21,7 +21,10 @@ from activities.ai.students.rosters import RosterActivities
 from activities.ai.tasks.ocr.models import check_models, program
 from activities.ai.tasks.roster.task import ROSTER
 from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.room import Room
+from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache
+from activities.host.threads import in_thread
 from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
 from clients.database.engine import create_engine
@@ -37,8 +40,11 @@ from intake.restore import Restorer
 from workers.fairness import FairnessOff, require_fairness
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
+from workers.slots import slots_with_room
 
 QUEUES = (TaskQueue.AI, TaskQueue.AI_GPU)
+IDLE = 600.0  # seconds that the file of a job is kept for its next step; scans and sheets show people
+SWEEP_EVERY = 60.0
 
 
 async def ai(settings: Settings, stop: asyncio.Event) -> None:
@@ -46,18 +52,16 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     tesseract = _check_host(settings.tesseract_binary)
     engine = create_engine(settings, "worker-ai")
     client = await temporal.connect_when_up(settings, engine, stop)
-    try:
-        await require_fairness(client)
-    except FairnessOff as error:
-        raise SystemExit(f"configuration: {error}") from None
+    await _require_fairness(client, stop)
     vault = Vault(settings.payload_keys.get_secret_value())
     keys = TenantKeys(engine, vault)
     objects = Objects(settings)
-    scratch = settings.work_dir / "ai"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    scratch = own_scratch(settings.work_dir)
+    room = Room(scratch)
     board = progress.ProgressBoard(progress.connect(settings))
-    cache = SourceCache(settings.work_dir / "ai-sources", settings.source_cache_bytes, objects)
+    cache = SourceCache(
+        settings.work_dir / "ai-sources", settings.source_cache_bytes, objects, room, idle=IDLE
+    )
     sources = Sources(objects, Downloads(settings), scratch)
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
     models = _models(settings, tools)
@@ -97,17 +101,37 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
             ],
             interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
             max_heartbeat_throttle_interval=BEATS_APART,
-            max_concurrent_activities=settings.ai_slots,
+            tuner=slots_with_room(settings.ai_slots, cache.make_room),
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
             deployment_config=temporal.build(settings),
         )
         for queue in (QUEUES if settings.ai_premium else QUEUES[:1])
     ]
     gc.freeze()  # modules are no garbage: looking through them took 0.4 s of a roster of 50,000
+    sweeping = asyncio.create_task(_sweep(cache))
     await run_workers(workers, stop)
+    sweeping.cancel()
     await sandbox.close()
     await models.aclose()
     await engine.dispose()
+
+
+async def _sweep(cache: SourceCache) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_EVERY)
+        await in_thread(cache.sweep)
+
+
+async def _require_fairness(client: Client, stop: asyncio.Event) -> None:
+    asking, stopping = asyncio.create_task(require_fairness(client)), asyncio.create_task(stop.wait())
+    await asyncio.wait((asking, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not asking.done():
+        raise SystemExit(0)
+    try:
+        asking.result()
+    except FairnessOff as error:
+        raise SystemExit(f"configuration: {error}") from None
 
 
 class SpeechAndSentences(Speech, Sentences):

@@ -9,7 +9,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from clients import temporal
 from clients.database.engine import create_engine
-from clients.queues import Queue
+from clients.queues import RECEIVES, Queue
 from clients.settings import Settings
 from clients.vault import Vault
 from intake.errors import ErrorKind, classify
@@ -46,6 +46,10 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
         name: await asyncio.to_thread(Queue, settings, queue_name)
         for name, queue_name in settings.queue_names().items()
     }
+    for name, queue in queues.items():
+        if (receives := await asyncio.to_thread(queue.receives)) and receives < RECEIVES:
+            told = "%s gives messages up after %d receives: healthy ones need %d in an outage"
+            log.warning(told, name, receives, RECEIVES)
     log.info(READY)
     await Bridge(queues, submitter, Breaker(probe, transient), stop).run()
     await engine.dispose()

@@ -16,6 +16,7 @@ from temporalio.worker import Worker
 from activities.callbacks import CallbackActivities
 from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.jobs import JobActivities
+from activities.orphans import OrphanActivities
 from activities.sweeping import SweepActivities
 from clients import temporal
 from clients.database.engine import create_engine
@@ -36,6 +37,7 @@ from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.ops.reconcile import Reconcile
 from workflows.ops.sweep import Sweep
+from workflows.ops.sweep_objects import SweepObjects
 
 SLOTS = 20
 
@@ -52,6 +54,7 @@ def _every(interval: timedelta, kind: WorkflowType) -> Schedule:
 SCHEDULES = {
     "reconcile": _every(timedelta(minutes=1), WorkflowType.RECONCILE),
     "sweep": _every(timedelta(hours=1), WorkflowType.SWEEP),
+    "sweep-objects": _every(timedelta(days=1), WorkflowType.SWEEP_OBJECTS),
 }
 
 
@@ -62,16 +65,30 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     vault = Vault(settings.payload_keys.get_secret_value())
     submitter = Submitter(engine, client, vault)
     callbacks = CallbackActivities(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
-    endings = Endings(engine, Objects(settings), vault)
+    objects = Objects(settings)
+    endings = Endings(engine, objects, vault)
     activities = JobActivities(endings, Reconciler(engine, client, submitter, endings))
     abandoned = timedelta(hours=settings.upload_abandoned_hours)
     sweeping = SweepActivities(engine, UploadStore(settings), abandoned)
+    orphans = OrphanActivities(
+        engine=engine,
+        temporal=client,
+        objects=objects,
+        grace=timedelta(hours=settings.orphan_grace_hours),
+        replaced=timedelta(hours=settings.orphan_grace_hours, seconds=settings.retire_grace_seconds),
+    )
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     worker = Worker(
         client,
         task_queue=TaskQueue.OPS,
-        workflows=[RunJob, RunAiJob, Reconcile, Sweep],
-        activities=[activities.finish, activities.reconcile, callbacks.deliver, sweeping.sweep],
+        workflows=[RunJob, RunAiJob, Reconcile, Sweep, SweepObjects],
+        activities=[
+            activities.finish,
+            activities.reconcile,
+            callbacks.deliver,
+            sweeping.sweep,
+            orphans.sweep,
+        ],
         interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
         max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,

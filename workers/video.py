@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-import os
-import shutil
 from datetime import timedelta
-from pathlib import Path
 
 from temporalio.worker import Worker
 
 from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.room import Room
+from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache
+from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import LifecycleActivities
@@ -19,10 +19,11 @@ from clients.database.engine import create_engine
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
-from contracts.names import TaskQueue
+from contracts.names import TaskQueue, queue_of_build
 from intake.restore import Restorer
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
+from workers.slots import slots_with_room
 from workflows.video.delete import DeleteVideo
 from workflows.video.encode import EncodeVideo
 from workflows.video.retire import RetireVersion
@@ -41,13 +42,18 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
+    scratch = own_scratch(settings.work_dir)
+    room = Room(scratch)
+    cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room)
     encoding = EncodeActivities(
         objects=objects,
+        builds=Builds(client),
         board=board,
-        cache=SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects),
+        cache=cache,
         tools=tools,
         encoder=encoder,
-        scratch=_scratch(settings.work_dir),
+        scratch=scratch,
+        room=room,
         max_source_bytes=settings.max_source_bytes,
         max_source_seconds=settings.max_source_seconds,
         vault=vault,
@@ -73,27 +79,20 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         graceful_shutdown_timeout=grace,
         deployment_config=temporal.build(settings),
     )
-    encode = Worker(
-        client,
-        task_queue=TaskQueue.VIDEO_ENCODE,
-        activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
-        interceptors=[heartbeats],
-        max_heartbeat_throttle_interval=BEATS_APART,
-        max_concurrent_activities=settings.encode_slots,
-        graceful_shutdown_timeout=grace,
-        deployment_config=temporal.build(settings),
-    )
-    await run_workers([light, encode], stop)
+    encode = [
+        Worker(
+            client,
+            task_queue=queue,
+            activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
+            interceptors=[heartbeats],
+            max_heartbeat_throttle_interval=BEATS_APART,
+            tuner=slots_with_room(settings.encode_slots, cache.make_room),
+            graceful_shutdown_timeout=grace,
+            deployment_config=temporal.build(settings),
+        )
+        # Who polls the second tells others that workers of this build live. Nothing is sent there before all
+        # workers, those of the release before too, poll theirs.
+        for queue in (TaskQueue.VIDEO_ENCODE, queue_of_build(encoder))
+    ]
+    await run_workers([light, *encode], stop)
     await engine.dispose()
-
-
-def _scratch(work_dir: Path) -> Path:
-    """A folder for segments in the making, one a process; those of dead processes are removed."""
-    root = work_dir / "scratch"
-    root.mkdir(parents=True, exist_ok=True)
-    for folder in root.iterdir():
-        if not Path(f"/proc/{folder.name}").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-    own = root / str(os.getpid())
-    own.mkdir(exist_ok=True)
-    return own

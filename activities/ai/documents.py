@@ -18,6 +18,7 @@ from activities.ai.source import Sources
 from activities.ai.storing import digest_of, kind_of, parameters_of, refusal, work_prefix
 from activities.ai.students.rosters import RosterActivities
 from activities.host.threads import beside, in_thread
+from activities.host.turns import Turn
 from activities.implements import implements
 from clients.objects import ObjectMissing
 from clients.progress import ProgressBoard
@@ -62,7 +63,7 @@ class DocumentActivities:
         try:
             source, suffix = await self._sources.find(ref, payload, subject.limits.source_bytes)
             async with (
-                self._files.opened(source, suffix) as file,
+                self._files.opened(ref, source, suffix) as file,
                 self._sandbox.open(name, ref.job_id) as child,
             ):
                 digest = await in_thread(digest_of, file)
@@ -94,26 +95,36 @@ class DocumentActivities:
 
     @implements(ai.RUN_UNITS)
     async def run_units(self, what: UnitsInput) -> UnitsDone:
-        """Compute the units of a range that nobody has computed before."""
+        """Compute the units of a range that nobody has computed before, as many as fit into a turn. Raises
+        `Turn.ended` where some are left."""
+        turn = Turn()
         work = await self._files.work(what.plan)
         wanted = work.units[what.first : what.last + 1]
         finished = await in_thread(self._finished, what.plan.prefix, what.job)
         missing = [unit for unit in wanted if unit not in finished]
+        computed, found = 0, len(wanted) - len(missing)
         if missing:
             async with (
-                self._files.opened(work.source, work.suffix) as file,
+                self._files.opened(what.job, work.source, work.suffix) as file,
                 self._sandbox.open(work.task, what.job.job_id) as child,
             ):
-                for unit in missing:
+                while missing:
+                    unit = missing.pop(0)
                     await self._run_unit(what, work, child, file, unit)
                     finished.add(unit)
+                    computed += 1
                     shown = ai_progress("run", len(finished) / len(work.units))
                     await self._board.show_job(what.job.tenant_id or 0, what.job.job_id, shown)
-        return UnitsDone(computed=len(missing), found=len(wanted) - len(missing))
+                    if turn.over:
+                        break
+        if missing:  # outside: the child stays for the next turn
+            raise turn.ended()
+        return UnitsDone(computed=computed, found=found)
 
     @implements(ai.ASSEMBLE)
     async def assemble(self, what: PlannedJob) -> JobOutcome:
         """Make the files that people get of the finished units, and store them."""
+        turn = Turn()
         work = await self._files.work(what.plan)
         if ai_job(what.job).at_once:  # of a workflow that began before `ai.import_roster`
             try:
@@ -127,7 +138,7 @@ class DocumentActivities:
             results = await in_thread(self._fetch, what, work.units, units)
             try:
                 async with (
-                    self._files.opened(work.source, work.suffix) as file,
+                    self._files.opened(what.job, work.source, work.suffix) as file,
                     self._sandbox.open(work.task, what.job.job_id) as child,
                 ):
                     done = await child.assemble(
@@ -139,7 +150,7 @@ class DocumentActivities:
             summary, names, review = done.summary, done.files, done.review
             async with beside(in_thread(self._files.put_all, what.job, out, done.files)):
                 if ai_job(what.job).written_pages:
-                    written = await self._inference.read_pages(what, out)
+                    written = await self._inference.read_pages(what, out, turn)
                     summary, review = written.summary, review + written.review
                     added = written.store(out)
                     await in_thread(self._files.put_all, what.job, out, added)

@@ -19,10 +19,12 @@ from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import kind_of, result_prefix
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
+from activities.host.trouble import of_host
 from clients.database import jobs
 from clients.objects import Objects
 from clients.vault import Vault
 from contracts.ai import AiPlan
+from contracts.catalog import ai_job
 from contracts.errors import PAYLOAD_LOST, REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.video import SourceRef
@@ -56,15 +58,13 @@ class JobFiles:
     scratch: Path
 
     @asynccontextmanager
-    async def opened(self, source: SourceRef, suffix: str) -> AsyncIterator[Path]:
-        """The file on this host under a name with its own suffix, for as long as the body runs."""
-        async with self.cache.held(source) as cached:
+    async def opened(self, job: JobRef, source: SourceRef, suffix: str) -> AsyncIterator[Path]:
+        """The file on this host under a name with its own suffix, for as long as the body runs. One of people
+        does not stay longer."""
+        async with self.cache.held(source, private=ai_job(job).of_people) as cached:
             with self.folder() as folder:
                 file = Path(folder, f"source{suffix}")
-                try:
-                    file.hardlink_to(cached)
-                except OSError:  # another file system
-                    await in_thread(shutil.copyfile, cached, file)
+                file.symlink_to(cached.absolute())
                 yield file
 
     def folder(self) -> TemporaryDirectory[str]:
@@ -108,7 +108,9 @@ async def computed(
             try:
                 shutil.rmtree(out)
                 out.mkdir()
-            except OSError:  # the child has put something else in its place
+            except OSError as problem:  # the child has put something else in its place
+                if of_host(problem):
+                    raise
                 return {"error": {"code": error.code, "detail": error.detail}}
     raise AssertionError
 

@@ -1,116 +1,279 @@
-"""Sources on the worker's disk: fetched once a host, shared by its processes, the oldest go first."""
+"""Sources on the worker's disk: fetched once a host, shared by its processes, the oldest go first.
+
+A copy is a file and its lock. Who reads or makes it holds the lock (flock: the kernel gives it back when a
+process dies, and it holds across containers). The lock file says what was written, its time when it was used.
+"""
 
 import asyncio
 import fcntl
 import hashlib
+import logging
 import os
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from activities.host.room import Room
 from activities.host.threads import in_thread
-from clients.objects import Objects
+from activities.host.trouble import HostTrouble
+from clients.objects import Objects, md5_of
+from contracts.errors import ErrorType
 from contracts.video import SourceRef
 
-WAIT_FOR_OTHER = 0.5  # seconds between looks at another process's download
-HEADROOM = 2 * 2**30  # bytes of disk left for segments in the making
+WAIT_FOR_OTHER = 0.2  # seconds between looks at a lock that another has
+UNFINISHED = 86400  # seconds that a download which nobody goes on with is kept
+Derive = Callable[[Path, Path], Awaitable[None]]
+
+log = logging.getLogger(__name__)
 
 
-class DiskFull(Exception):
-    """Not enough room for the source. Retried: another job may end, or another host may take it."""
+@dataclass(frozen=True)
+class _Copy:
+    path: Path
+    private: bool
+
+    @property
+    def lock(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.lock")
+
+    @property
+    def part(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.part")
+
+    @property
+    def making(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.making")
+
+    def size(self) -> int:
+        return sum(file.stat().st_size for file in (self.path, self.part, self.making) if file.exists())
+
+    def remove(self) -> None:
+        """By whoever has the lock to itself. The lock last: without it nobody looks for the others."""
+        for file in (self.path, self.part, self.making, self.lock):
+            file.unlink(missing_ok=True)
+
+
+class _Written(NamedTuple):
+    """MD5 of the object as it came, and of the file that is kept."""
+
+    fetched: str
+    kept: str
 
 
 class SourceCache:
-    """Local copies of source objects under `folder`, at most `limit` bytes unless all are in use."""
+    """Local copies of source objects under `folder`, at most `limit` bytes unless all are in use. What was
+    not used for `idle` seconds goes at the next `sweep`."""
 
-    def __init__(self, folder: Path, limit: int, objects: Objects) -> None:
+    def __init__(
+        self, folder: Path, limit: int, objects: Objects, room: Room, idle: float | None = None
+    ) -> None:
         self._folder = folder
         self._limit = limit
         self._objects = objects
-        folder.mkdir(parents=True, exist_ok=True)
+        self._room = room
+        self._idle = idle
+        # How a copy looked when it was last read in full, and when it was last compared with the store.
+        self._intact: dict[Path, tuple[int, ...]] = {}
+        self._proven: dict[Path, tuple[int, ...]] = {}
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.sweep()
 
     @asynccontextmanager
     async def held(
-        self,
-        source: SourceRef,
-        derive: Callable[[Path, Path], Awaitable[None]] | None = None,
+        self, source: SourceRef, derive: Derive | None = None, private: bool = False
     ) -> AsyncIterator[Path]:
         """The source as a local file that stays while the body runs.
 
-        `derive(original, target)` makes another file of it, kept in its place (a remux). Raises
-        ObjectMissing, ObjectChanged, DiskFull.
+        `derive(original, target)` makes another file of it, kept in its place (a remux). A `private` one goes
+        when nobody holds it any more. Raises ObjectMissing, ObjectChanged, HostTrouble.
         """
-        name = hashlib.sha256(f"{source.key}\n{source.etag}".encode()).hexdigest()[:32]
-        path = self._folder / (f"{name}.derived" if derive else name)
-        lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        copy = self._copy(source, derive is not None, private)
+        lock = await self._taken(copy, source, derive)
         try:
-            while True:
-                fcntl.flock(lock, fcntl.LOCK_SH)
-                if path.exists():
-                    break
-                fcntl.flock(lock, fcntl.LOCK_UN)
-                await self._fetch(source, path, lock, derive)
-            path.touch()
-            yield path
+            os.utime(lock)
+            yield copy.path
         finally:
+            if private and _flock(lock, fcntl.LOCK_EX):
+                copy.remove()
             os.close(lock)
 
-    async def _fetch(
-        self,
-        source: SourceRef,
-        path: Path,
-        lock: int,
-        derive: Callable[[Path, Path], Awaitable[None]] | None,
-    ) -> None:
-        part = path.with_suffix(".part")
-        while not _try_exclusive(lock):  # noqa: ASYNC110 - another process has it
+    async def check(self, source: SourceRef, derived: bool = False) -> None:
+        """Before a source that is held is judged: is the copy what the store has? Raises HostTrouble if not,
+        and the next one to hold it fetches it again. Looks once for as long as nobody touches the copy."""
+        if not await in_thread(self._as_stored, self._copy(source, derived, False), source):
+            raise HostTrouble("the host's copy of the source was damaged", ErrorType.SOURCE_DAMAGED)
+
+    def sweep(self) -> None:
+        """Remove what nobody will ask for: private copies of the dead, locks without a file, what is idle."""
+        for copy in self._all():
+            with _alone(copy) as alone:
+                if alone and self._forgotten(copy):
+                    copy.remove()
+
+    def make_room(self, size: int = 0) -> None:
+        """Let the oldest copies go until `size` more bytes fit. Raises HostTrouble."""
+        kept = sorted(self._all(), key=_used)
+        total = sum(each.size() for each in kept)
+        for copy in kept:
+            if total + size <= self._limit and self._room.missing(size) <= 0:
+                break
+            with _alone(copy) as alone:
+                if alone:
+                    total -= copy.size()
+                    copy.remove()
+        self._room.require(size)
+
+    def _all(self) -> list[_Copy]:
+        return [self._named(lock.name.removesuffix(".lock")) for lock in self._folder.glob("*.lock")]
+
+    def _named(self, name: str) -> _Copy:
+        return _Copy(self._folder / name, name.endswith(".private"))
+
+    def _copy(self, source: SourceRef, derived: bool, private: bool) -> _Copy:
+        name = hashlib.sha256(f"{source.key}\n{source.etag}".encode()).hexdigest()[:32]
+        return self._named(f"{name}{'.derived' if derived else ''}{'.private' if private else ''}")
+
+    def _forgotten(self, copy: _Copy) -> bool:
+        unused = time.time() - _used(copy)
+        if copy.private:
+            return True
+        if copy.path.exists():
+            return self._idle is not None and unused > self._idle
+        return not copy.part.exists() or unused > UNFINISHED
+
+    async def _taken(self, copy: _Copy, source: SourceRef, derive: Derive | None) -> int:
+        """The copy's lock, shared, once there is a good copy. Never waits inside a call: the one who has the
+        lock may be of this process."""
+        while True:
+            lock = os.open(copy.lock, os.O_RDWR | os.O_CREAT, 0o600)
+            good = False
+            try:
+                if _flock(lock, fcntl.LOCK_SH) and _is(lock, copy.lock):
+                    good = await in_thread(self._is_good, copy, source, lock)
+                    if good:
+                        return lock
+                    if _flock(lock, fcntl.LOCK_EX) and _is(lock, copy.lock):
+                        await self._fetch(copy, source, lock, derive)
+                        continue
+            finally:
+                if not good:
+                    os.close(lock)
             await asyncio.sleep(WAIT_FOR_OTHER)
+
+    async def _fetch(self, copy: _Copy, source: SourceRef, lock: int, derive: Derive | None) -> None:
+        copy.path.unlink(missing_ok=True)
+        await in_thread(self.make_room, source.size * (2 if derive else 1))
+        fetched = await in_thread(self._objects.download, source, copy.part)
+        made = copy.part
+        if derive:
+            made = copy.making
+            try:
+                await derive(copy.part, made)
+            except Exception as error:
+                if not await in_thread(self._objects.same, source, fetched):
+                    copy.part.unlink()
+                    raise HostTrouble("the source came damaged", ErrorType.SOURCE_DAMAGED) from error
+                raise
+            copy.part.unlink()
+        await in_thread(self._keep, copy, made, lock, fetched)
+
+    def _keep(self, copy: _Copy, made: Path, lock: int, fetched: str) -> None:
+        """On the disk before it has its name: a power cut leaves the file or none."""
+        written = _Written(fetched, fetched if made == copy.part else md5_of(made))
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, " ".join(written).encode(), 0)
+        os.fsync(lock)
+        made.rename(copy.path)
+        folder = os.open(self._folder, os.O_RDONLY)
         try:
-            if path.exists():
-                return
-            self._make_room(source.size * (2 if derive else 1))
-            await in_thread(self._objects.download, source, part)
-            if derive:
-                target = path.with_suffix(".making")
-                await derive(part, target)
-                part.unlink()
-                target.rename(path)
-            else:
-                part.rename(path)
+            os.fsync(folder)
         finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(folder)
+        self._intact[copy.path] = _looks(copy.path)
 
-    def _make_room(self, size: int) -> None:
-        kept = sorted(
-            (file for file in self._folder.iterdir() if file.suffix in ("", ".derived")),
-            key=lambda file: file.stat().st_mtime,
-        )
-        total = sum(file.stat().st_size for file in kept)
-        for file in kept:
-            if total + size <= self._limit and shutil.disk_usage(self._folder).free > size + HEADROOM:
-                return
-            freed = _remove_unused(file)
-            total -= freed
-        if shutil.disk_usage(self._folder).free <= size + HEADROOM:
-            raise DiskFull(f"{self._folder} lacks room for {size} bytes")
+    def _is_good(self, copy: _Copy, source: SourceRef, lock: int) -> bool:
+        """It has its size, and is read in full once a process and whenever somebody has touched it."""
+        try:
+            looks = _looks(copy.path)
+            if self._intact.get(copy.path) == looks:
+                return True
+            written = _written(lock)
+            good = ".derived" in copy.path.name or copy.path.stat().st_size == source.size
+            good = good and (written is None or md5_of(copy.path) == written.kept)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            good = False
+        if good:
+            self._intact[copy.path] = looks
+        else:
+            log.warning("a copy of a source was damaged, it is fetched again: %s", copy.path.name)
+        return good
+
+    def _as_stored(self, copy: _Copy, source: SourceRef) -> bool:
+        with suppress(FileNotFoundError):
+            if self._proven.get(copy.path) == _looks(copy.path):
+                return True
+        self._intact.pop(copy.path, None)
+        lock = os.open(copy.lock, os.O_RDONLY)
+        try:
+            written = _written(lock)
+            if self._is_good(copy, source, lock) and written and self._objects.same(source, written.fetched):
+                self._proven[copy.path] = self._intact[copy.path]
+                return True
+        finally:
+            os.close(lock)
+        copy.path.unlink(missing_ok=True)  # those who read it keep what they have
+        return False
 
 
-def _remove_unused(file: Path) -> int:
-    lock = os.open(file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+def _written(lock: int) -> _Written | None:
+    """None of a copy that a release before 0.6 has fetched."""
+    words = os.pread(lock, 200, 0).decode().split()
+    return _Written(*words) if len(words) == 2 else None
+
+
+def _looks(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _used(copy: _Copy) -> float:
+    with suppress(FileNotFoundError):
+        return copy.lock.stat().st_mtime
+    return 0.0
+
+
+@contextmanager
+def _alone(copy: _Copy) -> Iterator[bool]:
+    """Whether nobody else holds it, for as long as the body runs."""
     try:
-        if not _try_exclusive(lock):
-            return 0
-        size = file.stat().st_size
-        file.unlink()
-        return size
+        lock = os.open(copy.lock, os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield _flock(lock, fcntl.LOCK_EX) and _is(lock, copy.lock)
     finally:
         os.close(lock)
 
 
-def _try_exclusive(lock: int) -> bool:
+def _is(lock: int, path: Path) -> bool:
+    """Nobody has removed it meanwhile, with the copy."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.fstat(lock).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _flock(lock: int, kind: int) -> bool:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -5,16 +5,19 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.host.room import Room
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
 from activities.implements import implements
 from activities.video.audio import encode_audio
+from activities.video.builds import Builds
 from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
@@ -46,6 +49,8 @@ UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
 PICTURES_TIMEOUT = 600.0
 TRIES = 2
+PASS_ON = timedelta(seconds=1)
+SOUND_RATE = 2 * 128_000 / 8  # bytes a second, and as much again
 
 T = TypeVar("T")
 
@@ -58,23 +63,27 @@ class EncodeActivities:
         self,
         *,
         objects: Objects,
+        builds: Builds,
         board: ProgressBoard,
         cache: SourceCache,
         tools: Tools,
         encoder: str,
         scratch: Path,
+        room: Room,
         max_source_bytes: int,
         max_source_seconds: int,
         vault: Vault,
         encrypt: bool,
     ) -> None:
         self._objects = objects
+        self._builds = builds
         self._store = SegmentStore(objects, vault)
         self._board = board
         self._cache = cache
         self._tools = tools
         self._encoder = encoder
         self._scratch = scratch
+        self._room = room
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
         self._key_id = vault.key_id if encrypt else None
@@ -100,13 +109,16 @@ class EncodeActivities:
         lost = worth_a_look(
             clipped(container_damage(info, original), plan.origin, 0.0, float("inf")), plan.duration
         )
+        if lost:
+            async with self._source(source, needs_remux):
+                await self._cache.check(source, needs_remux)
         return plan.model_copy(update={"key_id": self._key_id, "damage": lost})
 
     @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
         with media_errors():
-            self._require_same_encoder(job.plan)
+            await self._require_same_encoder(job.plan)
             async with self._source(job.plan.source, job.plan.remux) as path:
                 units = await self._units(job, path, _BatchProgress(self._board, job))
             return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
@@ -128,11 +140,14 @@ class EncodeActivities:
         self, plan: EncodePlan, path: Path, unit: int, key: str, bar: "_BatchProgress"
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
+            await in_thread(self._room.require, _most_bytes(plan))
             ear = Ear()
             tracks = await self._tracks(plan, path, unit, folder, ear, bar)
             damage: list[Damage] = []
             if ear.troubled:
                 damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
+            if damage:
+                await self._cache.check(plan.source, plan.remux)
             stored = await self._store.upload(plan, folder, tracks)
             manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored, damage=damage)
             await self._store.write(key, manifest)
@@ -172,6 +187,7 @@ class EncodeActivities:
                     return await encode(Path(folder))
                 except (FfmpegFailed, BadSegment) as error:
                     activity.logger.warning("%s, try %d: %s", what, attempt, error)
+                    await in_thread(self._room.require)  # while what was written is still there
                     if killed_from_outside(error):
                         raise  # out of memory, a stopping host: another worker may do better
         raise final(ENCODE_FAILED)
@@ -180,12 +196,13 @@ class EncodeActivities:
     async def encode_audio(self, job: AudioInput) -> Manifest:
         """Encode the whole sound as one rendition."""
         with media_errors():
-            self._require_same_encoder(job.plan)
+            await self._require_same_encoder(job.plan)
             async with self._source(job.plan.source, job.plan.remux) as path:
                 return await self._audio(job.plan, path)
 
     async def _audio(self, plan: EncodePlan, path: Path) -> Manifest:
         async def encode(folder: Path) -> Manifest:
+            await in_thread(self._room.require, round(plan.duration * SOUND_RATE))
             sound = await encode_audio(self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT)
             activity.logger.info(
                 "audio: %.1f LUFS, peak %.1f dBTP, %s",
@@ -196,6 +213,8 @@ class EncodeActivities:
             damage: list[Damage] = []
             if sound.troubled:
                 damage = await sound_damage(self._tools, path, plan, timeout=AUDIO_TIMEOUT)
+            if damage:
+                await self._cache.check(plan.source, plan.remux)
             tracks = await self._store.upload(plan, folder, [sound.track])
             whole = SegmentManifest(
                 encoder=self._encoder, units=[], tracks=tracks, damage=damage, warnings=sound.warnings
@@ -213,21 +232,42 @@ class EncodeActivities:
                 files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=PICTURES_TIMEOUT)
             return await self._store.store_pictures(plan, files)
 
-    def _require_same_encoder(self, plan: EncodePlan) -> None:
-        if plan.encoder != self._encoder:
-            raise ApplicationError(
-                "this worker has another encoder build than the job began with",
-                type=ErrorType.ENCODER_CHANGED,
-                non_retryable=True,
-            )
+    async def _require_same_encoder(self, plan: EncodePlan) -> None:
+        """Segments of two builds do not belong in one rendition. While workers of the other build live, the
+        work is theirs; when they have gone, the lecture is encoded anew."""
+        if plan.encoder == self._encoder:
+            return
+        lives = await self._builds.lives(plan.encoder)
+        if lives:
+            # Keeps the slot for a moment, so that an idle host does not pass a queue's work round and round.
+            await asyncio.sleep(PASS_ON.total_seconds())
+        raise ApplicationError(
+            f"the lecture was begun with encoder {plan.encoder}, this worker has {self._encoder}",
+            type=ErrorType.OTHER_ENCODER if lives else ErrorType.ENCODER_CHANGED,
+            non_retryable=not lives,
+            next_retry_delay=PASS_ON,
+        )
 
     @asynccontextmanager
     async def _source(self, source: SourceRef, remuxed: bool) -> AsyncIterator[Path]:
         async def derive(original: Path, target: Path) -> None:
             await remux(self._tools, original, target)
 
-        async with self._cache.held(source, derive if remuxed else None) as path:
-            yield path
+        making = derive if remuxed else None
+        async with self._cache.held(source, making) as path:
+            try:
+                yield path
+            except (MediaError, FfmpegFailed, BadSegment, ApplicationError):
+                # Before the lecture is blamed: is this host well, and is its copy of the source?
+                await in_thread(self._room.require)
+                await self._cache.check(source, remuxed)
+                raise
+
+
+def _most_bytes(plan: EncodePlan) -> int:
+    """What a unit's segments take at their highest rates, and as much again for a peak."""
+    seconds = float(plan.unit_frames / plan.fps)
+    return round(2 * seconds * sum(rung.max_bitrate for rung in plan.rungs) / 8)
 
 
 def killed_from_outside(error: FfmpegFailed | BadSegment) -> bool:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 from temporalio.exceptions import ApplicationError
 
-from activities.host.source_cache import DiskFull
 from activities.host.trouble import HostTrouble
 from activities.video.ffmpeg import FfmpegFailed
 from activities.video.probe import MediaError
@@ -29,8 +28,6 @@ def media_errors() -> Iterator[None]:
         raise final(SOURCE_MISSING) from error
     except ObjectChanged as error:
         raise final(SOURCE_CHANGED) from error
-    except DiskFull as error:
-        raise ApplicationError(str(error), type=ErrorType.DISK_FULL) from error
     except HostTrouble as error:
         raise ApplicationError(str(error), type=error.kind) from error
     except FfmpegFailed as error:

@@ -19,6 +19,7 @@ from api.console.queries import LOG_LINES, Shown
 from api.services import Services, UseServices
 from clients.database import listings
 from clients.database.listings import SHOWS
+from contracts.errors import ErrorType
 from intake.submit import RPC_TIMEOUT
 
 router = APIRouter()
@@ -131,10 +132,15 @@ async def _activities(services: Services, job: Shown) -> list[Activity] | None:
             each.activity_type.name,
             states[each.state].name.removeprefix("PENDING_ACTIVITY_STATE_").lower(),
             each.attempt,
-            each.last_failure.application_failure_info.type or None,  # its text may speak of people
+            _failure(each.last_failure.application_failure_info.type),  # its text may speak of people
         )
         for each in described.raw_description.pending_activities
     ]
+
+
+def _failure(kind: str) -> str | None:
+    """None where nothing failed: it gave way to others."""
+    return None if kind == ErrorType.TURN_OVER else kind or None
 
 
 async def _jobs(services: Services, staff: Staff, show: str, before: int | None) -> tuple[list[Shown], int]:

@@ -10,6 +10,7 @@ from uuid import uuid4
 from fastapi import Request
 from pythonjsonlogger.json import JsonFormatter
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
@@ -18,6 +19,7 @@ from intake.submit import REQUEST_ID
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 UNMATCHED = "unmatched"
+HUNG_UP = 499  # as nginx has it: the client did not wait for an answer, which is nobody's error here
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +38,30 @@ class Requests:
         request.state.request_id = request_id
         token = REQUEST_ID.set(request_id)
         status, stream, began = 500, False, time.perf_counter()
+        answered = gone = False
 
         async def answering(message: Message) -> None:
-            nonlocal status, stream
+            nonlocal status, stream, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 stream = headers.get("content-type", "").startswith("text/event-stream")
             await send(message)
 
+        async def hearing() -> Message:
+            nonlocal gone
+            message = await receive()
+            gone = gone or (message["type"] == "http.disconnect" and not answered)
+            return message
+
         try:
-            await self._app(scope, receive, answering)
+            await self._app(scope, hearing, answering)
+        except ClientDisconnect:
+            gone = gone or not answered
         finally:
+            if gone:
+                status = HUNG_UP
             seconds = time.perf_counter() - began
             route = template(scope)
             metrics.REQUESTS.labels(request.method, route, status).inc()

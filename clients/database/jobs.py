@@ -50,6 +50,7 @@ class SealedJob(JobRow):
     idempotency_key: str
     payload_sha256: str
     sealed_payload: bytes | None
+    restored_at: datetime | None
 
 
 class JobMissing(Exception):
@@ -127,6 +128,19 @@ async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome)
         await add_event(connection, job_id, "finished", {"state": outcome.state, "code": outcome.error_code})
         return outcome
     return await ended(connection, job_id)
+
+
+async def known(connection: AsyncConnection, workflow_ids: Sequence[str]) -> set[str]:
+    """Those of some workflows that are jobs here."""
+    rows = await connection.execute(select(Job.workflow_id).where(Job.workflow_id.in_(workflow_ids)))
+    return set(rows.scalars())
+
+
+async def all_open(connection: AsyncConnection) -> Sequence[str]:
+    """Workflows of all jobs without a final state."""
+    return (
+        (await connection.execute(select(Job.workflow_id).where(Job.finished_at.is_(None)))).scalars().all()
+    )
 
 
 async def add_event(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -136,6 +136,17 @@ async def publish(
         )
     )
     return video.hls_prefix
+
+
+async def is_to_be_deleted(connection: AsyncConnection, job: JobRow) -> bool:
+    """Whether the deletion of its video was asked for after this job: its tombstone may be missing still."""
+    later = exists().where(
+        Job.tenant_id == job.tenant_id,
+        Job.video_id == job.video_id,
+        Job.job_type == "video.delete",
+        Job.accepted_at >= job.accepted_at,
+    )
+    return bool((await connection.execute(select(later))).scalar_one())
 
 
 async def has_or_had(connection: AsyncConnection, video: VideoRow, job: JobRow) -> bool:

@@ -9,6 +9,7 @@ from contracts.names import TaskQueue
 RECONCILE_LONGEST = timedelta(minutes=9)  # then it leaves the rest to the next one; none begins meanwhile
 RECONCILE_TIMEOUT = timedelta(minutes=10)
 SWEEP_TIMEOUT = timedelta(minutes=30)
+SWEEP_OBJECTS_TIMEOUT = timedelta(hours=12)  # a listing of the whole bucket
 
 FINISH = Activity(
     name="jobs.finish",
@@ -33,4 +34,12 @@ SWEEP = Activity(
     queue=TaskQueue.OPS,
     start_to_close=SWEEP_TIMEOUT,
     schedule_to_close=SWEEP_TIMEOUT,
+)
+SWEEP_OBJECTS = Activity(
+    name="ops.sweep_objects",
+    takes=type(None),
+    returns=dict[str, int],
+    queue=TaskQueue.OPS,
+    start_to_close=SWEEP_OBJECTS_TIMEOUT,
+    schedule_to_close=SWEEP_OBJECTS_TIMEOUT,
 )

@@ -5,10 +5,12 @@ from enum import StrEnum
 
 class ErrorType(StrEnum):
     ENCODER_CHANGED = "EncoderChanged"
+    OTHER_ENCODER = "OtherEncoder"
     FFMPEG_KILLED = "FfmpegKilled"
     STALLED = "Stalled"
     DISK_FULL = "DiskFull"
     HOST_TROUBLE = "HostTrouble"
+    SOURCE_DAMAGED = "SourceDamaged"
     LOST_RACE = "LostRace"
     STALE_EPOCH = "STALE_EPOCH"
     CUT_OFF = "CutOff"
@@ -19,4 +21,5 @@ class ErrorType(StrEnum):
     PROVIDER_REFUSES = "ProviderRefuses"
     PROVIDER_REFUSES_CREDENTIALS = "ProviderRefusesCredentials"
     INTERFERED = "Interfered"
+    TURN_OVER = "TurnOver"
     NOT_DELIVERED = "NotDelivered"

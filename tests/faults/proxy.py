@@ -1,6 +1,8 @@
-"""A TCP proxy that can cut a process off from a server: by refusing, or by silence."""
+"""A TCP proxy that can cut a process off from a server: by refusing, by silence, or by losing its answers."""
 
 import asyncio
+import itertools
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Self
 
@@ -13,6 +15,8 @@ class Proxy:
         self._open = asyncio.Event()
         self._open.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._losing: Iterator[bool] = itertools.repeat(False)
+        self.lost = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -33,18 +37,25 @@ class Proxy:
         """End a silence; what was held back is carried."""
         self._open.set()
 
+    def lose(self, which: Iterator[bool]) -> None:
+        """Of what the server sends from now on: the connection ends instead, and the work was done."""
+        self._losing = which
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection(*self._target)
-        for source, sink in ((reader, there_writer), (there_reader, writer)):
-            task = asyncio.create_task(self._pump(source, sink))
+        for source, sink, answers in ((reader, there_writer, False), (there_reader, writer, True)):
+            task = asyncio.create_task(self._pump(source, sink, answers))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answers: bool) -> None:
         try:
             with suppress(ConnectionError):
                 while data := await source.read(65536):
                     await self._open.wait()
+                    if answers and next(self._losing):
+                        self.lost += 1
+                        break
                     sink.write(data)
                     await sink.drain()
         finally:

@@ -4,15 +4,21 @@ is written again, and nothing is done twice."""
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, update
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from clients.database.models import Job, JobEvent, Rendition, Video
 from clients.vault import Vault
+from contracts.ai import AiInput
 from contracts.errors import RESULT_LOST
+from contracts.jobs import JobRef
+from contracts.names import TaskQueue, WorkflowType
 from devstack.app import App
 from intake.reconcile import Reconciler
+from intake.submit import JOB_TYPE, TENANT_ID
 from tests.integration.test_encode import encoding_began
 from tests.integration.test_reconcile import closed
 from tests.lab import Lab, PatientSubmitter, eventually, fresh_id
@@ -130,3 +136,27 @@ async def test_a_result_that_is_nowhere_is_told(app: App, lab: Lab, reconciler: 
     (again,) = await lab.jobs(tenant)
     assert (again.state, again.error_code) == ("FAILED", RESULT_LOST)
     assert (await lab.video(tenant, video)).status == "FAILED"
+
+
+async def test_a_workflow_that_carries_nothing_ends_with_a_reason(app: App, lab: Lab) -> None:
+    """One of a release before, whose payload was not read yet: nobody works on its queue."""
+    tenant = fresh_id()
+    ref = JobRef(job_id=uuid4(), job_type="ai.embedding", tenant_id=tenant)
+    handle = await lab.temporal.start_workflow(
+        WorkflowType.AI,
+        AiInput(job=ref),
+        id=f"ai.embedding-t{tenant}-{ref.job_id.hex[:12]}",
+        task_queue=TaskQueue.OPS,
+        search_attributes=TypedSearchAttributes(
+            [SearchAttributePair(TENANT_ID, str(tenant)), SearchAttributePair(JOB_TYPE, ref.job_type)]
+        ),
+    )
+    await handle.cancel()
+    (job,) = await lab.ended(tenant)
+    assert (job.id, job.job_type, job.state, job.error_code) == (
+        ref.job_id,
+        "ai.embedding",
+        "CANCELLED",
+        "CANCELLED",
+    )
+    assert job.restored_at

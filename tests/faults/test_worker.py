@@ -23,7 +23,7 @@ from contracts.activities.video import PUBLISH
 from contracts.video import hls_root
 from devstack import programs
 from devstack.app import App, running
-from devstack.producer import delete_body
+from devstack.producer import delete_body, encode_body
 from devstack.stack import Stack
 from tests.faults.proxy import Proxy
 from tests.integration.test_encode import encoding_began, ffmpegs
@@ -207,6 +207,80 @@ async def test_a_worker_killed_in_publish_is_replaced_and_the_waiting_delete_goe
         jobs = await lab.ended(tenant, count=2)
     assert {job.job_type: job.state for job in jobs}["video.delete"] == "DONE"
     assert not lab.keys(hls_root(tenant, video))
+
+
+FULL = """#!/bin/sh
+# ffmpeg on a disk that is full for as long as there is a file of that name.
+case "$*" in *-version*|*color=*) exec {ffmpeg} "$@";; esac
+if [ -e {full} ]; then
+    echo tried >> {full}
+    echo "Error submitting a packet to the muxer: No space left on device" >&2
+    exit 183
+fi
+exec {ffmpeg} "$@"
+"""
+
+
+async def test_a_full_disk_delays_a_lecture_and_fails_none(
+    own_lab: Lab, others: App, silent_lecture: Path, tmp_path: Path
+) -> None:
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+    full, program = tmp_path / "full", tmp_path / "ffmpeg"
+    program.write_text(FULL.format(ffmpeg=programs.ffmpeg(), full=full))
+    program.chmod(0o755)
+    full.touch()
+    async with running(lab.stack, "video", FFMPEG_BINARY=str(program)):
+        lab.send_encode(tenant, video, silent_lecture)
+
+        async def tried() -> bool:
+            return full.read_text().count("tried") >= 4
+
+        await eventually(tried, "tried more than twice")
+        assert (await lab.only_job(tenant)).error_code is None
+        full.unlink()
+        (job,) = await lab.ended(tenant)
+    assert (job.state, job.error_code) == ("DONE", None)
+    assert "HostTrouble" in await failures(lab, job)
+
+
+OTHER_BUILD = """#!/bin/sh
+case "$*" in *-version*) echo "another build";; esac
+exec {ffmpeg} "$@"
+"""
+
+
+async def test_a_lecture_stays_with_its_encoder_while_that_lives(
+    own_lab: Lab, others: App, silent_lecture: Path, tmp_path: Path
+) -> None:
+    """Two builds beside each other, as in a rolling change, or where hosts differ."""
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
+    program = tmp_path / "ffmpeg"
+    program.write_text(OTHER_BUILD.format(ffmpeg=programs.ffmpeg()))
+    program.chmod(0o755)
+    slots = {"ENCODE_SLOTS": "1"}
+    async with (
+        running(lab.stack, "video", **slots),
+        running(lab.stack, "video-2", FFMPEG_BINARY=str(program), **slots),
+    ):
+        lab.send_encode(tenant, video, silent_lecture)
+        (job,) = await lab.ended(tenant)
+    assert job.state == "DONE"
+    assert (await lab.video(tenant, video)).hls_prefix.endswith("-1/"), "it did not begin again"
+    assert "OtherEncoder" in await failures(lab, job), "it was met by the other build"
+
+
+async def test_a_damaged_copy_of_the_source_fails_no_lecture(own_lab: Lab, others: App) -> None:
+    """Cut between two lectures of the same file, and the worker is the same."""
+    lab, tenant = own_lab, fresh_id()
+    async with running(lab.stack, "video"):
+        body = lab.send_encode(tenant, fresh_id())
+        await lab.ended(tenant)
+        copies = [each for each in (lab.settings.work_dir / "sources").iterdir() if not each.suffix]
+        for copy in copies:
+            os.truncate(copy, copy.stat().st_size * 2 // 3)
+        lab.send("video", encode_body(tenant, fresh_id(), body["file_key"]))
+        jobs = await lab.ended(tenant, count=2)
+    assert copies and [job.state for job in jobs] == ["DONE", "DONE"]
 
 
 async def test_every_server_dies_once_during_one_encode(

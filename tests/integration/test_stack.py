@@ -1,6 +1,7 @@
 """The embedded stack itself: real servers, started, killed and found again."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,8 +21,8 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
 from clients.settings import Settings
-from devstack import ports
-from devstack.processes import StackError
+from devstack import ports, processes
+from devstack.processes import Process, StackError
 from devstack.servers import SEARCH_ATTRIBUTES
 from devstack.stack import ROOT, Stack, running
 from tests.lab import PATIENCE
@@ -215,8 +216,8 @@ def test_a_suspended_server_hangs_and_goes_on(stack: Stack, settings: Settings) 
 
 async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     """In a folder where only its owner may pass: as root, Postgres runs as `nobody`, who cannot pass a
-    checkout below /root."""
-    closed = tmp_path / "closed"
+    checkout below /root. Its name has all that shells, URLs and files of settings take for something else."""
+    closed = tmp_path / '학원 (1), it\'s "50 %" [$HOME] a?b#c;d'
     closed.mkdir(mode=0o700)
     folder = closed / "data"
     supervisor = subprocess.Popen(
@@ -233,7 +234,7 @@ async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> 
     while any(map(lives, servers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list(filter(lives, servers)) == []
-    named = [each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(each.info["cmdline"])]
+    named = [each for each in psutil.process_iter(["cmdline", "cwd"]) if str(tmp_path) in str(each.info)]
     assert named == []
     assert running(folder) is None
     with Stack(folder) as again:  # and the data is whole
@@ -257,7 +258,63 @@ def test_servers_outlive_the_thread_that_started_them(own_stack: Stack) -> None:
 def test_a_second_stack_on_the_same_folder_is_refused(stack: Stack) -> None:
     with pytest.raises(StackError, match=rf"runs already .*process {os.getpid()}.*make down"):
         Stack(stack.data_dir).start()
+    with pytest.raises(StackError, match="runs already"):  # a second demo deleted what the first one had
+        Stack(stack.data_dir, fresh=True).start()
     assert stack.dead() is None
+    assert (stack.data_dir / "postgres" / "data").is_dir() and (stack.data_dir / "secrets.json").exists()
+
+
+def test_a_fresh_stack_begins_with_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    (tmp_path / "secrets.json").touch()
+    stack = Stack(tmp_path, fresh=True)
+    stack._prepare_folder()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["lock", "logs", "tmp", "valkey", "work"]
+    stack.stop()
+
+
+@pytest.mark.parametrize(
+    ("does", "comes"), [("for _ in range(10**5): pass", True), ("time.sleep(0.1)", False)]
+)
+def test_who_gets_on_is_waited_for_and_who_does_not_is_named(
+    does: str, comes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "QUIET_SECONDS", 1.0)
+    monkeypatch.setattr(processes, "SAID_EVERY", 0.5)
+    script = f"import time\nwhile True:\n  {does}"
+    process = Process("slow", [sys.executable, "-c", script], tmp_path / "log", dict(os.environ), tmp_path)
+    process.start()
+    began = time.monotonic()
+
+    def ready() -> None:
+        if time.monotonic() - began < 4:
+            raise OSError("not open yet")
+
+    try:
+        if comes:
+            process.wait_ready(ready, (OSError,))
+        else:
+            with pytest.raises(StackError, match="slow gives no answer: not open yet"):
+                process.wait_ready(ready, (OSError,))
+    finally:
+        process.kill()
+    assert "waiting for slow" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "video", ["강의 (1) [최종].mp4", 'it\'s "new" $HOME `id` 100%.mp4', "-v.mp4", "a;b&c|d.mp4"]
+)
+def test_make_takes_any_name_of_a_video(video: str) -> None:
+    def word(*variables: str, **env: str) -> list[str]:
+        """The last words of what make would run; READY names a file that is there, and no makefile."""
+        command = ["make", "-n", "--no-print-directory", "demo", "READY=README.md", *variables]
+        said = subprocess.run(
+            command, cwd=ROOT, env=os.environ | env, check=True, capture_output=True, text=True
+        ).stdout
+        return shlex.split(said.splitlines()[-1])[-2:]
+
+    assert word(f"VIDEO={video}") == ["--", video]
+    assert word(VIDEO=video) == ["--", video]
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

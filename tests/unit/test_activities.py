@@ -15,17 +15,26 @@ from activities.host.heartbeat import GIVE_UP, Heartbeats
 from clients.settings import Settings
 from contracts.activities import Retry
 from contracts.activities.reference import HEARTBEAT
-from contracts.names import TaskQueue
+from contracts.names import TaskQueue, queue_of_build
 from tests.references import REFERENCES
 from workers import ai as ai_worker
 from workers import messaging as messaging_worker
 from workers import ops as ops_worker
 from workers import video as video_worker
+from workers.restoring import RestoringInterceptor
 from workflows.policies import POLICIES
 
-HOST = ("shutil", "gc", "find_tools", "SourceCache", "_check_host", "_scratch")
-SETTINGS = MagicMock(ai_premium=True, shutdown_grace_seconds=1, upload_abandoned_hours=1, heartbeat_seconds=4)
-Made = dict[TaskQueue, list[activity._Definition]]
+HOST = ("gc", "find_tools", "SourceCache", "Room", "_check_host", "own_scratch", "slots_with_room")
+SETTINGS = MagicMock(
+    ai_premium=True,
+    shutdown_grace_seconds=1,
+    upload_abandoned_hours=1,
+    heartbeat_seconds=4,
+    orphan_grace_hours=1,
+    retire_grace_seconds=1,
+)
+BUILD = "0123456789abcdef"
+Made = dict[str, list[activity._Definition]]
 
 
 async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start: Any) -> Made:
@@ -34,9 +43,10 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
     found: Made = {}
 
     def worker(
-        _client: Any, *, task_queue: TaskQueue, activities: list[Any], interceptors: list[Any], **_more: Any
+        _client: Any, *, task_queue: str, activities: list[Any], interceptors: list[Any], **_more: Any
     ) -> None:
-        assert [type(each) for each in interceptors] == [Heartbeats], "its activities beat"
+        assert type(interceptors[0]) is Heartbeats, "its activities beat"
+        assert [type(each) for each in interceptors[1:]] in ([], [RestoringInterceptor])
         methods = filter(ismethod, activities)
         found[task_queue] = [activity._Definition.must_from_callable(each) for each in methods]
 
@@ -44,8 +54,9 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
         owner = getattr(value, "__module__", None) or getattr(value, "__name__", "")
         if owner.startswith(("clients.", "intake.")) or name in HOST:
             monkeypatch.setattr(module, name, MagicMock())
-    for name in ("run_workers", "make_schedules", "require_fairness", "fingerprint"):
+    for name in ("run_workers", "make_schedules", "require_fairness"):
         monkeypatch.setattr(module, name, AsyncMock(), raising=False)
+    monkeypatch.setattr(module, "fingerprint", AsyncMock(return_value=BUILD), raising=False)
     for name in ("create_engine", "Sandbox", "_models", "Solapi", "keep_schedules"):
         monkeypatch.setattr(module, name, lambda *_, **__: AsyncMock(), raising=False)
     made_up = MagicMock(connect_when_up=AsyncMock(), require_search_attributes=AsyncMock())
@@ -72,10 +83,12 @@ async def working(monkeypatch: pytest.MonkeyPatch) -> Made:
 
 
 async def test_each_is_worked_on_once_on_its_queue(working: Made) -> None:
-    assert set(working) == set(TaskQueue)
+    of_build = queue_of_build(BUILD)
+    assert set(working) == {*TaskQueue, of_build}
     there = Counter((queue, each.name) for queue, made in working.items() for each in made)
-    wanted = Counter((each.queue, each.name) for each in REFERENCES)
+    wanted: Counter[tuple[str, str]] = Counter((each.queue, each.name) for each in REFERENCES)
     wanted += Counter((TaskQueue.AI_GPU, name) for queue, name in wanted if queue is TaskQueue.AI)
+    wanted += Counter((of_build, name) for queue, name in wanted if queue is TaskQueue.VIDEO_ENCODE)
     assert there == wanted
 
 

@@ -160,7 +160,7 @@ def test_queues_are_those_of_the_settings() -> None:
     names = [Settings.model_fields[field].default for field in Settings.model_fields if "sqs_queue" in field]
     assert len(names) == 5
     with_dlq = re.findall(
-        r"^  ([\w-]+) \{ deadLettersQueue \{ name = ([\w-]+), maxReceiveCount = 3", text, re.M
+        r"^  ([\w-]+) \{ deadLettersQueue \{ name = ([\w-]+), maxReceiveCount = 100", text, re.M
     )
     plain = re.findall(r"^  ([\w-]+) \{\}$", text, re.M)
     assert dict(with_dlq) == {name: f"{name}-dlq" for name in names}

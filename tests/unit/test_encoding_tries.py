@@ -7,19 +7,24 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.host.room import Room
+from activities.host.trouble import HostTrouble
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
+from activities.video.fmp4 import BadSegment
 
 
-def encoding(scratch: Path) -> EncodeActivities:
+def encoding(scratch: Path, kept: int) -> EncodeActivities:
     unused: Any = None
     return EncodeActivities(
         objects=unused,
+        builds=unused,
         board=unused,
         cache=unused,
         tools=unused,
         encoder="build",
         scratch=scratch,
+        room=Room(scratch, kept),
         max_source_bytes=1,
         max_source_seconds=1,
         vault=unused,
@@ -27,7 +32,7 @@ def encoding(scratch: Path) -> EncodeActivities:
     )
 
 
-async def tried(scratch: Path, *failures: Exception) -> list[list[Path]]:
+async def tried(scratch: Path, *failures: Exception, kept: int = 0) -> list[list[Path]]:
     """Run work that fails so; returns what each try found in its folder."""
     left = list(failures)
     seen: list[list[Path]] = []
@@ -38,7 +43,7 @@ async def tried(scratch: Path, *failures: Exception) -> list[list[Path]]:
         if left:
             raise left.pop(0)
 
-    await ActivityEnvironment().run(encoding(scratch)._twice, "unit 0", work)
+    await ActivityEnvironment().run(encoding(scratch, kept)._twice, "unit 0", work)
     return seen
 
 
@@ -52,6 +57,13 @@ async def test_failing_twice_is_final(tmp_path: Path, failure: FfmpegFailed) -> 
     with pytest.raises(ApplicationError) as caught:
         await tried(tmp_path, failure, failure)
     assert (caught.value.type, caught.value.non_retryable) == ("ENCODE_FAILED", True)
+
+
+@pytest.mark.parametrize("failure", [FfmpegFailed(183, ""), BadSegment("media segment without samples")])
+async def test_failing_on_a_full_disk_is_left_to_another_worker(tmp_path: Path, failure: Exception) -> None:
+    """ffmpeg itself may not notice, and what it wrote is cut."""
+    with pytest.raises(HostTrouble, match="lacks room"):
+        await tried(tmp_path, failure, failure, kept=2**60)
 
 
 async def test_a_killed_ffmpeg_is_left_to_another_worker(tmp_path: Path) -> None:

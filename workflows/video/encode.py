@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 from temporalio import workflow
@@ -36,8 +37,9 @@ with workflow.unsafe.imports_passed_through():
 
 BATCHES = 16  # at least this many where there are enough units, so that many workers share a lecture
 UNITS_PER_BATCH = 10  # and no larger, so that a batch is minutes and not hours
-ENCODER_CHANGES = 3
 ENCODER_CHANGE_PAUSE = timedelta(minutes=1)  # a rolling deployment passes meanwhile
+ENCODER_CHANGE_PAUSE_AT_MOST = timedelta(minutes=10)
+FORMER_ENCODER_CHANGES = 3  # releases up to 0.5 gave up then
 
 
 @workflow.defn(name=WorkflowType.ENCODE)
@@ -54,7 +56,7 @@ class EncodeVideo:
     async def run(self, job: EncodeInput) -> JobOutcome:
         prefix: str | None = None
         try:
-            for _ in range(ENCODER_CHANGES):
+            for changes in count(1):
                 begun = await self._begin(job)
                 if begun.ended:
                     ending = self._failed(job, begun.ended, None)
@@ -67,14 +69,14 @@ class EncodeVideo:
                         raise
                     # Segments of two encoder builds do not belong in one rendition: start again.
                     await steps.erase(EraseInput(prefix=prefix))
-                    await workflow.sleep(ENCODER_CHANGE_PAUSE)
+                    await workflow.sleep(min(changes * ENCODER_CHANGE_PAUSE, ENCODER_CHANGE_PAUSE_AT_MOST))
+                    if changes == FORMER_ENCODER_CHANGES and not workflow.patched("encoders-may-change"):
+                        raise ApplicationError(
+                            "workers run different encoders", type=ENCODE_FAILED, non_retryable=True
+                        ) from None
                     continue
                 ending = self._done(job, published, prefix)
                 break
-            else:
-                raise ApplicationError(
-                    "workers run different encoders", type=ENCODE_FAILED, non_retryable=True
-                )
         except (ActivityError, ApplicationError, asyncio.CancelledError) as error:
             ending = self._failed(job, steps.outcome_of(steps.code_of(error)), prefix)
         # Outside the `try`: what goes wrong from here on must not erase what viewers see.

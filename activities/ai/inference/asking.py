@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from activities.ai.sandbox.task import BadInput
 from activities.host.threads import in_thread
 from activities.host.trouble import HostTrouble
+from activities.host.turns import Turn
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 from activities.video.probe import MediaError
 from clients.inference import (
@@ -87,12 +88,15 @@ class Units(Protocol):
 
 @dataclass(frozen=True)
 class StoredUnits:
-    """Objects below `prefix` (`activities.ai.storing.work_prefix`), one a part."""
+    """Objects below `prefix` (`activities.ai.storing.work_prefix`), one a part. Raises `Turn.ended` when one
+    is kept and the turn is over."""
 
     objects: Objects
     prefix: str
+    turn: Turn = field(default_factory=Turn)
 
     async def get(self, name: str) -> dict[str, Any] | None:
+        self.turn.prepared()
         try:
             found: dict[str, Any] = json.loads(await in_thread(self.objects.get, self._key(name)))
         except ObjectMissing:
@@ -101,6 +105,8 @@ class StoredUnits:
 
     async def put(self, name: str, result: Mapping[str, Any]) -> None:
         await in_thread(self.objects.put, self._key(name), as_json(result), "application/json")
+        if self.turn.over:
+            raise self.turn.ended()
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}units/{name}.json"

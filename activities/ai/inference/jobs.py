@@ -21,6 +21,7 @@ from activities.ai.source import Sources
 from activities.ai.storing import digest_of, kind_of, parameters_of, result_prefix, work_prefix
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
+from activities.host.turns import Turn
 from activities.implements import implements
 from activities.video.ffmpeg import Tools
 from clients.database import videos
@@ -93,13 +94,14 @@ class Inference:
             result["review"] = done.review[:100]
         return JobOutcome(state=done.state, result=result)
 
-    async def read_pages(self, what: PlannedJob, pages: Path) -> Inferred:
-        """`handwriting_analysis` of the pictures in the folder `pages`. Raises ApplicationError MODEL_*."""
+    async def read_pages(self, what: PlannedJob, pages: Path, turn: Turn) -> Inferred:
+        """`handwriting_analysis` of the pictures in the folder `pages`. Raises ApplicationError MODEL_*, and
+        `Turn.ended`."""
         with model_errors():
             model = self._models.name("handwriting")
         # Lines that another model has read are none of this one's.
         units = StoredUnits(
-            self._objects, f"{what.plan.prefix}{hashlib.sha256(model.encode()).hexdigest()[:16]}/"
+            self._objects, f"{what.plan.prefix}{hashlib.sha256(model.encode()).hexdigest()[:16]}/", turn
         )
         async with self._shown(what.job) as report:
             return await handwriting_analysis(pages, models=self._models, units=units, on_progress=report)
@@ -139,6 +141,7 @@ class Inference:
         self, name: str, ref: JobRef, payload: Mapping[str, Any]
     ) -> AsyncIterator[tuple[Path, StoredUnits]]:
         """The job's film on this host for as long as the body runs, and where finished parts of it are."""
+        turn = Turn()
         tenant, limit, job = ref.tenant_id or 0, HOMEWORK_BYTES, ai_job(ref)
         if job.of_lectures:
             limit = self._max_lecture_bytes
@@ -149,7 +152,7 @@ class Inference:
             digest = await in_thread(digest_of, film)
             identity = parameters_of(payload) | {"model": model}
             prefix = work_prefix(tenant, digest, task=name, version=VERSION, identity=identity)
-            yield film, StoredUnits(self._objects, prefix)
+            yield film, StoredUnits(self._objects, prefix, turn)
 
     async def _uploaded(self, tenant: int, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         async with self._engine.connect() as connection:

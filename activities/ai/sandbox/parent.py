@@ -23,11 +23,13 @@ from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, Validatio
 from activities.ai.sandbox.registry import TASKS, task
 from activities.ai.sandbox.task import Assembled, BadInput, Limits
 from activities.host.programs import LAUNCHER
+from activities.host.room import Room
+from activities.host.threads import in_thread
 from contracts.errors import REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 
 ROOT = Path(__file__).parents[3]
 MAX_CALLS = 200  # then a fresh child: some parsers never give memory back
-STAYS, SECONDS = 2, 5.0  # children that wait for the next step of their job, and how long
+STAYS, SECONDS = 2, 15.0  # children that wait for the next step of their job, and how long
 FILE_BYTES = 2 * 2**30
 ANSWER_BYTES = 16 * 2**20
 
@@ -144,11 +146,12 @@ class Child:
     """A process of `activities.ai.sandbox.child`, started at the first call and again after it died.
 
     Every call raises BadInput: the task's own, or TASK_OUT_OF_MEMORY, TASK_TIMED_OUT, TASK_CRASHED when the
-    child did not survive it. A cancelled call leaves no process.
+    child did not survive it; HostTrouble when its disk was full then. A cancelled call leaves no process.
     """
 
     def __init__(self, name: str, limits: Limits, scratch: Path, tesseract: str) -> None:
         self._name = name
+        self._room = Room(scratch)
         self._limits = limits
         self._folder = TemporaryDirectory(dir=scratch)
         self._tesseract = tesseract
@@ -225,6 +228,7 @@ class Child:
             raise
         if not line.endswith(b"\n"):
             await self.end()
+            await in_thread(self._room.require)
             raise self._death(process.returncode or 0)
         try:
             answer = _Answer.model_validate_json(line)
@@ -251,6 +255,7 @@ class Child:
         """Whatever it did, it does not go on with the next unit."""
         log.error("a child of task %s crashed: %s", self._name, detail)
         await self.end()
+        await in_thread(self._room.require)
         return BadInput(TASK_CRASHED, detail)
 
     async def _start(self) -> Process:

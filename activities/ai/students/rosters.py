@@ -72,7 +72,7 @@ class RosterActivities:
         async with (
             # Takes as long as a small roster's all.
             beside(in_thread(hashed, password)) if password else nullcontext() as password_hash,
-            self.files.opened(source, suffix) as file,
+            self.files.opened(ref, source, suffix) as file,
             self.sandbox.open(ROSTER.name, ref.job_id) as child,
         ):
             with self.files.folder() as folder:

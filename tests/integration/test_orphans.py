@@ -1,0 +1,139 @@
+"""Objects that nobody owns: named, and removed by the next sweep where it is proven that nobody does."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import delete, insert, select, update
+
+from activities.orphans import (
+    DELETED,
+    GONE_WITH_ITS_JOB,
+    MISSING,
+    UNKNOWN_JOB,
+    UNKNOWN_SOURCE,
+    UNKNOWN_VIDEO,
+    OrphanActivities,
+)
+from clients.database.models import Job, Orphan, Video
+from contracts.video import hls_root
+from devstack.app import App
+from tests.integration.test_encode import encoding_began
+from tests.lab import Lab, fresh_id
+
+
+def sweeping(lab: Lab, ahead: timedelta = timedelta(days=30)) -> OrphanActivities:
+    """As `ahead` from now."""
+    return OrphanActivities(
+        engine=lab.engine,
+        temporal=lab.temporal,
+        objects=lab.objects,
+        grace=timedelta(hours=48),
+        replaced=timedelta(hours=54),
+        now=lambda: datetime.now(UTC) + ahead,
+    )
+
+
+async def found(lab: Lab, tenant: int) -> dict[str, str]:
+    async with lab.engine.connect() as connection:
+        mine = Orphan.prefix.startswith(f"tenants/{tenant}/")
+        rows = await connection.execute(
+            select(Orphan.prefix, Orphan.why).where(mine, Orphan.removed_at.is_(None))
+        )
+        return {row.prefix: row.why for row in rows}
+
+
+def put(lab: Lab, prefix: str) -> str:
+    lab.objects.put(f"{prefix}720p/s00000.m4s", b"segment", "video/mp4")
+    return prefix
+
+
+@pytest.fixture(autouse=True)
+async def nothing_noted(lab: Lab) -> None:
+    async with lab.engine.begin() as connection:
+        await connection.execute(delete(Orphan))
+
+
+async def test_what_is_nobodys_is_named_then_removed(app: App, lab: Lab) -> None:
+    tenant, video, stranger = fresh_id(), fresh_id(), fresh_id()
+    body = lab.send_encode(tenant, video)
+    (job,) = await lab.ended(tenant)
+    root, kept = hls_root(tenant, video), lab.keys(f"tenants/{tenant}/")
+    lost = put(lab, f"{root}{job.id.hex[:12]}-7/")  # an epoch whose worker and workflow were lost
+    unknown = put(lab, f"{root}{uuid4().hex[:12]}-1/")
+    foreign = put(lab, f"{hls_root(tenant, stranger)}{uuid4().hex[:12]}-1/")
+    source = lab.producer.upload(tenant, Path(__file__))
+    sweep = sweeping(lab)
+    await sweep.sweep()
+    named = {lost: GONE_WITH_ITS_JOB, unknown: UNKNOWN_JOB, foreign: UNKNOWN_VIDEO, source: UNKNOWN_SOURCE}
+    assert await found(lab, tenant) == named
+    assert lab.keys(lost), "the first sweep only tells"
+    await sweep.sweep()
+    del named[lost]
+    assert await found(lab, tenant) == named
+    left = {*kept, source, *lab.keys(unknown), *lab.keys(foreign)}
+    assert set(lab.keys(f"tenants/{tenant}/")) == left
+    assert body["file_key"] in left
+    async with httpx.AsyncClient(base_url=app.api_url, trust_env=False) as http:
+        shown = (await http.get("/metrics")).text
+    counts = {line.split()[0]: float(line.split()[1]) for line in shown.splitlines() if line[0] != "#"}
+    assert counts["orphan_objects"] >= 3
+    assert counts["orphan_objects_removed"] >= 1
+    lab.objects.erase(unknown)
+    await sweep.sweep()
+    assert unknown not in await found(lab, tenant)
+
+
+async def test_what_a_lost_timer_was_to_remove_goes(app: App, lab: Lab) -> None:
+    """The second look after a deletion, and the version before, were timers of a Temporal that is gone."""
+    tenant, deleted, replaced = (fresh_id() for _ in range(3))
+    row = {"tenant_id": await _tenant(lab, tenant), "id": deleted, "status": "DELETED"}
+    row["file_key"] = lab.producer.upload(tenant, Path(__file__))
+    row["deleted_at"] = datetime.now(UTC) - timedelta(days=3)
+    async with lab.engine.begin() as connection:
+        await connection.execute(insert(Video).values(row))
+    gone = put(lab, f"{hls_root(tenant, deleted)}{uuid4().hex[:12]}-1/")
+    lab.send_encode(tenant, replaced)
+    (job,) = await lab.ended(tenant)
+    before = put(lab, f"{hls_root(tenant, replaced)}{job.id.hex[:12]}-9/")
+    async with lab.engine.begin() as connection:
+        this = update(Video).where(Video.tenant_id == tenant, Video.id == replaced)
+        await connection.execute(this.values(replaced_prefix=before))
+    await sweeping(lab, timedelta(0)).sweep()
+    assert before not in await found(lab, tenant)
+    sweep = sweeping(lab)
+    await sweep.sweep()
+    assert set((await found(lab, tenant)).values()) == {DELETED, GONE_WITH_ITS_JOB}
+    await sweep.sweep()
+    assert not lab.keys(gone) and not lab.keys(before)
+    assert not lab.keys(hls_root(tenant, deleted))
+    published = await lab.video(tenant, replaced)
+    assert lab.keys(published.hls_prefix)
+    async with lab.engine.begin() as connection:
+        await connection.execute(update(Video).where(Video.id == replaced).values(hls_prefix=f"{before}x/"))
+    await sweep.sweep()
+    assert (await found(lab, tenant))[f"{before}x/"] == MISSING
+
+
+async def test_what_is_being_written_is_left_alone(app: App, lab: Lab, small_lecture: Path) -> None:
+    """Even where the database has lost the job: its workflow runs."""
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video, small_lecture)
+    await encoding_began(lab, tenant, video)
+    sweep = sweeping(lab)
+    await sweep.sweep()
+    assert hls_root(tenant, video) not in "".join(await found(lab, tenant))
+    async with lab.engine.begin() as connection:
+        await connection.execute(delete(Video).where(Video.tenant_id == tenant))
+        ended = update(Job).where(Job.tenant_id == tenant).values(finished_at=datetime.now(UTC))
+        await connection.execute(ended)
+    await sweep.sweep()
+    assert hls_root(tenant, video) not in "".join(await found(lab, tenant))
+    assert not await found(lab, tenant) or set((await found(lab, tenant)).values()) == {UNKNOWN_SOURCE}
+
+
+async def _tenant(lab: Lab, tenant: int) -> int:
+    await lab.service_key(tenant)
+    return tenant

@@ -1,0 +1,128 @@
+"""What a host tells of itself: whether it has room, whose fault a program's end was, and who lives on it."""
+
+import asyncio
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from activities.ai.sandbox.parent import Sandbox
+from activities.host.room import Room
+from activities.host.scratch import own_scratch
+from activities.host.trouble import HostTrouble, trouble_of
+from activities.video.ffmpeg import FfmpegFailed, run_ffmpeg
+from contracts.errors import ErrorType
+from tests.lab import CLIP, PATIENCE, eventually
+from tests.unit.media import TOOLS
+from workers.slots import _Slots
+
+LIVES = "import sys, time\nfrom pathlib import Path\nfrom activities.host.scratch import own_scratch\n"
+LIVES += "print(own_scratch(Path(sys.argv[1])), flush=True)\ntime.sleep(10**6)"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        *((256 - number, "") for number in (errno.ENOSPC, errno.ENOMEM, errno.EROFS, errno.EDQUOT)),
+        (183, "av_interleaved_write_frame(): No space left on device"),
+        (1, "Error submitting a packet to the muxer: Disk quota exceeded"),
+        (1, "Error opening output: Read-only file system"),
+        (1, "Cannot allocate memory"),
+        (-signal.SIGKILL, ""),
+        (-signal.SIGTERM, ""),
+    ],
+)
+def test_the_hosts_fault(code: int, said: str) -> None:
+    assert trouble_of(code, said)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(183, "Invalid data found"), (251, "Input/output error"), (1, ""), (234, "Invalid argument"), (-11, "")],
+)
+def test_perhaps_the_files_fault(code: int, said: str) -> None:
+    assert not trouble_of(code, said)
+
+
+async def test_a_full_disk_in_ffmpegs_own_words() -> None:
+    with pytest.raises(HostTrouble, match="No space left on device"):
+        argv = ["-i", str(CLIP), "-c", "copy", "-f", "mpegts", "/dev/full"]
+        await run_ffmpeg(TOOLS, argv, timeout=PATIENCE)
+
+
+async def test_what_the_file_lacks_is_no_trouble_of_the_host() -> None:
+    with pytest.raises(FfmpegFailed):
+        await run_ffmpeg(TOOLS, ["-i", __file__, "-f", "null", "-"], timeout=PATIENCE)
+
+
+def test_room(tmp_path: Path) -> None:
+    Room(tmp_path, kept=0).require(1)
+    with pytest.raises(HostTrouble, match="lacks room") as caught:
+        Room(tmp_path, kept=0).require(2**60)
+    assert caught.value.kind is ErrorType.DISK_FULL
+    with pytest.raises(HostTrouble, match="cannot be written"):
+        Room(Path("/proc/self"), kept=-(2**60)).require()  # where nobody can write
+
+
+async def test_a_child_that_dies_on_a_full_disk_is_no_verdict(tmp_path: Path) -> None:
+    async with Sandbox(tmp_path).open("omr_grading") as child:
+        await child.start()
+        child._room = Room(tmp_path, kept=2**60)
+        assert child._process
+        child._process.kill()
+        with pytest.raises(HostTrouble):
+            await child.plan(Path(__file__), {})
+
+
+async def test_a_worker_without_room_asks_for_no_task(caplog: pytest.LogCaptureFixture) -> None:
+    full = True
+
+    def require_room() -> None:
+        if full:
+            raise HostTrouble("the disk lacks room")
+
+    slots, queue = _Slots(2, require_room), SimpleNamespace(task_queue="video-encode")
+    asks: Any = queue
+    asking = asyncio.create_task(slots.reserve_slot(asks))
+
+    async def said() -> bool:
+        return "no task of video-encode is taken: the disk lacks room" in caplog.text
+
+    await eventually(said, "it says why", every=0.02)
+    assert not asking.done()
+    full = False
+    await asyncio.wait_for(asking, PATIENCE)
+    await asyncio.wait_for(slots.reserve_slot(asks), PATIENCE)
+    third = asyncio.create_task(slots.reserve_slot(asks))
+    await asyncio.sleep(0)
+    assert not third.done(), "two are two"
+    await asyncio.to_thread(slots.release_slot, asks)
+    await asyncio.wait_for(third, PATIENCE)
+
+
+def test_nobody_removes_what_a_living_process_makes(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", LIVES, str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        theirs = Path(process.stdout.readline().strip())
+        (theirs / "segment").touch()
+        ours = own_scratch(tmp_path)
+        assert ours != theirs and (theirs / "segment").exists() and ours.stat().st_mode & 0o777 == 0o700
+        process.kill()
+    another = own_scratch(tmp_path)
+    assert not theirs.exists() and ours.exists() and another != ours
+
+
+def test_what_a_release_without_locks_has_left_goes_after_days(tmp_path: Path) -> None:
+    for name, age in (("scratch", 3 * 86400), ("ai", 60)):
+        (tmp_path / name / "4711").mkdir(parents=True)
+        then = (tmp_path / name).stat().st_mtime - age
+        os.utime(tmp_path / name, (then, then))
+    own_scratch(tmp_path)
+    assert not (tmp_path / "scratch").exists() and (tmp_path / "ai" / "4711").exists()
