@@ -7,14 +7,17 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from clients.database.erasing import TenantErased, is_refused
 from clients.keys import KeyDestroyed
 from contracts.errors import REASONS
 from contracts.queues import Poison
 from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
 from intake.submit import IdempotencyMismatch
 
+ERASED = "The tenant's data was erased."
 MEDIA_TYPE = "application/problem+json"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "not_json"}
 
@@ -65,6 +68,7 @@ def install(app: FastAPI) -> None:
     for kind in INFRASTRUCTURE_ERRORS:
         app.add_exception_handler(kind, _away)
     app.add_exception_handler(KeyDestroyed, _erased)
+    app.add_exception_handler(TenantErased, _erased)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -97,6 +101,8 @@ async def _mismatch(request: Request, _error: Exception) -> JSONResponse:
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, DBAPIError) and is_refused(error):
+        return await _erased(request, error)
     if classify(error) not in (ErrorKind.UNKNOWN, ErrorKind.BACK_OFF, ErrorKind.FATAL):
         raise error
     detail = "A server that is needed does not answer. Send the same again in a moment."
@@ -105,7 +111,7 @@ async def _away(request: Request, error: Exception) -> JSONResponse:
 
 async def _erased(request: Request, _error: Exception) -> JSONResponse:
     """The tenant's key is gone on purpose; `python -m clients.keys renew` makes a new one."""
-    return problem(request, 410, "tenant_erased", "The tenant's data was erased.")
+    return problem(request, 410, "tenant_erased", ERASED)
 
 
 async def _bug(request: Request, _error: Exception) -> JSONResponse:

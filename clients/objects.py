@@ -173,6 +173,9 @@ class Objects:
         """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""
         if not prefix.endswith("/") or prefix.count("/") < 3:
             raise ValueError(f"{prefix!r} is too broad to erase")
+        return self._erase(prefix)
+
+    def _erase(self, prefix: str) -> int:
         erased = 0
         while keys := [key for key, _ in self.list(prefix)]:
             for start in range(0, len(keys), 1000):

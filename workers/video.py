@@ -9,7 +9,7 @@ from temporalio.worker import Worker
 from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
-from activities.host.source_cache import SourceCache
+from activities.host.source_cache import SourceCache, keep_swept
 from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
@@ -29,6 +29,7 @@ from workflows.video.encode import EncodeVideo
 from workflows.video.retire import RetireVersion
 
 LIGHT_SLOTS = 8
+IDLE = 86400.0  # seconds that a source is kept after its last use: its tenant may be erased meanwhile
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
     scratch = own_scratch(settings.work_dir)
     room = Room(scratch)
-    cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room)
+    cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room, idle=IDLE)
     encoding = EncodeActivities(
         objects=objects,
         builds=Builds(client),
@@ -94,5 +95,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         # workers, those of the release before too, poll theirs.
         for queue in (TaskQueue.VIDEO_ENCODE, queue_of_build(encoder))
     ]
+    sweeping = asyncio.create_task(keep_swept(cache))
     await run_workers([light, *encode], stop)
+    sweeping.cancel()
     await engine.dispose()
