@@ -110,11 +110,13 @@ def test_nobody_removes_what_a_living_process_makes(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", LIVES, str(tmp_path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        theirs = Path(process.stdout.readline().strip())
-        (theirs / "segment").touch()
-        ours = own_scratch(tmp_path)
-        assert ours != theirs and (theirs / "segment").exists() and ours.stat().st_mode & 0o777 == 0o700
-        process.kill()
+        try:
+            theirs = Path(process.stdout.readline().strip())
+            (theirs / "segment").touch()
+            ours = own_scratch(tmp_path)
+            assert ours != theirs and (theirs / "segment").exists() and ours.stat().st_mode & 0o777 == 0o700
+        finally:
+            process.kill()
     another = own_scratch(tmp_path)
     assert not theirs.exists() and ours.exists() and another != ours
 
