@@ -16,6 +16,7 @@ from clients.settings import Settings
 from contracts.video import SourceRef
 
 CHUNK = 1024 * 1024
+RUN_BY_BROWSERS = (".html", ".htm", ".xhtml", ".svg", ".xml")
 
 
 class ObjectMissing(Exception):
@@ -66,8 +67,11 @@ class Objects:
             raise typed(error) from error
 
     def link(self, key: str, seconds: int) -> str:
-        """An address at which anybody may GET the object for so long. Asks nobody, so it does not block."""
+        """An address at which anybody may GET the object for so long. Asks nobody, so it does not block.
+        What a browser would run at the store's address it saves instead."""
         asked = {"Bucket": self._bucket, "Key": key}
+        if key.lower().endswith(RUN_BY_BROWSERS):
+            asked["ResponseContentDisposition"] = "attachment"
         return self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
     def download(self, source: SourceRef, path: Path) -> str:

@@ -163,6 +163,15 @@ async def test_files_of_a_result_have_fresh_links(academy: Caller) -> None:
     assert stored == {"files": files}
 
 
+async def test_what_a_browser_would_run_is_saved(academy: Caller) -> None:
+    name, key = f"hocr-{uuid4()}", f"tenants/{academy.tenant}/ai/results/x/hocr.html"
+    academy.lab.objects.put(key, b"<script>1</script>", "text/html")
+    await academy.row(name, result={"files": {"hocr.html": key}})
+    link = (await academy.get(f"/jobs/{name}"))["links"]["hocr.html"]
+    async with httpx.AsyncClient() as anybody:
+        assert (await anybody.get(link)).headers["content-disposition"] == "attachment"
+
+
 async def test_a_retry_of_an_encode_that_has_a_newer_file(academy: Caller) -> None:
     file = academy.lab.producer.upload(academy.tenant, CLIP)
     video = fresh_id()
