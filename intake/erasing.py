@@ -56,6 +56,44 @@ class Servers:
     keys: TenantKeys
 
 
+class Histories:
+    """Closed executions, with memo and search attributes."""
+
+    def __init__(self, temporal: Client) -> None:
+        self._temporal = temporal
+
+    async def delete(self, workflow_id: str, run_id: str = "") -> None:
+        """One that is gone is fine. The server does it in its own time."""
+        request = DeleteWorkflowExecutionRequest(
+            namespace=self._temporal.namespace,
+            workflow_execution=Execution(workflow_id=workflow_id, run_id=run_id),
+        )
+        try:
+            await self._temporal.workflow_service.delete_workflow_execution(request, timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    async def erase(self, workflow_ids: set[str]) -> None:
+        """Returns when they are gone, or the server has taken LETS_GO. Raises RPCError."""
+        ends = asyncio.get_running_loop().time() + LETS_GO
+        left = workflow_ids
+        while left and asyncio.get_running_loop().time() < ends:
+            for each in left:
+                await self.delete(each)
+            left = {each for each in left if await self._is_there(each)}
+            await asyncio.sleep(AGAIN if left else 0)
+
+    async def _is_there(self, workflow_id: str) -> bool:
+        try:
+            await self._temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
+
 class TenantEraser:
     """`patience`: how long workflows may take to end in order (messages are withdrawn and refunded) before
     they are terminated."""
@@ -65,6 +103,7 @@ class TenantEraser:
         self._tenant = tenant_id
         self._patience = patience.total_seconds()
         self._prefix = f"tenants/{tenant_id}/"
+        self._histories = Histories(servers.temporal)
 
     async def look(self) -> list[Place]:
         """What there is. Changes nothing."""
@@ -168,21 +207,10 @@ class TenantEraser:
         ends = asyncio.get_running_loop().time() + LETS_GO
         while found := [each async for each in self._workflows()]:
             for each in found:
-                await self._delete(each)
+                await self._histories.delete(each.id, each.run_id)
             if asyncio.get_running_loop().time() > ends:
                 return
             await asyncio.sleep(AGAIN)
-
-    async def _delete(self, each: WorkflowExecution) -> None:
-        request = DeleteWorkflowExecutionRequest(
-            namespace=self._of.temporal.namespace,
-            workflow_execution=Execution(workflow_id=each.id, run_id=each.run_id),
-        )
-        try:
-            await self._of.temporal.workflow_service.delete_workflow_execution(request, timeout=RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
 
     # Redis
 
