@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from clients.database.erasing import TenantErased, is_refused
 from clients.keys import KeyDestroyed
 from contracts.errors import REASONS
 from contracts.queues import Poison
@@ -19,6 +20,7 @@ from intake.submit import IdempotencyMismatch
 
 log = logging.getLogger(__name__)
 
+ERASED = "The tenant's data was erased."
 MEDIA_TYPE = "application/problem+json"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "not_json"}
 
@@ -69,6 +71,7 @@ def install(app: FastAPI) -> None:
     for kind in INFRASTRUCTURE_ERRORS:
         app.add_exception_handler(kind, _away)
     app.add_exception_handler(KeyDestroyed, _erased)
+    app.add_exception_handler(TenantErased, _erased)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -101,6 +104,8 @@ async def _mismatch(request: Request, _error: Exception) -> JSONResponse:
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, DBAPIError) and is_refused(error):
+        return await _erased(request, error)
     if isinstance(error, DBAPIError) and is_content(error):  # the values, not the server: again helps nobody
         log.error("the database refuses a value: %s", type(error.orig).__name__)
         return problem(
@@ -114,7 +119,7 @@ async def _away(request: Request, error: Exception) -> JSONResponse:
 
 async def _erased(request: Request, _error: Exception) -> JSONResponse:
     """The tenant's key is gone on purpose; `python -m clients.keys renew` makes a new one."""
-    return problem(request, 410, "tenant_erased", "The tenant's data was erased.")
+    return problem(request, 410, "tenant_erased", ERASED)
 
 
 async def _bug(request: Request, _error: Exception) -> JSONResponse:

@@ -36,7 +36,7 @@ class StoredBodies:
         self._objects.put(
             key, self._vault.encrypt(data, key.encode()), "application/octet-stream", cache_control="no-store"
         )
-        return json.dumps({"stored_body": key}, separators=(",", ":"))
+        return stub(key)
 
     def open(self, stub: str) -> str:
         """Raises BodyGone."""
@@ -51,9 +51,15 @@ class StoredBodies:
         self._objects.delete(_key(stub))
 
 
+def stub(key: str) -> str:
+    """What a queue has of the body at `key`."""
+    return json.dumps({"stored_body": key}, separators=(",", ":"))
+
+
 def sweep(objects: Objects, kept: timedelta = KEPT) -> int:
     """Erase what was stored so long ago that no letter names it any more; of how many."""
-    old = list(objects.older(PREFIX, datetime.now(UTC) - kept))
+    before = datetime.now(UTC) - kept
+    old = [key for key, _, written in objects.written(PREFIX) if written < before]
     for key in old:
         objects.delete(key)
     return len(old)

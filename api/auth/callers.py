@@ -14,7 +14,7 @@ from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from api.auth.staff import COOKIE, verify
-from api.problems import refused
+from api.problems import ERASED, refused
 from api.services import get_services
 from intake.errors import INFRASTRUCTURE_ERRORS
 
@@ -39,11 +39,16 @@ def known_caller(request: Request) -> Caller | None:
 
 async def caller_of(request: Request) -> Caller:
     """Who asks, once for each request. HTTPException 401 without a valid credential, without saying what
-    is wrong with it; 403 for a tenant that is not theirs to name; 429 above the caller's rate."""
+    is wrong with it; 403 for a tenant that is not theirs to name; 410 for one that was erased;
+    429 above the caller's rate."""
     known = known_caller(request)
     if known is None:
         known = await _identify(request)
         get_services(request).rates.take(known.name)
+        if known.tenant_id is not None:
+            tombstone = await get_services(request).tombstones.get(known.tenant_id)
+            if tombstone and tombstone.erasing_at:
+                raise refused(410, "tenant_erased", ERASED)
         request.state.caller = known
         request.state.proven = True
     return known
