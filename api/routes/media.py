@@ -16,6 +16,7 @@ from api.params import IdempotencyKey, VideoId
 from api.problems import not_found
 from api.routing import first
 from api.schemas import Tier, job_request
+from api.schemas_uploads import VIDEO_TYPE
 from api.services import UseServices
 from api.uploads import finish, open_upload, put_link
 from clients.database import uploads, videos
@@ -30,7 +31,7 @@ class OldUpload(Outside):
     filename: str = Field(min_length=1, max_length=255)
     session: int | None = Field(default=None, gt=0, lt=2**63)
     title: str | None = Field(default=None, max_length=200)
-    content_type: str = Field(default="video/mp4", max_length=100, pattern=r"^video/[a-zA-Z0-9.+-]+$")
+    content_type: str = Field(default="video/mp4", max_length=100, pattern=f"^{VIDEO_TYPE}$")
 
 
 class OldAiJob(Outside):
