@@ -69,7 +69,7 @@ CONTENT = (
         "workers/ops.py",
         "interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],",
         "interceptors=[RestoringInterceptor(Restorer(engine, vault))],",
-        "tests/unit/test_activities.py::test_each_is_worked_on_once_on_its_queue",
+        "tests/unit/test_activities.py::test_every_one_beats",
     ),
     Defence(
         "heartbeat-that-is-missed-soon",
