@@ -5,6 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.base import Outside
+
 LARGEST = 50 * 2**30
 MOST_PARTS = 10_000  # S3 and R2
 PARTS_AT_ONCE = 1000
@@ -12,10 +14,10 @@ PARTS_AT_ONCE = 1000
 Purpose = Literal["video", "document", "table", "image"]
 
 
-class UploadWanted(BaseModel):
+class UploadWanted(Outside):
     """The name is used for its ending alone, and not kept."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     filename: str = Field(min_length=1, max_length=255)
     size: int = Field(ge=1, le=LARGEST, description="Bytes")
@@ -54,7 +56,7 @@ class UploadShown(BaseModel):
     parts: list[Part]
 
 
-class PartsWanted(BaseModel):
+class PartsWanted(Outside):
     numbers: list[Annotated[int, Field(ge=1, le=MOST_PARTS)]] = Field(min_length=1, max_length=PARTS_AT_ONCE)
 
 
@@ -62,11 +64,11 @@ class PartLinks(BaseModel):
     urls: dict[int, str]
 
 
-class VideoWanted(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+class VideoWanted(Outside):
+    model_config = ConfigDict(extra="forbid")
 
     upload_id: UUID
-    title: str | None = Field(default=None, max_length=200, pattern=r"^[^\x00]*$")
+    title: str | None = Field(default=None, max_length=200)
 
 
 class VideoMade(BaseModel):

@@ -1,5 +1,6 @@
 """The bucket as clients fill it: presigned PUT and multipart uploads. Methods block, `*_link` do not."""
 
+from collections import Counter
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -58,6 +59,27 @@ class UploadStore(Objects):
         if multipart_id:
             self.abort(key, multipart_id)
         self.delete(key)
+
+    def unfinished(self, prefix: str) -> list[tuple[str, str]]:
+        """Key and store's id of multipart uploads below `prefix` that were not completed: they have parts."""
+        pages = self._s3.get_paginator("list_multipart_uploads")
+        found = pages.paginate(Bucket=self._bucket, Prefix=prefix)
+        return [(each["Key"], each["UploadId"]) for page in found for each in page.get("Uploads", [])]
+
+    def counted(self, prefix: str) -> dict[str, int]:
+        """How many objects there are, by two levels of folders below `prefix`."""
+        counts: Counter[str] = Counter()
+        for key, _ in self.list(prefix):
+            folders = key.removeprefix(prefix).split("/")[:-1]
+            counts[prefix + "".join(f"{each}/" for each in folders[:2])] += 1
+        return dict(sorted(counts.items()))
+
+    def erase_tenant(self, tenant_id: int) -> None:
+        """Remove every object of a tenant, and parts of uploads that were not completed."""
+        prefix = f"tenants/{tenant_id}/"
+        for key, multipart_id in self.unfinished(prefix):
+            self.abort(key, multipart_id)
+        self._erase(prefix)
 
     def type_and_size(self, key: str) -> tuple[str, int]:
         """Raises ObjectMissing."""

@@ -10,9 +10,10 @@ from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Response
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
 from api.params import IdempotencyKey
 from api.problems import not_found, refused
+from api.routing import first
 from api.schemas_uploads import (
     LARGEST,
     Part,
@@ -43,7 +44,7 @@ TYPES: dict[str, tuple[str, ...]] = {
 }
 LIMITS = {"video": LARGEST, "document": 2**30, "table": 100 * MIB, "image": 100 * MIB}
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
 @router.post("/uploads", status_code=201)
