@@ -3,7 +3,7 @@
 from tests.defences import Defence
 
 _ERRORS, _KINDS = "intake/errors.py", "tests/unit/test_error_kinds.py"
-_PARSE, _BODIES = "contracts/queues/parse.py", "tests/unit/test_contracts_hostile.py"
+_JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_hostile.py"
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
 _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
@@ -24,30 +24,30 @@ CONTENT = (
     ),
     Defence(
         "body-too-deep",
-        _PARSE,
+        _JSON,
         "if depth == 0:",
         "if False:",
         _HOSTILE_BODIES,
     ),
     Defence(
         "body-with-a-key-twice",
-        _PARSE,
+        _JSON,
         "if len(value) < len(pairs):",
         "if False:",
         _HOSTILE_BODIES,
     ),
     Defence(
         "text-that-cannot-be-stored",
-        _PARSE,
-        "if isinstance(value, str) and _UNSTORABLE.search(value):",
+        _JSON,
+        "if isinstance(value, str) and not is_storable(value):",
         "if False:",
         _HOSTILE_BODIES,
     ),
     Defence(
         "poison-tells-no-value",
-        _PARSE,
-        "        poison = from_validation(error)\n    raise poison",
-        "        raise from_validation(error) from error\n    raise AssertionError",
+        "contracts/queues/parse.py",
+        "        poison = from_validation(error)\n    else:",
+        "        poison = from_validation(error)\n        raise poison from error\n    else:",
         f"{_BODIES}::test_poison_never_tells_a_value",
     ),
     Defence(
@@ -69,7 +69,7 @@ CONTENT = (
         "workers/ops.py",
         "interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],",
         "interceptors=[RestoringInterceptor(Restorer(engine, vault))],",
-        "tests/unit/test_activities.py::test_each_is_worked_on_once_on_its_queue",
+        "tests/unit/test_activities.py::test_every_one_beats",
     ),
     Defence(
         "heartbeat-that-is-missed-soon",
@@ -81,8 +81,8 @@ CONTENT = (
     Defence(
         "newer-release-sends-more",
         "contracts/base.py",
-        'extra="ignore", frozen=True, strict=False,',
-        'extra="forbid", frozen=True, strict=False,',
+        'extra="ignore", frozen=True, strict=False',
+        'extra="forbid", frozen=True, strict=False',
         "tests/unit/test_contracts_properties.py"
         "::test_a_valid_body_parses_and_again_with_extra_fields_to_the_same_request",
     ),
@@ -103,7 +103,7 @@ CONTENT = (
     Defence(
         "link-to-another-host",
         _DOWNLOAD,
-        "if hosts is not None and host not in hosts:",
+        "if hosts is not None and not _listed(host, port, hosts, any_port=inner_addresses):",
         "if False:",
         f"{_LINKS}::test_a_link_to_elsewhere_is_not_followed",
     ),
@@ -151,16 +151,16 @@ CONTENT = (
     ),
     Defence(
         "child-starts-a-program",
-        "activities/ai/sandbox/child_filter.py",
-        "for number in machine.refused if programs else (*machine.programs, *machine.refused):",
-        "for number in machine.refused:",
+        "activities/host/cage/syscalls.py",
+        'special["execve"] = [_REFUSE]',
+        "pass",
         "tests/integration/test_ocr_plain.py::test_a_child_may_start_nothing[become]",
     ),
     Defence(
         "child-opens-a-connection",
-        "activities/ai/sandbox/child_filter.py",
-        "steps += [(_EQUAL, 0, 1, number), refuse]",
-        "steps += [(_EQUAL, 0, 1, number), allow if number in (41, 198) else refuse]",
+        "activities/host/cage/syscalls.py",
+        "return [*steps, (_AT_LEAST, 0, 1, _NEWER), _UNKNOWN, _REFUSE]",
+        "return [*steps, (_AT_LEAST, 0, 1, _NEWER), _UNKNOWN, _PASS]",
         "tests/integration/test_ocr_plain.py::test_a_child_may_start_nothing[call_home]",
     ),
     Defence(

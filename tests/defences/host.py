@@ -2,7 +2,7 @@
 
 from tests.defences import Defence
 
-_TROUBLE, _LAUNCHER = "activities/host/trouble.py", "activities/host/launcher.py"
+_TROUBLE, _LAUNCHER = "activities/host/trouble.py", "activities/host/cage/launcher.py"
 _FFMPEG, _CHILD = "activities/video/ffmpeg.py", "activities/ai/sandbox/parent.py"
 _CACHE, _CACHED = "activities/host/source_cache.py", "tests/integration/test_source_cache.py"
 _HOST, _RUN = "tests/unit/test_host.py", "tests/unit/test_media_process.py"
@@ -105,21 +105,21 @@ HOST = (
     Defence(
         "program-outlives-killed-worker",
         _LAUNCHER,
-        "libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)",
+        "libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)",
         "pass",
         f"{_RUN}::test_the_kernel_kills_it_when_we_are_killed",
     ),
     Defence(
         "memory-of-a-program",
         _LAUNCHER,
-        "resource.setrlimit(resource.RLIMIT_AS, (space, space))",
+        "resource.setrlimit(resource.RLIMIT_AS, (memory, memory))",
         "pass",
         f"{_RUN}::test_memory_is_limited",
     ),
     Defence(
         "processor-of-a-program",
         _LAUNCHER,
-        "resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))",
+        "resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu if cpu == resource.RLIM_INFINITY else cpu + 1))",
         "pass",
         f"{_RUN}::test_a_limit_is_a_limit[cpu]",
     ),
