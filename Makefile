@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: demo dev down clean test soak fuzz check coverage bench chromium sbom audit secrets
+.PHONY: demo dev down clean test slow soak defences fuzz check coverage bench chromium sbom audit secrets
 
 # Programs start often here: what Python compiled is kept, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,11 +34,19 @@ check: $(READY)
 	@.venv/bin/jactionlint --no-online --shellcheck=
 
 test: $(READY) chromium
-	@$(RUN) pytest -n 4 --dist worksteal
+	@$(RUN) pytest -n 4 --dist worksteal -m "not slow"
 
-# What takes longer than a test may; no part of CI. Everything at work and everything breaking, then a count:
+# What takes longer than `make test` may; no part of CI.
+slow: $(READY)
+	@$(RUN) pytest -n 2 -m slow
+
+# Everything at work and everything breaking, then a count.
 soak: $(READY)
 	@$(RUN) tests.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+# Is each test of the table red without its defence? In copies, one after the other; `NAME='bridge-*'` for some.
+defences: $(READY)
+	@$(RUN) tests.defences $(if $(value NAME),$(call quoted,NAME))
 
 # The drawn tests, with other examples each time.
 fuzz: $(READY)

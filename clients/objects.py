@@ -1,12 +1,15 @@
 """Objects in R2 or any S3. Every call blocks: use `asyncio.to_thread`."""
 
+import errno
 import hashlib
 import io
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
@@ -135,14 +138,15 @@ class Objects:
         if_match: str | None = None,
         if_absent: bool = False,
     ) -> None:
-        """Write an object. With `if_match` (an ETag) or `if_absent`: ObjectChanged if somebody was first."""
+        """Write an object; a path must be that of a regular file. With `if_match` (an ETag) or `if_absent`:
+        ObjectChanged if somebody was first."""
         condition: dict[str, Any] = {}
         if if_match:
             condition["IfMatch"] = if_match
         if if_absent:
             condition["IfNoneMatch"] = "*"
         try:
-            with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as body:
+            with _opened(data) if isinstance(data, Path) else io.BytesIO(data) as body:
                 self._s3.put_object(
                     Bucket=self._bucket,
                     Key=key,
@@ -165,11 +169,6 @@ class Objects:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"], item["LastModified"]
-
-    def older(self, prefix: str, than: datetime) -> Iterator[str]:
-        """Keys below `prefix` that were written before `than`."""
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
-            yield from (item["Key"] for item in page.get("Contents", []) if item["LastModified"] < than)
 
     def folders(self, start: str) -> Iterator[str]:
         """What begins with `start`, up to the next slash, of all keys that have one."""
@@ -199,6 +198,16 @@ class Objects:
 
     def delete(self, key: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Whoever makes the files may put a link or a pipe in the place of one that was looked at."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, "not a file of its own", path.name)
+    return os.fdopen(descriptor, "rb")
 
 
 def md5_of(path: Path) -> str:

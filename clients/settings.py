@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     # Workers
     work_dir: Path = Path("/tmp/academy-work")  # noqa: S108 - scratch space, overridden by deployments
     source_cache_bytes: int = 100 * 2**30
+    sandbox: Literal["best", "require"] = "best"
     encode_slots: int = Field(default=2, ge=1)
     ai_slots: int = Field(default=2, ge=1)
     ai_premium: bool = False

@@ -58,7 +58,8 @@ def stub(key: str) -> str:
 
 def sweep(objects: Objects, kept: timedelta = KEPT) -> int:
     """Erase what was stored so long ago that no letter names it any more; of how many."""
-    old = list(objects.older(PREFIX, datetime.now(UTC) - kept))
+    before = datetime.now(UTC) - kept
+    old = [key for key, _, written in objects.written(PREFIX) if written < before]
     for key in old:
         objects.delete(key)
     return len(old)

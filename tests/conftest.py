@@ -92,9 +92,11 @@ def temporary_stack(new: Path | None = None) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a stack that was started once: made by one process of the run, copied by all."""
+    """The folder of a stack that was started once: made by one process of the run, copied by all;
+    `make defences` names one for all of its runs."""
     run = tmp_path_factory.getbasetemp()
     run = run.parent if "PYTEST_XDIST_WORKER" in os.environ else run
+    run = Path(os.environ.get("NEW_STACK_IN", run))
     folder = run / "new-stack"
     with (run / "new-stack.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

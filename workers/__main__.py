@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 
+from activities.host.cage.caging import hide
 from clients.settings import Settings, load
 from workers import lifecycle, log
 
@@ -40,6 +41,7 @@ def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
         raise SystemExit(f"usage: python -m workers {'|'.join(roles)}, reconcile or erase")
     log.configure()
+    hide()  # what it holds, from those that it starts
     os.umask(0o077)  # what we write holds what people have uploaded
     settings = load()
     lifecycle.run(lambda stop: _work(sys.argv[1], settings, stop))

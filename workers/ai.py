@@ -36,6 +36,7 @@ from clients.vault import Vault
 from contracts.catalog import CATALOG
 from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
+from workers.cages import check_cage
 from workers.fairness import FairnessOff, require_fairness
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -55,6 +56,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     keys = TenantKeys(engine, vault)
     objects = Objects(settings)
     scratch = own_scratch(settings.work_dir)
+    check_cage(settings, scratch)
     room = Room(scratch)
     board = progress.ProgressBoard(progress.connect(settings))
     cache = SourceCache(

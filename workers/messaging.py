@@ -101,9 +101,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         deployment_config=temporal.build(settings),
     )
     await make_schedules(client, SCHEDULES)
-    keeping = asyncio.create_task(keep_schedules(client, SCHEDULES, stop))
-    await run_workers([worker], stop)
-    keeping.cancel()
+    await run_workers([worker], stop, keep_schedules(client, SCHEDULES, stop))
     await solapi.aclose()
     await engine.dispose()
 

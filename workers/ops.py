@@ -96,7 +96,5 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
         deployment_config=temporal.build(settings),
     )
     await make_schedules(client, SCHEDULES)
-    keeping = asyncio.create_task(keep_schedules(client, SCHEDULES, stop))
-    await run_workers([worker], stop)
-    keeping.cancel()
+    await run_workers([worker], stop, keep_schedules(client, SCHEDULES, stop))
     await engine.dispose()

@@ -4,11 +4,14 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client, Schedule, ScheduleAlreadyRunningError
+from temporalio.client import Client, Schedule, ScheduleAlreadyRunningError, ScheduleInfo
 from temporalio.service import RPCError
 
 LOOK_EVERY = 60.0  # seconds
+LATE = timedelta(minutes=5)
+LONGEST_ACTION = timedelta(hours=1)  # those with SKIP wait for the one before
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +27,44 @@ async def make_schedules(client: Client, schedules: Mapping[str, Schedule]) -> N
 
 
 async def keep_schedules(
-    client: Client, schedules: Mapping[str, Schedule], stop: asyncio.Event, every: float = LOOK_EVERY
+    client: Client,
+    schedules: Mapping[str, Schedule],
+    stop: asyncio.Event,
+    every: float = LOOK_EVERY,
+    late: timedelta = LATE,
 ) -> None:
-    """Look after them until `stop`: a Temporal whose database was lost or restored has none, and without the
-    reconciler nothing else of it heals."""
+    """Look after them until `stop`: a Temporal whose database was lost or restored has none, one that lost a
+    timer has one that stands still, and without the reconciler nothing else heals."""
     while not stop.is_set():
         with suppress(TimeoutError):
             async with asyncio.timeout(every):
                 await stop.wait()
-        try:
-            await make_schedules(client, schedules)
-        except RPCError as error:
-            log.warning("schedules cannot be looked after: %s", error.status.name)
+        for name, schedule in schedules.items():
+            try:
+                await make_schedules(client, {name: schedule})
+                await _make_anew_if_late(client, name, late)
+            except RPCError as error:
+                log.warning("schedule %s cannot be looked after: %s", name, error.status.name)
+
+
+async def _make_anew_if_late(client: Client, name: str, late: timedelta) -> None:
+    """The server may lose the timer that wakes a schedule: it stands still for ever, and its description
+    looks well (temporalio/temporal #11869). Another one has a timer of its own."""
+    handle = client.get_schedule_handle(name)
+    found = await handle.describe()
+    if found.schedule.state.paused or not is_late(found.info, datetime.now(UTC), late):
+        return
+    log.error("schedule %s stands still; it is made anew", name)
+    await handle.delete()
+    with suppress(ScheduleAlreadyRunningError):  # by another process that looks after it
+        await client.create_schedule(name, found.schedule)
+
+
+def is_late(info: ScheduleInfo, now: datetime, late: timedelta) -> bool:
+    """Whether it has begun nothing for longer than lies between two of its turns, and `late` beyond."""
+    if len(info.next_action_times) < 2:
+        return False
+    last = max((each.started_at for each in info.recent_actions), default=info.created_at)
+    last = max(last, info.last_updated_at or last)
+    first, second = info.next_action_times[:2]
+    return now - last > second - first + late + (LONGEST_ACTION if info.running_actions else timedelta())

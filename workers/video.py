@@ -21,6 +21,7 @@ from clients.settings import Settings
 from clients.vault import Vault
 from contracts.names import TaskQueue, queue_of_build
 from intake.restore import Restorer
+from workers.cages import check_cage
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.slots import slots_with_room
@@ -44,6 +45,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
     scratch = own_scratch(settings.work_dir)
+    check_cage(settings, scratch)
     room = Room(scratch)
     cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room, idle=IDLE)
     encoding = EncodeActivities(

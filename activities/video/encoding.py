@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +49,7 @@ UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
 PICTURES_TIMEOUT = 600.0
 TRIES = 2
+PASS_ON = timedelta(seconds=1)
 SOUND_RATE = 2 * 128_000 / 8  # bytes a second, and as much again
 
 T = TypeVar("T")
@@ -236,10 +238,14 @@ class EncodeActivities:
         if plan.encoder == self._encoder:
             return
         lives = await self._builds.lives(plan.encoder)
+        if lives:
+            # Keeps the slot for a moment, so that an idle host does not pass a queue's work round and round.
+            await asyncio.sleep(PASS_ON.total_seconds())
         raise ApplicationError(
             f"the lecture was begun with encoder {plan.encoder}, this worker has {self._encoder}",
             type=ErrorType.OTHER_ENCODER if lives else ErrorType.ENCODER_CHANGED,
             non_retryable=not lives,
+            next_retry_delay=PASS_ON,
         )
 
     @asynccontextmanager

@@ -9,14 +9,15 @@ import os
 import platform
 import re
 import signal
-import sys
 from asyncio import StreamReader
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from activities.host.programs import LAUNCHER, find_program
+from activities.host.cage.caging import Cage, texts
+from activities.host.programs import find_program
 from activities.host.stall import STALL, Stall
 from activities.host.trouble import HostTrouble, trouble_of
 from contracts.errors import ErrorType
@@ -104,6 +105,8 @@ async def run_ffmpeg(
     args: Sequence[str],
     *,
     timeout: float,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
     limits: Limits = Limits(),
     stall: float = STALL,
     on_progress: Callable[[Progress], None] | None = None,
@@ -133,6 +136,8 @@ async def run_ffmpeg(
     return await run(
         [tools.ffmpeg, *head, *args],
         timeout=timeout,
+        reads=reads,
+        writes=writes,
         limits=limits,
         stall=stall,
         on_line=on_line,
@@ -144,6 +149,9 @@ async def run(
     args: Sequence[str],
     *,
     timeout: float,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
+    processes: bool = False,
     limits: Limits = Limits(),
     stall: float = math.inf,
     on_line: Callable[[str], object] | None = None,
@@ -152,15 +160,23 @@ async def run(
     """Run a program by absolute path; hand each line of its stdout on, and of its stderr to `on_said`;
     return the end of its stderr.
 
-    Own session, no stdin, no network where the system allows it, none of our environment's secrets,
-    killed by the kernel when this thread dies. It hangs when no line came for `stall` seconds; one for which
+    Own session, no stdin, no network, none of our environment's secrets, no files but `reads` and `writes`
+    (a folder is all that is in it), no other process unless `processes` says so, killed by the kernel when
+    this thread dies. It hangs when no line came for `stall` seconds; one for which
     `on_line` returns False does not count. Raises FfmpegFailed, FfmpegTimedOut, HostTrouble (killed from
     outside, out of room or memory, or it hung); when cancelled, or when `on_line` raises, kills the process
     group. Returns only when the group is gone.
     """
-    cage = [os.getpid(), limits.address_space, limits.file_size, limits.cpu_seconds]
+    cage = Cage(
+        limits.address_space,
+        limits.file_size,
+        limits.cpu_seconds,
+        reads=texts(reads),
+        writes=texts(writes),
+        processes=processes,
+    )
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(LAUNCHER), *map(str, cage), *args),
+        *cage.command(args),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,

@@ -144,22 +144,21 @@ async def remux(tools: Tools, source: Path, out: Path, *, timeout: float = 3600)
     worker remuxes likewise before it encodes. Raises MediaError.
     """
     try:
-        await run_ffmpeg(tools, _remux_args(source, out, "+genpts"), timeout=timeout)
+        await _copy(tools, source, out, "+genpts", timeout)
     except FfmpegFailed as error:
         if error.code < 0:
             raise
         try:  # one broken packet of sound ends a copy: without those that the demuxer calls corrupt
-            args = _remux_args(source, out, "+genpts+discardcorrupt")
-            await run_ffmpeg(tools, args, timeout=timeout)
+            await _copy(tools, source, out, "+genpts+discardcorrupt", timeout)
         except FfmpegFailed as again:
             raise MediaError(errors.DECODE_FAILED, str(again)) from again
 
 
-def _remux_args(source: Path, out: Path, flags: str) -> list[str]:
+async def _copy(tools: Tools, source: Path, out: Path, flags: str, timeout: float) -> None:
+    out.touch()  # and no other file of the folder is written
     file = ffmpeg.input(f"file:{source}", fflags=flags, **SOURCE)
     copy = ffmpeg.output(file["V:0"], file["a:0?"], f"file:{out}", format="matroska", c="copy")
-    args: list[str] = copy.get_args()
-    return args
+    await run_ffmpeg(tools, copy.get_args(), timeout=timeout, reads=[source], writes=[out])
 
 
 async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
@@ -183,6 +182,7 @@ async def _ffprobe(
     return await run(
         [tools.ffprobe, "-v", "error", *source, *args, f"file:{path}"],
         timeout=timeout,
+        reads=[path],
         stall=STALL,
         on_line=on_line,
     )
@@ -284,7 +284,7 @@ async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> 
     file = ffmpeg.input(f"file:{path}", threads=1, **SOURCE)
     args = file[str(stream)].output("-", format="null", **{"frames:v": 1}).get_args()
     try:
-        said = await run_ffmpeg(tools, args, timeout=timeout, on_progress=frames.append)
+        said = await run_ffmpeg(tools, args, timeout=timeout, reads=[path], on_progress=frames.append)
     except FfmpegFailed as error:
         raise MediaError(errors.DECODE_FAILED, str(error)) from error
     if not frames or not frames[-1].frames:

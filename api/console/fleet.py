@@ -48,7 +48,8 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A worker by its own last heartbeat; slots are (used, in all)."""
+    """A worker by its own last heartbeat; slots are (used, in all), the second 0 where it tells none:
+    those of workers that rest without room."""
 
     identity: str
     host: str
@@ -153,7 +154,8 @@ def _worker(beat: WorkerHeartbeat) -> Worker:
 
 
 def _slots(info: WorkerSlotsInfo) -> tuple[int, int]:
-    return info.current_used_slots, info.current_used_slots + info.current_available_slots
+    used = info.current_used_slots
+    return used, used + info.current_available_slots if info.slot_supplier_kind == "Fixed" else 0
 
 
 def bars(done: dict[datetime, tuple[int, int]], until: datetime) -> list[Bar]:

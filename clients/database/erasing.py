@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clients.database.models import Base, Job, Orphan, Tenant, Video
 
 AT_ONCE = 5000  # rows that one statement takes away
-REFUSED = "ER001"  # what `refuse_erased` of migration 0014 raises
+REFUSED = "ER001"  # what `refuse_erased` of migration 0012 raises
 
 # What stays, and why. All other tables lose every row of the tenant.
 KEPT = {

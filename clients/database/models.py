@@ -39,7 +39,7 @@ def words(kind: type[StrEnum], length: int) -> Enum:
 
 class Tenant(Base):
     """`erasing_at`: from then on no new request is taken for it; `erased_at`: no row is written any more
-    (`clients.database.erasing`, and a trigger of migration 0014)."""
+    (`clients.database.erasing`, and a trigger of migration 0012)."""
 
     __tablename__ = "tenants"
 

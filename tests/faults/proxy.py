@@ -49,12 +49,14 @@ class Proxy:
             task.add_done_callback(self._tasks.discard)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answers: bool) -> None:
-        with suppress(ConnectionError):
-            while data := await source.read(65536):
-                await self._open.wait()
-                if answers and next(self._losing):
-                    self.lost += 1
-                    break
-                sink.write(data)
-                await sink.drain()
-        sink.close()
+        try:
+            with suppress(ConnectionError):
+                while data := await source.read(65536):
+                    await self._open.wait()
+                    if answers and next(self._losing):
+                        self.lost += 1
+                        break
+                    sink.write(data)
+                    await sink.drain()
+        finally:
+            sink.close()

@@ -88,31 +88,29 @@ async def test_what_was_held_through_an_outage_comes_back_a_few_at_a_time(
     def said(words: str) -> int:
         return sum(words in record.getMessage() for record in caplog.records)
 
-    async def tried_again() -> bool:
-        return said("breaker open") >= 3
+    async def tried(times: int) -> bool:
+        return said("breaker open") > times
 
     async def tries_once_more() -> bool:
         return said("breaker half-open") > before and counted.under_way > 0
 
     names = {name: lab.settings.queue_names()[name] for name in HELD}
     await asyncio.to_thread(lab.stack.suspend, "temporal")
-    monkeypatch.setattr(submit, "RPC_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(submit, "RPC_TIMEOUT", timedelta(seconds=2))
     for name, count in HELD.items():
         send(lab, tenant, name, count)
     async with bridging(lab, counted, monkeypatch, **names):
-
-        async def all_held() -> bool:
-            return len(await lab.jobs(tenant)) >= 80
-
-        await eventually(all_held, "all held")
-        await eventually(tried_again, "tried by one batch after the other")
-        for later in counted.seen[-20:]:
-            assert later[0] <= 10, "one batch at a time"
+        await eventually(lambda: tried(1), "the first try is over, and with it what was on its way before")
+        counted.seen.clear()
+        await eventually(lambda: tried(3), "tried by one batch after the other")
+        assert max(under_way for under_way, _ in counted.seen) <= 10, "one batch at a time"
         before = said("breaker half-open")
         monkeypatch.setattr(submit, "RPC_TIMEOUT", timedelta(seconds=30))
         await eventually(tries_once_more, every=0.02)
         counted.seen.clear()
         opened = said("breaker open")
+        waiting = [await asyncio.to_thread(lab.depth, name, held) for name in HELD for held in (True, False)]
+        assert waiting[0] - waiting[1] + waiting[2] - waiting[3] >= 40, "held, enough to be seen"
         await asyncio.to_thread(lab.stack.resume, "temporal")
         await every_job_has_its_workflow(lab, tenant, sum(HELD.values()))
     assert said("breaker open") == opened, "it did not flap"
@@ -155,3 +153,36 @@ async def test_one_request_that_nobody_answers_is_no_outage(
         answer = lab.producer._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         assert sum(int(answer[each]) for each in names) >= 1, "and it is kept"
     assert caplog.text.count("breaker open") < 10
+
+
+async def test_a_queue_does_not_wait_for_the_backlog_of_another(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Counted):
+        async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
+            await asyncio.sleep(0.5)
+            await super().start_workflow(ref, workflow_id, payload)
+
+    many, one, slow = fresh_id(), fresh_id(), Slow(lab)
+    names = {kind: f"{kind}-{many}" for kind in ("ai-lite", "ai-basic")}
+    for name in names.values():
+        for each in (name, f"{name}-dlq"):
+            lab.producer._sqs.create_queue(QueueName=each)
+    bodies = [BODIES["ocr"][1] | {"job_id": f"job-{next(_numbers)}"} for _ in range(200)]
+    for body in bodies:
+        lab.producer.send(names["ai-lite"], for_tenant(body, many))
+    async with bridging(lab, slow, monkeypatch, **names):
+
+        async def begun() -> bool:
+            return slow.answered > 0
+
+        await eventually(begun)
+        lab.producer.send(names["ai-basic"], for_tenant(bodies[0], one))
+
+        async def all_accepted() -> bool:
+            return len(await lab.jobs(many)) == len(bodies)
+
+        await eventually(all_accepted)
+        job = await lab.only_job(one)
+        last = max(each.accepted_at for each in await lab.jobs(many))
+        assert job.accepted_at < last, "the backlog was not over"

@@ -83,8 +83,9 @@ async def failures(lab: Lab, job: Row[Any]) -> set[str]:
 
 
 async def test_redis_is_away_from_start_to_end(own_lab: Lab, silent_lecture: Path) -> None:
+    """First it hangs, then it is gone."""
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
-    await asyncio.to_thread(lab.stack.kill, "valkey")
+    await asyncio.to_thread(lab.stack.suspend, "valkey")
     async with running(lab.stack, "api", "bridge", "ops", "video") as app:
         lab.send_encode(tenant, video, silent_lecture)
         key = await lab.service_key(tenant)
@@ -97,9 +98,14 @@ async def test_redis_is_away_from_start_to_end(own_lab: Lab, silent_lecture: Pat
                 seen.append(answer.json())
                 return seen[-1].get("status") == "READY"
 
+            async def shown() -> bool:
+                """What Temporal knows is, meanwhile."""
+                await ready()
+                return any(each.get("encoding_progress") is not None for each in seen)
+
+            await eventually(shown)
+            await asyncio.to_thread(lab.stack.kill, "valkey")
             await eventually(ready)
-    # What Temporal knows was shown meanwhile.
-    assert any(each.get("encoding_progress") is not None for each in seen)
     assert all(each.get("code") in (None, "not_found") for each in seen)
 
 
@@ -211,7 +217,7 @@ async def test_a_worker_killed_in_publish_is_replaced_and_the_waiting_delete_goe
 
 FULL = """#!/bin/sh
 # ffmpeg on a disk that is full for as long as there is a file of that name.
-case "$*" in *-version*|*color=*) exec {ffmpeg} "$@";; esac
+case "$*" in *color=*) exec {ffmpeg} "$@";; *libx264*) ;; *) exec {ffmpeg} "$@";; esac
 if [ -e {full} ]; then
     echo tried >> {full}
     echo "Error submitting a packet to the muxer: No space left on device" >&2
@@ -221,19 +227,17 @@ exec {ffmpeg} "$@"
 """
 
 
-async def test_a_full_disk_delays_a_lecture_and_fails_none(
-    own_lab: Lab, others: App, silent_lecture: Path, tmp_path: Path
-) -> None:
+async def test_a_full_disk_delays_a_lecture_and_fails_none(own_lab: Lab, others: App, tmp_path: Path) -> None:
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
     full, program = tmp_path / "full", tmp_path / "ffmpeg"
     program.write_text(FULL.format(ffmpeg=programs.ffmpeg(), full=full))
     program.chmod(0o755)
     full.touch()
     async with running(lab.stack, "video", FFMPEG_BINARY=str(program)):
-        lab.send_encode(tenant, video, silent_lecture)
+        lab.send_encode(tenant, video)
 
         async def tried() -> bool:
-            return full.read_text().count("tried") >= 4
+            return full.read_text().count("tried") >= 3
 
         await eventually(tried, "tried more than twice")
         assert (await lab.only_job(tenant)).error_code is None
@@ -253,7 +257,7 @@ async def test_a_lecture_stays_with_its_encoder_while_that_lives(
     own_lab: Lab, others: App, silent_lecture: Path, tmp_path: Path
 ) -> None:
     """Two builds beside each other, as in a rolling change, or where hosts differ."""
-    lab, tenant = own_lab, fresh_id()
+    lab, tenant, video = own_lab, fresh_id(), fresh_id()
     program = tmp_path / "ffmpeg"
     program.write_text(OTHER_BUILD.format(ffmpeg=programs.ffmpeg()))
     program.chmod(0o755)
@@ -262,15 +266,11 @@ async def test_a_lecture_stays_with_its_encoder_while_that_lives(
         running(lab.stack, "video", **slots),
         running(lab.stack, "video-2", FFMPEG_BINARY=str(program), **slots),
     ):
-        videos = [fresh_id() for _ in range(3)]
-        for video in videos:
-            lab.send_encode(tenant, video, silent_lecture)
-        jobs = await lab.ended(tenant, count=len(videos))
-        rows = [await lab.video(tenant, video) for video in videos]
-    assert {job.state for job in jobs} == {"DONE"}
-    assert all(row.hls_prefix.endswith("-1/") for row in rows), "none began again"
-    refused = [await failures(lab, job) for job in jobs]
-    assert "OtherEncoder" in set.union(*refused), "it was met by the other build"
+        lab.send_encode(tenant, video, silent_lecture)
+        (job,) = await lab.ended(tenant)
+    assert job.state == "DONE"
+    assert (await lab.video(tenant, video)).hls_prefix.endswith("-1/"), "it did not begin again"
+    assert "OtherEncoder" in await failures(lab, job), "it was met by the other build"
 
 
 async def test_a_damaged_copy_of_the_source_fails_no_lecture(own_lab: Lab, others: App) -> None:

@@ -54,10 +54,10 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
         owner = getattr(value, "__module__", None) or getattr(value, "__name__", "")
         if owner.startswith(("clients.", "intake.")) or name in HOST:
             monkeypatch.setattr(module, name, MagicMock())
-    for name in ("run_workers", "make_schedules", "keep_schedules", "require_fairness"):
+    for name in ("run_workers", "make_schedules", "require_fairness"):
         monkeypatch.setattr(module, name, AsyncMock(), raising=False)
     monkeypatch.setattr(module, "fingerprint", AsyncMock(return_value=BUILD), raising=False)
-    for name in ("create_engine", "Sandbox", "_models", "Solapi"):
+    for name in ("create_engine", "Sandbox", "_models", "Solapi", "keep_schedules"):
         monkeypatch.setattr(module, name, lambda *_, **__: AsyncMock(), raising=False)
     made_up = MagicMock(connect_when_up=AsyncMock(), require_search_attributes=AsyncMock())
     monkeypatch.setattr(module, "temporal", made_up)

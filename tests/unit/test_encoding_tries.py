@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -12,6 +13,7 @@ from activities.host.trouble import HostTrouble
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 from activities.video.fmp4 import BadSegment
+from tests.workflows.world import plan
 
 
 def encoding(scratch: Path, kept: int) -> EncodeActivities:
@@ -64,6 +66,19 @@ async def test_failing_on_a_full_disk_is_left_to_another_worker(tmp_path: Path, 
     """ffmpeg itself may not notice, and what it wrote is cut."""
     with pytest.raises(HostTrouble, match="lacks room"):
         await tried(tmp_path, failure, failure, kept=2**60)
+
+
+@pytest.mark.parametrize(
+    ("lives", "kind", "final"), [(True, "OtherEncoder", False), (False, "EncoderChanged", True)]
+)
+async def test_work_of_another_build_is_its_own_while_it_lives(
+    tmp_path: Path, lives: bool, kind: str, final: bool
+) -> None:
+    activities = encoding(tmp_path, 0)
+    activities._builds = MagicMock(lives=AsyncMock(return_value=lives))
+    with pytest.raises(ApplicationError) as caught:
+        await activities._require_same_encoder(plan("tenants/7/", 1))
+    assert (caught.value.type, caught.value.non_retryable) == (kind, final)
 
 
 async def test_a_killed_ffmpeg_is_left_to_another_worker(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ Processes of the release before are refused as well.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
