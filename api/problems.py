@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457), with the `detail` and `code` that old clients read."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -14,8 +15,10 @@ from clients.database.erasing import TenantErased, is_refused
 from clients.keys import KeyDestroyed
 from contracts.errors import REASONS
 from contracts.queues import Poison
-from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
+from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify, is_content
 from intake.submit import IdempotencyMismatch
+
+log = logging.getLogger(__name__)
 
 ERASED = "The tenant's data was erased."
 MEDIA_TYPE = "application/problem+json"
@@ -51,7 +54,7 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": request.scope["path"],
         "code": code,
         "request_id": request_id,
     }
@@ -61,7 +64,7 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Let every error of `app` be answered as a problem."""
-    app.add_exception_handler(AnyHTTPException, _http)
+    app.add_exception_handler(AnyHTTPException, answer_of)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Poison, _poison)
     app.add_exception_handler(IdempotencyMismatch, _mismatch)
@@ -72,7 +75,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def answer_of(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AnyHTTPException)
     status, headers = error.status_code, dict(error.headers or {})
     content: Any = error.detail
@@ -103,6 +106,11 @@ async def _mismatch(request: Request, _error: Exception) -> JSONResponse:
 async def _away(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, DBAPIError) and is_refused(error):
         return await _erased(request, error)
+    if isinstance(error, DBAPIError) and is_content(error):  # the values, not the server: again helps nobody
+        log.error("the database refuses a value: %s", type(error.orig).__name__)
+        return problem(
+            request, 422, "refused_by_database", "The request holds a value that cannot be stored."
+        )
     if classify(error) not in (ErrorKind.UNKNOWN, ErrorKind.BACK_OFF, ErrorKind.FATAL):
         raise error
     detail = "A server that is needed does not answer. Send the same again in a moment."

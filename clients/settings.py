@@ -5,6 +5,7 @@ process at start with the variable's name (`load`).
 """
 
 import sys
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -79,7 +80,8 @@ class Settings(BaseSettings):
     solapi_webhook_secret: SecretStr | None = None
     solapi_requests_per_second: float = Field(default=50, gt=0)
 
-    # Links in legacy messages: hosts that may be asked, comma separated. Inner addresses are for tests.
+    # Links in legacy messages: hosts that may be asked, comma separated, `host:port` for other ports than 80
+    # and 443. Inner addresses are for tests.
     download_hosts: str = ""
     download_inner_addresses: bool = False
 
@@ -104,6 +106,17 @@ class Settings(BaseSettings):
     api_requests_per_second: float = Field(default=200, gt=0)
     api_burst: int = Field(default=400, ge=1)
     api_max_body_bytes: int = Field(default=4 * 2**20, ge=1024)
+    # Of each address, for whoever has not shown a credential that works; and 401s before somebody waits.
+    api_address_requests_per_second: float = Field(default=100, gt=0)
+    api_address_burst: int = Field(default=400, ge=1)
+    api_failures: int = Field(default=10, ge=1, description="401s of one credential or page, at one address")
+    api_address_failures: int = Field(default=30, ge=1, description="Credentials that fail at one address")
+    api_connections: int = Field(default=800, ge=1)
+    api_address_connections: int = Field(default=400, ge=1)
+    api_head_seconds: float = Field(default=10, gt=0, description="In which a request's head must have come")
+    api_body_seconds: float = Field(default=30, gt=0, description="In which a request's body must have come")
+    # Addresses or networks, comma separated, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    api_proxies: str = ""
     upload_abandoned_hours: float = Field(default=48, gt=0, description="Silence that ends an upload")
 
     # Programs. Empty: the one in PATH, else the wheel's.
@@ -145,6 +158,24 @@ class Settings(BaseSettings):
         if self.staff_jwt_key:
             _check_staff_key(self.staff_jwt_algorithm, self.staff_jwt_key.get_secret_value())
         return self
+
+    @model_validator(mode="after")
+    def _proxies_are_networks(self) -> Self:
+        try:
+            self.proxies()
+        except ValueError:
+            raise ValueError("API_PROXIES must be addresses or networks, comma separated") from None
+        return self
+
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(each.strip()) for each in self.api_proxies.split(",") if each.strip()]
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether what this peer says about who asks is believed."""
+        try:
+            return any(ip_address(address) in each for each in self.proxies())
+        except ValueError:
+            return False
 
     def queue_names(self) -> dict[str, str]:
         """Our name of a queue → the SQS queue's name."""

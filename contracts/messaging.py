@@ -2,10 +2,10 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, FailFast, Field
 
 from contracts.base import Contract
 from contracts.jobs import JobOutcome, JobRef
@@ -51,10 +51,10 @@ class Button(Contract):
 
     type: Literal["WL", "AL", "BK", "MD", "DS", "BC", "BT", "AC"] = Field(serialization_alias="buttonType")
     name: str = Field(serialization_alias="buttonName", max_length=14)
-    link_mobile: str | None = Field(default=None, serialization_alias="linkMo")
-    link_pc: str | None = Field(default=None, serialization_alias="linkPc")
-    link_android: str | None = Field(default=None, serialization_alias="linkAnd")
-    link_ios: str | None = Field(default=None, serialization_alias="linkIos")
+    link_mobile: str | None = Field(default=None, max_length=2000, serialization_alias="linkMo")
+    link_pc: str | None = Field(default=None, max_length=2000, serialization_alias="linkPc")
+    link_android: str | None = Field(default=None, max_length=2000, serialization_alias="linkAnd")
+    link_ios: str | None = Field(default=None, max_length=2000, serialization_alias="linkIos")
 
 
 class Recipient(Private):
@@ -88,7 +88,7 @@ class SendRequest(Private):
     (`Recipient` a line, at most 100,000) below `tenants/{tenant}/messages/`."""
 
     draft: Draft
-    recipients: tuple[Recipient, ...] = Field(default=(), max_length=1_000)
+    recipients: Annotated[tuple[Recipient, ...], FailFast()] = Field(default=(), max_length=1_000)
     recipients_key: str | None = Field(default=None, max_length=500)
 
 

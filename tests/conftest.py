@@ -35,6 +35,10 @@ for name, same in (("tests", True), ("fuzz", False)):
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 
+# All tests call from one address, and many of them without a credential.
+ONE_ADDRESS = {"API_FAILURES": "1000000", "API_ADDRESS_FAILURES": "1000000", "API_ADDRESS_BURST": "1000000"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of faults wait long and work little: each process of the run begins with its share of them, so
     that the others fill the processor. (`--dist worksteal` gives each an equal stretch of the list first.)
@@ -161,7 +165,7 @@ async def mail(lab: Lab) -> AsyncIterator[Mail]:
 @pytest.fixture(scope="session")
 def app(stack: Stack) -> Iterator[App]:
     """All processes of ours on the shared stack. A version that is replaced goes at once."""
-    with App(stack, "api", "bridge", "video", "ops", RETIRE_GRACE_SECONDS="0") as app:
+    with App(stack, "api", "bridge", "video", "ops", RETIRE_GRACE_SECONDS="0", **ONE_ADDRESS) as app:
         yield app
 
 

@@ -48,6 +48,7 @@ from contracts.messaging import (
     request_of,
 )
 from contracts.progress import messages_progress
+from contracts.queues import Poison, strict_json
 from rules.messaging import image, phones
 from rules.messaging.chunks import between, encode, message, pack, split
 from rules.messaging.compose import compose, provider_message
@@ -298,8 +299,8 @@ def parse_recipients(data: bytes) -> list[Recipient]:
         if not line.strip():
             continue
         try:
-            recipients.append(Recipient.model_validate_json(line))
-        except ValidationError:
+            recipients.append(Recipient.model_validate(strict_json.decode(line)))
+        except (ValidationError, Poison):
             raise Unsendable(RECIPIENTS_NOT_READABLE, {"line": number}) from None
     return recipients
 

@@ -16,7 +16,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.console.dead_letters import queues
-from api.console.pages import Operator, ServerAway, page
+from api.console.pages import Operator, ServerAway, page, signed_in
+from api.routing import first
 from api.services import UseServices
 from api.standing import standing
 from clients.database import listings
@@ -24,7 +25,7 @@ from contracts.names import TaskQueue
 from intake.submit import RPC_TIMEOUT
 from rules.quiet_hours import KST
 
-router = APIRouter()
+router = APIRouter(route_class=first(signed_in))
 STEPS, STEP = 48, timedelta(minutes=30)
 WIDTH, HEIGHT, BASE = 960, 180, 150
 KINDS = {

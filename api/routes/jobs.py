@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
 from api.job_requests import ai_request, messages_request
 from api.jobs import find_job, links, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found, refused
 from api.progress import Source, progress_of
+from api.routing import first
 from api.schemas import AnyWanted, job_request
 from api.services import Services, UseServices
 from clients.database import jobs, messaging, videos
@@ -38,7 +39,7 @@ from intake.submit import RPC_TIMEOUT
 
 LOG_LINES = 1000
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
 class JobTaken(BaseModel):

@@ -7,36 +7,35 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
 from api.job_requests import ai_request
 from api.jobs import submit
 from api.params import IdempotencyKey, VideoId
 from api.problems import not_found
+from api.routing import first
 from api.schemas import Tier, job_request
+from api.schemas_uploads import VIDEO_TYPE
 from api.services import UseServices
 from api.uploads import finish, open_upload, put_link
 from clients.database import uploads, videos
 from clients.database.accepting import Accepted
 from clients.database.uploads import COMPLETED
+from contracts.base import Outside
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
-class OldUpload(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True)
-
+class OldUpload(Outside):
     filename: str = Field(min_length=1, max_length=255)
     session: int | None = Field(default=None, gt=0, lt=2**63)
-    title: str | None = Field(default=None, max_length=200, pattern=r"^[^\x00]*$")
-    content_type: str = Field(default="video/mp4", max_length=100, pattern=r"^video/[a-zA-Z0-9.+-]+$")
+    title: str | None = Field(default=None, max_length=200)
+    content_type: str = Field(default="video/mp4", max_length=100, pattern=f"^{VIDEO_TYPE}$")
 
 
-class OldAiJob(BaseModel):
+class OldAiJob(Outside):
     """The queue's body without the tenant."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     job_type: str
     payload: dict[str, Any]

@@ -8,11 +8,12 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import Field
 from temporalio.service import RPCError
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
 from api.job_requests import messages_request
 from api.jobs import find_job, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found
+from api.routing import first
 from api.services import Services, UseServices
 from clients.database import messaging
 from clients.database.jobs import JobRow
@@ -24,7 +25,7 @@ from intake.submit import RPC_TIMEOUT
 from rules.messaging import phones
 from rules.messaging.unsendable import Unsendable
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
 @router.post("/messages/", status_code=202)

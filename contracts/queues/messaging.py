@@ -3,6 +3,7 @@
 from typing import Any
 
 from contracts.jobs import JobRequest, payload_sha256
+from contracts.messaging import request_of
 from contracts.payloads import SendMessage
 
 SEND = "messaging.send"
@@ -18,6 +19,7 @@ def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
     payload = message.model_dump(
         exclude={"tenant_id", "use_alimtalk_first", "business_idempotency_key"}, exclude_none=True
     ) | {"message_mode": message.mode}
+    request_of(SEND, payload)  # what the job makes of it: a field too long for that would never end
     return JobRequest(
         job_type=SEND,
         tenant_id=message.tenant_id,
