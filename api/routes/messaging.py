@@ -1,5 +1,6 @@
 """Messages to parents: send, look, cancel."""
 
+import asyncio
 from contextlib import suppress
 from typing import Annotated, Any
 from uuid import uuid4
@@ -39,7 +40,8 @@ async def send(
 
     Up to 1,000 recipients in the body; up to 100,000 as JSON Lines in an object of the tenant's.
     """
-    accepted = await submit(services, messages_request(tenant, body, idempotency_key or str(uuid4())))
+    request = await asyncio.to_thread(messages_request, tenant, body, idempotency_key or str(uuid4()))
+    accepted = await submit(services, request)
     return {"job_id": str(accepted.job_id), "status": "accepted"}
 
 
