@@ -3,6 +3,7 @@
 Where the old system's contract is silent, docs/decisions/0025-api.md says what was chosen.
 """
 
+import asyncio
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -102,7 +103,8 @@ async def create_ai_job(
     source = body.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
     envelope = {"job_id": str(uuid4())} | source
     key = idempotency_key or str(uuid4())
-    job = ai_request(
+    job = await asyncio.to_thread(
+        ai_request,
         services,
         tenant=tenant,
         name=body.job_type,
@@ -121,7 +123,8 @@ async def create_excel_job(
     """A roster: the payload of `excel_parsing`."""
     key = idempotency_key or str(uuid4())
     envelope = {"job_id": str(uuid4())}
-    job = ai_request(
+    job = await asyncio.to_thread(
+        ai_request,
         services,
         tenant=tenant,
         name="excel_parsing",
@@ -138,7 +141,7 @@ async def send_message(
     payload: dict[str, Any], tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
 ) -> dict[str, str]:
     """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
-    job = job_request("messaging", tenant, payload, idempotency_key or str(uuid4()))
+    job = await asyncio.to_thread(job_request, "messaging", tenant, payload, idempotency_key or str(uuid4()))
     return _accepted(await submit(services, job))
 
 

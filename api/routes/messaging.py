@@ -1,5 +1,6 @@
 """Messages to parents: send, look, cancel."""
 
+import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -42,7 +43,8 @@ async def send(
 
     Up to 1,000 recipients in the body; up to 100,000 as JSON Lines in an object of the tenant's.
     """
-    asked = messages_request(tenant, body, idempotency_key or str(uuid4()))
+    key = idempotency_key or str(uuid4())
+    asked = await asyncio.to_thread(messages_request, tenant, body, key)
     if body.draft.send_at and body.draft.send_at < datetime.now(UTC) - NOW:
         async with services.engine.connect() as connection:
             known = await jobs.was_asked(connection, tenant, asked.job_type, asked.idempotency_key)

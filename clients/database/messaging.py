@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, exists, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import String, and_, any_, case, exists, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.jobs import JobMissing
@@ -224,10 +224,11 @@ async def recipients(
 
 async def workflows_of_groups(connection: AsyncConnection, group_ids: Sequence[str]) -> list[str]:
     """The workflows of open jobs that wait for reports of these groups."""
+    named = literal(list(group_ids), ARRAY(String))  # one parameter, however many there are
     rows = await connection.execute(
         select(Job.workflow_id)
         .join(MessageGroup, MessageGroup.job_id == Job.id)
-        .where(MessageGroup.group_id.in_(group_ids), Job.finished_at.is_(None))
+        .where(MessageGroup.group_id == any_(named), Job.finished_at.is_(None))
         .distinct()
     )
     return list(rows.scalars())
