@@ -5,6 +5,7 @@ process at start with the variable's name (`load`).
 """
 
 import sys
+from collections import Counter
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
     ai_sqs_queue_name_basic: str = "academy-ai-jobs-basic"
     ai_sqs_queue_name_premium: str = "academy-ai-jobs-premium"
     messaging_sqs_queue_name: str = "academy-messaging-jobs"
+    # Of newer producers, where they are: `academy-v1-tools-queue`, `academy-video-delete-r2`.
+    tools_sqs_queue_name: str | None = None
+    video_delete_sqs_queue_name: str | None = None
     sqs_wait_seconds: int = Field(default=20, ge=0, le=20)
     # The queues' own visibility timeouts are hours, for workers that held a message while they worked. The
     # bridge holds one for moments: after a crash its messages come back when this is over.
@@ -143,7 +147,7 @@ class Settings(BaseSettings):
     def _not_contradictory(self) -> Self:
         queues = self.queue_names()
         if len(set(queues.values())) != len(queues):
-            raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; give each its own")
+            raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; only AI tiers may share one")
         if self.temporal_api_key and not self.temporal_tls:
             raise ValueError("TEMPORAL_API_KEY needs TEMPORAL_TLS=true, or the key travels in the clear")
         for kind in ("chat", "embedding", "transcription", "handwriting"):
@@ -178,13 +182,19 @@ class Settings(BaseSettings):
             return False
 
     def queue_names(self) -> dict[str, str]:
-        """Our name of a queue → the SQS queue's name."""
-        return {
-            "video": self.video_sqs_queue_name,
+        """Our name of a queue → the SQS queue's name. AI tiers that share a queue are one, named `ai`."""
+        tiers = {
             "ai-lite": self.ai_sqs_queue_name_lite,
             "ai-basic": self.ai_sqs_queue_name_basic,
             "ai-premium": self.ai_sqs_queue_name_premium,
+        }
+        shared = Counter(tiers.values())
+        further = {"tools": self.tools_sqs_queue_name, "video-delete": self.video_delete_sqs_queue_name}
+        return {
+            "video": self.video_sqs_queue_name,
+            **{tier if shared[name] == 1 else "ai": name for tier, name in tiers.items()},
             "messaging": self.messaging_sqs_queue_name,
+            **{ours: name for ours, name in further.items() if name},
         }
 
     def database_url(self) -> URL:

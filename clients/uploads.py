@@ -8,6 +8,12 @@ from botocore.exceptions import ClientError
 from clients.objects import ObjectMissing, Objects, typed
 
 
+def arriving(key: str) -> str:
+    """Where a single PUT goes: its link holds for an hour, also when the upload was completed or thrown away,
+    and must not change the file then. Parts need no such place: their links die with the multipart upload."""
+    return f"{key}.arriving"
+
+
 class UploadStore(Objects):
     def put_link(self, key: str, content_type: str, size: int | None, seconds: int) -> str:
         """Where to PUT exactly this type (and size, where it is given); other headers are refused."""
@@ -16,8 +22,10 @@ class UploadStore(Objects):
             asked["ContentLength"] = size
         return self._s3.generate_presigned_url("put_object", Params=asked, ExpiresIn=seconds)
 
-    def part_link(self, key: str, multipart_id: str, number: int, seconds: int) -> str:
-        asked = {"Bucket": self._bucket, "Key": key, "UploadId": multipart_id, "PartNumber": number}
+    def part_link(self, key: str, multipart_id: str, number: int, size: int, seconds: int) -> str:
+        """Where to PUT exactly so many bytes."""
+        asked: dict[str, Any] = {"Bucket": self._bucket, "Key": key, "UploadId": multipart_id}
+        asked |= {"PartNumber": number, "ContentLength": size}
         return self._s3.generate_presigned_url("upload_part", Params=asked, ExpiresIn=seconds)
 
     def begin(self, key: str, content_type: str) -> str:
@@ -58,7 +66,19 @@ class UploadStore(Objects):
         """Whatever has arrived of an upload goes."""
         if multipart_id:
             self.abort(key, multipart_id)
+        else:
+            self.delete(arriving(key))
         self.delete(key)
+
+    def move(self, source: str, key: str) -> None:
+        """One object to another name, with its type; up to 5 GB. Raises ObjectMissing."""
+        try:
+            self._s3.copy_object(
+                Bucket=self._bucket, Key=key, CopySource={"Bucket": self._bucket, "Key": source}
+            )
+        except ClientError as error:
+            raise typed(error) from error
+        self.delete(source)
 
     def unfinished(self, prefix: str) -> list[tuple[str, str]]:
         """Key and store's id of multipart uploads below `prefix` that were not completed: they have parts."""

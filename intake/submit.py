@@ -80,12 +80,15 @@ class Submitter:
             await self.start(accepted)
         return accepted
 
-    async def accept(self, requests: Sequence[JobRequest]) -> list[Accepted]:
-        """One transaction for all of them; the answers are in the order of the requests."""
-        job_requests = [
+    def _sealed(self, requests: Sequence[JobRequest]) -> list[tuple[JobRequest, str, bytes]]:
+        return [
             (request, catalog.workflow_id(request), self._vault.seal(request.payload, str(request.job_id)))
             for request in requests
         ]
+
+    async def accept(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+        """One transaction for all of them; the answers are in the order of the requests."""
+        job_requests = await asyncio.to_thread(self._sealed, requests)  # a payload may have megabytes
         while True:
             try:
                 async with self._engine.begin() as connection:

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from activities.ai.sandbox.task import BadInput
 from activities.ai.span import MAX_CELLS, Span, column_number, read_span
@@ -45,7 +46,11 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Readers find a PDF behind other bytes. Behind these it is a trick: to others the file is something else.
 _NOT_BEFORE_PDF = (*_PICTURES, _OLE, b"PK", b"GIF8", b"RIFF", b"<", b"MZ", b"\x7fELF", b"#!")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_VBA = "_VBA_PROJECT".encode("utf-16-le")
+# [XML Spreadsheet 2003]; what a page of HTML begins with.
+_SPREADSHEET_ML = '"urn:schemas-microsoft-com:office:spreadsheet"'
+_HTML = re.compile(r"<(html|table|meta|body|style)\b", re.IGNORECASE)
+_SEPARATORS = b",\t;|"
+_REMARKABLE = b"hidden=", b"<f", b":f"  # a row that is hidden, a formula
 _WORKBOOK = "Workbook".encode("utf-16-le"), "Book".encode("utf-16-le")
 # A workbook's first record, in Excel 97 and in Excel 95; [MS-XLS] 2.4.21.
 _BIFF = b"\x09\x08\x10\x00\x00\x06\x05\x00", b"\x09\x08\x08\x00\x00\x05\x05\x00"
@@ -70,8 +75,16 @@ def check_document(path: Path) -> None:
         _check_tiff(path, "<" if head.startswith(b"II") else ">")
 
 
-def check_table(path: Path) -> str:
-    """`xlsx`, `xls` or `csv`, small enough to be opened. Raises BadInput."""
+class Table(NamedTuple):
+    """What a table is by its content. `remarkable`: parts of an xlsx with hidden rows or formulas."""
+
+    kind: Literal["xlsx", "xls", "html", "xml", "text"]
+    remarkable: frozenset[str] = frozenset()
+
+
+def check_table(path: Path) -> Table:
+    """A table, small enough to be opened. Schools' programs write pages of HTML, SpreadsheetML and text
+    under the name of an xls. An old workbook's macros are not looked at. Raises BadInput."""
     head = _head(path)
     if head.startswith(_OLE):
         content = path.read_bytes()
@@ -79,21 +92,42 @@ def check_table(path: Path) -> str:
             raise BadInput(FILE_ENCRYPTED)
         if not any(name in content for name in _WORKBOOK):
             raise BadInput(FILE_NOT_SUPPORTED)  # doc, ppt, hwp
-        if _VBA in content:
-            raise BadInput(MACROS_REFUSED)
-        _agree(path, {".xls"})
+        _agree(path, {".xls", ".xlsx"})
         if _is_locked(content):
             raise BadInput(FILE_ENCRYPTED)
-        return "xls"
+        return Table("xls")
     if head.startswith(b"PK\x03\x04"):
-        _check_workbook(path)
-        _agree(path, {".xlsx"})
-        return "xlsx"
-    if _document_suffixes(head) or b"\x00" in head or head.lstrip()[:1] == b"<":
+        remarkable = _check_workbook(path)
+        _agree(path, {".xlsx", ".xls"})
+        return Table("xlsx", remarkable)
+    encoding = text_encoding(head)
+    if _document_suffixes(head) or encoding is None:
         raise BadInput(FILE_NOT_SUPPORTED)
-    _agree(path, {".csv", ".txt"})
+    start = head.decode(encoding or "utf-8", "ignore").lstrip("\ufeff \t\r\n")
+    if start.startswith("<"):
+        if _SPREADSHEET_ML in start:
+            _agree(path, {".xls", ".xml"})
+            return Table("xml")
+        if not _HTML.search(start):
+            raise BadInput(FILE_NOT_SUPPORTED)
+        _agree(path, {".xls", ".htm", ".html"})
+        return Table("html")
+    _agree(path, {".csv", ".tsv", ".txt", ".xls"})
     _check_text(path)
-    return "csv"
+    return Table("text")
+
+
+def text_encoding(head: bytes) -> str | None:
+    """UTF-16, by its mark or because every second byte of digits and commas is zero; "" of a text that is
+    in another encoding; None of what is no text."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    zeros = head[::2].count(0), head[1::2].count(0)
+    if zeros == (0, 0):
+        return ""
+    if max(zeros) > max(4 * min(zeros), len(head) // 16):  # 가 has one too
+        return "utf-16-le" if zeros[0] < zeros[1] else "utf-16-be"
+    return None
 
 
 def _head(path: Path) -> bytes:
@@ -146,7 +180,7 @@ def _check_text(path: Path) -> None:
     rows = columns = 0
     with path.open("rb") as lines:
         for rows, line in enumerate(lines, 1):
-            columns = max(columns, line.count(b",") + 1)
+            columns = max(columns, max(map(line.count, _SEPARATORS)) + 1)
             if rows > MAX_ROWS or columns > MAX_COLUMNS:
                 raise BadInput(TOO_MANY_CELLS, {"rows": rows, "columns": columns})
 
@@ -162,7 +196,8 @@ def _is_locked(content: bytes) -> bool:
     return False
 
 
-def _check_workbook(path: Path) -> None:
+def _check_workbook(path: Path) -> frozenset[str]:
+    """Its parts with something remarkable."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -183,24 +218,27 @@ def _check_workbook(path: Path) -> None:
                     raise BadInput(
                         ARCHIVE_TOO_DEEP, {"ratio": entry.file_size // max(entry.compress_size, 1)}
                     )
-            for entry in entries:  # any of them may be named as a sheet
-                _check_sheet(archive, entry)
+            # Any of them may be named as a sheet.
+            return frozenset(entry.filename for entry in entries if _check_sheet(archive, entry))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
         raise BadInput(FILE_DAMAGED) from None
 
 
-def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """The rectangle that the cells span, by what stands in the file and not by what it declares."""
-    count = 0
+def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
+    """The rectangle that the cells span, by what stands in the file and not by what it declares. Whether
+    there is something remarkable in it."""
+    count, remarkable = 0, False
     for text in _parts(archive, entry):
         near = _near_cells(text)
+        remarkable = remarkable or any(mark in text for mark in _REMARKABLE)
         if near is None or (count := count + near) > MAX_CELLS:
             break
     else:
-        return  # what nearly all sheets are; to look at each cell takes three times as long
+        return remarkable  # what nearly all sheets are; to look at each cell takes three times as long
     span = _plain_span(archive, entry) or read_span(_inflated(archive, entry))
     if span.area > MAX_RECTANGLE:
         raise BadInput(TOO_MANY_CELLS, {"rows": span.rows, "columns": span.columns, "limit": MAX_RECTANGLE})
+    return True
 
 
 def _plain_span(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Span | None:

@@ -24,10 +24,44 @@ from contracts.errors import ErrorType
 
 RECIPE = "1"  # raise it when the encoder's arguments change: a running job must not mix two of them
 MAX_PIXELS = 4096 * 2304 * 2
+# By ffmpeg's names ("msmpeg4" is its third version, "flv" Sorenson's H.263): what cameras, phones, screen
+# recorders and editors write, and what stands beside a lecture, covers and texts. No other decoder is
+# reached, whatever a file says, nor a hole in one: MagicYUV's (CVE-2026-8461) is in 7.1.4, 8.0.2 and 8.1.1.
+_PICTURES = (
+    *("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg", "prores", "dnxhd", "dvvideo"),
+    *("mpeg1video", "mpeg2video", "mpegvideo", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4", "h263", "flv"),
+    *("wmv1", "wmv2", "wmv3", "vc1"),
+)
+_SOUNDS = (
+    *(
+        "aac",
+        "aac_latm",
+        "mp3",
+        "mp3float",
+        "mp2",
+        "mp2float",
+        "opus",
+        "vorbis",
+        "flac",
+        "alac",
+        "ac3",
+        "eac3",
+    ),
+    *("wmav1", "wmav2", "speex", "nellymoser", "amrnb", "amrwb"),
+    *("adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_swf", "pcm_alaw", "pcm_mulaw", "pcm_u8", "pcm_s8"),
+    *(f"pcm_{kind}{order}" for kind in ("s16", "s24", "s32", "f32", "f64") for order in ("le", "be")),
+    *("pcm_bluray", "pcm_dvd"),
+)
+_BESIDE = (
+    *("png", "mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text"),
+    *("cc_dec", "dvbsub", "dvdsub", "pgssub"),
+)
+DECODERS = (*_PICTURES, *_SOUNDS, *_BESIDE)
 # Input options for whatever people upload. Without the format list a playlist or a concat script named
 # .mp4 opens other files (measured); it holds for ffprobe as well.
 SOURCE: dict[str, Any] = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf",
+    "codec_whitelist": ",".join(DECODERS),
     "protocol_whitelist": "file",
     "max_pixels": MAX_PIXELS,
 }

@@ -12,11 +12,20 @@ import ffmpeg
 
 from activities.host.stall import STALL
 from activities.host.threads import in_thread
-from activities.video.ffmpeg import MAX_PIXELS, SOURCE, FfmpegFailed, Progress, Tools, run, run_ffmpeg
+from activities.video.ffmpeg import (
+    MAX_PIXELS,
+    SOURCE,
+    FfmpegFailed,
+    Progress,
+    Tools,
+    run,
+    run_ffmpeg,
+)
 from activities.video.packets import TrackScan
 from contracts import errors
 
 MAX_SIDE = 8192
+_NOT_LISTED = re.compile(r"Codec \((\w+)\) not on whitelist")
 _HEADER = (
     "format=format_name,start_time,duration"
     ":stream=index,codec_type,width,height,sample_aspect_ratio,field_order,start_time,duration"
@@ -166,6 +175,8 @@ async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
     try:
         await _ffprobe(tools, path, ["-of", "json", "-show_entries", _HEADER], timeout, lines.append)
     except FfmpegFailed as error:
+        if unlisted := _NOT_LISTED.search(error.stderr_tail):
+            raise MediaError(errors.CODEC_NOT_SUPPORTED, unlisted[1]) from error
         raise MediaError(errors.NOT_A_VIDEO, str(error)) from error
     head: dict[str, Any] = json.loads("".join(lines))
     if not head.get("streams") or "format_name" not in head.get("format", {}):

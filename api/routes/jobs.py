@@ -1,5 +1,6 @@
 """Jobs of any type: start, list, look, cancel, retry."""
 
+import asyncio
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
@@ -224,12 +225,17 @@ async def _job_request(
             named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
             return job_request("video", tenant, body | named, key)
         case "messages.send":
-            return messages_request(tenant, SendRequest.model_validate(asked), key)
+            return await asyncio.to_thread(
+                lambda: messages_request(tenant, SendRequest.model_validate(asked), key)
+            )
         case "messaging.send":
-            return job_request("messaging", tenant, asked | {"business_idempotency_key": None}, key)
+            return await asyncio.to_thread(
+                job_request, "messaging", tenant, asked | {"business_idempotency_key": None}, key
+            )
         case name:
             tier = getattr(wanted, "tier", "basic")
-            return ai_request(
+            return await asyncio.to_thread(
+                ai_request,
                 services,
                 tenant=tenant,
                 name=name.removeprefix("ai."),

@@ -3,6 +3,7 @@
 Where the old system's contract is silent, docs/decisions/0025-api.md says what was chosen.
 """
 
+import asyncio
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from api.params import IdempotencyKey, VideoId
 from api.problems import not_found
 from api.routing import first
 from api.schemas import Tier, job_request
+from api.schemas_uploads import VIDEO_TYPE
 from api.services import UseServices
 from api.uploads import finish, open_upload, put_link
 from clients.database import uploads, videos
@@ -30,7 +32,7 @@ class OldUpload(Outside):
     filename: str = Field(min_length=1, max_length=255)
     session: int | None = Field(default=None, gt=0, lt=2**63)
     title: str | None = Field(default=None, max_length=200)
-    content_type: str = Field(default="video/mp4", max_length=100, pattern=r"^video/[a-zA-Z0-9.+-]+$")
+    content_type: str = Field(default="video/mp4", max_length=100, pattern=f"^{VIDEO_TYPE}$")
 
 
 class OldAiJob(Outside):
@@ -101,7 +103,8 @@ async def create_ai_job(
     source = body.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
     envelope = {"job_id": str(uuid4())} | source
     key = idempotency_key or str(uuid4())
-    job = ai_request(
+    job = await asyncio.to_thread(
+        ai_request,
         services,
         tenant=tenant,
         name=body.job_type,
@@ -120,7 +123,8 @@ async def create_excel_job(
     """A roster: the payload of `excel_parsing`."""
     key = idempotency_key or str(uuid4())
     envelope = {"job_id": str(uuid4())}
-    job = ai_request(
+    job = await asyncio.to_thread(
+        ai_request,
         services,
         tenant=tenant,
         name="excel_parsing",
@@ -137,7 +141,7 @@ async def send_message(
     payload: dict[str, Any], tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
 ) -> dict[str, str]:
     """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
-    job = job_request("messaging", tenant, payload, idempotency_key or str(uuid4()))
+    job = await asyncio.to_thread(job_request, "messaging", tenant, payload, idempotency_key or str(uuid4()))
     return _accepted(await submit(services, job))
 
 

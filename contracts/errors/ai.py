@@ -38,8 +38,8 @@ FILE_TYPE_MISMATCH = _add(
 FILE_NOT_SUPPORTED = _add(
     "FILE_NOT_SUPPORTED",
     _R,
-    "지원하지 않는 파일 형식입니다. PDF나 이미지, 명단은 xlsx, xls, csv로 올려 주세요.",
-    "This kind of file is not supported. Upload a PDF or a picture; rosters as xlsx, xls or csv.",
+    "지원하지 않는 파일 형식입니다. PDF나 이미지, 명단은 xlsx, xls, csv, html로 올려 주세요.",
+    "This kind of file is not supported. Upload a PDF or a picture; rosters as xlsx, xls, csv or HTML.",
 )
 FILE_DAMAGED = _add(
     "FILE_DAMAGED",
@@ -158,8 +158,8 @@ ROSTER_NAME_MISSING = _add(
 ROSTER_NAME_INVALID = _add(
     "ROSTER_NAME_INVALID",
     _R,
-    "이름으로 볼 수 없는 값입니다. 50자 이하의 이름을 입력해 주세요.",
-    "This is no name: it has no letter, or more than 50 characters. Correct it.",
+    "학생 한 명의 이름으로 볼 수 없는 값입니다. 50자 이하의 이름을 입력해 주세요.",
+    "This cannot be taken for the name of one student. Enter it, in at most 50 characters.",
 )
 ROSTER_PHONE_MISSING = _add(
     "ROSTER_PHONE_MISSING",
@@ -170,8 +170,8 @@ ROSTER_PHONE_MISSING = _add(
 ROSTER_DATE_INVALID = _add(
     "ROSTER_DATE_INVALID",
     _R,
-    "날짜를 알 수 없습니다. 2011-03-05처럼 입력해 주세요.",
-    "This is not a date. Write it like 2011-03-05.",
+    "알 수 없거나 있을 수 없는 날짜입니다. 2011-03-05처럼 입력해 주세요.",
+    "This is not a date, may be several, or cannot be yet. Write it like 2011-03-05.",
 )
 ROSTER_GENDER_INVALID = _add(
     "ROSTER_GENDER_INVALID",
@@ -200,8 +200,44 @@ ROSTER_CONTRADICTION = _add(
 ROSTER_ENCODING_UNKNOWN = _add(
     "ROSTER_ENCODING_UNKNOWN",
     _R,
-    "CSV 파일의 글자를 읽을 수 없습니다. 엑셀 파일(xlsx)로 저장해 다시 올려 주세요.",
-    "The CSV file is neither UTF-8 nor cp949. Save it as xlsx and upload it again.",
+    "파일의 글자를 읽을 수 없습니다. 엑셀 파일(xlsx)로 저장해 다시 올려 주세요.",
+    "The text is neither UTF-8, UTF-16 nor cp949. Save it as xlsx and upload it again.",
+)
+ROSTER_QUOTE_OPEN = _add(
+    "ROSTER_QUOTE_OPEN",
+    _R,
+    "따옴표의 짝이 맞지 않아 칸의 끝을 알 수 없습니다. 그 줄을 고치거나 xlsx로 저장해 올려 주세요.",
+    "A quotation mark is not closed or stands amid a cell: its end is not known. Correct the line.",
+)
+ROSTER_TABLES_BESIDE = _add(
+    "ROSTER_TABLES_BESIDE",
+    _R,
+    "이름 열이 여러 개입니다. 나란히 놓인 표는 아래로 이어 붙여 다시 올려 주세요.",
+    "There are several columns of names. Put tables that stand side by side below each other.",
+)
+ROSTER_ROW_MISPLACED = _add(
+    "ROSTER_ROW_MISPLACED",
+    _R,
+    "칸이 열 이름과 맞지 않습니다. 열 이름 아래로 옮겨 적어 주세요.",
+    "Cells of the row do not stand under the headings. Move them there.",
+)
+ROSTER_ROW_HIDDEN = _add(
+    "ROSTER_ROW_HIDDEN",
+    _R,
+    "숨겨졌거나 필터로 가려진 행입니다. 올릴 학생이면 보이게 하고, 아니면 지워 주세요.",
+    "The row is hidden or filtered out. Show it if the student belongs to the roster, else remove it.",
+)
+ROSTER_COLUMN_REPEATED = _add(
+    "ROSTER_COLUMN_REPEATED",
+    _R,
+    "같은 뜻의 열이 둘이고 값이 서로 다릅니다. 맞는 열만 남겨 주세요.",
+    "Two columns mean the same and say different things. Leave the right one only.",
+)
+ROSTER_VALUE_MISSING = _add(
+    "ROSTER_VALUE_MISSING",
+    _R,
+    "수식의 계산 결과가 파일에 없습니다. 엑셀에서 열어 저장하거나 값을 직접 입력해 주세요.",
+    "The file does not hold what the formula gives. Open and save it in Excel, or enter the value.",
 )
 ROSTER_TOO_MANY_ROWS = _add(
     "ROSTER_TOO_MANY_ROWS",

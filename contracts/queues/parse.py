@@ -18,7 +18,10 @@ QUEUES: dict[str, Callable[[dict[str, Any], str, str], JobRequest]] = {
     "ai-lite": ai.read,
     "ai-basic": ai.read,
     "ai-premium": ai.read,
+    "ai": ai.read,  # one queue of several tiers: the body says which
+    "tools": ai.read,
     "messaging": messaging.read,
+    "video-delete": video.read,
 }
 
 

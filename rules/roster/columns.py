@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from rules.roster.values import looks_like_phone
+
 HEADER_WITHIN = 30  # rows; above the header stand titles, dates and notes
 
 # What is known of a student, with the label that our own files give it. The order is that of columns.
@@ -29,10 +31,12 @@ REQUIRED = ("name", "parent_phone")
 
 _PARENTS = (
     ("학부모", "보호자", "부모", "부모님", "parent"),
-    ("모", "어머니", "어머님", "엄마"),
-    ("부", "아버지", "아버님", "아빠"),
+    ("모", "모친", "어머니", "어머님", "엄마", "mother"),
+    ("부", "부친", "아버지", "아버님", "아빠", "father"),
 )
-_STUDENT = ("학생", "원생", "수강생", "본인", "자녀", "student")
+_EMERGENCY = ("비상", "긴급", "비상시", "emergency")
+_STUDENT = ("학생", "원생", "수강생", "회원", "아동", "원아", "유아", "교육생", "본인", "자녀", "student")
+_FAMILY_NAME = frozenset(("성", "성씨", "lastname", "familyname", "surname"))
 _NAME = ("이름", "성명", "성함", "명", "name")
 _DEVICES = ("전화", "폰", "휴대폰", "휴대전화", "핸드폰")
 _PHONE = ("연락처", *_DEVICES, *(f"{each}번호" for each in _DEVICES), "hp", "mobile", "phone", "tel")
@@ -47,6 +51,8 @@ _OTHERS = {
     "memo": ("비고", "메모", "특이사항", "참고", "참고사항", "기타", "note", "memo"),
 }
 
+_LAST = 99  # rank of a number that anybody may answer
+
 
 def _aliases() -> dict[str, tuple[str, int]]:
     """Label → field, and its rank among labels of the same field: the one that says whose it is comes first.
@@ -58,7 +64,7 @@ def _aliases() -> dict[str, tuple[str, int]]:
 
     for field, labels in _OTHERS.items():
         add(field, 0, labels)
-    add("name", 2, ("학생", "원생", "수강생"))
+    add("name", 2, ("학생", "원생", "수강생", "회원", "아동", "원아"))
     add("name", 1, ("이름", "성명", "성함", "name"))
     add("name", 0, _either_order(_STUDENT, _NAME))
     add("student_phone", 1, _PHONE)
@@ -66,8 +72,7 @@ def _aliases() -> dict[str, tuple[str, int]]:
     for rank, words in enumerate(_PARENTS):
         add("parent_phone", rank, _either_order(words, (*_PHONE, "번호")))
         add("parent_name", rank, _either_order(words, _NAME))
-    # A second number of the same owner, as our own files label it.
-    add("parent_phone", len(_PARENTS), (label + "2" for label in _either_order(_PARENTS[0], _PHONE)))
+    add("parent_phone", _LAST, _either_order(_EMERGENCY, (*_PHONE, "연락망", "contact")))
     return found
 
 
@@ -77,6 +82,13 @@ def _either_order(owners: Iterable[str], things: Iterable[str]) -> list[str]:
 
 
 _ALIASES = _aliases()
+_ALONE = {word: rank for rank, words in enumerate(_PARENTS) for word in words}  # a name or a number
+_NUMBERED = re.compile(r"(\D+)([1-9])(\D*)", re.ASCII)
+_STRANGERS = re.compile(
+    r"담임|강사|교사|선생|담당|직원|원장|기사|형제|자매|조모|조부|조부모|친척|추천인|학원|기관|teacher|staff"
+)
+_STRANGE_GROUP = re.compile(rf"(학교|{_STRANGERS.pattern})(님|교사|선생님)?")
+_OWNERS = re.compile("학생|원생|본인|자녀"), re.compile("부모|보호자|어머니|아버지|모친|부친|엄마|아빠")
 _BRACKETS = re.compile(r"[(\[<{].*?[)\]>}]")
 _NOISE = re.compile(r"[\W_]+|필수|선택|입력|정보")
 
@@ -98,11 +110,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Header:
-    """`row` counts from 0 in what was searched; `missing` names required fields without a column."""
+    """`row` counts from 0 in what was searched; `missing` names required fields without a column. `repeated`
+    are columns that say again what another one of `columns` says; `family` holds a part of the name.
+    `names` are the columns of names that nothing tells apart, if several. No label is right of `width`."""
 
     row: int
     columns: tuple[Column, ...]
     ignored: tuple[str, ...]
+    repeated: tuple[Column, ...] = ()
+    family: Column | None = None
+    names: tuple[str, ...] = ()
+    width: int = 0
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -110,44 +128,99 @@ class Header:
         return tuple(field for field in REQUIRED if field not in found)
 
 
-def find_header(rows: Sequence[Sequence[str]]) -> Header | None:
-    """The first row that names a student's name and a parent's phone; failing that the one with most known
-    labels, of at least two. `rows` are a sheet's first ones, merged cells filled in all their cells."""
+def find_header(rows: Sequence[Sequence[str]], groups: Sequence[Sequence[str]] = ()) -> Header | None:
+    """The first row that names a student's name and a parent's phone, or the one under it if that names more;
+    failing that the one with most known labels, of at least two. `rows` are a sheet's first ones, `groups`
+    the same with merged cells filled."""
     best: Header | None = None
     for number in range(min(len(rows), HEADER_WITHIN)):
-        header = _match(rows, number)
+        header = match(rows, number, groups)
         if not header.missing:
-            return header
+            below = match(rows, number + 1, groups) if number + 1 < len(rows) else header
+            finer = not below.missing and len(below.columns) > len(header.columns)
+            return below if finer else header
         if len(header.columns) >= 2 and (best is None or len(header.columns) > len(best.columns)):
             best = header
     return best
 
 
-def _match(rows: Sequence[Sequence[str]], number: int) -> Header:
-    above = rows[number - 1] if number else ()
+def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[str]] = ()) -> Header:
+    """Row `number` as a header, whatever it is."""
+    groups = groups or rows
+    above = groups[number - 1] if number else ()
     named: list[tuple[str, int, Column]] = []
     ignored: list[str] = []
+    family: Column | None = None
+    stranger = False  # whether the last person named is not the student
     for index, label in enumerate(rows[number]):
         group = above[index] if index < len(above) else ""
-        known = ranked_field(label, group)
+        known = ranked_field(label, group) or _alone(label, rows[number + 1 :], index)
+        if known == ("student_phone", 1) and stranger:
+            known = None  # nobody says that it is the student's
         if known:
             named.append((*known, Column(index, known[0], label)))
+        elif _FAMILY_NAME.intersection(_readings(label)) and family is None:
+            family = Column(index, "name", label)
         elif label:
             ignored.append(label)
+        if known and known[0] in ("name", "parent_name"):
+            stranger = known[0] != "name"
+        elif _STRANGERS.search(label):
+            stranger = True
     columns: dict[str, Column] = {}
-    for field, _, column in sorted(named, key=lambda each: (each[1], each[2].index)):
-        if field in columns and field == "parent_phone":
+    ranks: dict[str, int] = {}
+    repeated: list[Column] = []
+    for field, rank, column in sorted(named, key=lambda each: (each[1], each[2].index)):
+        again = field in columns and _readings(columns[field].label) == _readings(column.label)
+        if field in columns and field == "parent_phone" and not again:
             field = "other_parent_phone"
-        if field in columns:
-            ignored.append(column.label)
-        else:
-            columns[field] = Column(column.index, field, column.label)
-    return Header(number, tuple(sorted(columns.values(), key=lambda each: each.index)), tuple(ignored))
+        if field not in columns:
+            columns[field], ranks[field] = Column(column.index, field, column.label), rank
+            continue
+        ignored.append(column.label)
+        if again or field == "name" or (field.endswith("phone") and ranks[field] == rank):
+            repeated.append(Column(column.index, field, column.label))
+    same = [column for field, rank, column in named if field == "name" and rank == ranks["name"]]
+    labelled = [index for index, label in enumerate(groups[number]) if label]
+    return Header(
+        number,
+        tuple(sorted(columns.values(), key=lambda each: each.index)),
+        tuple(ignored),
+        tuple(repeated),
+        family if "name" in columns else None,
+        tuple(column.label for column in same) if len(same) > 1 else (),
+        max(labelled, default=-1) + 1,
+    )
 
 
 def ranked_field(label: str, group: str = "") -> tuple[str, int] | None:
     """The field of a label under a group's (연락처 under 학부모 is the parents'), and its rank among them."""
     own = _readings(label)
-    grouped = [upper + each for upper in _readings(group) for each in own]
-    turned = [each + upper for upper in _readings(group) for each in own]
-    return next((_ALIASES[each] for each in (*grouped, *turned, *own) if each in _ALIASES), None)
+    if len(own) > 1 and all(owner.search(own[0]) for owner in _OWNERS):
+        own = own[:1]  # 학부모 연락처(학생): of both, or of neither
+    upper = _readings(group)
+    grouped = [above + each for above in upper for each in own]
+    turned = [each + above for above in upper for each in own]
+    if any(_STRANGE_GROUP.fullmatch(each) for each in upper):
+        own = ()
+    return next((found for each in (*grouped, *turned, *own) if (found := _known(each))), None)
+
+
+def _known(reading: str) -> tuple[str, int] | None:
+    """보호자1 연락처 comes before 보호자 연락처 2, and both before 보호자 연락처 3."""
+    if found := _ALIASES.get(reading):
+        return found
+    if numbered := _NUMBERED.fullmatch(reading):
+        field, rank = _ALIASES.get(numbered[1] + numbered[3], ("", 0))
+        if field in ("parent_phone", "parent_name"):
+            return field, rank + len(_PARENTS) * (int(numbered[2]) - 1)
+    return None
+
+
+def _alone(label: str, below: Sequence[Sequence[str]], index: int) -> tuple[str, int] | None:
+    """모친 says whose and not what: a number if one stands first below it, else a name."""
+    rank = next((_ALONE[each] for each in _readings(label) if each in _ALONE), None)
+    if rank is None:
+        return None
+    first = next((row[index] for row in below if index < len(row) and row[index]), "")
+    return "parent_phone" if looks_like_phone(first) else "parent_name", rank

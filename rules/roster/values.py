@@ -19,8 +19,36 @@ Cell = str | float | bool | date | datetime | time | timedelta
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad]|[\x00-\x08\x0e-\x1f\x7f]")
 _NOTHING = frozenset({"", "-", "–", "—", "없음", "해당없음", "x", "X", "N/A", "n/a"})
 _PHONE = re.compile(r"0?(10)-?(\d{4})-?(\d{4})", re.ASCII)
+_HANGUL = re.compile("[가-힣]+")
 _DATE = re.compile(r"(\d{4}|\d{2})(?:[-./]|년) ?(\d{1,2})(?:[-./]|월) ?(\d{1,2})[.일]?", re.ASCII)
 _DIGITS = re.compile(r"(\d{4}|\d{2})(\d{2})(\d{2})", re.ASCII)
+# In any column, a mobile number beside other words.
+_PHONE_WITHIN = re.compile(r"(?<!\d)0?1[016789][-. ]?\d{3,4}[-. ]?\d{4}(?!\d)", re.ASCII)
+# Written where a name is not known, or under the last one.
+_NO_NAMES = {
+    *("n/a", "na", "nan", "null", "none", "nil", "undefined", "unknown", "true", "false", "x", "참", "거짓"),
+    *(
+        "없음",
+        "해당없음",
+        "이름없음",
+        "미정",
+        "미상",
+        "미입력",
+        "불명",
+        "무명",
+        "모름",
+        "공란",
+        "이하여백",
+        "끝",
+    ),
+}
+_TOTALS = {
+    *("계", "합계", "총계", "소계", "총합계", "누계", "합", "총원", "총인원", "인원", "평균"),
+    *("total", "sum", "subtotal", "grandtotal"),
+}
+_TWO_NAMES = re.compile(r"[,;/|&+?\ufffd]|[^\W\d]\s*[\r\n]\s*[^\W\d]")
+_EARLIEST = 1920  # a date cell of almost nothing is of the year 1900
+_LIFETIME = 70  # years for which a year of two digits can be of the last century
 _GENDERS = dict.fromkeys(("남", "남자", "남성", "남학생", "m", "male"), "M") | dict.fromkeys(
     ("여", "여자", "여성", "여학생", "f", "female"), "F"
 )
@@ -71,28 +99,85 @@ def looks_like_phone(cell: Cell) -> bool:
     return bool(_PHONE.fullmatch(text(cell)))
 
 
+def holds_phone(written: str) -> bool:
+    """Whether a mobile number is somewhere in a text."""
+    return bool(_PHONE_WITHIN.search(written))
+
+
 def name(cell: Cell) -> str:
-    """A name holds a letter, and is no longer than 50 characters. Raises Invalid."""
+    """One person's: a text with a letter, at most 50 characters, and nothing that stands for no name, a sum,
+    a number or two names. Raises Invalid."""
+    if not isinstance(cell, str):
+        raise Invalid(ROSTER_NAME_INVALID)
     written = text(cell)
-    if len(written) > 50 or not (written.isalpha() or not written or any(map(str.isalpha, written))):
+    plain = written.isalpha()
+    if len(written) > 50 or not (plain or not written or any(map(str.isalpha, written))):
+        raise Invalid(ROSTER_NAME_INVALID)
+    bare = written.replace(" ", "").casefold()
+    if bare in _NO_NAMES or bare in _TOTALS:
+        raise Invalid(ROSTER_NAME_INVALID)
+    if (
+        written
+        and not plain
+        and (_TWO_NAMES.search(cell.strip()) or written[0] == "#" or _digits(written) > 6)
+    ):
         raise Invalid(ROSTER_NAME_INVALID)
     return written
 
 
+def is_total(cell: Cell) -> bool:
+    """Whether a row of this name is a sum of those above."""
+    return text(cell).strip(" .:()[]-").replace(" ", "").casefold() in _TOTALS
+
+
+def parents_name(cell: Cell) -> str:
+    """Blank, or a name of at most 50 characters that is no number. Raises Invalid."""
+    written = text(cell)
+    if written in _NOTHING:
+        return ""
+    if len(written) > 50:
+        raise Invalid(ROSTER_TEXT_TOO_LONG)
+    if _digits(written) > 6:
+        raise Invalid(ROSTER_NAME_INVALID)
+    return written
+
+
+def full_name(family: Cell, given: str) -> str:
+    """Of two columns. Raises Invalid where one may hold it all, or a gender (성, for 성별)."""
+    written = name(family)
+    if not written or written.casefold() in _GENDERS or given.casefold().startswith(written.casefold()):
+        raise Invalid(ROSTER_NAME_INVALID)
+    return written + given if _HANGUL.fullmatch(written + given) else f"{written} {given}"
+
+
 def day(cell: Cell) -> str:
-    """An ISO date of 2011-03-05, 2011. 3. 5., 2011년 3월 5일, 20110305, 110305 or a date cell, between 1900
-    and next year. Five digits are refused: they may be a spreadsheet's day count or a lost zero.
-    Raises Invalid."""
+    """An ISO date of 2011-03-05, 2011. 3. 5., 2011년 3월 5일, 20110305, 110305 or a date cell, between 1920
+    and next year. What could be another day is refused: five digits (a day count, a lost zero), 03/05/11
+    (whose order nobody knows), a year of two digits which this century has not reached and the last one had
+    too long ago. Raises Invalid."""
+    return _day(cell, date(date.today().year + 1, 12, 31))
+
+
+def birthday(cell: Cell) -> str:
+    """A `day` that has been. Raises Invalid."""
+    return _day(cell, date.today())
+
+
+def _day(cell: Cell, latest: date) -> str:
     if isinstance(cell, date):
         found = cell.date() if isinstance(cell, datetime) else cell
     else:
         raw = text(cell)
         if raw in _NOTHING:
             return ""
-        found = _written_day(raw)
-    if not 1900 <= found.year <= date.today().year + 1:
+        found = _written_day(raw, latest)
+    if found.year < _EARLIEST or found > latest:
         raise Invalid(ROSTER_DATE_INVALID)
     return found.isoformat()
+
+
+def _digits(written: str) -> int:
+    return sum(map(str.isdigit, written))
 
 
 def gender(cell: Cell) -> str:
@@ -128,26 +213,28 @@ READ: dict[str, Callable[[Cell], str]] = {
     "name": name,
     "parent_phone": phone,
     "other_parent_phone": phone,
-    "parent_name": within(50),
+    "parent_name": parents_name,
     "student_phone": phone,
     "school": _cached(within(100)),
     "grade": _cached(within(20)),
     "class_name": _cached(within(100)),
     "gender": _cached(gender),
-    "birth_date": _cached(day),
+    "birth_date": _cached(birthday),
     "enrolled_on": _cached(day),
     "address": within(300),
     "memo": within(2000),
 }
 
 
-def _written_day(raw: str) -> date:
+def _written_day(raw: str, latest: date) -> date:
     parts = _DATE.fullmatch(raw) or _DIGITS.fullmatch(raw)
     if parts is None:
         raise Invalid(ROSTER_DATE_INVALID)
     year = int(parts[1])
     if len(parts[1]) == 2:
-        year += 2000 if year <= date.today().year % 100 else 1900
+        year += 2000 if 2000 + year <= latest.year else 1900
+        if "/" in raw or year < latest.year - _LIFETIME:
+            raise Invalid(ROSTER_DATE_INVALID)
     try:
         return date(year, int(parts[2]), int(parts[3]))
     except ValueError:

@@ -87,8 +87,8 @@ STORIES = (
     Defence(
         "ambiguous-add-is-thrown-away",
         _SEND,
-        "error.cause.type == ErrorType.AMBIGUOUS_ADD:",
-        "not error.cause.type:",
+        "or cause.type != ErrorType.AMBIGUOUS_ADD:",
+        "or True:",
         f"{_MESSAGES}::test_what_cannot_be_sent_is_built_anew[ambiguous]",
     ),
     Defence(

@@ -123,6 +123,12 @@ def xls_in_a_ring() -> bytes:
     return bytes(data)
 
 
+def spreadsheet_ml(before: str, rows: str) -> bytes:
+    space = "urn:schemas-microsoft-com:office:spreadsheet"
+    book = f"<Workbook xmlns=\"{space}\" xmlns:s='{space}'><Worksheet><Table>{rows}"
+    return f"<?xml version='1.0'?>{before}{book}</Table></Worksheet></Workbook>".encode()
+
+
 LAUGHS = "<!DOCTYPE x [<!ENTITY a0 'ha'>" + "".join(
     f"<!ENTITY a{n + 1} '" + f"&a{n};" * 10 + "'>" for n in range(9)
 )
@@ -267,16 +273,31 @@ TABLES: dict[str, tuple[Build, set[str | None]]] = {
         lambda: archive(("[Content_Types].xml", b"x"), ("word/document.xml", b"x")),
         {e.FILE_NOT_SUPPORTED},
     ),
-    "web-page.xls": (lambda: b"<html><table><tr><td>1</table>", {e.FILE_NOT_SUPPORTED}),
+    "web-page.xls": (lambda: b"<html><table><tr><td>1</table>", {e.ROSTER_HEADER_MISSING}),
+    "tables-in-tables.xls": (lambda: b"<table><tr><td>" * 300_000, {e.TOO_MANY_CELLS}),
+    "wide-page.xls": (
+        lambda: b"<table>" + b"<tr><td colspan=1000 rowspan=65534>" * 9_999,
+        {e.TOO_MANY_CELLS},
+    ),
+    "laughs.xls": (
+        lambda: spreadsheet_ml(LAUGHS + "]>", "<Row><Cell><Data>&a9;</Data></Cell></Row>"),
+        {e.FILE_DAMAGED},
+    ),
+    "far-row.xls": (lambda: spreadsheet_ml("", "<Row s:Index='999999999'/>"), {e.TOO_MANY_CELLS}),
+    "wide-cells.xls": (
+        lambda: spreadsheet_ml("", "<Row><Cell s:Index='16384'/></Row>" * 400),
+        {e.TOO_MANY_CELLS},
+    ),
     "hangul.xls": (lambda: ole("FileHeader", "DocInfo", "BodyText"), {e.FILE_NOT_SUPPORTED}),
     "locked.xls": (lambda: xls(locked=True), {e.FILE_ENCRYPTED}),
-    "macros.xls": (lambda: ole("Workbook", "_VBA_PROJECT_CUR"), {e.MACROS_REFUSED}),
+    "macros.xls": (lambda: ole("Workbook", "_VBA_PROJECT_CUR"), {e.FILE_DAMAGED}),
     "half.xls": (lambda: half(xls()), {e.FILE_DAMAGED}),
     "names-only.xls": (lambda: ole("Workbook"), {e.FILE_DAMAGED}),
     "ring.xls": (xls_in_a_ring, {FINE, e.FILE_DAMAGED}),
     "wide.xls": (lambda: xls(wide=True), {e.TASK_OUT_OF_MEMORY}),
     "zeros.csv": (lambda: b"a,b\n" + bytes(100), {e.FILE_NOT_SUPPORTED}),
-    "utf-16.csv": (lambda: "이름,연락처\n".encode("utf-16"), {e.FILE_NOT_SUPPORTED}),
+    "utf-16.csv": (lambda: "이름,연락처\n".encode("utf-16"), {e.ROSTER_HEADER_MISSING}),
+    "half-a-letter.csv": (lambda: "이름,연락처\n".encode("utf-16")[:-1], {e.ROSTER_ENCODING_UNKNOWN}),
     "no-encoding.csv": (lambda: b"\xff\xff\xfe,\x81\n", {e.ROSTER_ENCODING_UNKNOWN}),
     "one-field.csv": (lambda: b'"' + b"x" * (29 << 20), {e.FILE_DAMAGED}),
     "million-columns.csv": (lambda: b"a," * (14 << 20), {e.TOO_MANY_CELLS}),

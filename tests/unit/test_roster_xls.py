@@ -37,8 +37,9 @@ def workbook(name: str, sheet: bytes) -> bytes:
     return start + record(0x0085, bound) + record(0x000A) + sheet
 
 
-def compound(stream: bytes) -> bytes:
-    """One stream "Workbook" in a compound file: FAT in sector 0, directory in 1, the stream behind."""
+def compound(stream: bytes, macros: bool = False) -> bytes:
+    """One stream "Workbook" in a compound file: FAT in sector 0, directory in 1, the stream behind. With
+    `macros` there is a directory of some too, which holds none of what its readers look for."""
     stream = stream.ljust(max(4096, -(-len(stream) // SECTOR) * SECTOR), b"\0")
     sectors = len(stream) // SECTOR
     assert sectors + 2 <= SECTOR // 4, "one sector of FAT"
@@ -53,9 +54,10 @@ def compound(stream: bytes) -> bytes:
         tree = struct.pack("<HBBIII", len(encoded), kind, 1, FREE, FREE, child)
         return encoded.ljust(64, b"\0") + tree + bytes(36) + struct.pack("<IQ", first, size)
 
+    project = entry("_VBA_PROJECT_CUR", 1, FREE, END, 0) if macros else b""
     unused = bytes(68) + struct.pack("<III", FREE, FREE, FREE) + bytes(48)
-    directory = entry("Root Entry", 5, 1, END, 0) + entry("Workbook", 2, FREE, 2, len(stream)) + unused * 2
-    return header + fat + directory + stream
+    directory = entry("Root Entry", 5, 1, END, 0) + entry("Workbook", 2, FREE, 2, len(stream)) + project
+    return header + fat + directory + unused * (2 - macros) + stream
 
 
 def test_xls(tmp_path: Path) -> None:

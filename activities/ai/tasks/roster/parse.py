@@ -1,12 +1,24 @@
-"""Students of one sheet, and what is wrong with the others. Pure."""
+"""Students of one sheet, and what is wrong with the others. Pure.
 
+A cell is never guessed into a person: where it does not stand under one heading that is known, its row is
+not taken and says so.
+"""
+
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from activities.ai.tasks.roster.sheets import Sheet, fill_merged
-from contracts.errors import ROSTER_NAME_MISSING, ROSTER_PHONE_MISSING
-from rules.roster.columns import HEADER_WITHIN, REQUIRED, Column, Header, find_header
-from rules.roster.values import READ, Cell, Invalid, looks_like_phone, text
+from activities.ai.tasks.roster.sheet import Sheet
+from activities.ai.tasks.roster.sheets import fill_merged
+from contracts.errors import (
+    ROSTER_COLUMN_REPEATED,
+    ROSTER_NAME_MISSING,
+    ROSTER_PHONE_MISSING,
+    ROSTER_ROW_MISPLACED,
+    ROSTER_VALUE_MISSING,
+)
+from rules.roster.columns import FIELDS, HEADER_WITHIN, REQUIRED, Header, find_header, match
+from rules.roster.values import READ, Cell, Invalid, full_name, is_total, looks_like_phone, text
 
 _MISSING = {"name": ROSTER_NAME_MISSING, "parent_phone": ROSTER_PHONE_MISSING}
 
@@ -46,14 +58,23 @@ class Parsed:
 def parse(sheet: Sheet) -> Parsed:
     head = [list(row) for row in sheet.cells[: HEADER_WITHIN + 1]]
     fill_merged(head, sheet.merged, columns=True)
-    header = find_header([[text(cell) for cell in row] for row in head])
+    labels = [list(row) for row in head]
+    for (top, left), (bottom, right) in sheet.merged:  # a label stands once, whatever its cell reaches over
+        for row in labels[max(top, 0) : bottom + 1]:
+            row[left + 1 : right + 1] = [""] * (min(right + 1, len(row)) - left - 1)
+    header = find_header(_texts(labels), _texts(head))
     if header is None or header.missing:
         suspicious = any(looks_like_phone(cell) for row in sheet.cells for cell in row)
         return Parsed(header, iter(()), suspicious)
     return Parsed(header, _rows(sheet, header))
 
 
+def _texts(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    return [[text(cell) for cell in row] for row in rows]
+
+
 def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
+    """Of the table under `header`, and of others below it whose headings differ."""
     # Before the cells below each other are filled: a label over the whole table is no student.
     indexes = [column.index for column in header.columns if column.field in READ]
     banners = {
@@ -61,14 +82,18 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
         for (top, left), (_, right) in sheet.merged
         if left != right and left <= min(indexes) and max(indexes) <= right
     }
+    headings = [_texts([row])[0] for row in sheet.cells[max(0, header.row - 1) : header.row + 1]]
     fill_merged(sheet.cells, sheet.merged, columns=False)
-    readers = [(column, column.index, column.field, READ[column.field]) for column in header.columns]
-    width = max(indexes) + 1
+    for number, cells in enumerate(sheet.cells[: header.row]):
+        if any(map(looks_like_phone, cells)):
+            yield _misplaced(sheet, number, cells)
+    table = _Table(sheet, header)
+    careful, readers, width = table.careful, table.readers, table.width
     for number, cells in enumerate(sheet.cells[header.row + 1 :], header.row + 1):
         if len(cells) < width:
             cells = [*cells, *[""] * (width - len(cells))]
         values: dict[str, str] = {}
-        invalid: list[tuple[Column, str]] = []
+        invalid: list[_Doubt] = []
         for column, index, name, read in readers:
             if (cell := cells[index]) == "":
                 continue
@@ -76,35 +101,130 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
                 if value := read(cell):
                     values[name] = value
             except Invalid as error:
-                invalid.append((column, error.code))
+                invalid.append((column.label, error.code, text(cell)))
+        if careful:
+            invalid += table.doubts(number, cells, values)
         if not (values or invalid) or number in banners:
             continue
-        if row := _row(sheet, header, number, cells, values, invalid):
+        if "parent_phone" not in values and "other_parent_phone" in values:
+            values["parent_phone"] = values.pop("other_parent_phone")
+        if not invalid and all(map(values.__contains__, REQUIRED)):
+            yield Row(sheet.name, sheet.first_row + number + 1, values)
+        elif again := _heading(sheet, number, headings):
+            if again.columns:
+                table, headings = _Table(sheet, again), _texts([cells])
+                careful, readers, width = table.careful, table.readers, table.width
+        elif row := table.failed(number, cells, values, invalid):
             yield row
 
 
-def _row(
-    sheet: Sheet,
-    header: Header,
-    number: int,
-    cells: Sequence[Cell],
-    values: dict[str, str],
-    invalid: list[tuple[Column, str]],
-) -> Row | None:
-    """Of cells that are not blank. None: they are the header again, as in sheets made for printing."""
-    if "parent_phone" not in values and "other_parent_phone" in values:
-        values["parent_phone"] = values.pop("other_parent_phone")
-    place = sheet.first_row + number + 1
-    if not invalid and all(map(values.__contains__, REQUIRED)):
-        return Row(sheet.name, place, values)
-    failed = {column.field for column, _ in invalid}
-    for column in header.columns:
-        if column.field in _MISSING and column.field not in values and column.field not in failed:
-            invalid.append((column, _MISSING[column.field]))
-    written = {column.field: text(cells[column.index]) for column in header.columns}
-    if all(written[column.field] == column.label for column in header.columns if column.field in REQUIRED):
+_Doubt = tuple[str, str, str]  # label of the column, code, what stands there
+
+
+class _Table:
+    """How the rows under a heading are read. Without all required columns nobody in it is taken."""
+
+    def __init__(self, sheet: Sheet, header: Header) -> None:
+        self._unreadable = bool(header.missing or header.names)
+        self.readers = [
+            (column, column.index, column.field, READ[column.field])
+            for column in (() if self._unreadable else header.columns)
+        ]
+        self._sheet = sheet
+        self._header = header
+        known = [column.index for column in (*header.columns, *header.repeated)]
+        self.width = max((*known, header.family.index if header.family else 0)) + 1
+        # Where a heading is wider than a cell nobody knows which of the cells under it is meant.
+        self._covered = sorted(
+            {
+                index
+                for (top, left), (bottom, right) in sheet.merged
+                if top <= header.row <= bottom and left in known
+                for index in range(left + 1, right + 1)
+            }
+        )
+        lengths = Counter(map(len, sheet.cells[header.row :]))
+        self._usual = max(header.width, lengths.most_common(1)[0][0])
+        self.careful = bool(
+            sheet.doubts
+            or sheet.unvalued
+            or self._unreadable
+            or header.repeated
+            or header.family
+            or self._covered
+            or max(lengths) > header.width
+        )
+
+    def doubts(self, number: int, cells: Sequence[Cell], values: dict[str, str]) -> list[_Doubt]:
+        """What is wrong with a row beyond its cells. Completes the name."""
+        header, found = self._header, list[_Doubt]()
+        if not any(map(text, cells)):
+            return []
+        if self._unreadable:
+            return [(FIELDS["name"], ROSTER_ROW_MISPLACED, _joined(cells))]
+        label = next(column.label for column in header.columns if column.field == "name")
+        if code := self._sheet.doubts.get(number):
+            found.append((label, code, values.get("name", "")))
+        beyond = [cells[index] for index in self._covered if index < len(cells)] + [*cells[header.width :]]
+        if any(map(text, beyond)) or len(cells) > self._usual:
+            found.append((label, ROSTER_ROW_MISPLACED, _joined(beyond)))
+        for column in header.columns:
+            if (number, column.index) in self._sheet.unvalued:
+                found.append((column.label, ROSTER_VALUE_MISSING, ""))
+        for column in header.repeated:
+            try:
+                same = READ[column.field](cells[column.index]) in ("", values.get(column.field))
+            except Invalid:
+                same = False
+            if not same:
+                found.append((column.label, ROSTER_COLUMN_REPEATED, text(cells[column.index])))
+        if header.family and (values.get("name") or text(cells[header.family.index])):
+            try:
+                values["name"] = full_name(cells[header.family.index], values.get("name", ""))
+            except Invalid as error:
+                found.append((header.family.label, error.code, text(cells[header.family.index])))
+        return found
+
+    def failed(
+        self, number: int, cells: Sequence[Cell], values: dict[str, str], invalid: list[_Doubt]
+    ) -> Row | None:
+        """None: it is a sum of the rows above."""
+        if self._unreadable:
+            return _misplaced(self._sheet, number, cells)
+        written = {column.field: text(cells[column.index]) for column in self._header.columns}
+        if self._header.family:
+            written["name"] = f"{text(cells[self._header.family.index])} {written['name']}".strip()
+        labels = {label for label, _, _ in invalid}
+        if is_total(written["name"]) and not any(map(looks_like_phone, cells)):
+            return None
+        for column in self._header.columns:
+            if column.field in _MISSING and column.field not in values and column.label not in labels:
+                invalid.append((column.label, _MISSING[column.field], written[column.field]))
+        place = self._sheet.first_row + number + 1
+        problems = tuple(Problem(self._sheet.name, place, *each) for each in invalid)
+        return Row(self._sheet.name, place, written, problems)
+
+
+def _heading(sheet: Sheet, number: int, headings: Sequence[Sequence[str]]) -> Header | None:
+    """The heading that row `number` is; one without columns if it is that of the table again, as in sheets
+    made for printing; None if it is none."""
+    texts = _texts(sheet.cells[max(0, number - 1) : number + HEADER_WITHIN])
+    own = min(number, 1)
+    if any(any(row) and row == texts[own] for row in headings):
+        return Header(number, (), ())
+    found = match(texts, own)
+    fields = {column.field for column in found.columns}
+    if len(found.columns) < 2 or not fields & {"name", "parent_phone", "student_phone"}:
         return None
-    problems = tuple(
-        Problem(sheet.name, place, column.label, code, written[column.field]) for column, code in invalid
-    )
-    return Row(sheet.name, place, written, problems)
+    return replace(found, row=number)
+
+
+def _misplaced(sheet: Sheet, number: int, cells: Sequence[Cell]) -> Row:
+    """A row that stands under no heading, whole among its notes."""
+    place, written = sheet.first_row + number + 1, _joined(cells)
+    problem = Problem(sheet.name, place, FIELDS["name"], ROSTER_ROW_MISPLACED, written)
+    return Row(sheet.name, place, {"memo": written}, (problem,))
+
+
+def _joined(cells: Sequence[Cell]) -> str:
+    return " | ".join(filter(None, map(text, cells)))

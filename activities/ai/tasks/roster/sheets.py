@@ -1,36 +1,29 @@
-"""A roster's sheets as rows of cells, of xlsx, xls and csv."""
+"""A roster's sheets as rows of cells, of xlsx, xls, HTML, SpreadsheetML and text."""
 
-import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from activities.ai.sandbox.task import BadInput
-from contracts.errors import FILE_DAMAGED, ROSTER_ENCODING_UNKNOWN
+from activities.ai.sniff import Table, check_table
+from activities.ai.tasks.roster.markup import html_sheets, xml_sheets
+from activities.ai.tasks.roster.remarks import remarks
+from activities.ai.tasks.roster.sheet import Range, Sheet
+from activities.ai.tasks.roster.texts import decoded, text_sheet
+from contracts.errors import FILE_DAMAGED
 from rules.roster.values import Cell
 
-Range = tuple[tuple[int, int], tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """Cells from row `first_row` (from 0) of the sheet on; `merged` are (row, column) corners in `cells`,
-    both included."""
-
-    name: str
-    first_row: int
-    cells: list[list[Cell]]
-    merged: tuple[Range, ...] = ()
+# The directory of an old workbook's macros, which its reader would look into: as long, and none.
+_MACROS, _NO_MACROS = (name.encode("utf-16-le") for name in ("_VBA_PROJECT_CUR", "_not_looked_into"))
 
 
 def names(source: Path) -> list[str]:
     """`sheet-1`, … of the visible worksheets: what is hidden nobody meant to upload. Raises BadInput."""
-    if _is_text(source):
-        return ["sheet-1"]
+    if _table(source).kind not in ("xlsx", "xls"):
+        return [f"sheet-{number}" for number in range(1, len(_of_text(source)) + 1)]
     return [
         f"sheet-{number}"
         for number, sheet in enumerate(_opened(source).sheets_metadata, 1)
@@ -40,10 +33,12 @@ def names(source: Path) -> list[str]:
 
 def read(source: Path, unit: str) -> Sheet:
     """Raises BadInput."""
-    if _is_text(source):
-        return Sheet("", 0, _csv_rows(source))
+    number = int(unit.removeprefix("sheet-"))
+    table = _table(source)
+    if table.kind not in ("xlsx", "xls"):
+        return _of_text(source)[number - 1]
     try:
-        sheet = _opened(source).get_sheet_by_index(int(unit.removeprefix("sheet-")) - 1)
+        sheet = _opened(source).get_sheet_by_index(number - 1)
         if sheet.start is None:
             return Sheet(sheet.name, 0, [])
         row, column = sheet.start
@@ -51,7 +46,8 @@ def read(source: Path, unit: str) -> Sheet:
             ((top - row, left - column), (bottom - row, right - column))
             for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
         )
-        return Sheet(sheet.name, row, sheet.to_python(), merged)
+        doubts, unvalued = remarks(source, number, table.remarkable, sheet.start)
+        return Sheet(sheet.name, row, sheet.to_python(), merged, doubts, unvalued)
     except CalamineError:
         raise BadInput(FILE_DAMAGED) from None
 
@@ -67,10 +63,14 @@ def fill_merged(cells: Sequence[list[Cell]], merged: Sequence[Range], columns: b
             row[left : right + 1] = [content] * (min(right + 1, len(row)) - left)
 
 
-def _is_text(source: Path) -> bool:
-    """Neither a zip (xlsx) nor a compound file (xls); a name need not have a suffix."""
-    with source.open("rb") as file:
-        return file.read(4) not in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+def _table(source: Path) -> Table:
+    found = source.stat()
+    return _checked(source, found.st_ino, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _checked(source: Path, inode: int, changed: int) -> Table:
+    return check_table(source)
 
 
 def _opened(source: Path) -> CalamineWorkbook:
@@ -81,22 +81,26 @@ def _opened(source: Path) -> CalamineWorkbook:
 
 @lru_cache(maxsize=1)
 def _workbook(source: Path, inode: int, changed: int) -> CalamineWorkbook:
+    data = source.read_bytes()
+    if _table(source).kind == "xls":
+        data = data.replace(_MACROS, _NO_MACROS)
     try:
-        return CalamineWorkbook.from_filelike(io.BytesIO(source.read_bytes()))
+        return CalamineWorkbook.from_filelike(io.BytesIO(data))
     except CalamineError:
         raise BadInput(FILE_DAMAGED) from None
 
 
-def _csv_rows(source: Path) -> list[list[Cell]]:
-    """UTF-8 with or without a mark, or cp949, which Korean Excel writes."""
-    data = source.read_bytes()
-    for encoding in ("utf-8-sig", "cp949"):
-        try:
-            lines = io.StringIO(data.decode(encoding), newline="")
-        except UnicodeDecodeError:
-            continue
-        try:
-            return [list(row) for row in csv.reader(lines)]
-        except csv.Error:
-            raise BadInput(FILE_DAMAGED) from None
-    raise BadInput(ROSTER_ENCODING_UNKNOWN)
+def _of_text(source: Path) -> list[Sheet]:
+    found = source.stat()
+    return _written(source, found.st_ino, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _written(source: Path, inode: int, changed: int) -> list[Sheet]:
+    text = decoded(source.read_bytes())
+    match _table(source).kind:
+        case "html":
+            return html_sheets(text)
+        case "xml":
+            return xml_sheets(text)
+    return [text_sheet(text)]

@@ -16,7 +16,6 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from activities.ai.sandbox.task import Assembled, BadInput, Limits
-from activities.ai.sniff import check_table
 from activities.ai.tasks.roster.parse import Problem, Row, parse
 from activities.ai.tasks.roster.sheets import names, read
 from contracts.errors import (
@@ -25,6 +24,7 @@ from contracts.errors import (
     ROSTER_EMPTY,
     ROSTER_HEADER_MISSING,
     ROSTER_SAME_STUDENT,
+    ROSTER_TABLES_BESIDE,
     ROSTER_TOO_MANY_ROWS,
 )
 from rules.roster.columns import FIELDS, REQUIRED
@@ -40,14 +40,13 @@ _GATHERED = {"class_name": ", ", "memo": "\n"}  # several rows of one student ma
 
 class Roster:
     name = "excel_parsing"
-    version = 1
+    version = 2
     limits = Limits(source_bytes=30 << 20, memory_bytes=1 << 30, cpu_seconds=60, wall_seconds=120)
 
     def fingerprint(self) -> str:
         return ENGINE
 
     def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
-        check_table(source)
         units = names(source)
         if not units:
             raise BadInput(ROSTER_EMPTY)
@@ -59,6 +58,9 @@ class Roster:
             if len(sheet.cells) > MAX_ROWS + 1_000:  # blank ones and titles are not students
                 raise BadInput(ROSTER_TOO_MANY_ROWS, {"rows": len(sheet.cells), "limit": MAX_ROWS})
             parsed = parse(sheet)
+            if parsed.header and parsed.header.names and not parsed.header.missing:
+                at, labels = sheet.first_row + parsed.header.row + 1, ", ".join(parsed.header.names)
+                raise BadInput(ROSTER_TABLES_BESIDE, {"sheet": unit, "row": at, "columns": labels})
             good: list[Row] = []
             bad: list[Row] = []
             # In parts of a thousand: somebody may work on the first while the next are read.
