@@ -157,13 +157,6 @@ CONTENT = (
         "tests/integration/test_ocr_plain.py::test_a_child_may_start_nothing[become]",
     ),
     Defence(
-        "child-opens-a-connection",
-        "activities/host/cage/syscalls.py",
-        "return [*steps, (_AT_LEAST, 0, 1, _NEWER), _UNKNOWN, _REFUSE]",
-        "return [*steps, (_AT_LEAST, 0, 1, _NEWER), _UNKNOWN, _PASS]",
-        "tests/integration/test_ocr_plain.py::test_a_child_may_start_nothing[call_home]",
-    ),
-    Defence(
         "build-that-has-gone",
         "activities/video/builds.py",
         "poller.last_access_time.ToDatetime(UTC) > since for",
