@@ -38,6 +38,11 @@ TYPES: dict[str, tuple[str, ...]] = {
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         "application/vnd.ms-excel",
         "text/csv",
+        "text/tab-separated-values",
+        "text/plain",
+        "text/html",
+        "text/xml",
+        "application/xml",
     ),
     "image": ("image/",),
 }
