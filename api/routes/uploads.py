@@ -34,13 +34,14 @@ from clients.database.uploads import ABORTED, COMPLETED, OPEN, UploadRow
 
 _NAMES = UUID("0c1f4a52-7b0e-5d5c-93a4-5d8b8d0e6f21")
 
-# No type under which a browser would run what is in it: image/svg+xml is a page.
+# No type under which a browser would run what is in it: image/svg+xml is a page. Tables that are HTML are
+# called Excel's by who exports them.
 _IMAGE = r"image/(jpeg|png|webp|gif|bmp|tiff|heic|heif|avif)"
 _SHEET = r"application/(vnd\.openxmlformats-officedocument\.spreadsheetml\.sheet|vnd\.ms-excel)"
 TYPES = {
     "video": re.compile(VIDEO_TYPE),
     "document": re.compile(rf"application/pdf|{_IMAGE}"),
-    "table": re.compile(rf"text/csv|{_SHEET}"),
+    "table": re.compile(rf"text/(csv|tab-separated-values|plain)|{_SHEET}"),
     "image": re.compile(_IMAGE),
 }
 LIMITS = {"video": LARGEST, "document": 2**30, "table": 100 * MIB, "image": 100 * MIB}

@@ -36,6 +36,7 @@ _PARENTS = (
 )
 _EMERGENCY = ("비상", "긴급", "비상시", "emergency")
 _STUDENT = ("학생", "원생", "수강생", "회원", "아동", "원아", "유아", "교육생", "본인", "자녀", "student")
+_NUMBERS = frozenset(("번호", "순번", "연번", "순", "no", "구분", "관계"))
 _FAMILY_NAME = frozenset(("성", "성씨", "lastname", "familyname", "surname"))
 _NAME = ("이름", "성명", "성함", "명", "name")
 _DEVICES = ("전화", "폰", "휴대폰", "휴대전화", "핸드폰")
@@ -88,6 +89,7 @@ _STRANGERS = re.compile(
     r"담임|강사|교사|선생|담당|직원|원장|기사|형제|자매|조모|조부|조부모|친척|추천인|학원|기관|teacher|staff"
 )
 _STRANGE_GROUP = re.compile(rf"(학교|{_STRANGERS.pattern})(님|교사|선생님)?")
+_OTHER_SCRIPT = re.compile("영문|영어|한자|english", re.IGNORECASE)  # 이름(영문): the name once more
 _OWNERS = re.compile("학생|원생|본인|자녀"), re.compile("부모|보호자|어머니|아버지|모친|부친|엄마|아빠")
 _BRACKETS = re.compile(r"[(\[<{].*?[)\]>}]")
 _NOISE = re.compile(r"[\W_]+|필수|선택|입력|정보")
@@ -196,14 +198,25 @@ def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[
 def ranked_field(label: str, group: str = "") -> tuple[str, int] | None:
     """The field of a label under a group's (연락처 under 학부모 is the parents'), and its rank among them."""
     own = _readings(label)
-    if len(own) > 1 and all(owner.search(own[0]) for owner in _OWNERS):
+    remarks = [_NOISE.sub("", each) for each in _BRACKETS.findall(label)]
+    if any(owner.fullmatch(each) for owner in _OWNERS for each in remarks) and (
+        all(owner.search(own[0]) for owner in _OWNERS)
+    ):
         own = own[:1]  # 학부모 연락처(학생): of both, or of neither
     upper = _readings(group)
     grouped = [above + each for above in upper for each in own]
     turned = [each + above for above in upper for each in own]
     if any(_STRANGE_GROUP.fullmatch(each) for each in upper):
         own = ()
-    return next((found for each in (*grouped, *turned, *own) if (found := _known(each))), None)
+    found = next((found for each in (*grouped, *turned, *own) if (found := _known(each))), None)
+    return None if found and found[0] == "name" and _OTHER_SCRIPT.search(label) else found
+
+
+def is_label(written: str) -> bool:
+    """Whether it is surely a heading, and nobody's name."""
+    return ranked_field(written) is not None or any(
+        each in _NUMBERS or each in _ALONE or each in _FAMILY_NAME for each in _readings(written)
+    )
 
 
 def _known(reading: str) -> tuple[str, int] | None:

@@ -39,6 +39,8 @@ def roster() -> Rows:
     return [["2026학년도 원생 명단"], [*HEADER], *students()]
 
 
+THREE = ["이름", "학부모 연락처", "학교"]
+S = [[row[NAME], row[PARENT], row[SCHOOL]] for row in students()]
 TRUTH = {
     row[NAME]: {
         field: cell.replace("-", "") if field.endswith("phone") else cell
@@ -126,6 +128,13 @@ def beside(left: list[str], right: list[str], gap: int = 1) -> Rows:
     return [[*left, *[""] * gap, *right], *joined]
 
 
+def later(left: Rows) -> Rows:
+    """Three students, and beside the next ones a heading and the last student."""
+    last = students()[-1]
+    right = [[*THREE], [last[NAME], last[PARENT], last[SCHOOL]], ["", "", ""]]
+    return [[*THREE], *S[:3], *([*a, "", *b] for a, b in zip(left, right, strict=False))]
+
+
 def moved(header: list[str], order: list[int], *before: list[Any]) -> Rows:
     """A second heading after three students, for columns in another order."""
     rows = roster()
@@ -206,17 +215,15 @@ WAYS: dict[str, tuple[Callable[[], File], str]] = {
     "SpreadsheetML, all rows hidden": (lambda: spreadsheet_ml(roster(), '<Row ss:Hidden="1">'), DOUBTED),
     # Headings.
     "two tables": (
-        lambda: xlsx(beside(["이름", "학부모 연락처", "학교"], ["이름", "학부모 연락처", "학교"])),
+        lambda: xlsx(beside(THREE, THREE)),
         e.ROSTER_TABLES_BESIDE,
     ),
     "two tables without a gap": (
-        lambda: text(
-            written(beside(["이름", "학부모 연락처", "학교"], ["이름", "학부모 연락처", "학교"], 0))
-        ),
+        lambda: text(written(beside(THREE, THREE, 0))),
         e.ROSTER_TABLES_BESIDE,
     ),
     "two tables of other words": (
-        lambda: xlsx(beside(["이름", "학부모 연락처", "학교"], ["성명", "보호자 연락처", "학교"])),
+        lambda: xlsx(beside(THREE, ["성명", "보호자 연락처", "학교"])),
         e.ROSTER_TABLES_BESIDE,
     ),
     "two tables, one says students": (
@@ -224,12 +231,25 @@ WAYS: dict[str, tuple[Callable[[], File], str]] = {
         DOUBTED,
     ),
     "two tables, one of unknown words": (
-        lambda: xlsx(beside(["이름", "학부모 연락처", "학교"], ["별칭", "학부모 연락처", "학교"])),
+        lambda: xlsx(beside(THREE, ["별칭", "학부모 연락처", "학교"])),
         DOUBTED,
     ),
     "two tables, one without a heading": (
-        lambda: xlsx(beside(["이름", "학부모 연락처", "학교"], ["", "", ""])),
+        lambda: xlsx(beside(THREE, ["", "", ""])),
         DOUBTED,
+    ),
+    "two tables, one begins later": (lambda: xlsx(later(S[3:5])), DOUBTED),
+    "two tables, one begins where the other pauses": (lambda: xlsx(later([["", "", ""], *S[3:5]])), DOUBTED),
+    "two tables, the left one without a heading": (lambda: xlsx(beside(["", "", ""], THREE)), DOUBTED),
+    "name in other letters": (
+        lambda: xlsx(
+            columns(["이름", "이름(영문)", "학부모 연락처"], lambda row: [row[NAME], "Kim", row[PARENT]])
+        ),
+        RIGHT,
+    ),
+    "remark that names somebody": (
+        lambda: xlsx(changed((-1, PARENT, "학부모 연락처(학생 것이면 생략)"))),
+        RIGHT,
     ),
     "first and second number": (lambda: xlsx(numbers), RIGHT),
     "number of the first guardian": (
@@ -317,7 +337,7 @@ WAYS: dict[str, tuple[Callable[[], File], str]] = {
         e.ROSTER_HEADER_MISSING,
     ),
     "unknown label": (lambda: xlsx(changed((-1, PARENT, "긴요한 번호"))), e.ROSTER_HEADER_MISSING),
-    "label lost": (lambda: xlsx(changed((-1, OWN, ""))), RIGHT),
+    "label lost": (lambda: xlsx(changed((-1, OWN, ""))), DOUBTED),
     "last label lost": (lambda: xlsx(changed((-1, MEMO, ""))), DOUBTED),
     "teacher's number beside": (
         lambda: xlsx(
@@ -350,6 +370,18 @@ WAYS: dict[str, tuple[Callable[[], File], str]] = {
     "numbers change places under a title": (
         lambda: text(
             written(moved([HEADER[i] for i in swapped(PARENT, OWN)], swapped(PARENT, OWN), [], ["B반"]))
+        ),
+        RIGHT,
+    ),
+    "names move under a number": (
+        lambda: xlsx(
+            [
+                ["이름", "학부모 연락처"],
+                *([r[NAME], r[PARENT]] for r in students()[:3]),
+                [],
+                ["번호", "학생", "학교", "모친"],
+                *([r[0], r[NAME], r[SCHOOL], r[PARENT]] for r in students()[3:]),
+            ]
         ),
         RIGHT,
     ),

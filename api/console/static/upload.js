@@ -9,7 +9,8 @@ const NAME = "upload:";
 // Browsers know few types by themselves; the rest by the name's end.
 const TYPES = {
   mp4: "video/mp4", m4v: "video/mp4", mov: "video/quicktime", mkv: "video/x-matroska", webm: "video/webm",
-  avi: "video/x-msvideo", pdf: "application/pdf", heic: "image/heic", heif: "image/heif", csv: "text/csv",
+  avi: "video/x-msvideo", pdf: "application/pdf", heic: "image/heic", heif: "image/heif", csv: "text/csv", txt: "text/plain",
+  tsv: "text/tab-separated-values", htm: "text/html", html: "text/html",
   xls: "application/vnd.ms-excel",
   xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 };

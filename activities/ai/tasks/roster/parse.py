@@ -17,7 +17,7 @@ from contracts.errors import (
     ROSTER_ROW_MISPLACED,
     ROSTER_VALUE_MISSING,
 )
-from rules.roster.columns import FIELDS, HEADER_WITHIN, REQUIRED, Header, find_header, match
+from rules.roster.columns import FIELDS, HEADER_WITHIN, REQUIRED, Column, Header, find_header, is_label, match
 from rules.roster.values import READ, Cell, Invalid, full_name, is_total, looks_like_phone, text
 
 _MISSING = {"name": ROSTER_NAME_MISSING, "parent_phone": ROSTER_PHONE_MISSING}
@@ -112,7 +112,10 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
             yield Row(sheet.name, sheet.first_row + number + 1, values)
         elif again := _heading(sheet, number, headings):
             if again.columns:
-                table, headings = _Table(sheet, again), _texts([cells])
+                if not table.is_only_heading(cells):  # beside students of this table
+                    again = replace(again, names=(FIELDS["name"],))
+                    yield _misplaced(sheet, number, cells)
+                table, headings = _Table(sheet, again, table), _texts([cells])
                 careful, readers, width = table.careful, table.readers, table.width
         elif row := table.failed(number, cells, values, invalid):
             yield row
@@ -124,7 +127,7 @@ _Doubt = tuple[str, str, str]  # label of the column, code, what stands there
 class _Table:
     """How the rows under a heading are read. Without all required columns nobody in it is taken."""
 
-    def __init__(self, sheet: Sheet, header: Header) -> None:
+    def __init__(self, sheet: Sheet, header: Header, above: "_Table | None" = None) -> None:
         self._unreadable = bool(header.missing or header.names)
         self.readers = [
             (column, column.index, column.field, READ[column.field])
@@ -135,14 +138,19 @@ class _Table:
         known = [column.index for column in (*header.columns, *header.repeated)]
         self.width = max((*known, header.family.index if header.family else 0)) + 1
         # Where a heading is wider than a cell nobody knows which of the cells under it is meant.
-        self._covered = sorted(
-            {
-                index
-                for (top, left), (bottom, right) in sheet.merged
-                if top <= header.row <= bottom and left in known
-                for index in range(left + 1, right + 1)
-            }
-        )
+        self.columns: tuple[Column, ...] = header.columns
+        covered = {
+            index
+            for (top, left), (bottom, right) in sheet.merged
+            if top <= header.row <= bottom and left in known
+            for index in range(left + 1, right + 1)
+        }
+        labels = [*map(text, sheet.cells[header.row]), *[""] * self.width]
+        bare = {index for index in range(header.width) if not labels[index]} - {*known}
+        if above:  # a table that this one stands beside may go on
+            covered |= bare.intersection(column.index for column in above.columns)
+        self._covered = sorted(covered)
+        self._bare = sorted(bare - covered)
         lengths = Counter(map(len, sheet.cells[header.row :]))
         self._usual = max(header.width, lengths.most_common(1)[0][0])
         self.careful = bool(
@@ -152,6 +160,7 @@ class _Table:
             or header.repeated
             or header.family
             or self._covered
+            or self._bare
             or max(lengths) > header.width
         )
 
@@ -166,6 +175,7 @@ class _Table:
         if code := self._sheet.doubts.get(number):
             found.append((label, code, values.get("name", "")))
         beyond = [cells[index] for index in self._covered if index < len(cells)] + [*cells[header.width :]]
+        beyond += [cells[i] for i in self._bare if i < len(cells) and looks_like_phone(cells[i])]
         if any(map(text, beyond)) or len(cells) > self._usual:
             found.append((label, ROSTER_ROW_MISPLACED, _joined(beyond)))
         for column in header.columns:
@@ -184,6 +194,12 @@ class _Table:
             except Invalid as error:
                 found.append((header.family.label, error.code, text(cells[header.family.index])))
         return found
+
+    def is_only_heading(self, cells: Sequence[Cell]) -> bool:
+        """Whether a row of labels holds no student of this table as well."""
+        place = next((column.index for column in self.columns if column.field == "name"), len(cells))
+        name = text(cells[place]) if place < len(cells) else ""
+        return not any(map(looks_like_phone, cells)) and (not name or is_label(name))
 
     def failed(
         self, number: int, cells: Sequence[Cell], values: dict[str, str], invalid: list[_Doubt]
