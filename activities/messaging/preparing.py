@@ -1,19 +1,24 @@
 """A job's recipients, checked, composed, sealed and written: all of them, or the job is refused."""
 
 import asyncio
-import hashlib
-import json
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.implements import implements
 from activities.messaging.provider import provider_errors
+from activities.messaging.requested import (
+    Problems,
+    occurrence,
+    parse_recipients,
+    problem,
+    read_request,
+    refusal,
+)
 from clients.database import credits, jobs, messaging, messaging_chunks
 from clients.database.credits import RecipientOutcome
 from clients.database.messaging_chunks import NewRecipient
@@ -30,17 +35,14 @@ from contracts.errors import (
     DUPLICATE_RECIPIENT,
     IMAGE_MISSING,
     IMAGE_WITH_ALIMTALK,
-    MESSAGE_NOT_READABLE,
     PAYLOAD_LOST,
-    REASONS,
     RECIPIENTS_MISSING,
-    RECIPIENTS_NOT_READABLE,
     SCHEDULE_PAST,
     SCHEDULE_TOO_FAR,
     TEMPLATE_NOT_READABLE,
     TOO_MANY_RECIPIENTS,
 )
-from contracts.jobs import JobOutcome, JobRef
+from contracts.jobs import JobRef
 from contracts.messaging import (
     Account,
     Composed,
@@ -54,10 +56,8 @@ from contracts.messaging import (
     Template,
     asked_at,
     channel_owner,
-    request_of,
 )
 from contracts.progress import messages_progress
-from contracts.queues import Poison, strict_json
 from rules.messaging import image, phones
 from rules.messaging.chunks import between, encode, message, pack, split
 from rules.messaging.compose import asked_for, compose, provider_message, usable
@@ -123,9 +123,9 @@ class PrepareActivities:
             job = await self._read(ref)
             composed = await asyncio.to_thread(lambda: list(self._compose(job)))
         except Unsendable as error:
-            return Prepared(refusal=_refusal([_problem(None, error)]))
+            return Prepared(refusal=refusal([problem(None, error)]))
         except Problems as problems:
-            return Prepared(refusal=_refusal(problems.found))
+            return Prepared(refusal=refusal(problems.found))
         return await self._write(job, composed)
 
     async def _prepared(self, ref: JobRef) -> Prepared | None:
@@ -161,7 +161,7 @@ class PrepareActivities:
             async with self._engine.connect() as connection:
                 shares = await credits.account(connection, owner)
             account = account.model_copy(update={"pf_id": shares.pf_id if shares else None})
-        request = _request(ref.job_type, payload)
+        request = read_request(ref.job_type, payload)
         send_at = request.draft.send_at
         if send_at and send_at - accepted_at > MAX_AHEAD:
             raise Unsendable(SCHEDULE_TOO_FAR, {"days": MAX_AHEAD.days})
@@ -266,7 +266,7 @@ class PrepareActivities:
                         encoded = message(middle, to, position)
                     waiting.append((recipient, to, middle, composed))
                 except Unsendable as error:
-                    problems.append(_problem(position, error))
+                    problems.append(problem(position, error))
                     if len(problems) == MAX_PROBLEMS:
                         raise Problems(problems) from None
                     continue
@@ -287,8 +287,8 @@ class PrepareActivities:
                         masked_phone=phones.mask(to),
                         channel=composed.channel,
                         fallback=composed.fallback,
-                        occurrence=_occurrence(job.request.draft, recipient, job.sealer.mac(to)),
-                        former_occurrence=_occurrence(job.request.draft, recipient),
+                        occurrence=occurrence(job.request.draft, recipient, job.sealer.mac(to)),
+                        former_occurrence=occurrence(job.request.draft, recipient),
                     )
                 )
                 position += 1
@@ -332,52 +332,3 @@ class PrepareActivities:
                 await credits.settle(connection, tenant_id, job_id, outcomes)
         # One that was cancelled meanwhile has nothing written; the next step says so.
         return await self._prepared(job.ref) or Prepared(chunks=1)
-
-
-def _request(job_type: str, payload: dict[str, Any]) -> SendRequest:
-    """What a queue took may still be more than a message holds: a sender of fifty characters."""
-    try:
-        return request_of(job_type, payload)
-    except ValidationError as error:
-        fields = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
-    raise Unsendable(MESSAGE_NOT_READABLE, {"fields": ", ".join(fields[:10])})
-
-
-class Problems(Exception):
-    """What is wrong with which recipients; positions count from 0."""
-
-    def __init__(self, found: list[dict[str, Any]]) -> None:
-        super().__init__(f"{len(found)} recipients")
-        self.found = found
-
-
-def parse_recipients(data: bytes) -> list[Recipient]:
-    """JSON Lines in UTF-8, one recipient a line. Raises Unsendable naming the first bad line, from 1."""
-    recipients = []
-    for number, line in enumerate(data.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            recipients.append(Recipient.model_validate(strict_json.decode(line)))
-        except (ValidationError, Poison):
-            raise Unsendable(RECIPIENTS_NOT_READABLE, {"line": number}) from None
-    return recipients
-
-
-def _occurrence(draft: Draft, recipient: Recipient, phone_mac: bytes = b"") -> bytes | None:
-    """What this phone is told about this person on this occasion: the same again is a duplicate, whatever job
-    it comes in. Releases up to 0.5 looked at the person alone, and told one parent of two."""
-    if not draft.event_type or not draft.occurrence_key:
-        return None
-    name = json.dumps([draft.event_type, draft.occurrence_key, recipient.id], ensure_ascii=False)
-    return hashlib.sha256(name.encode() + phone_mac).digest()
-
-
-def _problem(position: int | None, error: Unsendable) -> dict[str, Any]:
-    where = {} if position is None else {"recipient": position}
-    return where | {"code": error.code} | error.detail
-
-
-def _refusal(problems: list[dict[str, Any]]) -> JobOutcome:
-    code = problems[0]["code"]
-    return JobOutcome(state=REASONS[code].state, error_code=code, result={"problems": problems})

@@ -10,8 +10,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.messaging.manifest import compared
-from activities.messaging.preparing import _request
 from activities.messaging.provider import TRIES, provider_errors
+from activities.messaging.requested import read_request
 from clients import solapi
 from clients.solapi import Ambiguous, NotUnderstood, Refused, SolapiError, Throttled
 from contracts.errors import MESSAGE_NOT_READABLE, REASONS, TEMPLATE_NOT_READABLE, VARIABLE_MISSING
@@ -97,7 +97,7 @@ def test_a_template_that_is_not_understood_has_a_reason(odd: dict[str, Any]) -> 
 def test_a_request_that_no_message_holds_has_a_reason(fields: dict[str, str]) -> None:
     payload = {"to": "01012345678", "text": "안내", "message_mode": "sms"} | fields
     with pytest.raises(Unsendable) as refusal:
-        _request("messaging.send", payload)
+        read_request("messaging.send", payload)
     assert refusal.value.code == MESSAGE_NOT_READABLE
     assert refusal.value.detail == {"fields": next(iter(fields))}
 
