@@ -45,4 +45,4 @@ ENV PATH=/venv/bin:$PATH \
     OMP_THREAD_LIMIT=1
 
 USER 10001:10001
-CMD ["python", "-m", "uvicorn", "api.app:served", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "-m", "api", "--host", "0.0.0.0", "--port", "8000"]

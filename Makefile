@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: demo dev down clean test soak fuzz check coverage bench chromium
+.PHONY: demo dev down clean test slow soak defences fuzz check coverage bench chromium sbom audit secrets
 
 # Programs start often here: what Python compiled is kept, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,11 +34,19 @@ check: $(READY)
 	@.venv/bin/jactionlint --no-online --shellcheck=
 
 test: $(READY) chromium
-	@$(RUN) pytest -n 4 --dist worksteal
+	@$(RUN) pytest -n 4 --dist worksteal -m "not slow"
 
-# What takes longer than a test may; no part of CI. Everything at work and everything breaking, then a count:
+# What takes longer than `make test` may; no part of CI.
+slow: $(READY)
+	@$(RUN) pytest -n 2 -m slow
+
+# Everything at work and everything breaking, then a count.
 soak: $(READY)
 	@$(RUN) tests.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+# Is each test of the table red without its defence? In copies, one after the other; `NAME='bridge-*'` for some.
+defences: $(READY)
+	@$(RUN) tests.defences $(if $(value NAME),$(call quoted,NAME))
 
 # The drawn tests, with other examples each time.
 fuzz: $(READY)
@@ -57,6 +65,26 @@ chromium:
 	{ test "$$(id -u)" = 0 && command -v apt-get > /dev/null && echo "installing chromium for the browser tests" \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
 	|| echo "there is no Chromium: the browser tests are skipped (Debian: apt-get install chromium)"
+
+# What others wrote: a bill of materials of the image's packages and of all, and whether holes are known of them. The tools
+# come beside .venv. Not in `check`: they ask the network. OSV=all.zip: a stored file, where no service is reached.
+UVX := .venv/uv/bin/uvx --quiet
+sbom: $(READY)
+	@mkdir -p .data/supply
+	@for of in requirements requirements-dev; do \
+		$(UVX) --from cyclonedx-bom==7.5.0 cyclonedx-py requirements $$of.lock --pyproject pyproject.toml --of JSON \
+			--output-reproducible -o .data/supply/$$of.cdx.json && echo .data/supply/$$of.cdx.json || exit 1; done
+
+audit: $(READY)
+	@mkdir -p .data/supply
+	@for of in requirements requirements-dev; do rm -f .data/supply/$$of.audit.json; \
+		$(UVX) --from pip-audit==2.10.1 pip-audit --disable-pip --require-hashes -r $$of.lock -f json \
+			-o .data/supply/$$of.audit.json > /dev/null 2>&1; \
+		.venv/bin/python .ci/audit.py $$of.lock .data/supply/$$of.audit.json $(OSV) || exit 1; done
+
+# What looks like a secret and is none stands in .secrets.baseline; docs/security.md says why.
+secrets: $(READY)
+	@git ls-files -z | xargs -0 $(UVX) --from detect-secrets==1.5.0 detect-secrets-hook --baseline .secrets.baseline
 
 bench: $(READY)
 	@$(RUN) bench $(if $(value NAME),$(call quoted,NAME))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.implements import implements
-from clients.database import orphans
+from clients.database import erasing, orphans
 from clients.database.orphans import Ended, Found, Owner
 from clients.objects import Objects
 from contracts.activities import ops
@@ -25,7 +25,8 @@ GONE_WITH_ITS_JOB = "its job has ended"
 DELETED = "its video is deleted"
 UNKNOWN_JOB, UNKNOWN_VIDEO, UNKNOWN_SOURCE = "unknown job", "unknown video", "unknown source"
 UNPUBLISHED, MISSING = "done and not published", "published and not there"
-PROVEN = frozenset({GONE_WITH_ITS_JOB, DELETED})
+TENANT_ERASED = "its tenant is erased"  # written by a link or a worker of before
+PROVEN = frozenset({GONE_WITH_ITS_JOB, DELETED, TENANT_ERASED})
 UNCLAIMED = timedelta(days=15)  # a source whose message may still lie in a queue is nobody's yet
 
 _VERSION = re.compile(r".*/(?P<job>[0-9a-f]{12})-\d+/")
@@ -73,9 +74,15 @@ class OrphanActivities:
 
     async def find(self) -> AsyncIterator[Found]:
         """What has no owner now. Changes nothing."""
+        async with self._engine.connect() as connection:
+            erased = await erasing.erased_tenants(connection)
         for folder in await self._folders("tenants/"):
             tenant = folder.split("/")[1]
-            if tenant.isdecimal():
+            if tenant.isdecimal() and int(tenant) in erased:
+                for below in await self._folders(folder):
+                    if found := await self._below(below, TENANT_ERASED):
+                        yield found
+            elif tenant.isdecimal():
                 async for each in self._of_tenant(int(tenant)):
                     yield each
 

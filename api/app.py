@@ -1,4 +1,4 @@
-"""The HTTP API: `uvicorn api.app:served`."""
+"""The HTTP API: `python -m api`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +12,7 @@ from api import links, problems
 from api.auth.callers import same_origin
 from api.console.site import site
 from api.middleware import requests
+from api.middleware.door import Door
 from api.middleware.idempotency import HEADER, Idempotency
 from api.middleware.limits import Bodies
 from api.middleware.polls import Polls
@@ -82,7 +83,7 @@ app.add_middleware(
     handlers={kind: answer for kind, answer in app.exception_handlers.items() if kind is not Exception},
 )
 app.add_middleware(Requests)
-served = Polls(app)
+served = Door(Polls(app), app)
 
 
 def _openapi() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from clients.database.accepting import Acceptance, Accepted
 from clients.database.jobs import SealedJob
 from contracts.jobs import JobRequest
 from intake.errors import NamespaceDamaged, StartRefused
-from intake.submit import IdempotencyMismatch
+from intake.submit import refuse_unusable
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +22,10 @@ LINK_SECONDS = 3600
 
 async def submit(services: Services, job_request: JobRequest) -> Accepted:
     """Accept a request and start it. Once its row is there it is accepted, whether or not Temporal answers:
-    what did not start is started by the reconciler. Raises IdempotencyMismatch, and the database's errors
-    when nothing was accepted."""
+    what did not start is started by the reconciler. Raises IdempotencyMismatch, TenantErased, and the
+    database's errors when nothing was accepted."""
     (accepted,) = await services.submitter.accept([job_request])
-    if accepted.status is Acceptance.MISMATCH:
-        raise IdempotencyMismatch(job_request.idempotency_key)
+    refuse_unusable(accepted)
     metrics.SUBMITS.labels(job_request.job_type, accepted.status).inc()
     if accepted.status in (Acceptance.NEW, Acceptance.OPEN):
         try:

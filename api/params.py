@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Header, Path
+from fastapi import Header, Path, Query
 
 JOB_ID = r"[A-Za-z0-9._:-]{1,100}"
 JobId = Annotated[str, Path(pattern=f"^{JOB_ID}$")]
 VideoId = Annotated[int, Path(gt=0, lt=2**63)]
 IdempotencyKey = Annotated[str | None, Header(max_length=100)]
+Before = Annotated[int | None, Query(gt=0, lt=2**63)]

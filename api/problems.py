@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457), with the `detail` and `code` that old clients read."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -7,14 +8,19 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from clients.database.erasing import TenantErased, is_refused
 from clients.keys import KeyDestroyed
 from contracts.errors import REASONS
 from contracts.queues import Poison
-from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify
+from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify, is_content
 from intake.submit import IdempotencyMismatch
 
+log = logging.getLogger(__name__)
+
+ERASED = "The tenant's data was erased."
 MEDIA_TYPE = "application/problem+json"
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "not_json"}
 
@@ -48,7 +54,7 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": request.scope["path"],
         "code": code,
         "request_id": request_id,
     }
@@ -58,17 +64,18 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Let every error of `app` be answered as a problem."""
-    app.add_exception_handler(AnyHTTPException, _http)
+    app.add_exception_handler(AnyHTTPException, answer_of)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Poison, _poison)
     app.add_exception_handler(IdempotencyMismatch, _mismatch)
     for kind in INFRASTRUCTURE_ERRORS:
         app.add_exception_handler(kind, _away)
     app.add_exception_handler(KeyDestroyed, _erased)
+    app.add_exception_handler(TenantErased, _erased)
     app.add_exception_handler(Exception, _bug)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def answer_of(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AnyHTTPException)
     status, headers = error.status_code, dict(error.headers or {})
     content: Any = error.detail
@@ -97,6 +104,13 @@ async def _mismatch(request: Request, _error: Exception) -> JSONResponse:
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, DBAPIError) and is_refused(error):
+        return await _erased(request, error)
+    if isinstance(error, DBAPIError) and is_content(error):  # the values, not the server: again helps nobody
+        log.error("the database refuses a value: %s", type(error.orig).__name__)
+        return problem(
+            request, 422, "refused_by_database", "The request holds a value that cannot be stored."
+        )
     if classify(error) not in (ErrorKind.UNKNOWN, ErrorKind.BACK_OFF, ErrorKind.FATAL):
         raise error
     detail = "A server that is needed does not answer. Send the same again in a moment."
@@ -105,7 +119,7 @@ async def _away(request: Request, error: Exception) -> JSONResponse:
 
 async def _erased(request: Request, _error: Exception) -> JSONResponse:
     """The tenant's key is gone on purpose; `python -m clients.keys renew` makes a new one."""
-    return problem(request, 410, "tenant_erased", "The tenant's data was erased.")
+    return problem(request, 410, "tenant_erased", ERASED)
 
 
 async def _bug(request: Request, _error: Exception) -> JSONResponse:

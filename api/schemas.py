@@ -5,9 +5,10 @@ A payload is what the queue's body carries, without the tenant: that comes from 
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 from pydantic.json_schema import SkipJsonSchema
 
+from contracts.base import Outside
 from contracts.catalog import CATALOG, Domain, JobType
 from contracts.jobs import JobRequest
 from contracts.queues import read
@@ -15,10 +16,8 @@ from contracts.queues import read
 Tier = Literal["lite", "basic", "premium"]
 
 
-class Wanted(BaseModel):
+class Wanted(Outside):
     """A job that is asked for."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     job_type: str
     payload: Any

@@ -5,17 +5,22 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.base import Outside
+
 LARGEST = 50 * 2**30
 MOST_PARTS = 10_000  # S3 and R2
 PARTS_AT_ONCE = 1000
 
+_VIDEO_KINDS = "mp4|x-m4v|quicktime|webm|x-matroska|matroska|mpeg|mp2t|x-msvideo|avi|msvideo|x-ms-wmv"
+VIDEO_TYPE = rf"video/({_VIDEO_KINDS}|x-ms-asf|x-flv|3gpp|3gpp2|ogg|mj2|mxf|dv)"
+
 Purpose = Literal["video", "document", "table", "image"]
 
 
-class UploadWanted(BaseModel):
+class UploadWanted(Outside):
     """The name is used for its ending alone, and not kept."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     filename: str = Field(min_length=1, max_length=255)
     size: int = Field(ge=1, le=LARGEST, description="Bytes")
@@ -54,7 +59,7 @@ class UploadShown(BaseModel):
     parts: list[Part]
 
 
-class PartsWanted(BaseModel):
+class PartsWanted(Outside):
     numbers: list[Annotated[int, Field(ge=1, le=MOST_PARTS)]] = Field(min_length=1, max_length=PARTS_AT_ONCE)
 
 
@@ -62,11 +67,11 @@ class PartLinks(BaseModel):
     urls: dict[int, str]
 
 
-class VideoWanted(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+class VideoWanted(Outside):
+    model_config = ConfigDict(extra="forbid")
 
     upload_id: UUID
-    title: str | None = Field(default=None, max_length=200, pattern=r"^[^\x00]*$")
+    title: str | None = Field(default=None, max_length=200)
 
 
 class VideoMade(BaseModel):

@@ -11,14 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 from temporalio.client import Client
 
-from api.auth.service_keys import ServiceKeys
+from api.auth.service_keys import KEY_SECONDS, ServiceKeys
 from api.cache import Fresh
 from api.rates import Rates
 from api.standing import Standing, standing
 from api.watches import Watches
 from clients import progress, temporal
-from clients.database import jobs, videos
+from clients.database import erasing, jobs, videos
 from clients.database.engine import create_engine
+from clients.database.erasing import Tombstone
 from clients.database.jobs import JobRow, SealedJob
 from clients.database.videos import VideoRow
 from clients.keys import TenantKeys
@@ -46,6 +47,7 @@ class Services:
     keys: TenantKeys
     vault: Vault
     service_keys: ServiceKeys
+    tombstones: Fresh[int, Tombstone]
     rates: Rates
     watches: Watches
     seen_jobs: Fresh[tuple[int, str], SealedJob]
@@ -85,6 +87,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         keys=TenantKeys(engine, vault),
         vault=vault,
         service_keys=ServiceKeys(engine),
+        tombstones=Fresh(lambda tenant: _tombstone(engine, tenant), KEY_SECONDS),
         rates=Rates(settings.api_requests_per_second, settings.api_burst),
         watches=Watches(engine, client, board),
         seen_jobs=Fresh(lambda key: _job(engine, *key), SEEN_SECONDS),
@@ -94,6 +97,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     )
     await redis.aclose()
     await engine.dispose()
+
+
+async def _tombstone(engine: AsyncEngine, tenant_id: int) -> Tombstone:
+    async with engine.connect() as connection:
+        return await erasing.tombstone(connection, tenant_id)
 
 
 async def _job(engine: AsyncEngine, tenant_id: int, external_id: str) -> SealedJob | None:

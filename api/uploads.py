@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TypeVar, TypeVarTuple
 from uuid import UUID
@@ -15,6 +16,7 @@ from api.services import Services
 from clients.database import uploads
 from clients.database.uploads import COMPLETED, OPEN, UploadRow
 from clients.objects import ObjectMissing
+from clients.uploads import arriving
 
 SINGLE_PUT_BYTES = 100 * 2**20
 SMALLEST_PART = 16 * 2**20
@@ -70,7 +72,14 @@ def part_size(size: int) -> int:
 
 
 def put_link(services: Services, upload: UploadRow) -> str:
-    return services.objects.put_link(upload.file_key, upload.content_type, upload.size, LINK_SECONDS)
+    return services.objects.put_link(
+        arriving(upload.file_key), upload.content_type, upload.size, LINK_SECONDS
+    )
+
+
+def part_link(services: Services, upload: UploadRow, multipart_id: str, number: int) -> str:
+    size = _part_sizes(upload)[number]
+    return services.objects.part_link(upload.file_key, multipart_id, number, size, LINK_SECONDS)
 
 
 async def finish(services: Services, upload: UploadRow) -> None:
@@ -87,23 +96,36 @@ async def finish(services: Services, upload: UploadRow) -> None:
                 shown = ", ".join(map(str, missing[:20]))
                 raise refused(409, "incomplete", f"{len(missing)} parts are missing or cut: {shown}.")
             await in_store(store.complete, upload.file_key, upload.multipart_id, there)
+    at = arriving(upload.file_key)
     try:
-        content_type, size = await in_store(store.type_and_size, upload.file_key)
-    except ObjectMissing:
-        raise refused(409, "incomplete", "The file is not there.") from None
+        content_type, size = await in_store(store.type_and_size, at)
+    except ObjectMissing:  # of parts; or moved before, and the answer was lost
+        at = upload.file_key
+        try:
+            content_type, size = await in_store(store.type_and_size, at)
+        except ObjectMissing:
+            raise refused(409, "incomplete", "The file is not there.") from None
     if upload.size is not None and size != upload.size:
         raise refused(409, "wrong_size", f"The file has {size} bytes, {upload.size} were announced.")
     if content_type.lower() != upload.content_type.lower():
         raise refused(409, "wrong_type", "The file has another type than was announced.")
+    if at != upload.file_key:
+        with suppress(ObjectMissing):  # another call has moved it
+            await in_store(store.move, at, upload.file_key)
     async with services.engine.begin() as connection:
         await uploads.close(connection, upload.id, COMPLETED)
 
 
 def _missing(upload: UploadRow, there: dict[int, tuple[int, str]]) -> list[int]:
+    sizes = _part_sizes(upload)
+    return [number for number, size in sizes.items() if there.get(number, (0, ""))[0] != size]
+
+
+def _part_sizes(upload: UploadRow) -> dict[int, int]:
     count, (size, part) = part_count(upload), _sizes(upload)
     sizes = dict.fromkeys(range(1, count), part)
     sizes[count] = size - part * (count - 1)
-    return [number for number, size in sizes.items() if there.get(number, (0, ""))[0] != size]
+    return sizes
 
 
 def part_count(upload: UploadRow) -> int:

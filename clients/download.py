@@ -16,7 +16,10 @@ MAX_REDIRECTS = 3
 TIMEOUT = httpx.Timeout(10, connect=5)
 WITHIN = 300.0  # seconds for the whole file
 EXPIRED = (401, 403, 404, 410)  # stores answer 403 to a link whose time is over
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+# Other forms of IPv4 addresses, behind which anything may be: IPv4-compatible ones (RFC 4291, 2.5.5.1) and
+# NAT64 (RFC 6052, RFC 8215). A host on the internet has others.
+WRAPPED = [ipaddress.IPv6Network(each) for each in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")]
+PORTS = (80, 443)
 
 
 class DownloadRefused(Exception):
@@ -104,7 +107,7 @@ async def looked_at(url: str, inner_addresses: bool, hosts: frozenset[str] | Non
         host, port = (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
         if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
             raise DownloadRefused("not a link to a host")
-        if hosts is not None and host not in hosts:
+        if hosts is not None and not _listed(host, port, hosts, any_port=inner_addresses):
             raise DownloadRefused("the host is not one of DOWNLOAD_HOSTS")
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         address = str(found[0][4][0])
@@ -124,13 +127,18 @@ def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(verify=httpx.create_ssl_context(), trust_env=False, timeout=TIMEOUT)
 
 
+def _listed(host: str, port: int, hosts: frozenset[str], *, any_port: bool) -> bool:
+    """A host that is named, at the ports of the web; at another one only where that is named with it."""
+    return f"{host}:{port}" in hosts or (host in hosts and (port in PORTS or any_port))
+
+
 def _public(text: str) -> bool:
     """Whether an address is on the internet, also where IPv6 wraps one of IPv4."""
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address):
+        if any(address in each for each in WRAPPED):
+            return False
         inner = address.ipv4_mapped or address.sixtofour
-        if address in NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner and not inner.is_global:
             return False
     return address.is_global and not address.is_multicast

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from clients.database import keys
+from clients.database import erasing, keys
 from clients.database.engine import create_engine
 from clients.database.keys import KeyRow
 from clients.settings import load
@@ -126,9 +126,16 @@ class TenantKeys:
             await keys.destroy(connection, tenant_id)
         self._cache.pop(tenant_id, None)
 
+    async def alive(self, tenant_id: int) -> int:
+        """How many keys of the tenant there are that open anything: one or none."""
+        async with self._engine.connect() as connection:
+            last = await keys.newest(connection, tenant_id)
+        return 1 if last and last.wrapped else 0
+
     async def renew(self, tenant_id: int) -> None:
-        """A new key for a tenant whose key was destroyed; nothing if it has one."""
+        """A new key for a tenant whose key was destroyed, which may begin again; nothing if it has one."""
         async with self._engine.begin() as connection:
+            await erasing.unearth(connection, tenant_id)
             last = await keys.newest(connection, tenant_id)
             if last is None or last.wrapped is None:
                 await self._make(connection, tenant_id, last.key_id + 1 if last else 1)

@@ -1,12 +1,15 @@
 """Objects in R2 or any S3. Every call blocks: use `asyncio.to_thread`."""
 
+import errno
 import hashlib
 import io
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
@@ -16,6 +19,7 @@ from clients.settings import Settings
 from contracts.video import SourceRef
 
 CHUNK = 1024 * 1024
+RUN_BY_BROWSERS = (".html", ".htm", ".xhtml", ".svg", ".xml")
 
 
 class ObjectMissing(Exception):
@@ -66,8 +70,11 @@ class Objects:
             raise typed(error) from error
 
     def link(self, key: str, seconds: int) -> str:
-        """An address at which anybody may GET the object for so long. Asks nobody, so it does not block."""
+        """An address at which anybody may GET the object for so long. Asks nobody, so it does not block.
+        What a browser would run at the store's address it saves instead."""
         asked = {"Bucket": self._bucket, "Key": key}
+        if key.lower().endswith(RUN_BY_BROWSERS):
+            asked["ResponseContentDisposition"] = "attachment"
         return self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
     def download(self, source: SourceRef, path: Path) -> str:
@@ -131,14 +138,15 @@ class Objects:
         if_match: str | None = None,
         if_absent: bool = False,
     ) -> None:
-        """Write an object. With `if_match` (an ETag) or `if_absent`: ObjectChanged if somebody was first."""
+        """Write an object; a path must be that of a regular file. With `if_match` (an ETag) or `if_absent`:
+        ObjectChanged if somebody was first."""
         condition: dict[str, Any] = {}
         if if_match:
             condition["IfMatch"] = if_match
         if if_absent:
             condition["IfNoneMatch"] = "*"
         try:
-            with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as body:
+            with _opened(data) if isinstance(data, Path) else io.BytesIO(data) as body:
                 self._s3.put_object(
                     Bucket=self._bucket,
                     Key=key,
@@ -173,6 +181,9 @@ class Objects:
         """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""
         if not prefix.endswith("/") or prefix.count("/") < 3:
             raise ValueError(f"{prefix!r} is too broad to erase")
+        return self._erase(prefix)
+
+    def _erase(self, prefix: str) -> int:
         erased = 0
         while keys := [key for key, _ in self.list(prefix)]:
             for start in range(0, len(keys), 1000):
@@ -187,6 +198,16 @@ class Objects:
 
     def delete(self, key: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Whoever makes the files may put a link or a pipe in the place of one that was looked at."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, "not a file of its own", path.name)
+    return os.fdopen(descriptor, "rb")
 
 
 def md5_of(path: Path) -> str:

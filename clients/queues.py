@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -243,6 +243,26 @@ class Queue:
         finally:
             self._give_back(others)
         return moved
+
+    def sift_dead(self, is_one: Callable[[DeadLetter], bool], *, erase: bool) -> int:
+        """How many dead letters are such that `is_one`; with `erase` they and their bodies go for ever."""
+        found, kept = 0, []
+        try:
+            for batch in self._take_dead(MOVING_SECONDS):
+                for letter in batch:
+                    opened = self._with_body(letter)
+                    if not is_one(opened):
+                        kept.append(letter)
+                        continue
+                    found += 1
+                    if not erase:
+                        kept.append(letter)
+                        continue
+                    self.drop_body(opened)
+                    self._sqs.delete_message(QueueUrl=self._dlq_url, ReceiptHandle=letter.receipt_handle)
+        finally:
+            self._give_back(kept)
+        return found
 
     def _take_dead(self, seconds: int) -> Iterator[list[DeadLetter]]:
         """Batches until one is empty, or brings only what was here before."""

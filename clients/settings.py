@@ -5,6 +5,8 @@ process at start with the variable's name (`load`).
 """
 
 import sys
+from collections import Counter
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -49,6 +51,9 @@ class Settings(BaseSettings):
     ai_sqs_queue_name_basic: str = "academy-ai-jobs-basic"
     ai_sqs_queue_name_premium: str = "academy-ai-jobs-premium"
     messaging_sqs_queue_name: str = "academy-messaging-jobs"
+    # Of newer producers, where they are: `academy-v1-tools-queue`, `academy-video-delete-r2`.
+    tools_sqs_queue_name: str | None = None
+    video_delete_sqs_queue_name: str | None = None
     sqs_wait_seconds: int = Field(default=20, ge=0, le=20)
     # The queues' own visibility timeouts are hours, for workers that held a message while they worked. The
     # bridge holds one for moments: after a crash its messages come back when this is over.
@@ -79,7 +84,8 @@ class Settings(BaseSettings):
     solapi_webhook_secret: SecretStr | None = None
     solapi_requests_per_second: float = Field(default=50, gt=0)
 
-    # Links in legacy messages: hosts that may be asked, comma separated. Inner addresses are for tests.
+    # Links in legacy messages: hosts that may be asked, comma separated, `host:port` for other ports than 80
+    # and 443. Inner addresses are for tests.
     download_hosts: str = ""
     download_inner_addresses: bool = False
 
@@ -104,6 +110,17 @@ class Settings(BaseSettings):
     api_requests_per_second: float = Field(default=200, gt=0)
     api_burst: int = Field(default=400, ge=1)
     api_max_body_bytes: int = Field(default=4 * 2**20, ge=1024)
+    # Of each address, for whoever has not shown a credential that works; and 401s before somebody waits.
+    api_address_requests_per_second: float = Field(default=100, gt=0)
+    api_address_burst: int = Field(default=400, ge=1)
+    api_failures: int = Field(default=10, ge=1, description="401s of one credential or page, at one address")
+    api_address_failures: int = Field(default=30, ge=1, description="Credentials that fail at one address")
+    api_connections: int = Field(default=800, ge=1)
+    api_address_connections: int = Field(default=400, ge=1)
+    api_head_seconds: float = Field(default=10, gt=0, description="In which a request's head must have come")
+    api_body_seconds: float = Field(default=30, gt=0, description="In which a request's body must have come")
+    # Addresses or networks, comma separated, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    api_proxies: str = ""
     upload_abandoned_hours: float = Field(default=48, gt=0, description="Silence that ends an upload")
 
     # Programs. Empty: the one in PATH, else the wheel's.
@@ -114,6 +131,7 @@ class Settings(BaseSettings):
     # Workers
     work_dir: Path = Path("/tmp/academy-work")  # noqa: S108 - scratch space, overridden by deployments
     source_cache_bytes: int = 100 * 2**30
+    sandbox: Literal["best", "require"] = "best"
     encode_slots: int = Field(default=2, ge=1)
     ai_slots: int = Field(default=2, ge=1)
     ai_premium: bool = False
@@ -129,7 +147,7 @@ class Settings(BaseSettings):
     def _not_contradictory(self) -> Self:
         queues = self.queue_names()
         if len(set(queues.values())) != len(queues):
-            raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; give each its own")
+            raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; only AI tiers may share one")
         if self.temporal_api_key and not self.temporal_tls:
             raise ValueError("TEMPORAL_API_KEY needs TEMPORAL_TLS=true, or the key travels in the clear")
         for kind in ("chat", "embedding", "transcription", "handwriting"):
@@ -145,14 +163,38 @@ class Settings(BaseSettings):
             _check_staff_key(self.staff_jwt_algorithm, self.staff_jwt_key.get_secret_value())
         return self
 
+    @model_validator(mode="after")
+    def _proxies_are_networks(self) -> Self:
+        try:
+            self.proxies()
+        except ValueError:
+            raise ValueError("API_PROXIES must be addresses or networks, comma separated") from None
+        return self
+
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(each.strip()) for each in self.api_proxies.split(",") if each.strip()]
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether what this peer says about who asks is believed."""
+        try:
+            return any(ip_address(address) in each for each in self.proxies())
+        except ValueError:
+            return False
+
     def queue_names(self) -> dict[str, str]:
-        """Our name of a queue → the SQS queue's name."""
-        return {
-            "video": self.video_sqs_queue_name,
+        """Our name of a queue → the SQS queue's name. AI tiers that share a queue are one, named `ai`."""
+        tiers = {
             "ai-lite": self.ai_sqs_queue_name_lite,
             "ai-basic": self.ai_sqs_queue_name_basic,
             "ai-premium": self.ai_sqs_queue_name_premium,
+        }
+        shared = Counter(tiers.values())
+        further = {"tools": self.tools_sqs_queue_name, "video-delete": self.video_delete_sqs_queue_name}
+        return {
+            "video": self.video_sqs_queue_name,
+            **{tier if shared[name] == 1 else "ai": name for tier, name in tiers.items()},
             "messaging": self.messaging_sqs_queue_name,
+            **{ours: name for ours, name in further.items() if name},
         }
 
     def database_url(self) -> URL:

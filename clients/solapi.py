@@ -8,11 +8,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic_core import from_json
@@ -22,6 +24,7 @@ from clients.settings import Settings
 PAGE = 500
 TIMEOUT = httpx.Timeout(10, connect=5, pool=30)
 ADD_TIMEOUT = httpx.Timeout(60, connect=5, pool=30)  # 15 MB of messages
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # what else may stand there is nobody's code, and is not repeated
 LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
 
 
@@ -34,11 +37,13 @@ class SolapiError(Exception):
 
 
 class Refused(SolapiError):
-    """An answer that will not change by asking again: nothing was done. `status` is HTTP's."""
+    """An answer that will not change by asking again: nothing was done. `status` is HTTP's. `own`: it has
+    Solapi's errorCode; one without may be of whoever stands between."""
 
-    def __init__(self, code: str, status: int) -> None:
+    def __init__(self, code: str, status: int, own: bool = True) -> None:
         super().__init__(code)
         self.status = status
+        self.own = own
 
 
 class Throttled(SolapiError):
@@ -59,6 +64,13 @@ class Ambiguous(SolapiError):
     def __init__(self, code: str, retry_after: float | None = None) -> None:
         super().__init__(code)
         self.retry_after = retry_after
+
+
+class NotUnderstood(Ambiguous):
+    """Well-formed JSON of another shape than Solapi's: it may have been done."""
+
+    def __init__(self) -> None:
+        super().__init__("AnswerNotUnderstood")
 
 
 @dataclass(frozen=True)
@@ -90,15 +102,14 @@ class Solapi:
         answer = await self._call(
             "POST", "/messages/v4/groups", {"allowDuplicates": True, "customFields": dict(custom)}
         )
-        return str(answer["groupId"])
+        return _named(answer, "groupId")
 
     async def add(self, group_id: str, messages: bytes) -> list[dict[str, Any]]:
         """Put messages, JSON objects joined by commas, into a PENDING group; returns `resultList`, one entry
         for each."""
         path = f"/messages/v4/groups/{group_id}/messages"
         answer = await self._call("PUT", path, b'{"messages":[%b]}' % messages, timeout=ADD_TIMEOUT)
-        results: list[dict[str, Any]] = answer["resultList"]
-        return results
+        return _objects(answer.get("resultList"))
 
     async def send(self, group_id: str) -> None:
         """Send a group. Refused with 409 `GroupInProcessing` or `AlreadySent` means that it is sent."""
@@ -107,7 +118,10 @@ class Solapi:
     async def group(self, group_id: str) -> Group:
         answer = await self._call("GET", f"/messages/v4/groups/{group_id}")
         count = answer.get("count") or {}
-        return Group(group_id, str(answer["status"]), int(count.get("sentTotal") or 0))
+        sent = count.get("sentTotal") or 0 if isinstance(count, dict) else None
+        if not isinstance(sent, int):
+            raise NotUnderstood
+        return Group(group_id, _named(answer, "status"), sent)
 
     async def delete(self, group_id: str) -> None:
         """Delete a PENDING group; Refused in every other state."""
@@ -118,8 +132,7 @@ class Solapi:
     ) -> tuple[list[dict[str, Any]], str | None]:
         """One page of a group's messages and the key of the next page. A read can be stale."""
         query = {"limit": str(PAGE)} | ({"startKey": start_key} if start_key else {})
-        answer = await self._call("GET", f"/messages/v4/groups/{group_id}/messages", query=query)
-        return list((answer.get("messageList") or {}).values()), answer.get("nextKey")
+        return _page(await self._call("GET", f"/messages/v4/groups/{group_id}/messages", query=query))
 
     async def sent_between(
         self, start: datetime, end: datetime, start_key: str | None = None
@@ -134,23 +147,22 @@ class Solapi:
         answer = await self._call(
             "GET", "/messages/v4/list", query=query | ({"startKey": start_key} if start_key else {})
         )
-        return list((answer.get("messageList") or {}).values()), answer.get("nextKey")
+        return _page(answer)
 
     async def find(self, message_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of at most PAGE messages that the provider knows, whenever they were created."""
         query = httpx.QueryParams({"limit": str(PAGE), "messageIds[]": list(message_ids)})
-        answer = await self._call("GET", "/messages/v4/list", query=query)
-        return list((answer.get("messageList") or {}).values())
+        return _page(await self._call("GET", "/messages/v4/list", query=query))[0]
 
     async def upload_image(self, image: bytes, name: str) -> str:
         """Store a JPEG for MMS; returns its fileId."""
         body = {"file": base64.b64encode(image).decode(), "type": "MMS", "name": name}
         answer = await self._call("POST", "/storage/v1/files", body, timeout=ADD_TIMEOUT)
-        return str(answer["fileId"])
+        return _named(answer, "fileId")
 
     async def template(self, template_id: str) -> dict[str, Any]:
         """An Alimtalk template as the provider has it. Refused when there is none."""
-        answer: dict[str, Any] = await self._call("GET", f"/kakao/v2/templates/{template_id}")
+        answer: dict[str, Any] = await self._call("GET", f"/kakao/v2/templates/{quote(template_id, safe='')}")
         return answer
 
     async def _call(
@@ -183,6 +195,27 @@ class Solapi:
         return f"HMAC-SHA256 apiKey={self._key}, date={date}, salt={salt}, signature={digest}"
 
 
+def _named(answer: Mapping[str, Any], field: str) -> str:
+    value = answer.get(field)
+    if not isinstance(value, str) or not value:
+        raise NotUnderstood
+    return value
+
+
+def _objects(values: Any) -> list[dict[str, Any]]:
+    if not isinstance(values, list) or not all(isinstance(each, dict) for each in values):
+        raise NotUnderstood
+    return values
+
+
+def _page(answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
+    """Messages, and the key of the next page."""
+    found, next_key = answer.get("messageList") or {}, answer.get("nextKey")
+    if not isinstance(found, dict) or not isinstance(next_key, str | None):
+        raise NotUnderstood
+    return _objects(list(found.values())), next_key
+
+
 def _read(answer: httpx.Response) -> Any:
     if answer.status_code == 429:
         raise Throttled(_retry_after(answer) or 1.0)
@@ -194,10 +227,14 @@ def _read(answer: httpx.Response) -> Any:
         value = None
     if answer.is_success and isinstance(value, dict):
         return value
+    if answer.is_success and value is not None:
+        raise NotUnderstood
     if answer.is_success:
         raise Ambiguous("UnreadableAnswer")
     code = value.get("errorCode") if isinstance(value, dict) else None
-    raise Refused(str(code or f"HTTP{answer.status_code}"), answer.status_code)
+    if isinstance(code, str) and _CODE.fullmatch(code):
+        raise Refused(code, answer.status_code)
+    raise Refused(f"HTTP{answer.status_code}", answer.status_code, own=False)
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

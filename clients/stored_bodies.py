@@ -36,7 +36,7 @@ class StoredBodies:
         self._objects.put(
             key, self._vault.encrypt(data, key.encode()), "application/octet-stream", cache_control="no-store"
         )
-        return json.dumps({"stored_body": key}, separators=(",", ":"))
+        return stub(key)
 
     def open(self, stub: str) -> str:
         """Raises BodyGone."""
@@ -49,6 +49,11 @@ class StoredBodies:
 
     def drop(self, stub: str) -> None:
         self._objects.delete(_key(stub))
+
+
+def stub(key: str) -> str:
+    """What a queue has of the body at `key`."""
+    return json.dumps({"stored_body": key}, separators=(",", ":"))
 
 
 def sweep(objects: Objects, kept: timedelta = KEPT) -> int:

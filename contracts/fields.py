@@ -48,6 +48,8 @@ def require_prefix(key: str, prefix: str) -> None:
 BigId = Annotated[int, Field(strict=True, gt=0, le=2**63 - 1)]
 # Where the producers are known to write "12" as well as 12.
 LooseId = Annotated[BigId, BeforeValidator(_digits)]
+# A count or number, which may be 0.
+LooseCount = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), BeforeValidator(_digits)]
 # An id of theirs that is only handed back.
 Reference = BigId | str
 

@@ -2,15 +2,16 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, FailFast, Field
 
 from contracts.base import Contract
 from contracts.jobs import JobOutcome, JobRef
 
 Mode = Literal["sms", "alimtalk", "both"]
+NOT_UNDERSTOOD = "not understood"  # detail of an AmbiguousAdd whose answer was not what it must be
 
 
 class Channel(StrEnum):
@@ -51,10 +52,10 @@ class Button(Contract):
 
     type: Literal["WL", "AL", "BK", "MD", "DS", "BC", "BT", "AC"] = Field(serialization_alias="buttonType")
     name: str = Field(serialization_alias="buttonName", max_length=14)
-    link_mobile: str | None = Field(default=None, serialization_alias="linkMo")
-    link_pc: str | None = Field(default=None, serialization_alias="linkPc")
-    link_android: str | None = Field(default=None, serialization_alias="linkAnd")
-    link_ios: str | None = Field(default=None, serialization_alias="linkIos")
+    link_mobile: str | None = Field(default=None, max_length=2000, serialization_alias="linkMo")
+    link_pc: str | None = Field(default=None, max_length=2000, serialization_alias="linkPc")
+    link_android: str | None = Field(default=None, max_length=2000, serialization_alias="linkAnd")
+    link_ios: str | None = Field(default=None, max_length=2000, serialization_alias="linkIos")
 
 
 class Recipient(Private):
@@ -78,6 +79,7 @@ class Draft(Private):
     template_id: str | None = Field(default=None, max_length=100)
     buttons: tuple[Button, ...] = Field(default=(), max_length=5)
     send_at: AwareDatetime | None = None
+    valid_minutes: int | None = Field(default=None, ge=1, le=14 * 24 * 60)
     reservation_id: int | None = None
     event_type: str | None = Field(default=None, max_length=100)
     occurrence_key: str | None = Field(default=None, max_length=200)
@@ -88,8 +90,39 @@ class SendRequest(Private):
     (`Recipient` a line, at most 100,000) below `tenants/{tenant}/messages/`."""
 
     draft: Draft
-    recipients: tuple[Recipient, ...] = Field(default=(), max_length=1_000)
+    recipients: Annotated[tuple[Recipient, ...], FailFast()] = Field(default=(), max_length=1_000)
     recipients_key: str | None = Field(default=None, max_length=500)
+
+
+class NoteCode(StrEnum):
+    """What a sender should know of a job that was not refused.
+
+    VARIABLE_UNUSED: values were given for `about`, which no text asks for. SENT_AS_TEXT: Alimtalk would not
+    do, because of the code `about`, so it goes as SMS or LMS.
+    """
+
+    VARIABLE_UNUSED = "VARIABLE_UNUSED"
+    SENT_AS_TEXT = "SENT_AS_TEXT"
+
+
+class Note(Contract):
+    """`recipients`: how many it concerns."""
+
+    code: NoteCode
+    about: str
+    recipients: int
+
+
+def channel_owner(payload: dict[str, Any]) -> int | None:
+    """The tenant whose KakaoTalk channel a queue's message shares."""
+    owner = payload.get("channel_tenant_id")
+    return owner if isinstance(owner, int) else None
+
+
+def asked_at(payload: dict[str, Any]) -> datetime | None:
+    """When a queue's producer asked for the message, where it says so."""
+    at = payload.get("created_at")
+    return datetime.fromisoformat(at) if isinstance(at, str) else None
 
 
 def request_of(job_type: str, payload: dict[str, Any]) -> SendRequest:
@@ -109,13 +142,15 @@ def request_of(job_type: str, payload: dict[str, Any]) -> SendRequest:
 
 
 class Template(Contract):
-    """An Alimtalk template as the provider has it. `content` holds `#{variable}`."""
+    """An Alimtalk template as the provider has it. `texts` are all that it shows (header, highlight, items,
+    buttons …) and that hold `#{variable}`; `content` may be empty. `buttons` are those of known types."""
 
     id: str
     pf_id: str
     status: str
     content: str = Field(repr=False)
     buttons: tuple[Button, ...] = ()
+    texts: tuple[str, ...] = Field(default=(), repr=False)
 
 
 class Account(Contract):
@@ -251,6 +286,7 @@ class Counts(Contract):
     suppressed: int = 0
     cancelled: int = 0
     code: str | None = None
+    notes: tuple[Note, ...] = ()
 
 
 class LostMessages(Contract):

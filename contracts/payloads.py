@@ -5,13 +5,32 @@ defaults, so that a default added later does not change the hash of a message se
 runs the job validates again with the same model and gets the defaults then.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from contracts.fields import BLANK_IS_NONE, BigId, LooseId, ObjectKey, QueueMessage, Reference
+from contracts.fields import (
+    BLANK_IS_NONE,
+    BigId,
+    LooseCount,
+    LooseId,
+    ObjectKey,
+    QueueMessage,
+    Reference,
+    Timestamp,
+)
 
 
 class EncodePayload(QueueMessage):
@@ -28,12 +47,23 @@ class DeletePayload(QueueMessage):
 
 
 Mode = Literal["sms", "alimtalk", "both"]
-_MODES = ("sms", "alimtalk", "both")
 
 
-def _known_mode(value: Any) -> Any:
-    """None where no mode was given. An unknown one is sms, as the producers expect."""
-    return value if value in _MODES else "sms" if value else None
+def _folded(value: Any) -> Any:
+    """None where no mode was given. ` SMS` is sms; what is none of the modes is refused: sent as another than
+    was meant, it would cost more or reach nobody."""
+    return value.strip().casefold() or None if isinstance(value, str) else value
+
+
+def _dated(value: Any) -> datetime | None:
+    """What is no time says nothing, and never ended a message."""
+    try:
+        return _TIMESTAMP.validate_python(value)
+    except ValidationError:
+        return None
+
+
+_TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 
 
 # Real lengths are the sender's business (bytes of cp949 after substitution); this only bounds.
@@ -47,13 +77,16 @@ class Replacement(QueueMessage):
 
 
 class SendMessage(QueueMessage):
-    """Both producers' message. It also carries `created_at`, which decides nothing here."""
+    """All producers' message. `created_at` begins its validity. Where the newest name a `source_tenant_id`,
+    the message is of that academy, and `tenant_id` owns the channel that it shares."""
 
     tenant_id: BigId
+    source_tenant_id: BigId | None = None
+    created_at: Annotated[datetime | None, BeforeValidator(_dated)] = None
     to: Filled
     text: Filled
     sender: str | None = None
-    message_mode: Annotated[Mode | None, BeforeValidator(_known_mode)] = None
+    message_mode: Annotated[Mode | None, BeforeValidator(_folded)] = None
     use_alimtalk_first: bool | None = None
     reservation_id: BigId | None = None
     template_id: str | None = None
@@ -99,12 +132,12 @@ class DocumentPayload(AiPayload):
 
 class Question(Part):
     exam_question_id: Reference
-    number: LooseId
+    number: LooseCount
     region_meta: dict[str, Any] | None = None
 
 
 class OmrSheet(Part):
-    sheet_id: Reference
+    sheet_id: Reference | None = None
 
 
 class SubmissionPayload(DocumentPayload):
@@ -123,7 +156,7 @@ class OcrPayload(SubmissionPayload):
 
 
 class OmrPayload(SubmissionPayload):
-    question_count: Literal[10, 20, 30] | None = None
+    question_count: Annotated[LooseCount, Field(ge=1, le=1_000)] | None = None
     template_meta: dict[str, Any] | None = None
 
 

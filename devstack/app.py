@@ -32,7 +32,7 @@ class App(Processes):
             kind = name.partition("-")[0]
             argv = ["-m", "workers", kind]
             if kind == "api":
-                argv = ["-m", "uvicorn", "api.app:served", "--host", LOOPBACK, "--port", port]
+                argv = ["-m", "api", "--host", LOOPBACK, "--port", port]
             self.processes[name] = stack.python(name, *argv, **env)
 
     def __enter__(self) -> Self:

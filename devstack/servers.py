@@ -219,7 +219,7 @@ def _ministack(home: Path, ports: Ports, settings: Settings) -> Server:
                 "QueueArn"
             ]
             redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES})
-            visibility = str(VISIBILITY_SECONDS[ours])
+            visibility = str(VISIBILITY_SECONDS.get(ours, 3600))
             sqs.set_queue_attributes(
                 QueueUrl=sqs.create_queue(QueueName=name)["QueueUrl"],
                 Attributes={"VisibilityTimeout": visibility, "RedrivePolicy": redrive},

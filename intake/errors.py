@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.database.erasing import TenantErased, is_refused
 from clients.keys import KeyDestroyed
 
 
@@ -62,16 +63,19 @@ INFRASTRUCTURE_ERRORS = (
     ConnectionError,
     TimeoutError,
     KeyDestroyed,
+    TenantErased,
     StartRefused,
     NamespaceDamaged,
 )
-"""What accept and start may raise when a server is away or refuses, or the tenant's key is gone."""
+"""What accept and start may raise when a server is away or refuses, or the tenant is erased."""
 
 
 def classify(error: BaseException) -> ErrorKind | None:
     """None for an error that waiting will not mend: a bug, or content that the database refuses."""
     match error:
-        case StartRefused() | KeyDestroyed():
+        case StartRefused() | KeyDestroyed() | TenantErased():
+            return ErrorKind.POISON
+        case DBAPIError() if is_refused(error):
             return ErrorKind.POISON
         case NamespaceDamaged():
             return ErrorKind.FATAL

@@ -25,6 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from clients.database import accepting, jobs
 from clients.database.accepting import Acceptance, Accepted, SubjectJustClosed
+from clients.database.erasing import TenantErased
 from clients.database.jobs import SealedJob
 from clients.vault import Vault
 from contracts import catalog
@@ -51,6 +52,14 @@ class IdempotencyMismatch(Exception):
     """The same idempotency key came with another payload: somebody reuses keys."""
 
 
+def refuse_unusable(accepted: Accepted) -> None:
+    """Raises IdempotencyMismatch, TenantErased."""
+    if accepted.status is Acceptance.MISMATCH:
+        raise IdempotencyMismatch(accepted.request.idempotency_key)
+    if accepted.status is Acceptance.ERASED:
+        raise TenantErased
+
+
 class Submitter:
     """Accepts and starts jobs; one for each process, shared by its tasks."""
 
@@ -62,22 +71,24 @@ class Submitter:
     async def submit(self, request: JobRequest) -> Accepted:
         """Accept one request and start its workflow, whatever was done of it before.
 
-        Raises `IdempotencyMismatch`, and the database's or Temporal's error when the outcome is unknown:
-        calling again with the same request is always safe.
+        Raises `IdempotencyMismatch`, `TenantErased`, and the database's or Temporal's error when the outcome
+        is unknown: calling again with the same request is always safe.
         """
         (accepted,) = await self.accept([request])
-        if accepted.status is Acceptance.MISMATCH:
-            raise IdempotencyMismatch(request.idempotency_key)
+        refuse_unusable(accepted)
         if accepted.status in (Acceptance.NEW, Acceptance.OPEN):
             await self.start(accepted)
         return accepted
 
-    async def accept(self, requests: Sequence[JobRequest]) -> list[Accepted]:
-        """One transaction for all of them; the answers are in the order of the requests."""
-        job_requests = [
+    def _sealed(self, requests: Sequence[JobRequest]) -> list[tuple[JobRequest, str, bytes]]:
+        return [
             (request, catalog.workflow_id(request), self._vault.seal(request.payload, str(request.job_id)))
             for request in requests
         ]
+
+    async def accept(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+        """One transaction for all of them; the answers are in the order of the requests."""
+        job_requests = await asyncio.to_thread(self._sealed, requests)  # a payload may have megabytes
         while True:
             try:
                 async with self._engine.begin() as connection:

@@ -13,6 +13,12 @@ SEEK_SLACK = 3.0
 BEAT_CREDIT = 60.0
 """Of a longer silence between two heartbeats no more than this counts as watched."""
 
+LOAD_AHEAD = 60.0
+"""By so much a player may load what it does not show yet."""
+
+SHORTEST_SEGMENT = 3.8
+"""Segments have four seconds, rounded to whole frames: no segment starts before its number times this."""
+
 VIOLATION_LIMIT = 10
 VIOLATION_WINDOW = 600.0
 """So many violations of a student within so many seconds end the session, and no other begins meanwhile."""
@@ -132,6 +138,13 @@ def advance(watched: Watched, elapsed: float, position: float) -> Watched | None
         return None
     furthest = max(watched.furthest, position)
     return Watched(furthest, min(SEEK_SLACK, reach - furthest))
+
+
+def may_fetch(watched: Watched, elapsed: float, segment: int) -> bool:
+    """Proctored: whether the segment of this number, from 0, may be fetched now. A player loads ahead, by
+    LOAD_AHEAD at most; who wants more wants to see what the clock does not allow, or to keep it."""
+    start = segment * SHORTEST_SEGMENT
+    return start <= watched.furthest + min(max(elapsed, 0.0), BEAT_CREDIT) + watched.slack + LOAD_AHEAD
 
 
 def _version(facts: Facts) -> str:

@@ -35,6 +35,10 @@ for name, same in (("tests", True), ("fuzz", False)):
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 
+# All tests call from one address, and many of them without a credential.
+ONE_ADDRESS = {"API_FAILURES": "1000000", "API_ADDRESS_FAILURES": "1000000", "API_ADDRESS_BURST": "1000000"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of faults wait long and work little: each process of the run begins with its share of them, so
     that the others fill the processor. (`--dist worksteal` gives each an equal stretch of the list first.)
@@ -92,9 +96,11 @@ def temporary_stack(new: Path | None = None) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a stack that was started once: made by one process of the run, copied by all."""
+    """The folder of a stack that was started once: made by one process of the run, copied by all;
+    `make defences` names one for all of its runs."""
     run = tmp_path_factory.getbasetemp()
     run = run.parent if "PYTEST_XDIST_WORKER" in os.environ else run
+    run = Path(os.environ.get("NEW_STACK_IN", run))
     folder = run / "new-stack"
     with (run / "new-stack.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -159,7 +165,7 @@ async def mail(lab: Lab) -> AsyncIterator[Mail]:
 @pytest.fixture(scope="session")
 def app(stack: Stack) -> Iterator[App]:
     """All processes of ours on the shared stack. A version that is replaced goes at once."""
-    with App(stack, "api", "bridge", "video", "ops", RETIRE_GRACE_SECONDS="0") as app:
+    with App(stack, "api", "bridge", "video", "ops", RETIRE_GRACE_SECONDS="0", **ONE_ADDRESS) as app:
         yield app
 
 

@@ -1,9 +1,11 @@
-"""`python -m workers video|messaging|ai|ops|bridge`, or `reconcile --after-restore`, which ends."""
+"""`python -m workers video|messaging|ai|ops|bridge`, or what ends:
+`reconcile --after-restore`, `erase tenant`."""
 
 import asyncio
 import os
 import sys
 
+from activities.host.cage.caging import hide
 from clients.settings import Settings, load
 from workers import lifecycle, log
 
@@ -32,9 +34,14 @@ def main() -> None:
         from workers import after_restore
 
         after_restore.main(load(), sys.argv[2:])
+    if sys.argv[1:2] == ["erase"]:
+        from workers import erase
+
+        erase.main(load(), sys.argv[2:])
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
-        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}, or reconcile --after-restore")
+        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}, reconcile or erase")
     log.configure()
+    hide()  # what it holds, from those that it starts
     os.umask(0o077)  # what we write holds what people have uploaded
     settings = load()
     lifecycle.run(lambda stop: _work(sys.argv[1], settings, stop))

@@ -23,8 +23,7 @@ from activities.ai.tasks.roster.task import ROSTER
 from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
-from activities.host.source_cache import SourceCache
-from activities.host.threads import in_thread
+from activities.host.source_cache import SourceCache, keep_swept
 from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
 from clients.database.engine import create_engine
@@ -37,6 +36,7 @@ from clients.vault import Vault
 from contracts.catalog import CATALOG
 from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
+from workers.cages import check_cage
 from workers.fairness import FairnessOff, require_fairness
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -44,7 +44,6 @@ from workers.slots import slots_with_room
 
 QUEUES = (TaskQueue.AI, TaskQueue.AI_GPU)
 IDLE = 600.0  # seconds that the file of a job is kept for its next step; scans and sheets show people
-SWEEP_EVERY = 60.0
 
 
 async def ai(settings: Settings, stop: asyncio.Event) -> None:
@@ -57,6 +56,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     keys = TenantKeys(engine, vault)
     objects = Objects(settings)
     scratch = own_scratch(settings.work_dir)
+    check_cage(settings, scratch)
     room = Room(scratch)
     board = progress.ProgressBoard(progress.connect(settings))
     cache = SourceCache(
@@ -108,18 +108,12 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         for queue in (QUEUES if settings.ai_premium else QUEUES[:1])
     ]
     gc.freeze()  # modules are no garbage: looking through them took 0.4 s of a roster of 50,000
-    sweeping = asyncio.create_task(_sweep(cache))
+    sweeping = asyncio.create_task(keep_swept(cache))
     await run_workers(workers, stop)
     sweeping.cancel()
     await sandbox.close()
     await models.aclose()
     await engine.dispose()
-
-
-async def _sweep(cache: SourceCache) -> None:
-    while True:
-        await asyncio.sleep(SWEEP_EVERY)
-        await in_thread(cache.sweep)
 
 
 async def _require_fairness(client: Client, stop: asyncio.Event) -> None:

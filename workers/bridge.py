@@ -20,7 +20,7 @@ from contracts.queues import Poison, parse
 from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify, is_content
 from intake.submit import Submitter
 from workers.breaker import Breaker, Turn, jittered
-from workers.dead_letters import DeadLetters
+from workers.dead_letters import TENANT_ERASED, DeadLetters
 from workers.visibility import VisibilityLease
 
 log = logging.getLogger(__name__)
@@ -202,6 +202,8 @@ class Bridge:
         if accepted.status is Acceptance.MISMATCH:
             detail = f"the key was used before with other content, for job {accepted.job_id}"
             return batch.bury(each, "IDEMPOTENCY_MISMATCH", detail)
+        if accepted.status is Acceptance.ERASED:
+            return batch.bury(each, TENANT_ERASED, "its tenant was erased, so its body is not kept")
         if accepted.status in (Acceptance.FINAL, Acceptance.JOINED):
             return
         try:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,7 @@ from workers.breaker import jittered
 from workers.visibility import LONGEST_PAUSE, PAUSE, VisibilityLease
 
 ROOM, ROOM_BYTES = 1000, 64 * 2**20  # of one queue, beside what was received before it was full
+TENANT_ERASED = "TENANT_ERASED"  # the one reason without a body: what was erased must not come back here
 
 log = logging.getLogger(__name__)
 
@@ -120,10 +121,13 @@ class DeadLetters:
         """Dead letter queue first, delete second: a crash in between leaves two copies, never none."""
         try:
             if not each.copied:
-                await asyncio.to_thread(self._queue.dead_letter, each.message, each.code, each.detail)
+                letter = each.message if each.code != TENANT_ERASED else replace(each.message, body="{}")
+                await asyncio.to_thread(self._queue.dead_letter, letter, each.code, each.detail)
                 each.copied = True
             if await asyncio.to_thread(self._queue.delete, [each.message]):
                 return False
+            if each.code == TENANT_ERASED:
+                await asyncio.to_thread(self._queue.drop_body, each.message)
         except (BotoCoreError, ClientError) as error:
             log.warning("a dead letter of %s was not written: %s", self._name, type(error).__name__)
             return False

@@ -33,7 +33,9 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> NoReturn:
 
     code = 0
     try:
-        asyncio.run(supervised())
+        runner = asyncio.Runner()
+        runner.run(supervised())
+        runner.close()  # not after an error: what is left then ends with us, and may wait for long
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
         if isinstance(error.code, str):

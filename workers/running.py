@@ -31,10 +31,13 @@ async def run_workers(
     Raises Refused, and what a worker or `beside` raises.
     """
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    watching = [asyncio.create_task(each) for each in (_until_refused(workers[0].client), *beside)]
+    refused = asyncio.create_task(_until_refused(workers[0].client))
+    watching = [refused, *map(asyncio.create_task, beside)]
     log.info(READY)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({*running, *watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if refused.done():  # no shutdown: it waits a minute and more for polls that are refused too
+        await refused
     await asyncio.gather(*(worker.shutdown() for worker in workers))
     for each in (*watching, stopped):
         each.cancel()

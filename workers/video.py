@@ -9,7 +9,7 @@ from temporalio.worker import Worker
 from activities.host.heartbeat import BEATS_APART, Heartbeats
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
-from activities.host.source_cache import SourceCache
+from activities.host.source_cache import SourceCache, keep_swept
 from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
@@ -21,6 +21,7 @@ from clients.settings import Settings
 from clients.vault import Vault
 from contracts.names import TaskQueue, queue_of_build
 from intake.restore import Restorer
+from workers.cages import check_cage
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.slots import slots_with_room
@@ -29,6 +30,7 @@ from workflows.video.encode import EncodeVideo
 from workflows.video.retire import RetireVersion
 
 LIGHT_SLOTS = 8
+IDLE = 86400.0  # seconds that a source is kept after its last use: its tenant may be erased meanwhile
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +45,9 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
     scratch = own_scratch(settings.work_dir)
+    check_cage(settings, scratch)
     room = Room(scratch)
-    cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room)
+    cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room, idle=IDLE)
     encoding = EncodeActivities(
         objects=objects,
         builds=Builds(client),
@@ -94,5 +97,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         # workers, those of the release before too, poll theirs.
         for queue in (TaskQueue.VIDEO_ENCODE, queue_of_build(encoder))
     ]
+    sweeping = asyncio.create_task(keep_swept(cache))
     await run_workers([light, *encode], stop)
+    sweeping.cancel()
     await engine.dispose()

@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import kind_of, result_prefix
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
-from activities.host.trouble import of_host
 from clients.database import jobs
 from clients.objects import Objects
 from clients.vault import Vault
@@ -91,27 +90,29 @@ class JobFiles:
 
 
 async def computed(
-    child: Child, file: Path, unit: str, *, parameters: Mapping[str, Any], out: Path, job_id: UUID
+    child: Child,
+    file: Path,
+    unit: str,
+    *,
+    parameters: Mapping[str, Any],
+    out: Path,
+    job_id: UUID,
+    prepare: Callable[[Path], None] | None = None,
 ) -> dict[str, Any]:
     """A unit's result; its files are below `out`, which is empty before.
 
     A unit that cannot be read is a result too: it must not take the other 999 pages along. One that its
-    child did not survive gets a second child.
+    child did not survive gets a second child. `prepare` sees the folder of the first.
     """
     for last_try in (False, True):
         try:
-            return await child.run(file, unit, parameters, out)
+            return await child.run(file, unit, parameters, out, None if last_try else prepare)
         except BadInput as error:
             if error.code not in DEATHS or last_try:
                 return {"error": {"code": error.code, "detail": error.detail}}
             log.warning("unit %s of job %s: %s, once more", unit, job_id, error.code)
-            try:
-                shutil.rmtree(out)
-                out.mkdir()
-            except OSError as problem:  # the child has put something else in its place
-                if of_host(problem):
-                    raise
-                return {"error": {"code": error.code, "detail": error.detail}}
+            shutil.rmtree(out)
+            out.mkdir()
     raise AssertionError
 
 

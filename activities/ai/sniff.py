@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from activities.ai.sandbox.task import BadInput
+from activities.ai.span import MAX_CELLS, Span, column_number, read_span
 from contracts.errors import (
     ARCHIVE_TOO_DEEP,
     FILE_DAMAGED,
@@ -27,12 +28,11 @@ MAX_INFLATED = 500 * 2**20
 MAX_RATIO = 200  # of an entry above a megabyte; real sheets are at 5 to 20
 # calamine makes an array of the whole rectangle: two cells in opposite corners asked it for 550 GB.
 MAX_RECTANGLE = 20_000_000
-MAX_CELLS = 5_000_000  # that are in the file; 50,000 students with 100 columns
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # Excel's own; a csv may have no more either
 # Readers look back at all pages before a page: at 100,000 pages of nothing they were busy for minutes.
 MAX_TIFF_PAGES = 2_000
 CHUNK = 2**18  # what a core keeps near
-OVERLAP = 320  # a cell cut in two by a chunk's end
+OVERLAP = 320  # bytes in which a tag that a chunk's end has cut is looked for
 
 _PICTURES = {
     b"\xff\xd8\xff": {".jpg", ".jpeg", ".jpe"},
@@ -55,14 +55,13 @@ _WORKBOOK = "Workbook".encode("utf-16-le"), "Book".encode("utf-16-le")
 # A workbook's first record, in Excel 97 and in Excel 95; [MS-XLS] 2.4.21.
 _BIFF = b"\x09\x08\x10\x00\x00\x06\x05\x00", b"\x09\x08\x08\x00\x00\x05\x05\x00"
 _FILEPASS, _BOUNDSHEET, _END = 0x2F, 0x85, 0x0A
-_CELL = re.compile(rb"""<(?:c|\w+:c)\s(?:[^>]{0,200}?\b)??r\s*=\s*["']([A-Za-z]{1,3}\d{1,7})""")
-_ROW = re.compile(rb"""<(?:row|\w+:row)\s(?:[^>]{0,200}?\b)??r\s*=\s*["'](\d{1,7})""")
 # As nearly all programs write them, which is found three times as fast.
 _PLAIN_CELL, _PLAIN_ROW = re.compile(rb'<c r="([A-Z]{1,3}\d{1,7})"'), re.compile(rb'<row r="(\d{1,7})"')
 _LETTERS, _DIGITS = string.ascii_letters.encode(), string.digits.encode()
 _CAPITALS = string.ascii_uppercase.encode()
 _SHAPE = bytes.maketrans(_CAPITALS + _DIGITS + b":", b"A" * len(_CAPITALS) + b"0" * len(_DIGITS) + b"<")
-_NEAR, _LONG, _CELL_TAG = b'<c r="A0', b'000000"', re.compile(rb"[<:]c[\s/>]")
+_NEAR, _LONG = b'<c r="A0', b'000000"'
+_CELL_TAG, _ROW_TAG = re.compile(rb"[<:]c[\s/>]"), re.compile(rb"[<:]row[\s/>]")
 
 
 def check_document(path: Path) -> None:
@@ -236,64 +235,62 @@ def _check_sheet(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
             break
     else:
         return remarkable  # what nearly all sheets are; to look at each cell takes three times as long
-    rows: set[int] = set()
-    columns: set[bytes] = set()
-    count = 0
-    for text in _parts(archive, entry):
-        tags = _tags(text, b"c")
-        cells = b" ".join(_found(text, _PLAIN_CELL, _CELL, tags))  # all at once: a big sheet has millions
-        columns.update(cells.translate(None, _DIGITS).split())
-        numbered = _found(text, _PLAIN_ROW, _ROW, _tags(text, b"row"))
-        rows.update(map(int, {*cells.translate(None, _LETTERS).split(), *numbered}))
-        rows = {min(rows), max(rows)} if rows else rows
-        count += tags
-        if count > MAX_CELLS:
-            raise BadInput(TOO_MANY_CELLS, {"limit": MAX_CELLS})
-    if rows and columns:
-        indexes = [_column(column) for column in columns]
-        height, width = max(rows) - min(rows) + 1, max(indexes) - min(indexes) + 1
-        if height * width > MAX_RECTANGLE:
-            raise BadInput(TOO_MANY_CELLS, {"rows": height, "columns": width, "limit": MAX_RECTANGLE})
+    span = _plain_span(archive, entry) or read_span(_inflated(archive, entry))
+    if span.area > MAX_RECTANGLE:
+        raise BadInput(TOO_MANY_CELLS, {"rows": span.rows, "columns": span.columns, "limit": MAX_RECTANGLE})
     return True
 
 
+def _plain_span(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Span | None:
+    """Of a sheet in which each cell and each row begins with its place; None for another."""
+    span, columns = Span(), set[bytes]()
+    count, plain = 0, True
+    for text in _parts(archive, entry):
+        tags = len(_CELL_TAG.findall(text))
+        if (count := count + tags) > MAX_CELLS:
+            raise BadInput(TOO_MANY_CELLS, {"limit": MAX_CELLS})
+        cells, rows = _PLAIN_CELL.findall(text), _PLAIN_ROW.findall(text)
+        plain = plain and len(cells) == tags and len(rows) == len(_ROW_TAG.findall(text))
+        plain = plain and b"<!" not in text and b"\x00" not in text  # comments, declarations, UTF-16
+        if not plain:
+            continue
+        joined = b" ".join(cells)  # all at once: a big sheet has millions
+        columns.update(joined.translate(None, _DIGITS).split())
+        for row in {*joined.translate(None, _LETTERS).split(), *rows}:
+            span.add_row(int(row))
+    for column in columns:
+        span.add_column(column_number(column.decode()))
+    return span if plain else None
+
+
 def _parts(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """A sheet's text, cut between tags."""
-    inflated, kept = 0, b""
+    """A sheet's text, cut between tags; one longer than OVERLAP is looked at in two parts."""
+    kept = b""
+    for chunk in _inflated(archive, entry):
+        text = kept + chunk
+        cut = text.rfind(b"<", -OVERLAP)
+        text, kept = (text, text[-OVERLAP:]) if cut < 0 else (text[:cut], text[cut:])
+        yield text
+    yield kept
+
+
+def _inflated(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    inflated = 0
     with archive.open(entry) as sheet:
-        while (chunk := sheet.read(CHUNK)) or kept:
+        while chunk := sheet.read(CHUNK):
             inflated += len(chunk)
             if inflated > MAX_INFLATED:  # the directory lied about its size
                 raise BadInput(ARCHIVE_TOO_DEEP, {"limit": MAX_INFLATED})
-            text = kept + chunk
-            # The last tag is cut here, or the last of all; one longer than OVERLAP is looked at in two parts.
-            cut = text.rfind(b"<", -OVERLAP) if chunk else -1
-            text, kept = (text, text[-OVERLAP:] if chunk else b"") if cut < 0 else (text[:cut], text[cut:])
-            yield text
+            yield chunk
 
 
 def _near_cells(text: bytes) -> int | None:
     """How many cells there are, with or without a prefix, if each begins with its name of one letter and at
     most five digits: those lie within A1:Z99999, far below MAX_RECTANGLE. None otherwise, or if another
     attribute has as many digits."""
+    if b"\x00" in text:  # UTF-16, or no text
+        return None
     shape = text.translate(_SHAPE)
     near = shape.count(_NEAR)
     all_near = near == shape.count(b"<c") or near == len(_CELL_TAG.findall(text))
     return near if all_near and _LONG not in shape else None
-
-
-def _found(text: bytes, plain: re.Pattern[bytes], any_way: re.Pattern[bytes], tags: int) -> list[bytes]:
-    found: list[bytes] = plain.findall(text)
-    return found if len(found) == tags else any_way.findall(text)
-
-
-def _tags(text: bytes, name: bytes) -> int:
-    """With or without a prefix: those of longer names too, and never too few."""
-    return text.count(b"<" + name) + text.count(b":" + name)
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
-    return number

@@ -5,9 +5,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-# A script, not a module: it becomes the program that it is told to run.
-LAUNCHER = Path(__file__).with_name("launcher.py")
-
 
 def find_program(name: str, configured: str, wheel: Callable[[], str]) -> str:
     """The path of the configured program, else of the one in PATH, else of the wheel's.

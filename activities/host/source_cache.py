@@ -24,6 +24,7 @@ from contracts.errors import ErrorType
 from contracts.video import SourceRef
 
 WAIT_FOR_OTHER = 0.2  # seconds between looks at a lock that another has
+SWEEP_EVERY = 60.0  # seconds
 UNFINISHED = 86400  # seconds that a download which nobody goes on with is kept
 Derive = Callable[[Path, Path], Awaitable[None]]
 
@@ -230,6 +231,13 @@ class SourceCache:
             os.close(lock)
         copy.path.unlink(missing_ok=True)  # those who read it keep what they have
         return False
+
+
+async def keep_swept(cache: SourceCache) -> None:
+    """Sweep once a minute, until it is cancelled."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY)
+        await in_thread(cache.sweep)
 
 
 def _written(lock: int) -> _Written | None:

@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 from clients.database.credits import RecipientOutcome
 from contracts.errors import ErrorType
-from contracts.messaging import RecipientState
+from contracts.messaging import NOT_UNDERSTOOD, RecipientState
 from rules.messaging.chunks import unpack
 
 ACCEPTED = "2000"
@@ -33,12 +33,12 @@ def compared(
     The answer is in the order of the request; each entry is held against its recipient.
     """
     if len(results) != len(wanted):
-        raise ambiguous(f"{len(results)} results for {len(wanted)} messages")
+        raise ambiguous(f"{len(results)} results for {len(wanted)} messages", understood=False)
     registered: dict[int, str] = {}
     outcomes: list[RecipientOutcome] = []
     for (position, to), result in zip(wanted.items(), results, strict=True):
         if result.get("to") != to:
-            raise ambiguous("the results are of other recipients")
+            raise ambiguous("the results are of other recipients", understood=False)
         if str(result.get("statusCode")) == ACCEPTED and result.get("messageId"):
             registered[position] = str(result["messageId"])
         else:
@@ -46,6 +46,8 @@ def compared(
     return registered, outcomes
 
 
-def ambiguous(why: str) -> ApplicationError:
+def ambiguous(why: str, understood: bool = True) -> ApplicationError:
+    """`understood` False: the answer came, and was not what it must be. Its detail tells that."""
     text = f"the group cannot be trusted: {why}"
-    return ApplicationError(text, type=ErrorType.AMBIGUOUS_ADD, non_retryable=True)
+    details = () if understood else (NOT_UNDERSTOOD,)
+    return ApplicationError(text, *details, type=ErrorType.AMBIGUOUS_ADD, non_retryable=True)

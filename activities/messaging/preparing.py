@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,19 +20,24 @@ from clients.database.messaging_chunks import NewRecipient
 from clients.keys import Sealer, TenantKeys
 from clients.objects import ObjectMissing, Objects
 from clients.progress import ProgressBoard
-from clients.solapi import Refused, Solapi
+from clients.solapi import NotUnderstood, Refused, Solapi
 from clients.vault import Vault
 from contracts.activities import messages
 from contracts.errors import (
     ACCOUNT_MISSING,
+    ADVERTISING_BY_ALIMTALK,
     DUPLICATE_MESSAGE,
     DUPLICATE_RECIPIENT,
     IMAGE_MISSING,
+    IMAGE_WITH_ALIMTALK,
+    MESSAGE_NOT_READABLE,
     PAYLOAD_LOST,
     REASONS,
     RECIPIENTS_MISSING,
     RECIPIENTS_NOT_READABLE,
+    SCHEDULE_PAST,
     SCHEDULE_TOO_FAR,
+    TEMPLATE_NOT_READABLE,
     TOO_MANY_RECIPIENTS,
 )
 from contracts.jobs import JobOutcome, JobRef
@@ -40,22 +45,30 @@ from contracts.messaging import (
     Account,
     Composed,
     Draft,
+    Note,
+    NoteCode,
     Prepared,
     Recipient,
     RecipientState,
     SendRequest,
     Template,
+    asked_at,
+    channel_owner,
     request_of,
 )
 from contracts.progress import messages_progress
+from contracts.queues import Poison, strict_json
 from rules.messaging import image, phones
 from rules.messaging.chunks import between, encode, message, pack, split
-from rules.messaging.compose import compose, provider_message
+from rules.messaging.compose import asked_for, compose, provider_message, usable
+from rules.messaging.template import by_name, read
 from rules.messaging.unsendable import Unsendable
+from rules.messaging.validity import NOW, expires_at
 
 MAX_RECIPIENTS = 100_000
 MAX_PROBLEMS = 100  # told; the first of them is the job's reason
 MAX_AHEAD = timedelta(days=180)
+MAX_NOTES, MAX_NAME = 20, 100
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,8 @@ class Job:
     template: Template | None
     image_id: str | None
     sealer: Sealer
+    expires_at: datetime | None = None
+    notes: list[Note] = field(default_factory=list)  # `_compose` adds to them
 
 
 class PrepareActivities:
@@ -132,6 +147,7 @@ class PrepareActivities:
         """Raises Unsendable for what is wrong with the whole job."""
         assert ref.tenant_id is not None
         async with self._engine.connect() as connection:
+            accepted_at = (await jobs.get(connection, ref.job_id)).accepted_at
             sealed = await jobs.sealed_payload(connection, ref.job_id)
             known = await credits.account(connection, ref.tenant_id)
             numbers = await messaging.sender_numbers(connection, ref.tenant_id)
@@ -140,18 +156,47 @@ class PrepareActivities:
         if known is None:
             raise Unsendable(ACCOUNT_MISSING)
         account = Account.model_validate(asdict(known) | {"sender_numbers": numbers})
-        request = request_of(ref.job_type, self._vault.open(sealed, str(ref.job_id)))
-        if request.draft.send_at and request.draft.send_at - datetime.now(UTC) > MAX_AHEAD:
+        payload = self._vault.open(sealed, str(ref.job_id))
+        if owner := channel_owner(payload):
+            async with self._engine.connect() as connection:
+                shares = await credits.account(connection, owner)
+            account = account.model_copy(update={"pf_id": shares.pf_id if shares else None})
+        request = _request(ref.job_type, payload)
+        send_at = request.draft.send_at
+        if send_at and send_at - accepted_at > MAX_AHEAD:
             raise Unsendable(SCHEDULE_TOO_FAR, {"days": MAX_AHEAD.days})
+        if send_at and accepted_at - send_at > NOW:
+            raise Unsendable(SCHEDULE_PAST)
+        recipients = await self._recipients(ref.tenant_id, request)
+        draft, template, notes = await self._channel(request.draft, account, len(recipients))
         return Job(
             ref=ref,
-            request=request,
-            recipients=await self._recipients(ref.tenant_id, request),
+            request=request.model_copy(update={"draft": draft}),
+            recipients=recipients,
             account=account,
-            template=await self._template(request.draft),
-            image_id=await self._image(request.draft),
+            template=template,
+            image_id=await self._image(draft),
             sealer=await self._keys.sealer(ref.tenant_id),
+            expires_at=expires_at(draft, min(accepted_at, asked_at(payload) or accepted_at)),
+            notes=notes,
         )
+
+    async def _channel(
+        self, draft: Draft, account: Account, recipients: int
+    ) -> tuple[Draft, Template | None, list[Note]]:
+        """The draft as it can be sent. `both` without a template that can be used is a text message, and a
+        note says so. Raises Unsendable."""
+        if draft.mode == "sms":
+            return draft, None, []
+        try:
+            template = await self._template(draft)
+            usable(template, draft, account, self._default_pf_id)
+        except Unsendable as error:
+            if draft.mode != "both" or error.code in (ADVERTISING_BY_ALIMTALK, IMAGE_WITH_ALIMTALK):
+                raise
+            note = Note(code=NoteCode.SENT_AS_TEXT, about=error.code, recipients=recipients)
+            return draft.model_copy(update={"mode": "sms"}), None, [note]
+        return draft, template, []
 
     async def _recipients(self, tenant_id: int, request: SendRequest) -> list[Recipient]:
         recipients = list(request.recipients)
@@ -171,20 +216,16 @@ class PrepareActivities:
         template_id = draft.template_id or self._default_template_id
         if draft.mode == "sms" or template_id is None:
             return None
-        with provider_errors():
+        with provider_errors(ends=True):
             try:
                 found = await self._solapi.template(template_id)
+            except NotUnderstood:
+                raise Unsendable(TEMPLATE_NOT_READABLE) from None
             except Refused as error:
-                if error.status == 404:
+                if error.own and error.status in (400, 404, 422):  # no such id, or none that could be one
                     return None
                 raise
-        return Template(
-            id=template_id,
-            pf_id=found.get("channelId") or found.get("pfId") or "",
-            status=found["status"],
-            content=found["content"],
-            buttons=found.get("buttons") or (),
-        )
+        return read(template_id, found)
 
     async def _image(self, draft: Draft) -> str | None:
         if not draft.image_key:
@@ -194,13 +235,14 @@ class PrepareActivities:
         except ObjectMissing:
             raise Unsendable(IMAGE_MISSING) from None
         image.check(data)
-        with provider_errors():
+        with provider_errors(ends=True):
             return await self._solapi.upload_image(data, "image.jpg")
 
     def _compose(self, job: Job) -> Iterator[tuple[list[NewRecipient], bytes]]:
         """Each chunk: recipients, and sealed messages. Raises Problems. CPU work, so it runs in a thread."""
         problems: list[dict[str, Any]] = []
         seen: set[str] = set()
+        asked, unused = asked_for(job.request.draft, job.template), Counter[str]()
         waiting: deque[tuple[Recipient, str, bytes, Composed]] = deque()
 
         def encoded_messages() -> Iterator[bytes]:
@@ -210,6 +252,7 @@ class PrepareActivities:
                     if recipient.id in seen:
                         raise Unsendable(DUPLICATE_RECIPIENT)
                     seen.add(recipient.id)
+                    unused.update(by_name(recipient.variables).keys() - asked)
                     if recipient.variables or same is None:
                         composed = compose(
                             job.request.draft, recipient, job.account, job.template, self._default_pf_id
@@ -244,13 +287,19 @@ class PrepareActivities:
                         masked_phone=phones.mask(to),
                         channel=composed.channel,
                         fallback=composed.fallback,
-                        occurrence=_occurrence(job.request.draft, recipient),
+                        occurrence=_occurrence(job.request.draft, recipient, job.sealer.mac(to)),
+                        former_occurrence=_occurrence(job.request.draft, recipient),
                     )
                 )
                 position += 1
             yield rows, job.sealer.seal(pack(people), aad)
         if problems:
             raise Problems(problems)
+        if not job.notes:  # of one that goes as text, the template's values are nobody's slip
+            job.notes.extend(
+                Note(code=NoteCode.VARIABLE_UNUSED, about=name[:MAX_NAME], recipients=count)
+                for name, count in unused.most_common(MAX_NOTES)
+            )
 
     async def _write(self, job: Job, composed: list[tuple[list[NewRecipient], bytes]]) -> Prepared:
         """One transaction: the job is prepared by one execution, once."""
@@ -275,12 +324,23 @@ class PrepareActivities:
                     fallback=draft.mode == "both",
                     template_id=job.template.id if job.template else None,
                     send_at=draft.send_at,
+                    expires_at=job.expires_at,
+                    notes=job.notes,
                     recipients=sum(len(rows) for rows, _ in composed),
                     chunks=len(composed),
                 )
                 await credits.settle(connection, tenant_id, job_id, outcomes)
         # One that was cancelled meanwhile has nothing written; the next step says so.
         return await self._prepared(job.ref) or Prepared(chunks=1)
+
+
+def _request(job_type: str, payload: dict[str, Any]) -> SendRequest:
+    """What a queue took may still be more than a message holds: a sender of fifty characters."""
+    try:
+        return request_of(job_type, payload)
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, each["loc"])) for each in error.errors(include_input=False)})
+    raise Unsendable(MESSAGE_NOT_READABLE, {"fields": ", ".join(fields[:10])})
 
 
 class Problems(Exception):
@@ -298,18 +358,19 @@ def parse_recipients(data: bytes) -> list[Recipient]:
         if not line.strip():
             continue
         try:
-            recipients.append(Recipient.model_validate_json(line))
-        except ValidationError:
+            recipients.append(Recipient.model_validate(strict_json.decode(line)))
+        except (ValidationError, Poison):
             raise Unsendable(RECIPIENTS_NOT_READABLE, {"line": number}) from None
     return recipients
 
 
-def _occurrence(draft: Draft, recipient: Recipient) -> bytes | None:
-    """What this person is told on this occasion: the same again is a duplicate, whatever job it comes in."""
+def _occurrence(draft: Draft, recipient: Recipient, phone_mac: bytes = b"") -> bytes | None:
+    """What this phone is told about this person on this occasion: the same again is a duplicate, whatever job
+    it comes in. Releases up to 0.5 looked at the person alone, and told one parent of two."""
     if not draft.event_type or not draft.occurrence_key:
         return None
     name = json.dumps([draft.event_type, draft.occurrence_key, recipient.id], ensure_ascii=False)
-    return hashlib.sha256(name.encode()).digest()
+    return hashlib.sha256(name.encode() + phone_mac).digest()
 
 
 def _problem(position: int | None, error: Unsendable) -> dict[str, Any]:

@@ -65,6 +65,9 @@ class ReportActivities:
         async with self._engine.connect() as connection:
             codes = await messaging.codes(connection, job.job_id)
             counted = as_counts(await messaging.counts(connection, job.job_id), codes)
+            known = await messaging.find_job(connection, job.job_id)
+        if known and (notes := messaging.notes_of(known)):
+            counted = counted.model_copy(update={"notes": tuple(notes)})
         progress = messages_progress("reports", (counted.total - counted.open) / max(counted.total, 1))
         await self._board.show_job(job.tenant_id, job.job_id, progress)
         return counted

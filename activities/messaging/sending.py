@@ -13,15 +13,24 @@ from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
 from activities.messaging.manifest import ambiguous, compared, manifest
-from activities.messaging.provider import provider_errors
+from activities.messaging.provider import provider_errors, refused
 from clients.database import credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
 from clients.database.messaging import MessageJobRow
 from clients.database.messaging_groups import GroupRow
 from clients.keys import TenantKeys
-from clients.solapi import Ambiguous, Group, Refused, Solapi, SolapiError, Throttled, Unreachable
+from clients.solapi import (
+    Ambiguous,
+    Group,
+    NotUnderstood,
+    Refused,
+    Solapi,
+    SolapiError,
+    Throttled,
+    Unreachable,
+)
 from contracts.activities import messages
-from contracts.errors import GROUP_LOST, RESERVATION_CANCELLED, ErrorType
+from contracts.errors import GROUP_LOST, MESSAGE_EXPIRED, RESERVATION_CANCELLED, SEND_CANCELLED, ErrorType
 from contracts.messaging import (
     Added,
     ChunkRef,
@@ -57,15 +66,21 @@ class SendActivities:
 
     @implements(messages.RESERVE)
     async def reserve(self, chunk: ChunkRef) -> Reserved:
-        """Reserve the chunk's credit, or say that it is not there."""
+        """Reserve the credit of this chunk and of all that follow, or say that it is not there: a job begins
+        when all of it can be paid for."""
         today = self._now().astimezone(KST).date()
-        async with self._engine.begin() as connection:
-            job = await messaging.lock_job(connection, chunk.job_id, chunk.tenant_id)
-            if await _is_cancelled(connection, job):
-                return Reserved(enough=False, stopped=True)
-            if await credits.reserve(connection, chunk, job.advertising, today):
-                return Reserved(enough=False)
-            return Reserved(enough=True, sendable=await messaging_chunks.count_open(connection, chunk))
+        try:
+            async with self._engine.begin() as connection:
+                job = await messaging.lock_job(connection, chunk.job_id, chunk.tenant_id)
+                if await self._is_off(connection, job):
+                    return Reserved(enough=False, stopped=True)
+                for each in range(chunk.chunk, job.chunks or 0):
+                    which = chunk.model_copy(update={"chunk": each})
+                    if await credits.reserve(connection, which, job.advertising, today):
+                        raise _NotEnough
+                return Reserved(enough=True, sendable=await messaging_chunks.count_open(connection, chunk))
+        except _NotEnough:  # and nothing of it is reserved
+            return Reserved(enough=False)
 
     @implements(messages.OPEN_GROUP)
     async def open_group(self, chunk: ChunkRef) -> Opened:
@@ -76,7 +91,7 @@ class SendActivities:
             return Opened(group_id=known.ref.group_id, committed=True)
         if known:
             await self._discard(known.ref.group_id)
-        with provider_errors():
+        with provider_errors(ends=True):
             group_id = await self._solapi.create_group({"job": chunk.job_id.hex, "chunk": str(chunk.chunk)})
         async with self._engine.begin() as connection:
             if await messaging_groups.replace_group(connection, chunk, group_id):
@@ -113,7 +128,15 @@ class SendActivities:
                 await messaging_groups.move(connection, group, GroupState.ADDING, GroupState.OPEN)
             with provider_errors():
                 raise
-        except (Ambiguous, Refused) as error:
+        except NotUnderstood as error:
+            raise ambiguous(error.code, understood=False) from None
+        except Refused as error:
+            # Nothing was added, and would be by asking again: it is the messages. A group can be in a wrong
+            # state, or not be found yet.
+            if error.own and error.status in (400, 413, 422) and error.code not in GIVEN_UP:
+                raise refused(error.code) from None
+            raise ambiguous(error.code) from None
+        except Ambiguous as error:
             raise ambiguous(error.code) from None
         registered, outcomes = compared(wanted, results)
         async with self._engine.begin() as connection:
@@ -170,6 +193,8 @@ class SendActivities:
             return gate
         async with self._engine.begin() as connection:
             began = self._now()
+            if _is_expired(job, began):  # the last look: what came before may have taken its time
+                return Decided(verdict=Verdict.STOP)
             if not await messaging_groups.move(
                 connection, group, GroupState.COMMITTED, GroupState.COMMITTED, send_began_at=began
             ):
@@ -197,6 +222,8 @@ class SendActivities:
             await messaging.request_cancel(connection, what.job_id, what.tenant_id)
             cancelled = await messaging.reservation_is_cancelled(connection, job)
             code = RESERVATION_CANCELLED if cancelled else what.code
+            if what.code == SEND_CANCELLED and _is_expired(job, job.cancel_requested_at or self._now()):
+                code = MESSAGE_EXPIRED
             open_groups = await messaging_groups.groups(connection, what.job_id, OPEN_STATES)
             for row in open_groups:
                 await messaging_groups.move(connection, row.ref, row.state, GroupState.CANCELLED)
@@ -244,12 +271,17 @@ class SendActivities:
 
     async def _gate(self, connection: AsyncConnection, job: MessageJobRow) -> Decided:
         """What is asked last, before a commit and before every send."""
-        if await _is_cancelled(connection, job):
+        if await self._is_off(connection, job):
             return Decided(verdict=Verdict.STOP)
         account = await credits.account(connection, job.tenant_id)
         assert account is not None
         until = opens_at(self._now(), job.advertising, job.fallback, account.night_advertising)
         return Decided(verdict=Verdict.CLOSED if until else Verdict.GO, until=until)
+
+    async def _is_off(self, connection: AsyncConnection, job: MessageJobRow) -> bool:
+        """It was cancelled, or what it announces was, or it is too late for it."""
+        off = job.cancel_requested_at or _is_expired(job, self._now())
+        return bool(off) or await messaging.reservation_is_cancelled(connection, job)
 
     async def _sent(self, group: GroupRef) -> Decided:
         async with self._engine.begin() as connection:
@@ -300,8 +332,12 @@ class SendActivities:
             log.info("an unused group stays at the provider: %s", error.code)
 
 
-async def _is_cancelled(connection: AsyncConnection, job: MessageJobRow) -> bool:
-    return bool(job.cancel_requested_at) or await messaging.reservation_is_cancelled(connection, job)
+class _NotEnough(Exception):
+    """Roll back what was reserved."""
+
+
+def _is_expired(job: MessageJobRow, at: datetime) -> bool:
+    return job.expires_at is not None and at >= job.expires_at
 
 
 def _unproven(why: str) -> ApplicationError:

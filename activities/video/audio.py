@@ -72,7 +72,7 @@ async def encode_audio(
     over all passes. Raises MediaError(DECODE_FAILED), FfmpegFailed, BadSegment.
     """
     (out / NAME).mkdir(parents=True, exist_ok=True)
-    passes = _Passes(tools, timeout, round(plan.duration * 1000), on_progress)
+    passes = _Passes(tools, source, out, timeout, round(plan.duration * 1000), on_progress)
     ear = Ear()
     try:
         source_loudness, at_the_top = await passes.measure_source(source, plan, ear)
@@ -155,9 +155,17 @@ class _Passes:
     """The runs over the sound, counted together."""
 
     def __init__(
-        self, tools: Tools, timeout: float, duration: int, on_progress: Callable[[int], None] | None
+        self,
+        tools: Tools,
+        source: Path,
+        out: Path,
+        timeout: float,
+        duration: int,
+        on_progress: Callable[[int], None] | None,
     ) -> None:
         self._tools = tools
+        self._source = source
+        self._out = out
         self._timeout = timeout
         self._duration = duration
         self._report = on_progress or (lambda _: None)
@@ -206,6 +214,8 @@ class _Passes:
             self._tools,
             args,
             timeout=self._timeout,
+            reads=[self._source],
+            writes=[self._out],
             on_progress=self._advance,
             on_said=on_said,
             log_level=log_level,

@@ -61,6 +61,8 @@ async def encode_unit(
         tools,
         args,
         timeout=timeout,
+        reads=[source],
+        writes=[out],
         stall=stall,
         on_progress=on_progress,
         on_said=on_said,

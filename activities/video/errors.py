@@ -9,12 +9,12 @@ from activities.host.trouble import HostTrouble
 from activities.video.ffmpeg import FfmpegFailed
 from activities.video.probe import MediaError
 from clients.objects import ObjectChanged, ObjectMissing
-from contracts.errors import REASONS, SOURCE_CHANGED, SOURCE_MISSING, ErrorType
+from contracts.errors import CODEC_NOT_SUPPORTED, REASONS, SOURCE_CHANGED, SOURCE_MISSING, ErrorType
 
 
-def final(code: str) -> ApplicationError:
-    """The job cannot succeed, however often it is tried."""
-    return ApplicationError(REASONS[code].en, type=code, non_retryable=True)
+def final(code: str, told: str = "") -> ApplicationError:
+    """The job cannot succeed, however often it is tried. `told` follows the sentence."""
+    return ApplicationError(REASONS[code].en + told, type=code, non_retryable=True)
 
 
 @contextmanager
@@ -23,7 +23,8 @@ def media_errors() -> Iterator[None]:
     try:
         yield
     except MediaError as error:
-        raise final(error.code) from error
+        told = f": {error.detail}" if error.code == CODEC_NOT_SUPPORTED else ""
+        raise final(error.code, told) from error
     except ObjectMissing as error:
         raise final(SOURCE_MISSING) from error
     except ObjectChanged as error:

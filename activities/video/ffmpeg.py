@@ -9,24 +9,59 @@ import os
 import platform
 import re
 import signal
-import sys
 from asyncio import StreamReader
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from activities.host.programs import LAUNCHER, find_program
+from activities.host.cage.caging import Cage, texts
+from activities.host.programs import find_program
 from activities.host.stall import STALL, Stall
 from activities.host.trouble import HostTrouble, trouble_of
 from contracts.errors import ErrorType
 
 RECIPE = "1"  # raise it when the encoder's arguments change: a running job must not mix two of them
 MAX_PIXELS = 4096 * 2304 * 2
+# By ffmpeg's names ("msmpeg4" is its third version, "flv" Sorenson's H.263): what cameras, phones, screen
+# recorders and editors write, and what stands beside a lecture, covers and texts. No other decoder is
+# reached, whatever a file says, nor a hole in one: MagicYUV's (CVE-2026-8461) is in 7.1.4, 8.0.2 and 8.1.1.
+_PICTURES = (
+    *("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mjpeg", "prores", "dnxhd", "dvvideo"),
+    *("mpeg1video", "mpeg2video", "mpegvideo", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4", "h263", "flv"),
+    *("wmv1", "wmv2", "wmv3", "vc1"),
+)
+_SOUNDS = (
+    *(
+        "aac",
+        "aac_latm",
+        "mp3",
+        "mp3float",
+        "mp2",
+        "mp2float",
+        "opus",
+        "vorbis",
+        "flac",
+        "alac",
+        "ac3",
+        "eac3",
+    ),
+    *("wmav1", "wmav2", "speex", "nellymoser", "amrnb", "amrwb"),
+    *("adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_swf", "pcm_alaw", "pcm_mulaw", "pcm_u8", "pcm_s8"),
+    *(f"pcm_{kind}{order}" for kind in ("s16", "s24", "s32", "f32", "f64") for order in ("le", "be")),
+    *("pcm_bluray", "pcm_dvd"),
+)
+_BESIDE = (
+    *("png", "mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text"),
+    *("cc_dec", "dvbsub", "dvdsub", "pgssub"),
+)
+DECODERS = (*_PICTURES, *_SOUNDS, *_BESIDE)
 # Input options for whatever people upload. Without the format list a playlist or a concat script named
 # .mp4 opens other files (measured); it holds for ffprobe as well.
 SOURCE: dict[str, Any] = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf",
+    "codec_whitelist": ",".join(DECODERS),
     "protocol_whitelist": "file",
     "max_pixels": MAX_PIXELS,
 }
@@ -104,6 +139,8 @@ async def run_ffmpeg(
     args: Sequence[str],
     *,
     timeout: float,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
     limits: Limits = Limits(),
     stall: float = STALL,
     on_progress: Callable[[Progress], None] | None = None,
@@ -133,6 +170,8 @@ async def run_ffmpeg(
     return await run(
         [tools.ffmpeg, *head, *args],
         timeout=timeout,
+        reads=reads,
+        writes=writes,
         limits=limits,
         stall=stall,
         on_line=on_line,
@@ -144,6 +183,9 @@ async def run(
     args: Sequence[str],
     *,
     timeout: float,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
+    processes: bool = False,
     limits: Limits = Limits(),
     stall: float = math.inf,
     on_line: Callable[[str], object] | None = None,
@@ -152,15 +194,23 @@ async def run(
     """Run a program by absolute path; hand each line of its stdout on, and of its stderr to `on_said`;
     return the end of its stderr.
 
-    Own session, no stdin, no network where the system allows it, none of our environment's secrets,
-    killed by the kernel when this thread dies. It hangs when no line came for `stall` seconds; one for which
+    Own session, no stdin, no network, none of our environment's secrets, no files but `reads` and `writes`
+    (a folder is all that is in it), no other process unless `processes` says so, killed by the kernel when
+    this thread dies. It hangs when no line came for `stall` seconds; one for which
     `on_line` returns False does not count. Raises FfmpegFailed, FfmpegTimedOut, HostTrouble (killed from
     outside, out of room or memory, or it hung); when cancelled, or when `on_line` raises, kills the process
     group. Returns only when the group is gone.
     """
-    cage = [os.getpid(), limits.address_space, limits.file_size, limits.cpu_seconds]
+    cage = Cage(
+        limits.address_space,
+        limits.file_size,
+        limits.cpu_seconds,
+        reads=texts(reads),
+        writes=texts(writes),
+        processes=processes,
+    )
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(LAUNCHER), *map(str, cage), *args),
+        *cage.command(args),
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=PIPE,

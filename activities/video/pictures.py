@@ -49,6 +49,8 @@ async def draw_pictures(
         tools,
         picture_args(source, plan, out, interval, tiles),
         timeout=timeout,
+        reads=[source],
+        writes=[out],
         stall=STALL + plan.keyframe_gap / 4,
         on_progress=on_progress,
     )

@@ -12,11 +12,20 @@ import ffmpeg
 
 from activities.host.stall import STALL
 from activities.host.threads import in_thread
-from activities.video.ffmpeg import MAX_PIXELS, SOURCE, FfmpegFailed, Progress, Tools, run, run_ffmpeg
+from activities.video.ffmpeg import (
+    MAX_PIXELS,
+    SOURCE,
+    FfmpegFailed,
+    Progress,
+    Tools,
+    run,
+    run_ffmpeg,
+)
 from activities.video.packets import TrackScan
 from contracts import errors
 
 MAX_SIDE = 8192
+_NOT_LISTED = re.compile(r"Codec \((\w+)\) not on whitelist")
 _HEADER = (
     "format=format_name,start_time,duration"
     ":stream=index,codec_type,width,height,sample_aspect_ratio,field_order,start_time,duration"
@@ -144,22 +153,21 @@ async def remux(tools: Tools, source: Path, out: Path, *, timeout: float = 3600)
     worker remuxes likewise before it encodes. Raises MediaError.
     """
     try:
-        await run_ffmpeg(tools, _remux_args(source, out, "+genpts"), timeout=timeout)
+        await _copy(tools, source, out, "+genpts", timeout)
     except FfmpegFailed as error:
         if error.code < 0:
             raise
         try:  # one broken packet of sound ends a copy: without those that the demuxer calls corrupt
-            args = _remux_args(source, out, "+genpts+discardcorrupt")
-            await run_ffmpeg(tools, args, timeout=timeout)
+            await _copy(tools, source, out, "+genpts+discardcorrupt", timeout)
         except FfmpegFailed as again:
             raise MediaError(errors.DECODE_FAILED, str(again)) from again
 
 
-def _remux_args(source: Path, out: Path, flags: str) -> list[str]:
+async def _copy(tools: Tools, source: Path, out: Path, flags: str, timeout: float) -> None:
+    out.touch()  # and no other file of the folder is written
     file = ffmpeg.input(f"file:{source}", fflags=flags, **SOURCE)
     copy = ffmpeg.output(file["V:0"], file["a:0?"], f"file:{out}", format="matroska", c="copy")
-    args: list[str] = copy.get_args()
-    return args
+    await run_ffmpeg(tools, copy.get_args(), timeout=timeout, reads=[source], writes=[out])
 
 
 async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
@@ -167,6 +175,8 @@ async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
     try:
         await _ffprobe(tools, path, ["-of", "json", "-show_entries", _HEADER], timeout, lines.append)
     except FfmpegFailed as error:
+        if unlisted := _NOT_LISTED.search(error.stderr_tail):
+            raise MediaError(errors.CODEC_NOT_SUPPORTED, unlisted[1]) from error
         raise MediaError(errors.NOT_A_VIDEO, str(error)) from error
     head: dict[str, Any] = json.loads("".join(lines))
     if not head.get("streams") or "format_name" not in head.get("format", {}):
@@ -183,6 +193,7 @@ async def _ffprobe(
     return await run(
         [tools.ffprobe, "-v", "error", *source, *args, f"file:{path}"],
         timeout=timeout,
+        reads=[path],
         stall=STALL,
         on_line=on_line,
     )
@@ -284,7 +295,7 @@ async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> 
     file = ffmpeg.input(f"file:{path}", threads=1, **SOURCE)
     args = file[str(stream)].output("-", format="null", **{"frames:v": 1}).get_args()
     try:
-        said = await run_ffmpeg(tools, args, timeout=timeout, on_progress=frames.append)
+        said = await run_ffmpeg(tools, args, timeout=timeout, reads=[path], on_progress=frames.append)
     except FfmpegFailed as error:
         raise MediaError(errors.DECODE_FAILED, str(error)) from error
     if not frames or not frames[-1].frames:

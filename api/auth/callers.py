@@ -5,18 +5,21 @@ which tenant they act, by `X-Tenant-Id`; a stream of events may take it from the
 send no headers for those.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from api.auth.staff import COOKIE, verify
-from api.problems import refused
+from api.problems import ERASED, refused
 from api.services import get_services
+from intake.errors import INFRASTRUCTURE_ERRORS
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_ID = re.compile(r"[1-9][0-9]{0,18}")
 TENANT_HEADER = "X-Tenant-Id"
 
 
@@ -36,12 +39,18 @@ def known_caller(request: Request) -> Caller | None:
 
 async def caller_of(request: Request) -> Caller:
     """Who asks, once for each request. HTTPException 401 without a valid credential, without saying what
-    is wrong with it; 403 for a tenant that is not theirs to name; 429 above the caller's rate."""
+    is wrong with it; 403 for a tenant that is not theirs to name; 410 for one that was erased;
+    429 above the caller's rate."""
     known = known_caller(request)
     if known is None:
         known = await _identify(request)
         get_services(request).rates.take(known.name)
+        if known.tenant_id is not None:
+            tombstone = await get_services(request).tombstones.get(known.tenant_id)
+            if tombstone and tombstone.erasing_at:
+                raise refused(410, "tenant_erased", ERASED)
         request.state.caller = known
+        request.state.proven = True
     return known
 
 
@@ -67,9 +76,27 @@ async def same_origin(request: Request) -> None:
     if not request.url.path.startswith("/api/"):
         return
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
-    ours = site == "same-origin" if site else urlsplit(origin).netloc == request.headers.get("host")
+    ours = site == "same-origin" if site else host_of(origin) == request.headers.get("host")
     if not ours:
         raise refused(403, "cross_site", "Requests with a cookie must come from our own pages.")
+
+
+def host_of(origin: str) -> str:
+    """Host and port of an `Origin`; empty for what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # `http://[`
+        return ""
+
+
+async def still_known(request: Request) -> bool:
+    """Whether the credential of a request that goes on would be taken now. An outage revokes nothing."""
+    try:
+        return await _identify(request) == known_caller(request)
+    except HTTPException:
+        return False
+    except INFRASTRUCTURE_ERRORS:
+        return True
 
 
 async def _identify(request: Request) -> Caller:
@@ -96,7 +123,7 @@ def _staff(request: Request, token: str) -> Caller:
     named = _named_tenant(request)
     if named is None:
         return Caller(f"staff {staff.sub}", None)
-    if not (named.isascii() and named.isdigit() and 0 < int(named) < 2**63):
+    if not (_ID.fullmatch(named) and int(named) < 2**63):
         raise refused(404, "not_found", "There is no such tenant.")
     return Caller(f"staff {staff.sub}", int(named))
 

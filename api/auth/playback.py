@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import playback_tokens
@@ -13,15 +13,16 @@ from api.auth.playback_tokens import Claims, dead
 from api.auth.staff import COOKIE, staff_of
 from api.params import VideoId
 from api.problems import not_found
-from api.services import Services, UseServices
+from api.services import Services, UseServices, get_services
 from clients.database import viewing
 from clients.database.viewing import SessionRow, View
+from contracts.base import Outside
 
 
-class TokenBody(BaseModel):
+class TokenBody(Outside):
     """`token`: where the caller shows its service key and not the token as Bearer."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     token: str | None = Field(default=None, max_length=2000)
 
@@ -60,12 +61,23 @@ async def holder(
         claims = playback_tokens.verify(services.vault, secret)
         if claims.video != video_id:
             raise not_found("video")
+        request.state.proven = True
         return Holder(claims.tenant, claims)
     caller = await starter(request, services, authorization)
     async with services.engine.connect() as connection:
         if caller.tenant is None or await viewing.view(connection, caller.tenant, video_id, None) is None:
             raise not_found("video")
     return Holder(caller.tenant, None)
+
+
+async def anyone_known(request: Request) -> None:
+    """Before a body is read: HTTPException 401 for who shows none of these credentials."""
+    services, authorization = get_services(request), request.headers.get("authorization", "")
+    secret = authorization.partition(" ")[2].strip()
+    if playback_tokens.is_token(secret):
+        playback_tokens.verify(services.vault, secret)
+    else:
+        await starter(request, services, authorization)
 
 
 PlaybackStarter = Annotated[Starter, Depends(starter)]

@@ -10,7 +10,7 @@ from api.cache import Fresh
 from clients.database import service_keys
 from clients.database.service_keys import ServiceKeyRow
 
-KEY_SECONDS = 10.0  # a revoked key works for so long in processes that know it
+KEY_SECONDS = 5.0  # a revoked key works for so long in processes that know it
 
 
 class ServiceKeys:

@@ -38,7 +38,9 @@ def staff_of(request: Request) -> Staff:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         token = request.cookies.get(COOKIE, "")
-    return verify(get_services(request).settings, token.strip())
+    staff = verify(get_services(request).settings, token.strip())
+    request.state.proven = True
+    return staff
 
 
 def verify(settings: Settings, token: str) -> Staff:

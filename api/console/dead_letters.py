@@ -7,15 +7,16 @@ from functools import lru_cache
 from typing import Annotated
 
 from botocore.exceptions import BotoCoreError, ClientError
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.console.pages import Operator, ServerAway, page
+from api.console.pages import Operator, ServerAway, page, signed_in
+from api.routing import first
 from api.services import UseServices
 from clients.queues import DeadLetter, Queue
 from clients.settings import Settings
 
-router = APIRouter()
+router = APIRouter(route_class=first(signed_in))
 LOOK_AT = 100  # letters of a queue
 
 
@@ -37,7 +38,10 @@ class About:
 
 @router.get("/letters")
 async def letters(
-    request: Request, services: UseServices, _staff: Operator, moved: int | None = None
+    request: Request,
+    services: UseServices,
+    _staff: Operator,
+    moved: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
 ) -> Response:
     try:
         opened = await asyncio.to_thread(queues, services.settings)

@@ -16,7 +16,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.console.dead_letters import queues
-from api.console.pages import Operator, ServerAway, page
+from api.console.pages import Operator, ServerAway, page, signed_in
+from api.routing import first
 from api.services import UseServices
 from api.standing import standing
 from clients.database import listings
@@ -24,7 +25,7 @@ from contracts.names import TaskQueue
 from intake.submit import RPC_TIMEOUT
 from rules.quiet_hours import KST
 
-router = APIRouter()
+router = APIRouter(route_class=first(signed_in))
 STEPS, STEP = 48, timedelta(minutes=30)
 WIDTH, HEIGHT, BASE = 960, 180, 150
 KINDS = {
@@ -48,7 +49,8 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A worker by its own last heartbeat; slots are (used, in all)."""
+    """A worker by its own last heartbeat; slots are (used, in all), the second 0 where it tells none:
+    those of workers that rest without room."""
 
     identity: str
     host: str
@@ -153,7 +155,8 @@ def _worker(beat: WorkerHeartbeat) -> Worker:
 
 
 def _slots(info: WorkerSlotsInfo) -> tuple[int, int]:
-    return info.current_used_slots, info.current_used_slots + info.current_available_slots
+    used = info.current_used_slots
+    return used, used + info.current_available_slots if info.slot_supplier_kind == "Fixed" else 0
 
 
 def bars(done: dict[datetime, tuple[int, int]], until: datetime) -> list[Bar]:

@@ -7,16 +7,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.policy import HEADERS, from_our_page
 from api.services import get_services
 
 SAFE = ("GET", "HEAD")
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # with no-referrer, browsers would send `Origin: null` with forms
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
 
 
 class Guard:
@@ -33,7 +27,7 @@ class Guard:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
-        if scope["method"] not in SAFE and not same_origin(headers):
+        if scope["method"] not in SAFE and not from_our_page(headers):
             return await PlainTextResponse("This post comes from another site.", 403)(scope, receive, send)
         policy = content_policy(get_services(HTTPConnection(scope)).settings.r2_endpoint_url)
 
@@ -46,11 +40,6 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, sending)
-
-
-def same_origin(headers: Headers) -> bool:
-    """Whether a request comes from a page of the host that it asks. Without an Origin it does not."""
-    return urlsplit(headers.get("origin", "")).netloc == headers.get("host") != ""
 
 
 def content_policy(object_store: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,22 +14,25 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.auth.staff import Staff
 from api.console import files, queries
-from api.console.pages import Someone, page, render
+from api.console.pages import NotSignedIn, Someone, page, render, signed_in, someone
 from api.console.queries import LOG_LINES, Shown
+from api.params import Before
+from api.routing import first
 from api.services import Services, UseServices
+from api.streams import while_allowed
 from clients.database import listings
 from clients.database.listings import SHOWS
 from contracts.errors import ErrorType
 from intake.submit import RPC_TIMEOUT
 
-router = APIRouter()
+router = APIRouter(route_class=first(signed_in))
 LOOK_AGAIN = 1.0  # seconds between two looks of one open list
 OPENED_AT = {"ai.ocr": "/console/ocr/{}", "ai.excel_parsing": "/console/rosters/{}"}
 
 
 @router.get("/")
 async def list_of_jobs(
-    request: Request, services: UseServices, staff: Someone, show: str = "open", before: int | None = None
+    request: Request, services: UseServices, staff: Someone, show: str = "open", before: Before = None
 ) -> Response:
     if show not in SHOWS:
         raise HTTPException(404)
@@ -42,25 +45,35 @@ async def list_of_jobs(
 async def stream(
     request: Request, services: UseServices, staff: Someone, show: str = "open"
 ) -> EventSourceResponse:
-    """The list's rows as HTML, whenever one of them is not what it was."""
+    """The list's rows as HTML, whenever one of them is not what it was; `signed-out` when the token ends."""
     if show not in SHOWS:
         raise HTTPException(404)
 
-    async def rows() -> AsyncIterator[ServerSentEvent]:
+    def drawn(jobs: list[Shown], open_count: int) -> str:
+        lines = [
+            {"id": f"job-{job.id}", "html": render(request, "job_row.html", staff=staff, job=job).strip()}
+            for job in jobs
+        ]
+        return json.dumps({"rows": lines, "open": open_count})
+
+    async def rows() -> AsyncGenerator[ServerSentEvent, None]:
         sent = ""
         while True:
             jobs, open_count = await _jobs(services, staff, show, None)
-            lines = [
-                {"id": f"job-{job.id}", "html": render(request, "job_row.html", job=job).strip()}
-                for job in jobs
-            ]
-            text = json.dumps({"rows": lines, "open": open_count})
+            text = await asyncio.to_thread(drawn, jobs, open_count)
             if text != sent:
                 sent = text
                 yield ServerSentEvent(text, event="rows")
             await asyncio.sleep(LOOK_AGAIN)
 
-    return EventSourceResponse(rows(), ping=15)
+    async def signed_in_still() -> bool:
+        try:
+            return someone(request) == staff
+        except NotSignedIn:
+            return False
+
+    signed_out = ServerSentEvent("", event="signed-out")
+    return EventSourceResponse(while_allowed(rows(), signed_in_still, signed_out), ping=15)
 
 
 @router.get("/jobs/{job_id}")

@@ -4,19 +4,18 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.console import files, queries
-from api.console.pages import Tenant, page
-from api.params import VideoId
+from api.console.pages import Tenant, page, signed_in
+from api.params import Before, VideoId
+from api.routing import first
 from api.services import UseServices
 from clients.database import listings, videos
 
-router = APIRouter()
+router = APIRouter(route_class=first(signed_in))
 POSTER = "poster.jpg"
 
 
 @router.get("/lectures")
-async def grid(
-    request: Request, services: UseServices, tenant: Tenant, before: int | None = None
-) -> Response:
+async def grid(request: Request, services: UseServices, tenant: Tenant, before: Before = None) -> Response:
     lectures = await queries.lectures(services.engine, services.board, tenant, before)
     more = lectures[-1].id if len(lectures) == queries.PAGE else None
     return page(request, "lectures.html", lectures=lectures, more=more)

@@ -1,20 +1,24 @@
 """Messages to parents: write with a preview, and see how each ended."""
 
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import Field
+from pydantic import FailFast, Field
 from starlette.responses import Response
 
 from api.console import alimtalk_templates, queries
 from api.console.jobs import find
-from api.console.pages import Someone, Tenant, language, page
+from api.console.pages import Someone, Tenant, language, page, signed_in
+from api.routing import first
 from api.services import UseServices
 from clients.database import credits
 from clients.database import messaging as database
+from clients.database.credits import AccountRow
 from clients.database.listings import SENDINGS
 from contracts.errors import REASONS
 from contracts.messaging import Account, Channel, Composed, Draft, Private, Recipient
@@ -23,7 +27,7 @@ from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, c
 from rules.messaging.text import size
 from rules.messaging.unsendable import Unsendable
 
-router = APIRouter()
+router = APIRouter(route_class=first(signed_in))
 SHOWN = 20  # previews; all recipients are counted
 PER_PAGE = 100
 PRICES = {
@@ -62,7 +66,7 @@ async def write(request: Request, services: UseServices, tenant: Tenant) -> Resp
 
 class Preview(Private):
     draft: Draft
-    recipients: tuple[Recipient, ...] = Field(max_length=1_000)
+    recipients: Annotated[tuple[Recipient, ...], Field(max_length=1_000), FailFast()]
 
 
 @router.post("/messages/preview")
@@ -76,25 +80,36 @@ async def preview(request: Request, services: UseServices, tenant: Tenant, what:
         raise HTTPException(404)
     account = Account.model_validate(asdict(known) | {"sender_numbers": numbers})
     template = await alimtalk_templates.find(services, what.draft)
+
     default_pf_id = services.settings.solapi_kakao_pf_id
+
+    def composed(recipient: Recipient) -> Composed:
+        return compose(what.draft, recipient, account, template, default_pf_id)
+
+    return await asyncio.to_thread(_previews, what.recipients, composed, known, lang)
+
+
+def _previews(
+    recipients: Sequence[Recipient], composed: Callable[[Recipient], Composed], known: AccountRow, lang: str
+) -> dict[str, Any]:
     shown: list[dict[str, Any]] = []
     total, wrong = Decimal(0), 0
-    for position, recipient in enumerate(what.recipients):
+    for position, recipient in enumerate(recipients):
         try:
-            composed = compose(what.draft, recipient, account, template, default_pf_id)
+            message = composed(recipient)
         except Unsendable as error:
             wrong += 1
             text = getattr(REASONS[error.code], lang)
             one: dict[str, Any] = {"code": error.code, "error": text, "detail": error.detail}
         else:
-            price = _price(composed, known)
+            price = _price(message, known)
             total += price
-            one = _shown(composed) | {"price": float(price)}
+            one = _shown(message) | {"price": float(price)}
         if position < SHOWN or ("error" in one and len(shown) < 2 * SHOWN):
             shown.append({"position": position + 1} | one)
     return {
         "recipients": shown,
-        "count": len(what.recipients),
+        "count": len(recipients),
         "wrong": wrong,
         "total": float(total),
         "balance": float(known.credit_balance),

@@ -1,24 +1,29 @@
 """Reading documents: upload, and the page with the words that were found on it."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth.staff import Staff
 from api.console import files, queries
 from api.console.jobs import find
-from api.console.pages import Someone, Tenant, page
+from api.console.pages import Someone, Tenant, large_page, page, signed_in
 from api.console.queries import Shown
+from api.routing import first
 from api.services import Services, UseServices
 
-router = APIRouter()
+router = APIRouter(route_class=first(signed_in))
 JOB_TYPE = "ai.ocr"
 RESULT, OVERLAY = "result.json", "overlay.png"
 PICTURE = "page-{:04}/page.jpg"  # below the result's `units`
+_JSON = json.JSONDecoder()
+PageNumber = Annotated[int, Path(ge=1, le=10_000)]
+_one_at_a_time = asyncio.Semaphore()
 SURE, UNSURE = 90.0, 75.0  # percent, as in the overlay that the task draws
 
 
@@ -41,18 +46,17 @@ async def result(
     found = (job.result or {}).get("files") or {}
     if RESULT not in found:
         return page(request, "ocr_result.html", job=job, shown=None)
-    pages = json.loads(await files.read(services, found[RESULT]))["pages"]
-    if number > len(pages):
+    shown, last = await read_page(await files.read(services, found[RESULT]), number)
+    if shown is None:
         raise HTTPException(404)
-    shown = pages[number - 1]
-    return page(
+    return await large_page(
         request,
         "ocr_result.html",
         job=job,
         shown=shown,
-        words_of=words(shown),
+        words_of=await asyncio.to_thread(words, shown),
         number=number,
-        last=len(pages),
+        last=last,
         picture=await _picture(services, job, shown["page"]),
         names=sorted(found),
         review=(job.result or {}).get("review", []),
@@ -61,7 +65,7 @@ async def result(
 
 @router.get("/ocr/{job_id}/pages/{number}")
 async def picture(
-    request: Request, services: UseServices, tenant: Tenant, staff: Someone, job_id: UUID, number: int
+    request: Request, services: UseServices, tenant: Tenant, staff: Someone, job_id: UUID, number: PageNumber
 ) -> Response:
     """What page `number` of the file looks like."""
     job = await _job(services, tenant, staff, job_id)
@@ -90,6 +94,34 @@ async def _picture(services: Services, job: Shown, number: int) -> tuple[str, st
 
 def _key(job: Shown, number: int) -> str:
     return f"{(job.result or {})['units']}{PICTURE.format(number)}"
+
+
+async def read_page(content: bytes, number: int) -> tuple[dict[str, Any] | None, int]:
+    """A page of a result, counted from 1, and how many there are. A result may have 40 MiB: it is read page
+    by page, in a thread, and of one viewer at a time."""
+    async with _one_at_a_time:
+        return await asyncio.to_thread(_read_page, content.decode(), number)
+
+
+def _read_page(text: str, number: int) -> tuple[dict[str, Any] | None, int]:
+    found, count = None, 0
+    at = text.index("[", text.index('"pages":'))  # our own file, which begins so
+    while text[at] != "]":
+        start = _skip(text, at + 1)
+        if text[start] == "]":
+            break
+        page, at = _JSON.raw_decode(text, start)
+        count += 1
+        if count == number:
+            found = page
+        at = _skip(text, at)
+    return found, count
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at].isspace():
+        at += 1
+    return at
 
 
 def words(shown: Mapping[str, Any]) -> list[dict[str, Any]]:

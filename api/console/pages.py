@@ -1,5 +1,6 @@
 """Who looks, in which language, and how a page is made."""
 
+import asyncio
 import math
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -37,11 +38,18 @@ class ServerAway(Exception):
 def someone(request: Request) -> Staff:
     """Who is signed in. Raises NotSignedIn."""
     try:
-        return verify(get_services(request).settings, request.cookies.get(COOKIE, ""))
+        staff = verify(get_services(request).settings, request.cookies.get(COOKIE, ""))
     except HTTPException as error:
         if error.status_code != 401:
             raise
         raise NotSignedIn from None
+    request.state.proven = True
+    return staff
+
+
+async def signed_in(request: Request) -> None:
+    """Before a body is read. Raises NotSignedIn."""
+    someone(request)
 
 
 def operator(staff: Annotated[Staff, Depends(someone)]) -> Staff:
@@ -79,16 +87,19 @@ def language(request: Request) -> str:
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    return HTMLResponse(render(request, template, status=status, **values), status)
+    text = render(request, template, status=status, **values)
+    return HTMLResponse(text.encode(errors="backslashreplace"), status)
+
+
+async def large_page(request: Request, template: str, **values: Any) -> HTMLResponse:
+    """One with so much on it that others should not wait for it."""
+    return await asyncio.to_thread(page, request, template, **values)
 
 
 def render(request: Request, template: str, **values: Any) -> str:
-    """A template with `t(ko, en)`, the staff (None before login) and `values`."""
+    """A template with `t(ko, en)`, the staff (None before login, or whom `values` name) and `values`."""
     lang = language(request)
-    try:
-        staff = someone(request)
-    except (NotSignedIn, HTTPException):
-        staff = None
+    staff = values.pop("staff", None) or _anyone(request)
     return (
         environment()
         .get_template(template)
@@ -103,6 +114,13 @@ def render(request: Request, template: str, **values: Any) -> str:
             **values,
         )
     )
+
+
+def _anyone(request: Request) -> Staff | None:
+    try:
+        return someone(request)
+    except (NotSignedIn, HTTPException):
+        return None
 
 
 @cache

@@ -14,12 +14,13 @@ from starlette.responses import Response
 
 from api.console import files, queries
 from api.console.jobs import find
-from api.console.pages import Someone, Tenant, page
+from api.console.pages import Someone, Tenant, large_page, page, signed_in
 from api.console.translations import COLUMNS
+from api.routing import first
 from api.services import UseServices
 from rules.roster.columns import ranked_field
 
-router = APIRouter()
+router = APIRouter(route_class=first(signed_in))
 JOB_TYPE = "ai.excel_parsing"
 ROWS, REPORT, FAILED, CHANGES = "rows.jsonl", "report.json", "failed.xlsx", "changes.json"
 SHOWN = 300  # rows on a page
@@ -72,7 +73,7 @@ async def preview(
         contents = await asyncio.gather(*(files.read(services, found[name]) for name in names))
         made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
     summary = (job.result or {}).get("summary", {})
-    return page(
+    return await large_page(
         request,
         "roster.html",
         job=job,

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
@@ -16,7 +17,7 @@ from api.console import dead_letters, fleet, jobs, lectures, login, messaging, o
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, ServerAway, page
 from api.middleware.requests import template
-from intake.errors import INFRASTRUCTURE_ERRORS
+from intake.errors import INFRASTRUCTURE_ERRORS, is_content
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,9 @@ async def invalid(request: Request, _error: Exception) -> Response:
 
 
 async def away(request: Request, error: Exception) -> Response:
-    """A server does not answer; the page says which."""
+    """A server does not answer; the page says which. What the database refuses is nobody's outage."""
+    if isinstance(error, DBAPIError) and is_content(error):
+        return await invalid(request, error)
     match error:
         case ServerAway():
             missing = error.server

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
-from api.auth.callers import caller_of
+from api.auth.callers import Caller, caller_of
 from api.problems import problem
 from api.services import get_services
 from clients.database import idempotency
@@ -47,22 +47,26 @@ class Idempotency:
             caller = await caller_of(request)
         except HTTPException:
             return await self._app(scope, receive, send)  # which says why
-        once = _Once(request, caller.tenant_id or 0, key, await request.body())
+        once = _Once(request, caller, key, await request.body())
         await once.run(self._app, scope, send)
 
 
 @dataclass
 class _Once:
     request: Request
-    tenant_id: int
+    caller: Caller
     key: str
     body: bytes
 
     def __post_init__(self) -> None:
         services = get_services(self.request)
         self.engine, self.vault = services.engine, services.vault
-        url = self.request.url
-        self.sha256 = hashlib.sha256(f"POST {url.path}?{url.query}\n".encode() + self.body).hexdigest()
+        self.tenant_id = self.caller.tenant_id or 0
+        path, query = self.request.scope["path"], self.request.scope["query_string"]
+        asked = f"POST {path}?".encode() + query + b"\n" + self.body
+        # The answer is for who asked: another of the tenant, with other rights, has asked another request.
+        self.sha256 = hashlib.sha256(self.caller.name.encode() + b"\n" + asked).hexdigest()
+        self.sha256_of_old = hashlib.sha256(asked).hexdigest()  # as release 0.5 wrote it, for a day
         self.bound_to = f"idempotency:{self.tenant_id}:{self.key}".encode()
 
     async def run(self, app: ASGIApp, scope: Scope, send: Send) -> None:
@@ -87,7 +91,9 @@ class _Once:
         deadline, pause = time.monotonic() + WAIT, 0.05
         while True:
             async with self.engine.begin() as connection:
-                known = await idempotency.claim(connection, self.vault, self.tenant_id, self.key, self.sha256)
+                known = await idempotency.claim(
+                    connection, self.vault, self.tenant_id, self.key, self.sha256, self.sha256_of_old
+                )
             if known is None or known.status or not known.same_request or time.monotonic() > deadline:
                 return known
             await asyncio.sleep(pause)

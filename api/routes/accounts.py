@@ -5,17 +5,17 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.service import RPCError
 
 from api.auth.staff import Staff, staff_of
+from api.routing import first
 from api.services import UseServices
 from clients.database import credits, messaging_accounts
 from clients.database.messaging_accounts import AccountTerms
+from contracts.base import Outside
 from intake.submit import RPC_TIMEOUT
-
-router = APIRouter(prefix="/api/v1/tenants/{tenant_id}")
 
 TenantId = Annotated[int, Path(gt=0, lt=2**63)]
 Won = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
@@ -31,12 +31,13 @@ async def operator(request: Request) -> Staff:
 
 
 Operator = Annotated[Staff, Depends(operator)]
+router = APIRouter(prefix="/api/v1/tenants/{tenant_id}", route_class=first(operator))
 
 
-class AccountSettings(BaseModel):
+class AccountSettings(Outside):
     """Prices in won for each recipient; `sender` is the default among `sender_numbers`."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     price_sms: Won
     price_lms: Won
@@ -48,12 +49,12 @@ class AccountSettings(BaseModel):
     advertiser: str | None = Field(default=None, max_length=40)
     opt_out_number: Number | None = None
     night_advertising: bool = False
-    daily_cap: int | None = Field(default=None, ge=0)
-    daily_cap_per_phone: int | None = Field(default=None, ge=0)
+    daily_cap: int | None = Field(default=None, ge=0, lt=2**31)
+    daily_cap_per_phone: int | None = Field(default=None, ge=0, lt=2**31)
     waits_for_credit: bool = True
 
 
-class Payment(BaseModel):
+class Payment(Outside):
     """`reference` names the payment: the same one is counted once."""
 
     model_config = ConfigDict(extra="forbid")

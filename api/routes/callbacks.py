@@ -4,17 +4,19 @@ import secrets
 
 import httpx
 from fastapi import APIRouter, HTTPException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
+from api.routing import first
 from api.services import UseServices
 from clients.database import callbacks
+from contracts.base import Outside
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
-class Endpoint(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+class Endpoint(Outside):
+    model_config = ConfigDict(extra="forbid")
 
     url: str = Field(max_length=500, pattern=r"^https?://[^\s@]+$")
 

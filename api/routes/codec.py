@@ -3,21 +3,26 @@
 Protocol: https://docs.temporal.io/codec-server. Only `decode`; nobody starts private workflows by hand.
 """
 
+import asyncio
 import json
 import logging
 import time
 from collections import Counter
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
-from google.protobuf.json_format import MessageToJson, Parse, ParseError
+from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
 from api.auth.staff import COOKIE, Staff, staff_of, verify
+from api.forms import fields_of
+from api.policy import PLAIN, from_our_page
+from api.problems import refused
 from api.services import Services, UseServices
 from clients.codec import is_encrypted, open_payload, tenant_of
 from clients.vault import VaultError
+from contracts.queues import Poison
+from contracts.queues.strict_json import decode as strict_json
 
 router = APIRouter(prefix="/codec", include_in_schema=False)
 log = logging.getLogger(__name__)
@@ -49,29 +54,36 @@ async def decode(request: Request, services: UseServices) -> Response:
     cors = _cors(request, services)
     try:
         staff = staff_of(request)
-        payloads = _parse(await request.body())
-        opened = Payloads(payloads=[await _open(services, staff, each) for each in payloads])
+        payloads = await asyncio.to_thread(_parse, await request.body())
+        opened = []
+        for each in payloads:
+            opened.append(await _open(services, staff, each))
+            await asyncio.sleep(0)  # others wait their turn
     except HTTPException as error:
         error.headers = cors | dict(error.headers or {})  # so that the Web UI can read the reason
         raise
     read = Counter(_workflow_id(each) for each in payloads if is_encrypted(each))
     log.info("staff %r decoded %r", staff.sub, dict(read))
-    return Response(MessageToJson(opened, indent=None), media_type="application/json", headers=cors)
+    text = await asyncio.to_thread(MessageToJson, Payloads(payloads=opened), indent=None)
+    return Response(text, media_type="application/json", headers=cors)
 
 
 @router.get("/login")
 async def login_page() -> HTMLResponse:
     """For the Web UI, whose requests then carry the cookie: paste a staff token here first."""
-    return HTMLResponse(_PAGE.format(""))
+    return HTMLResponse(_PAGE.format(""), headers=PLAIN)
 
 
 @router.post("/login")
 async def login(request: Request, services: UseServices) -> HTMLResponse:
     """Keep a valid token in a cookie that scripts cannot read, until it expires."""
-    fields = parse_qs((await request.body()).decode("latin-1"))
-    token = fields.get("token", [""])[0].strip()
+    if not from_our_page(request.headers):
+        raise refused(403, "cross_site", "This post comes from another site.")
+    token = (await fields_of(request)).get("token", "").strip()
     staff = verify(services.settings, token)
-    page = HTMLResponse(_PAGE.format("<p>Signed in. The Web UI can show encrypted payloads now.</p>"))
+    page = HTMLResponse(
+        _PAGE.format("<p>Signed in. The Web UI can show encrypted payloads now.</p>"), headers=PLAIN
+    )
     page.set_cookie(
         COOKIE,
         token,
@@ -105,8 +117,8 @@ async def _open(services: Services, staff: Staff, payload: Payload) -> Payload:
 
 def _parse(body: bytes) -> list[Payload]:
     try:
-        return list(Parse(body, Payloads(), ignore_unknown_fields=True).payloads)
-    except (ParseError, UnicodeDecodeError):
+        return list(ParseDict(strict_json(body), Payloads(), ignore_unknown_fields=True).payloads)
+    except (ParseError, Poison):
         raise HTTPException(400, {"detail": "Not a list of payloads.", "code": "invalid"}) from None
 
 

@@ -3,22 +3,24 @@
 Every stream begins with how things stand, so a client that was cut off just comes again.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from fastapi import APIRouter, Request, Response
 from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of, still_known
 from api.jobs import seen_job
 from api.params import JobId
+from api.routing import first
 from api.services import Services, UseServices
+from api.streams import while_allowed
 from api.watches import Standing
 from clients.database.jobs import JobRow
 
 PING_SECONDS = 15
 END = "end"
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 _EVENT = {
     "type": "object",
@@ -40,16 +42,16 @@ _EVENT = {
 )
 async def events(job_id: JobId, tenant: Tenant, request: Request, services: UseServices) -> Response:
     """`state`, `progress` as they change, and one last `end` with the final state. Operators may name the
-    tenant by `?tenant_id=`, since a browser's EventSource sends no headers."""
+    tenant by `?tenant_id=`, since a browser's EventSource sends no headers. A stream ends within ten seconds
+    of its credential."""
     job = await seen_job(services, tenant, job_id)
     if request.headers.get("last-event-id") == END:
         return Response(status_code=204)
-    return EventSourceResponse(
-        _stream(services, job), ping=PING_SECONDS, headers={"Cache-Control": "no-store"}
-    )
+    stream = while_allowed(_stream(services, job), lambda: still_known(request))
+    return EventSourceResponse(stream, ping=PING_SECONDS, headers={"Cache-Control": "no-store"})
 
 
-async def _stream(services: Services, job: JobRow) -> AsyncIterator[JSONServerSentEvent]:
+async def _stream(services: Services, job: JobRow) -> AsyncGenerator[JSONServerSentEvent, None]:
     before: Standing | None = None
     async for standing in services.watches.follow(job):
         if before is None or standing.state() != before.state():

@@ -9,16 +9,17 @@ through this process.
 import asyncio
 import re
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.auth import playback_tokens
 from api.auth.playback_tokens import dead
-from api.problems import not_found
+from api.problems import not_found, refused
 from api.services import Services, UseServices
 from clients.database import viewing
 from clients.objects import ObjectMissing
 from clients.vault import VaultError
+from rules.viewing import may_fetch
 
 router = APIRouter(prefix="/api/v1/play", include_in_schema=False)
 
@@ -28,21 +29,23 @@ PLAYLIST = "application/vnd.apple.mpegurl"
 OPEN = {"Access-Control-Allow-Origin": "*", "Referrer-Policy": "no-referrer"}
 _FOLDER = r"[a-z0-9]{1,16}"
 _PLAYLISTS = re.compile(rf"master\.m3u8|{_FOLDER}/media\.m3u8")
-_MEDIA = re.compile(rf"{_FOLDER}/(init\.mp4|s[0-9]{{5,6}}\.m4s)")
+_MEDIA = re.compile(rf"{_FOLDER}/(init\.mp4|s([0-9]{{5,6}})\.m4s)")
 _PICTURES = re.compile(r"poster\.jpg|storyboard\.vtt|storyboard-[0-9]{2}\.jpg")
 VTT = "text/vtt; charset=utf-8"
 _KEY = re.compile(r"key-(.{1,32})")
 
 
 @router.api_route("/{link}/{path:path}", methods=["GET", "HEAD"])
-async def play(link: str, path: str, services: UseServices) -> Response:
+async def play(link: str, path: str, request: Request, services: UseServices) -> Response:
     """A playlist, picture, subtitle, key, or the way to a segment. 401 when the session is over, 404 for
     whatever is no part of its version."""
     try:
-        return await _play(link, path, services)
+        answer = await _play(link, path, services)
     except HTTPException as error:
         error.headers = OPEN | dict(error.headers or {})
         raise
+    request.state.proven = True
+    return answer
 
 
 async def _play(link: str, path: str, services: Services) -> Response:
@@ -51,7 +54,10 @@ async def _play(link: str, path: str, services: Services) -> Response:
         session, viewer = await viewing.session_view(connection, session_id)
     if session is None or viewer is None or session.policy_version != viewer.decision.version:
         raise dead("session_ended", "This session has ended: start again.")
-    if _MEDIA.fullmatch(path):
+    if media := _MEDIA.fullmatch(path):
+        number = int(media[2] or 0)
+        if viewer.decision.proctored and not may_fetch(viewer.watched, viewer.elapsed, number):
+            raise refused(403, "beyond_the_clock", "This part may be watched later.")
         where = services.objects.link(session.hls_prefix + path, LINK_SECONDS)
         return RedirectResponse(where, 307, OPEN | {"Cache-Control": "no-store"})
     if key := _KEY.fullmatch(path):

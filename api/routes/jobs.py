@@ -1,5 +1,6 @@
 """Jobs of any type: start, list, look, cancel, retry."""
 
+import asyncio
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,12 +10,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
 from api.job_requests import ai_request, messages_request
 from api.jobs import find_job, links, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found, refused
 from api.progress import Source, progress_of
+from api.routing import first
 from api.schemas import AnyWanted, job_request
 from api.services import Services, UseServices
 from clients.database import jobs, messaging, videos
@@ -38,7 +40,7 @@ from intake.submit import RPC_TIMEOUT
 
 LOG_LINES = 1000
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
 class JobTaken(BaseModel):
@@ -223,12 +225,17 @@ async def _job_request(
             named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
             return job_request("video", tenant, body | named, key)
         case "messages.send":
-            return messages_request(tenant, SendRequest.model_validate(asked), key)
+            return await asyncio.to_thread(
+                lambda: messages_request(tenant, SendRequest.model_validate(asked), key)
+            )
         case "messaging.send":
-            return job_request("messaging", tenant, asked | {"business_idempotency_key": None}, key)
+            return await asyncio.to_thread(
+                job_request, "messaging", tenant, asked | {"business_idempotency_key": None}, key
+            )
         case name:
             tier = getattr(wanted, "tier", "basic")
-            return ai_request(
+            return await asyncio.to_thread(
+                ai_request,
                 services,
                 tenant=tenant,
                 name=name.removeprefix("ai."),

@@ -5,11 +5,12 @@ from uuid import uuid4
 
 from fastapi import APIRouter
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
 from api.jobs import links, seen_job, submit
 from api.params import IdempotencyKey, JobId, VideoId
 from api.problems import message_of, not_found
 from api.progress import progress_of, video_progress
+from api.routing import first
 from api.services import UseServices
 from clients.database import videos
 from clients.progress import video_key
@@ -17,7 +18,7 @@ from contracts.jobs import FINAL_STATES, JobRequest, payload_sha256
 from contracts.progress import Progress
 from contracts.queues import encode_subject
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
 @router.get("/jobs/{job_id}/")

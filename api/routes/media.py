@@ -3,40 +3,40 @@
 Where the old system's contract is silent, docs/decisions/0025-api.md says what was chosen.
 """
 
+import asyncio
 from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
 from api.job_requests import ai_request
 from api.jobs import submit
 from api.params import IdempotencyKey, VideoId
 from api.problems import not_found
+from api.routing import first
 from api.schemas import Tier, job_request
+from api.schemas_uploads import VIDEO_TYPE
 from api.services import UseServices
 from api.uploads import finish, open_upload, put_link
 from clients.database import uploads, videos
 from clients.database.accepting import Accepted
 from clients.database.uploads import COMPLETED
+from contracts.base import Outside
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
-class OldUpload(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True)
-
+class OldUpload(Outside):
     filename: str = Field(min_length=1, max_length=255)
     session: int | None = Field(default=None, gt=0, lt=2**63)
-    title: str | None = Field(default=None, max_length=200, pattern=r"^[^\x00]*$")
-    content_type: str = Field(default="video/mp4", max_length=100, pattern=r"^video/[a-zA-Z0-9.+-]+$")
+    title: str | None = Field(default=None, max_length=200)
+    content_type: str = Field(default="video/mp4", max_length=100, pattern=f"^{VIDEO_TYPE}$")
 
 
-class OldAiJob(BaseModel):
+class OldAiJob(Outside):
     """The queue's body without the tenant."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     job_type: str
     payload: dict[str, Any]
@@ -103,7 +103,8 @@ async def create_ai_job(
     source = body.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
     envelope = {"job_id": str(uuid4())} | source
     key = idempotency_key or str(uuid4())
-    job = ai_request(
+    job = await asyncio.to_thread(
+        ai_request,
         services,
         tenant=tenant,
         name=body.job_type,
@@ -122,7 +123,8 @@ async def create_excel_job(
     """A roster: the payload of `excel_parsing`."""
     key = idempotency_key or str(uuid4())
     envelope = {"job_id": str(uuid4())}
-    job = ai_request(
+    job = await asyncio.to_thread(
+        ai_request,
         services,
         tenant=tenant,
         name="excel_parsing",
@@ -139,7 +141,7 @@ async def send_message(
     payload: dict[str, Any], tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
 ) -> dict[str, str]:
     """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
-    job = job_request("messaging", tenant, payload, idempotency_key or str(uuid4()))
+    job = await asyncio.to_thread(job_request, "messaging", tenant, payload, idempotency_key or str(uuid4()))
     return _accepted(await submit(services, job))
 
 

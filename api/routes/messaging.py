@@ -1,6 +1,8 @@
 """Messages to parents: send, look, cancel."""
 
+import asyncio
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -8,23 +10,26 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import Field
 from temporalio.service import RPCError
 
-from api.auth.callers import Tenant
+from api.auth.callers import Tenant, caller_of
 from api.job_requests import messages_request
 from api.jobs import find_job, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found
+from api.routing import first
 from api.services import Services, UseServices
-from clients.database import messaging
+from clients.database import jobs, messaging
 from clients.database.jobs import JobRow
 from clients.database.messaging import CancelAnswer
 from contracts.catalog import CATALOG, Domain
+from contracts.errors import SCHEDULE_PAST
 from contracts.jobs import FINAL_STATES, JobState
 from contracts.messaging import Private, SendRequest
 from intake.submit import RPC_TIMEOUT
 from rules.messaging import phones
 from rules.messaging.unsendable import Unsendable
+from rules.messaging.validity import NOW
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
 @router.post("/messages/", status_code=202)
@@ -38,7 +43,14 @@ async def send(
 
     Up to 1,000 recipients in the body; up to 100,000 as JSON Lines in an object of the tenant's.
     """
-    accepted = await submit(services, messages_request(tenant, body, idempotency_key or str(uuid4())))
+    key = idempotency_key or str(uuid4())
+    asked = await asyncio.to_thread(messages_request, tenant, body, key)
+    if body.draft.send_at and body.draft.send_at < datetime.now(UTC) - NOW:
+        async with services.engine.connect() as connection:
+            known = await jobs.was_asked(connection, tenant, asked.job_type, asked.idempotency_key)
+        if not known:  # the answer to the same request stays the same
+            raise HTTPException(422, {"detail": message_of(SCHEDULE_PAST), "code": SCHEDULE_PAST})
+    accepted = await submit(services, asked)
     return {"job_id": str(accepted.job_id), "status": "accepted"}
 
 

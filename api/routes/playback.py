@@ -9,21 +9,24 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, HTTPException, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import playback_tokens
-from api.auth.playback import PlaybackStarter, TokenBody, TokenHolder, claims_of, live
+from api.auth.playback import PlaybackStarter, TokenBody, TokenHolder, anyone_known, claims_of, live
 from api.auth.playback_tokens import Claims
 from api.params import VideoId
 from api.problems import not_found
+from api.routing import first
 from api.services import Services, UseServices
 from clients.database import viewing, watching
 from clients.database.viewing import SessionRow, View
+from contracts.base import Outside
 from rules.viewing import SEEK_SLACK, VIOLATION_LIMIT, Refusal, Violation, Watched, advance, is_completed
 
 router = APIRouter(
     prefix="/api/v1/media/videos/{video_id}/playback",
+    route_class=first(anyone_known),
     responses={
         401: {"description": "No valid credential, or the token is dead"},
         403: {"description": "The policy does not allow it"},
@@ -39,11 +42,11 @@ REFUSALS = {
 Position = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
 
 
-class Start(BaseModel):
+class Start(Outside):
     """`student_id` is needed with a service key and ignored for staff. `tenant_id`: for operators, who
     have no tenant of their own."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     student_id: int | None = Field(default=None, gt=0, lt=2**63)
     tenant_id: int | None = Field(default=None, gt=0, lt=2**63)
@@ -56,10 +59,10 @@ class Beat(TokenBody):
     rate: float = Field(default=1.0, ge=0, le=16, allow_inf_nan=False)
 
 
-class Event(BaseModel):
+class Event(Outside):
     """What a player saw: SEEK (`position`: where to), RATE (`rate`), TAB_HIDDEN."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     type: str = Field(pattern=r"^[A-Z_]{1,32}$")
     position: Position = 0.0

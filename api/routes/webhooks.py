@@ -8,16 +8,16 @@ import hmac
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException
+from fastapi import APIRouter, Depends, Header, HTTPException, Request
+from pydantic import FailFast, Field
 
-from api.services import UseServices
+from api.routing import first
+from api.services import UseServices, get_services
 from clients.database import messaging
 from intake.submit import RPC_TIMEOUT
 
 MAX_ITEMS = 10_000
 HINT_EVERY = 5.0  # seconds for each workflow: thousands of reports must not become as many signals
-
-router = APIRouter(prefix="/api/v1")
 
 
 class Hints:
@@ -39,21 +39,33 @@ class Hints:
 hints = Hints()
 
 
-async def from_solapi(services: UseServices, x_solapi_secret: Annotated[str, Header()] = "") -> None:
+Items = Annotated[list[dict[str, Any]], Field(max_length=MAX_ITEMS), FailFast()]
+
+
+async def _documented(x_solapi_secret: Annotated[str, Header()] = "") -> None:
+    """The header that `from_solapi` looks at."""
+
+
+async def from_solapi(request: Request) -> None:
     """401 without Solapi's token, the SHA-1 of the shared secret."""
-    secret = services.settings.solapi_webhook_secret
+    secret = get_services(request).settings.solapi_webhook_secret
+    shown = request.headers.get("x-solapi-secret", "")
     if secret is None:
         raise HTTPException(503, {"detail": "Set SOLAPI_WEBHOOK_SECRET.", "code": "no_webhook_secret"})
     expected = hashlib.sha1(secret.get_secret_value().encode()).hexdigest()  # noqa: S324 - Solapi's choice
-    if not hmac.compare_digest(expected.encode(), x_solapi_secret.encode()):
+    if not hmac.compare_digest(expected.encode(), shown.encode()):
         raise HTTPException(401, {"detail": "Not Solapi's token.", "code": "not_authenticated"})
+    request.state.proven = True
 
 
-@router.post("/webhooks/solapi", dependencies=[Depends(from_solapi)])
-async def reports(items: list[dict[str, Any]], services: UseServices) -> dict[str, int]:
+router = APIRouter(prefix="/api/v1", route_class=first(from_solapi))
+
+
+@router.post("/webhooks/solapi", dependencies=[Depends(_documented)])
+async def reports(items: Items, services: UseServices) -> dict[str, int]:
     """Wake the workflows of the groups that are named; items come flat or wrapped in `data`. 5xx when
     Temporal or Postgres is away, so that the provider calls again."""
-    groups = {group for item in items[:MAX_ITEMS] if (group := _group(item))}
+    groups = {group for item in items if (group := _group(item))}
     if not groups:
         return {"woken": 0}
     async with services.engine.connect() as connection:

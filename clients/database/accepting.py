@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from clients.database import joining
+from clients.database import erasing, joining
 from clients.database.jobs import add_event
 from clients.database.joining import Answering
 from clients.database.models import Job, JobEvent, Tenant
@@ -25,13 +25,14 @@ class Acceptance(StrEnum):
     """NEW: this call wrote the row. OPEN: written before, not final yet. FINAL: it has ended; one that was
     refused at its start is opened again instead.
     JOINED: another open job does the same, or a later attempt; it is remembered which.
-    MISMATCH: the key was used for other content."""
+    MISMATCH: the key was used for other content. ERASED: its tenant is erased, and nothing was written."""
 
     NEW = "NEW"
     OPEN = "OPEN"
     FINAL = "FINAL"
     JOINED = "JOINED"
     MISMATCH = "MISMATCH"
+    ERASED = "ERASED"
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,24 @@ async def accept(
     await joining.take_turns(connection, [request for request, _, _ in job_requests])
     answered = await joining.answered(connection, [request for request, _, _ in job_requests])
     tenants = {request.tenant_id for request, _, _ in job_requests if request.tenant_id is not None}
+    erased: set[int] = set()
     if tenants:
         rows = [{"id": tenant} for tenant in sorted(tenants)]
         await connection.execute(insert(Tenant).on_conflict_do_nothing(), rows)
+        erased = await erasing.refused(connection, sorted(tenants))
     # Sorted, so that two bridges with the same messages in another order cannot deadlock.
     ordered = sorted(job_requests, key=lambda job_request: job_request[0].job_id)
-    values = [_row(vault, *each) for each in ordered if each[0].job_id not in answered]
+    values = [
+        _row(vault, *each)
+        for each in ordered
+        if each[0].job_id not in answered and each[0].tenant_id not in erased
+    ]
     new = await _write(connection, values, request_id)
     accepted: list[Accepted] = []
     for request, workflow_id, sealed in job_requests:
-        if request.job_id in new:
+        if request.tenant_id in erased:
+            accepted.append(Accepted(Acceptance.ERASED, request.job_id, workflow_id, request))
+        elif request.job_id in new:
             new.discard(request.job_id)  # a second copy in the same call is a duplicate
             accepted.append(Accepted(Acceptance.NEW, request.job_id, workflow_id, request))
         elif known := await _own(connection, vault, request, sealed):

@@ -41,9 +41,15 @@ class Known:
 
 
 async def claim(
-    connection: AsyncConnection, vault: Vault, tenant_id: int, key: str, request_sha256: str
+    connection: AsyncConnection,
+    vault: Vault,
+    tenant_id: int,
+    key: str,
+    request_sha256: str,
+    also_sha256: str | None = None,
 ) -> Known | None:
-    """None: the key is this request's now. A claim that its process did not answer is taken over."""
+    """None: the key is this request's now. A claim that its process did not answer is taken over.
+    `also_sha256`: what an older release would have written for the request."""
     free = or_(
         IdempotencyKey.claimed_at < func.now() - KEPT,
         IdempotencyKey.status.is_(None) & (IdempotencyKey.claimed_at < func.now() - ABANDONED),
@@ -64,7 +70,8 @@ async def claim(
     if found is None:  # given back between the two statements
         return Known(True, None, None)
     request_hash, status, sealed_answer = found
-    return Known(vault.same_hash(request_sha256, request_hash), status, sealed_answer)
+    same = any(vault.same_hash(each, request_hash) for each in (request_sha256, also_sha256) if each)
+    return Known(same, status, sealed_answer)
 
 
 async def keep(

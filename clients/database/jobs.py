@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select, text, update
+from sqlalchemy import case, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -201,6 +201,12 @@ async def find(connection: AsyncConnection, tenant_id: int, external_id: str) ->
     joined = joining.joined_as(tenant_id, external_id)
     answering = select(*_SEALED).join(joined, joined.c.job_id == Job.id)
     return await one_or_none(connection, answering.order_by(Job.seq.desc()).limit(1), SealedJob)
+
+
+async def was_asked(connection: AsyncConnection, tenant_id: int, job_type: str, key: str) -> bool:
+    """Whether a request with this idempotency key was accepted."""
+    asked = exists().where(Job.tenant_id == tenant_id, Job.job_type == job_type, Job.idempotency_key == key)
+    return bool((await connection.execute(select(asked))).scalar_one())
 
 
 async def sealed_payload(connection: AsyncConnection, job_id: UUID) -> bytes | None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, exists, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import String, and_, any_, case, exists, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.jobs import JobMissing
@@ -22,7 +23,7 @@ from clients.database.messaging_models import (
 )
 from clients.database.models import Job
 from clients.database.rows import columns, many, one_or_none
-from contracts.messaging import RecipientState
+from contracts.messaging import Note, RecipientState
 from rules.messaging.groups import BINDING, HANDED_OVER, GroupState
 
 
@@ -34,6 +35,8 @@ class MessageJobRow:
     advertising: bool
     fallback: bool
     send_at: datetime | None
+    expires_at: datetime | None
+    notes: dict[str, Any] | None
     recipients: int | None
     chunks: int | None
     cancel_requested_at: datetime | None
@@ -84,6 +87,8 @@ async def mark_prepared(
     fallback: bool = False,
     template_id: str | None = None,
     send_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    notes: Sequence[Note] = (),
 ) -> None:
     await connection.execute(
         update(MessageJob)
@@ -96,8 +101,24 @@ async def mark_prepared(
             fallback=fallback,
             template_id=template_id,
             send_at=send_at,
+            expires_at=expires_at,
+            notes=_notes(notes),
         )
     )
+
+
+async def add_note(connection: AsyncConnection, job: MessageJobRow, note: Note) -> None:
+    """Write one more note of a locked job."""
+    notes = _notes([*notes_of(job), note])
+    await connection.execute(update(MessageJob).where(MessageJob.job_id == job.job_id).values(notes=notes))
+
+
+def notes_of(job: MessageJobRow) -> list[Note]:
+    return [Note.model_validate(each) for each in (job.notes or {}).get("notes", ())]
+
+
+def _notes(notes: Sequence[Note]) -> dict[str, Any] | None:
+    return {"notes": [each.model_dump(mode="json") for each in notes]} if notes else None
 
 
 # A recipient's group.
@@ -203,10 +224,11 @@ async def recipients(
 
 async def workflows_of_groups(connection: AsyncConnection, group_ids: Sequence[str]) -> list[str]:
     """The workflows of open jobs that wait for reports of these groups."""
+    named = literal(list(group_ids), ARRAY(String))  # one parameter, however many there are
     rows = await connection.execute(
         select(Job.workflow_id)
         .join(MessageGroup, MessageGroup.job_id == Job.id)
-        .where(MessageGroup.group_id.in_(group_ids), Job.finished_at.is_(None))
+        .where(MessageGroup.group_id == any_(named), Job.finished_at.is_(None))
         .distinct()
     )
     return list(rows.scalars())

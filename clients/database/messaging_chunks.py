@@ -5,13 +5,13 @@ A recipient's row is written once and ended once (`credits.settle`); whatever ha
 whole chunk, and is one row's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,7 +25,8 @@ from contracts.messaging import ChunkRef
 
 
 class NewRecipient(NamedTuple):
-    """A recipient to be written; `occurrence` None if the sender named no occasion."""
+    """A recipient to be written; `occurrence` None if the sender named no occasion. `former_occurrence`: as
+    releases up to 0.5 know the same, whoever has the phone."""
 
     position: int
     chunk: int
@@ -35,6 +36,7 @@ class NewRecipient(NamedTuple):
     channel: str
     fallback: str | None
     occurrence: bytes | None
+    former_occurrence: bytes | None
 
 
 # Not by INSERT, which takes five times as long in the driver and half as long again in Postgres.
@@ -52,17 +54,54 @@ async def write_recipients(
     async with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_TYPES)
         for each in recipients:
-            await copy.write_row((job_id, tenant_id, *each[:-1]))
+            await copy.write_row((job_id, tenant_id, *each[:-2]))
     named = {each.occurrence: each.position for each in recipients if each.occurrence is not None}
     if not named:
         return []
+    own = await _take(connection, job_id, tenant_id, named)
+    # Those of one person first to last: only one of them can hold the former name.
+    former = {each.former_occurrence: each for each in reversed(recipients) if each.position in own}
+    held = {name: each for name, each in former.items() if name is not None}
+    await _take(connection, job_id, tenant_id, {name: each.position for name, each in held.items()})
+    told = await _told(connection, tenant_id, job_id, [each for each in recipients if each.position in own])
+    return sorted((set(named.values()) - own) | told)
+
+
+async def _take(
+    connection: AsyncConnection, job_id: UUID, tenant_id: int, named: Mapping[bytes, int]
+) -> set[int]:
+    """The positions that hold their occurrence from now on."""
+    if not named:
+        return set()
     wanted = [
         {"tenant_id": tenant_id, "occurrence": occurrence, "job_id": job_id, "position": position}
         for occurrence, position in sorted(named.items())  # sorted: two jobs cannot deadlock
     ]
     taken = insert(MessageOccurrence).on_conflict_do_nothing().returning(MessageOccurrence.position)
-    own = set((await connection.execute(taken, wanted)).scalars())
-    return sorted(set(named.values()) - own)
+    return set((await connection.execute(taken, wanted)).scalars())
+
+
+async def _told(
+    connection: AsyncConnection, tenant_id: int, job_id: UUID, recipients: Sequence[NewRecipient]
+) -> set[int]:
+    """Those whose occasion another job holds by its former name, for the same phone."""
+    rows = await connection.execute(
+        select(MessageOccurrence.occurrence, MessageRecipient.phone_mac)
+        .join(
+            MessageRecipient,
+            and_(
+                MessageRecipient.job_id == MessageOccurrence.job_id,
+                MessageRecipient.position == MessageOccurrence.position,
+            ),
+        )
+        .where(
+            MessageOccurrence.tenant_id == tenant_id,
+            MessageOccurrence.job_id != job_id,
+            MessageOccurrence.occurrence.in_({each.former_occurrence for each in recipients}),
+        )
+    )
+    held = {(occurrence, mac) for occurrence, mac in rows}
+    return {each.position for each in recipients if (each.former_occurrence, each.phone_mac) in held}
 
 
 async def write_chunks(

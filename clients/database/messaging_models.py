@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clients.database.models import Base, words
@@ -91,6 +93,8 @@ class MessageJob(Base):
     fallback: Mapped[bool] = mapped_column(server_default="false")
     template_id: Mapped[str | None] = mapped_column(String(100))
     send_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    notes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     recipients: Mapped[int | None] = mapped_column(Integer)
     chunks: Mapped[int | None] = mapped_column(Integer)
     cancel_requested_at: Mapped[datetime | None]

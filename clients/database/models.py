@@ -38,11 +38,16 @@ def words(kind: type[StrEnum], length: int) -> Enum:
 
 
 class Tenant(Base):
+    """`erasing_at`: from then on no new request is taken for it; `erased_at`: no row is written any more
+    (`clients.database.erasing`, and a trigger of migration 0012)."""
+
     __tablename__ = "tenants"
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     code: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    erasing_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
 
 class ServiceKey(Base):

@@ -11,6 +11,12 @@ TEXT_NOT_ENCODABLE = _add(
     "문자로 보낼 수 없는 글자가 있습니다. 표시된 글자를 지우거나 바꾸어 다시 보내 주세요.",
     "The text holds a character that a text message cannot carry. Remove or replace it and send again.",
 )
+MESSAGE_NOT_READABLE = _add(
+    "MESSAGE_NOT_READABLE",
+    _R,
+    "발송 요청을 읽을 수 없습니다. 표시된 항목을 고쳐 다시 보내 주세요.",
+    "The request cannot be read. Correct the named fields and send again.",
+)
 TEXT_EMPTY = _add(
     "TEXT_EMPTY",
     _R,
@@ -70,6 +76,24 @@ TEMPLATE_NOT_APPROVED = _add(
     _R,
     "아직 승인되지 않은 알림톡 템플릿입니다. 승인된 뒤에 보내 주세요.",
     "The Alimtalk template is not approved. Send when it is, or choose another.",
+)
+TEMPLATE_NOT_READABLE = _add(
+    "TEMPLATE_NOT_READABLE",
+    _F,
+    "알림톡 템플릿을 읽을 수 없습니다. 운영자에게 알리거나 문자로 보내 주세요.",
+    "The provider's answer about the Alimtalk template is not understood. Tell us, or send a text message.",
+)
+PROVIDER_NOT_UNDERSTOOD = _add(
+    "PROVIDER_NOT_UNDERSTOOD",
+    _F,
+    "발송사의 응답을 이해할 수 없어 보내지 않았습니다. 운영자에게 알려 주세요.",
+    "The provider's answers are not understood, so nothing more was sent. Tell us, then retry the job.",
+)
+PROVIDER_REFUSED = _add(
+    "PROVIDER_REFUSED",
+    _F,
+    "발송사가 요청을 받지 않아 보내지 않았습니다. 운영자에게 알려 주세요.",
+    "The provider refuses the request as it is, so nothing more was sent. See its code, then retry the job.",
 )
 TEMPLATE_MISMATCH = _add(
     "TEMPLATE_MISMATCH",
@@ -184,6 +208,18 @@ SEND_CANCELLED = _add(
     _C,
     "발송이 취소되었습니다. 이미 나간 메시지는 되돌릴 수 없습니다.",
     "Sending was cancelled. What had been sent already cannot be taken back.",
+)
+MESSAGE_EXPIRED = _add(
+    "MESSAGE_EXPIRED",
+    _F,
+    "보낼 수 있는 시간이 지나 보내지 않았습니다. 아직 필요한 내용이면 다시 보내 주세요.",
+    "It was no longer worth sending when it could have been sent, so it was not. Send again if it still is.",
+)
+SCHEDULE_PAST = _add(
+    "SCHEDULE_PAST",
+    _R,
+    "예약 시간이 이미 지났습니다. 앞으로의 시간을 고르거나 시간 없이 보내 주세요.",
+    "The time to send at is in the past. Choose a later one, or leave it out to send now.",
 )
 OPTED_OUT = _add(
     "OPTED_OUT",

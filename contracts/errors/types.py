@@ -18,6 +18,7 @@ class ErrorType(StrEnum):
     UNPROVEN = "Unproven"
     PROVIDER_THROTTLED = "ProviderThrottled"
     PROVIDER_UNAVAILABLE = "ProviderUnavailable"
+    PROVIDER_NOT_UNDERSTOOD = "ProviderNotUnderstood"
     PROVIDER_REFUSES = "ProviderRefuses"
     PROVIDER_REFUSES_CREDENTIALS = "ProviderRefusesCredentials"
     INTERFERED = "Interfered"

@@ -46,6 +46,12 @@ PICTURE_TOO_LARGE = _add(
     "영상 해상도가 너무 큽니다. 4K 이하로 저장해 업로드해 주세요.",
     "The picture has more pixels than allowed. Export it at 4K or below.",
 )
+CODEC_NOT_SUPPORTED = _add(
+    "CODEC_NOT_SUPPORTED",
+    _F,
+    "지원하지 않는 코덱으로 만든 영상입니다. H.264와 AAC를 쓰는 MP4로 다시 저장해 업로드해 주세요.",
+    "A codec of the file is not accepted. Export it as MP4 with H.264 and AAC and upload it again.",
+)
 DECODE_FAILED = _add(
     "DECODE_FAILED",
     _F,

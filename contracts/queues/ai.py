@@ -1,5 +1,6 @@
 """`academy-ai-jobs-lite|basic|premium`: one envelope, one payload model per job type."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -10,6 +11,8 @@ from contracts.jobs import JobRequest, payload_sha256
 from contracts.payloads import AiPayload
 from contracts.queues.poison import Poison, PoisonCode
 
+TIERS = frozenset({"ai-lite", "ai-basic", "ai-premium"})
+_OWNED = re.compile(r"tenants/([1-9][0-9]{0,18})/")
 # A presigned link differs between two sends of one request. The tier says how soon, not what.
 _VOLATILE = frozenset({"created_at", "attempt", "download_url", "tier"})
 
@@ -21,6 +24,7 @@ class AiMessage(QueueMessage):
     job_type: str
     tier: Literal["lite", "basic", "premium"] | None = None
     tenant_id: LooseId | None = None
+    source_tenant_id: LooseId | None = None  # the academy, where `tenant_id` owns what it shares
     source_domain: str | None = None
     source_id: Annotated[str | None, Field(coerce_numbers_to_str=True)] = None
     payload: dict[str, Any]
@@ -37,9 +41,9 @@ def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
     payload = (
         model.model_dump(mode="json", exclude_unset=True)
         | message.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
-        # The queue decides, whatever the body says: whoever may write to a queue has paid for its tier,
-        # and a message that operators moved to another queue was moved on purpose.
-        | {"tier": queue.removeprefix("ai-")}
+        # A tier's own queue decides, whatever the body says: whoever may write to a queue has paid for its
+        # tier, and a message that operators moved to another queue was moved on purpose.
+        | {"tier": queue.removeprefix("ai-") if queue in TIERS else message.tier or "basic"}
     )
     return JobRequest(
         job_type=f"ai.{message.job_type}",
@@ -53,11 +57,14 @@ def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
 
 
 def _tenant(message: AiMessage, payload: AiPayload) -> int | None:
-    """The job's tenant: the envelope's, or the payload's where the envelope has none."""
-    if message.tenant_id and payload.tenant_id and message.tenant_id != payload.tenant_id:
+    """The job's tenant: the envelope's, else the payload's, else the one whose object it is about."""
+    named = {message.tenant_id, message.source_tenant_id, None}
+    if message.tenant_id and payload.tenant_id not in named:
         raise Poison(PoisonCode.TENANT_MISMATCH, "tenant_id differs from payload.tenant_id")
-    tenant_id = message.tenant_id or payload.tenant_id
+    tenant_id = message.source_tenant_id or message.tenant_id or payload.tenant_id
     key = payload.file_key or ""
+    if tenant_id is None and (owned := _OWNED.match(key)) and int(owned[1]) < 2**63:
+        tenant_id = int(owned[1])
     # AI producers also use keys outside tenants/; such a key says nothing about who owns it.
     if key.startswith("tenants/") and not key.startswith(f"tenants/{tenant_id}/"):
         raise Poison(PoisonCode.FOREIGN_KEY_PREFIX, "payload.file_key is outside the tenant's own prefix")

@@ -3,9 +3,11 @@
 from typing import Any
 
 from contracts.jobs import JobRequest, payload_sha256
+from contracts.messaging import request_of
 from contracts.payloads import SendMessage
 
 SEND = "messaging.send"
+_VOLATILE = frozenset({"created_at"})  # a producer that sends again writes it anew
 
 
 def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
@@ -16,13 +18,18 @@ def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
     """
     message = SendMessage.model_validate(body)
     payload = message.model_dump(
-        exclude={"tenant_id", "use_alimtalk_first", "business_idempotency_key"}, exclude_none=True
+        mode="json",
+        exclude={"tenant_id", "source_tenant_id", "use_alimtalk_first", "business_idempotency_key"},
+        exclude_none=True,
     ) | {"message_mode": message.mode}
+    if message.source_tenant_id not in (None, message.tenant_id):
+        payload["channel_tenant_id"] = message.tenant_id
+    request_of(SEND, payload)  # what the job makes of it: a field too long for that would never end
     return JobRequest(
         job_type=SEND,
-        tenant_id=message.tenant_id,
+        tenant_id=message.source_tenant_id or message.tenant_id,
         idempotency_key=message.business_idempotency_key or f"sqs:{message_id}",
         payload=payload,
-        payload_sha256=payload_sha256(payload, frozenset()),
+        payload_sha256=payload_sha256(payload, _VOLATILE),
         source=f"sqs:{queue}",
     )

@@ -32,7 +32,8 @@ class EncodeMessage(QueueMessage):
     @classmethod
     def _own(cls, key: str, info: ValidationInfo) -> str:
         if "tenant_id" in info.data:
-            require_prefix(key, f"tenants/{info.data['tenant_id']}/")
+            # What `video.delete` may erase, and nothing that it may not.
+            require_prefix(key, f"tenants/{info.data['tenant_id']}/video/raw/")
         return key
 
     @field_validator("created_at")

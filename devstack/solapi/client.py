@@ -84,7 +84,7 @@ class Simulator:
         self._ask("PATCH", "/settings", changes)
 
     def template(self, template_id: str, pf_id: str, content: str, **more: Any) -> None:
-        """Register an Alimtalk template: also status, name, buttons."""
+        """Register an Alimtalk template: also status, name, buttons, parts."""
         self._ask(
             "POST", "/templates", {"template_id": template_id, "pf_id": pf_id, "content": content, **more}
         )

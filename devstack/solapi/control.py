@@ -8,22 +8,39 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from devstack.solapi.answers import Json, Refusal, answer, iso
 from devstack.solapi.faults import Fault, FaultBook
-from devstack.solapi.messages import ACCOUNT
+from devstack.solapi.messages import ACCOUNT, variables_of
 from devstack.solapi.provider import Provider
 from devstack.solapi.webhooks import Webhooks, WebhookSettings
 
 router = APIRouter(prefix="/_simulator")
 
 
+class Button(BaseModel):
+    """As Solapi writes a template's button; another form is a 422."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    buttonType: str
+    buttonName: str
+    linkMo: str | None = None
+    linkPc: str | None = None
+    linkAnd: str | None = None
+    linkIos: str | None = None
+    targetOut: bool | None = None
+    chatExtra: str | None = None
+
+
 class Template(BaseModel):
-    """An Alimtalk template; its channel is made if it does not exist."""
+    """An Alimtalk template; its channel is made if it does not exist. `parts` are what an ITEM_LIST or an
+    emphasis has beside its content: header, highlight, item, emphasizeTitle, extra, quickReplies …"""
 
     template_id: str
     pf_id: str
     content: str
     name: str = "템플릿"
     status: Literal["PENDING", "INSPECTING", "APPROVED", "REJECTED"] = "APPROVED"
-    buttons: list[Json] = Field(default_factory=list)
+    buttons: list[Button] = Field(default_factory=list)
+    parts: Json = Field(default_factory=dict)
 
 
 class Change(BaseModel):
@@ -187,7 +204,7 @@ def register_template(provider: Provider, template: Template) -> Json:
         "accountId": ACCOUNT,
         "content": template.content,
         "status": template.status,
-        "buttons": template.buttons,
+        "buttons": [each.model_dump(exclude_none=True) for each in template.buttons],
         "messageType": "BA",
         "emphasizeType": "NONE",
         "assignType": "CHANNEL",
@@ -196,6 +213,7 @@ def register_template(provider: Provider, template: Template) -> Json:
         "quickReplies": [],
         "dateCreated": now,
         "dateUpdated": now,
-    }
+    } | template.parts
+    made["variables"] = [{"name": name} for name in variables_of(made)]
     provider.account.templates[template.template_id] = made
     return made

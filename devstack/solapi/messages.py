@@ -23,6 +23,20 @@ _KINDS = (
     ("kakaoOptions", _OBJECT),
 )
 _VARIABLE = re.compile(r"#\{[^}]*\}")
+# What of a template is on the phone.
+_SHOWN = (
+    "content",
+    "header",
+    "highlight",
+    "item",
+    "emphasizeTitle",
+    "emphasizeSubtitle",
+    "extra",
+    "ad",
+    "buttons",
+    "quickReplies",
+)
+_BUTTON = ("buttonType", "buttonName")
 
 
 @dataclass
@@ -141,6 +155,9 @@ def register(
     for name, kind in _KINDS:
         if not isinstance(body.get(name), kind):
             raise invalid(name)
+    buttons = (body.get("kakaoOptions") or {}).get("buttons") or []
+    if not isinstance(buttons, list) or any(not each.get(name) for each in buttons for name in _BUTTON):
+        raise invalid("kakaoOptions.buttons")
     fields = body.get("customFields") or {}
     if any(len(key) > FIELD_KEY or len(str(value)) > FIELD_VALUE for key, value in fields.items()):
         raise invalid("customFields")
@@ -159,6 +176,11 @@ def register(
         code = "1026"
     message.code = code or fate(to).refused or ACCEPTED
     return message
+
+
+def variables_of(template: Json) -> list[str]:
+    """`#{name}` of all that a template shows, each once."""
+    return list(dict.fromkeys(_VARIABLE.findall(str([template.get(name) for name in _SHOWN]))))
 
 
 def _text(message: Message, account: Account) -> str | None:
@@ -186,11 +208,15 @@ def _alimtalk(message: Message, kakao: Json, account: Account) -> str | None:
     template = account.templates.get(kakao.get("templateId") or "")
     if not template or template["channelId"] != kakao.get("pfId") or template["status"] != "APPROVED":
         return "1043"
-    text: str = template["content"]
-    for name, value in (kakao.get("variables") or {}).items():
+    buttons = kakao.get("buttons")
+    if buttons and buttons != template["buttons"]:
+        return "1043"
+    text: str = template["content"] or ""
+    given = kakao.get("variables") or {}
+    for name, value in given.items():
         text = text.replace(name, str(value))
     message.text = text
-    message.template_fits = not _VARIABLE.search(text)
+    message.template_fits = given.keys() >= set(variables_of(template))
     if kakao.get("disableSms"):
         return None
     if message.sender not in account.senders:

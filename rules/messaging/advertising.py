@@ -11,7 +11,8 @@ from rules.messaging.unsendable import Unsendable
 MARK = "(광고)"
 # Other spellings, such as [광고] or (광 고), are forbidden: they get past filters.
 _ANY_MARK = re.compile(r"[\[(<〈【（]\s*광[\s./]*고\s*[\])>〉】）]\s*")
-_OPT_OUT = re.compile(r"무료\s*(?:수신\s*)?거부[\s:]*([0-9-]*)")
+_OPT_OUT = re.compile(r"무료\s*(?:수신\s*)?거부[\s:]*([0-9]*(?:[ .-]+[0-9]+)*)")
+_AFTER = " .\n)]"  # what may close the last line
 
 
 def advertisement(text: str, account: Account) -> str:
@@ -28,10 +29,11 @@ def advertisement(text: str, account: Account) -> str:
     body = unmarked(text.strip())
     if not re.match(rf"[\[(<〈【]?\s*{re.escape(advertiser)}(?!\w)", body):
         body = f"{advertiser}\n{body}"
+    end = len(body.rstrip(_AFTER))
     written = [(digits(found[1]), found.end()) for found in _OPT_OUT.finditer(body)]
     if not written:
         body = f"{body}\n무료수신거부 {number}"
-    elif written != [(number, len(body))]:
+    elif written != [(number, end)]:
         raise Unsendable(OPT_OUT_MISMATCH)
     return MARK + body
 

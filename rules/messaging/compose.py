@@ -18,7 +18,7 @@ from contracts.errors import (
 from contracts.messaging import Account, Button, Channel, Composed, Draft, Recipient, Template
 from rules.messaging import phones
 from rules.messaging.advertising import MARK, advertisement, unmarked
-from rules.messaging.template import as_written, by_name, check_used, fill
+from rules.messaging.template import as_written, by_name, fill, names
 from rules.messaging.text import clean, clean_for_kakao, size
 from rules.messaging.unsendable import Unsendable
 
@@ -41,15 +41,12 @@ def compose(
     to = phones.mobile(recipient.to)
     sender = _sender(draft, account)
     values = by_name(recipient.variables)
-    own_texts = (draft.text, draft.subject or "")
     if draft.mode == "sms":
-        check_used(values, own_texts)
         text, subject, channel = _carried(draft, values, account)
         return Composed(to=to, sender=sender, text=text, subject=subject, channel=channel)
 
-    template, pf_id = _usable(template, draft, account, default_pf_id)
-    kakao_texts = (template.content, *_texts(template.buttons))
-    check_used(values, (*kakao_texts, *own_texts))
+    template, pf_id = usable(template, draft, account, default_pf_id)
+    kakao_texts = _shown(template)
     variables = {
         variable: clean_for_kakao(value, variable)
         for variable, value in as_written(kakao_texts, values).items()
@@ -72,6 +69,12 @@ def compose(
         variables=variables,
         buttons=draft.buttons,
     )
+
+
+def asked_for(draft: Draft, template: Template | None) -> frozenset[str]:
+    """The variables that a draft's messages need."""
+    shown = _shown(template) if template and draft.mode != "sms" else ()
+    return names((draft.text, draft.subject or "", *shown))
 
 
 def provider_message(composed: Composed, custom: dict[str, str]) -> dict[str, object]:
@@ -124,7 +127,7 @@ def _carried(draft: Draft, values: Mapping[str, str], account: Account) -> tuple
 
     Without a subject an LMS goes without: what the provider or the phone shows then is theirs to choose.
     """
-    text = fill(clean(draft.text, "text"), values, clean)
+    text = fill(clean(draft.text, "text"), values, clean).rstrip()
     if not text.strip():
         raise Unsendable(TEXT_EMPTY)
     subject = " ".join(fill(clean(draft.subject or "", "subject"), values, clean).split()) or None
@@ -140,10 +143,10 @@ def _carried(draft: Draft, values: Mapping[str, str], account: Account) -> tuple
     return text, subject, Channel.LMS if subject or size(text) > SMS_BYTES else Channel.SMS
 
 
-def _usable(
+def usable(
     template: Template | None, draft: Draft, account: Account, default_pf_id: str | None
 ) -> tuple[Template, str]:
-    """The template and the channel it is sent from."""
+    """The template and the channel it is sent from. Raises Unsendable."""
     if draft.advertising:
         raise Unsendable(ADVERTISING_BY_ALIMTALK)
     if draft.image_key:
@@ -160,6 +163,11 @@ def _usable(
     if draft.buttons not in ((), template.buttons):
         raise Unsendable(TEMPLATE_MISMATCH)
     return template, pf_id
+
+
+def _shown(template: Template) -> tuple[str, ...]:
+    """All that KakaoTalk fills in."""
+    return tuple(dict.fromkeys((template.content, *_texts(template.buttons), *template.texts)))
 
 
 def _texts(buttons: tuple[Button, ...]) -> tuple[str, ...]:

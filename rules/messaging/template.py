@@ -1,13 +1,79 @@
-"""`#{variable}` in texts, as Solapi writes it. Pure."""
+"""`#{variable}` in texts, as Solapi writes it, and the template that a provider's answer describes. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
-from contracts.errors import VARIABLE_MISSING, VARIABLE_UNUSED
+from pydantic import ValidationError
+
+from contracts.errors import TEMPLATE_NOT_READABLE, VARIABLE_MISSING
+from contracts.messaging import Button, Template
 from rules.messaging.text import replaced
 from rules.messaging.unsendable import Unsendable
 
 _VARIABLE = re.compile(r"#\{([^{}]*)\}")
+
+
+# What a template shows on the phone: https://developers.solapi.com, `kakao/v2/templates`.
+_SHOWN = (
+    "content",
+    "header",
+    "highlight",
+    "item",
+    "emphasizeTitle",
+    "emphasizeSubtitle",
+    "emphasizeSubTitle",
+    "extra",
+    "ad",
+    "buttons",
+    "quickReplies",
+)
+_BUTTON = {
+    "buttonType": "type",
+    "buttonName": "name",
+    "linkMo": "link_mobile",
+    "linkPc": "link_pc",
+    "linkAnd": "link_android",
+    "linkIos": "link_ios",
+}
+
+
+def read(template_id: str, answer: Mapping[str, Any]) -> Template:
+    """The template in the provider's answer. Raises Unsendable(TEMPLATE_NOT_READABLE) when it is none."""
+    shown = [answer.get(name) for name in _SHOWN]
+    try:
+        return Template(
+            id=template_id,
+            pf_id=answer.get("channelId") or answer.get("pfId") or "",
+            status=answer.get("status") or "",
+            content=answer.get("content") or "",
+            buttons=tuple(_buttons(answer.get("buttons") or ())),
+            texts=tuple(text for text in dict.fromkeys(_strings(shown)) if _VARIABLE.search(text)),
+        )
+    except (ValidationError, TypeError, AttributeError):
+        pass
+    raise Unsendable(TEMPLATE_NOT_READABLE)
+
+
+def _buttons(found: Iterable[Mapping[str, Any]]) -> Iterator[Button]:
+    """Those that a draft can name too. The provider shows the others as well."""
+    for each in found:
+        fields = {ours: each.get(theirs) or None for theirs, ours in _BUTTON.items()}
+        try:
+            yield Button.model_validate(fields)
+        except ValidationError:
+            continue
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)
 
 
 def by_name(values: Mapping[str, str]) -> dict[str, str]:
@@ -28,11 +94,9 @@ def as_written(texts: Iterable[str], values: Mapping[str, str]) -> dict[str, str
     return {found[0]: _value(found, values) for text in texts for found in _VARIABLE.finditer(text)}
 
 
-def check_used(values: Mapping[str, str], texts: Iterable[str]) -> None:
-    """Raises Unsendable(VARIABLE_UNUSED) when a value is given that no text asks for."""
-    unused = values.keys() - {_name(found[1]) for text in texts for found in _VARIABLE.finditer(text)}
-    if unused:
-        raise Unsendable(VARIABLE_UNUSED, {"variable": min(unused)})
+def names(texts: Iterable[str]) -> frozenset[str]:
+    """The variables that texts ask for."""
+    return frozenset(_name(found[1]) for text in texts for found in _VARIABLE.finditer(text))
 
 
 def _bare(key: str) -> str:

@@ -52,7 +52,7 @@ async def test_an_encode_from_start_to_end(app: App, academy: Caller) -> None:
     assert [line["kind"] for line in log["items"]] == ["accepted", "began", "finished"]
     assert log["items"][0]["detail"] == {"request_id": "from-a-test"}
     described = await academy.lab.temporal.get_workflow_handle(seen["workflow_id"]).describe()
-    assert await described.memo() == {"request_id": "from-a-test"}
+    assert (await described.memo())["request_id"] == "from-a-test"
     assert await academy.refused("POST", f"/jobs/{taken['job_id']}/cancel", 409) == "already_final"
     assert await academy.refused("POST", f"/jobs/{taken['job_id']}/retry", 409) == "not_retryable"
 
@@ -161,6 +161,15 @@ async def test_files_of_a_result_have_fresh_links(academy: Caller) -> None:
     async with academy.lab.engine.connect() as connection:
         stored = (await connection.execute(select(Job.result).where(Job.external_id == name))).scalar_one()
     assert stored == {"files": files}
+
+
+async def test_what_a_browser_would_run_is_saved(academy: Caller) -> None:
+    name, key = f"hocr-{uuid4()}", f"tenants/{academy.tenant}/ai/results/x/hocr.html"
+    academy.lab.objects.put(key, b"<script>1</script>", "text/html")
+    await academy.row(name, result={"files": {"hocr.html": key}})
+    link = (await academy.get(f"/jobs/{name}"))["links"]["hocr.html"]
+    async with httpx.AsyncClient() as anybody:
+        assert (await anybody.get(link)).headers["content-disposition"] == "attachment"
 
 
 async def test_a_retry_of_an_encode_that_has_a_newer_file(academy: Caller) -> None:

@@ -56,6 +56,21 @@ async def test_keys_are_each_tenants_own(academy: Caller, stranger: Caller) -> N
     await stranger.post(f"/jobs/{theirs['job_id']}/cancel")
 
 
+async def test_an_answer_is_for_who_asked(academy: Caller) -> None:
+    """Not for whoever else may speak for the tenant; but for who asked an older release."""
+    key = str(uuid4())
+    mine = await academy.post("/jobs", TEXTS, key=key)
+    for other in (
+        academy.staff(academy.tenant),
+        {"Authorization": f"Bearer {await academy.lab.service_key(academy.tenant)}"},
+    ):
+        answer = await academy.ask("POST", "/jobs", TEXTS, key=key, **other)
+        assert answer.status_code == 422 and answer.json()["code"] == "idempotency_mismatch"
+    again = await academy.ask("POST", "/jobs", TEXTS, key=key)
+    assert again.headers["Idempotency-Replayed"] == "true" and again.json() == mine
+    await academy.post(f"/jobs/{mine['job_id']}/cancel")
+
+
 async def test_what_was_refused_may_be_mended_under_its_key(academy: Caller) -> None:
     key = str(uuid4())
     assert await academy.refused("POST", "/jobs", 422, {"job_type": "none"}, key=key) == "invalid"

@@ -56,6 +56,30 @@ async def test_one_put(academy: Caller) -> None:
     assert await academy.get(path) == done
     assert await academy.refused("DELETE", path, 409) == "already_complete"
     assert academy.lab.objects.get(begun["file_key"]) == b"%PDF"
+    assert (await put(begun["upload_url"], b"%EXE", Content_Type="application/pdf")).status_code in (200, 403)
+    assert academy.lab.objects.get(begun["file_key"]) == b"%PDF", "its link is dead"
+
+
+async def test_a_link_is_dead_after_an_abort(academy: Caller) -> None:
+    begun = await academy.post("/uploads", PDF, 201)
+    assert (await academy.ask("DELETE", f"/uploads/{begun['upload_id']}")).status_code == 204
+    await put(begun["upload_url"], b"%PDF", Content_Type="application/pdf")
+    with pytest.raises(ObjectMissing):
+        academy.lab.objects.get(begun["file_key"])
+
+
+async def test_a_part_has_the_length_that_was_signed(academy: Caller) -> None:
+    video = {"filename": "a.mp4", "size": 2**27, "content_type": "video/mp4", "purpose": "video"}
+    begun = await academy.post("/uploads", video, 201)
+    links = await academy.post(f"/uploads/{begun['upload_id']}/parts", {"numbers": [1]}, 200)
+    assert (await put(links["urls"]["1"], b"short")).status_code == 403
+    assert (await academy.ask("DELETE", f"/uploads/{begun['upload_id']}")).status_code == 204
+
+
+@pytest.mark.parametrize("kind", ["image/svg+xml", "image/x-anything", "video/html", "application/pdf"])
+async def test_only_listed_types_are_taken(academy: Caller, kind: str) -> None:
+    image = {"filename": "a", "size": 4, "content_type": kind, "purpose": "image"}
+    assert await academy.refused("POST", "/uploads", 422, image) == "invalid_content_type"
 
 
 async def test_a_browser_may_put_from_a_page(academy: Caller) -> None:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from contracts.video import hls_root
 from devstack.app import App
 from devstack.stack import ROOT, Stack
@@ -45,6 +47,7 @@ def after_restore(stack: Stack, *options: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 async def test_everything_since_the_backup_is_known_again(own_lab: Lab, small_lecture: Path) -> None:
     lab, mail = own_lab, Mail(own_lab)
     tenant, (done, running, gone) = await mail.account(), (fresh_id() for _ in range(3))

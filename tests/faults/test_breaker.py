@@ -6,13 +6,12 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from clients.queues import Queue
 from clients.vault import Vault
-from contracts.jobs import JobRef
+from contracts.jobs import JobRecord
 from intake import submit
 from intake.errors import ErrorKind, classify
 from intake.submit import Submitter
@@ -36,14 +35,14 @@ class Counted(Submitter):
         self.seen: list[tuple[int, int]] = []
         self.silent: set[str] = set()
 
-    async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
+    async def start_workflow(self, job: JobRecord) -> None:
         self.under_way += 1
         self.seen.append((self.under_way, self.answered))
         try:
-            if workflow_id in self.silent:
+            if job.workflow_id in self.silent:
                 await asyncio.sleep(0.3)
                 raise TimeoutError
-            await super().start_workflow(ref, workflow_id, payload)
+            await super().start_workflow(job)
             self.answered += 1
         finally:
             self.under_way -= 1
@@ -159,9 +158,9 @@ async def test_a_queue_does_not_wait_for_the_backlog_of_another(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(Counted):
-        async def start_workflow(self, ref: JobRef, workflow_id: str, payload: dict[str, Any]) -> None:
+        async def start_workflow(self, job: JobRecord) -> None:
             await asyncio.sleep(0.5)
-            await super().start_workflow(ref, workflow_id, payload)
+            await super().start_workflow(job)
 
     many, one, slow = fresh_id(), fresh_id(), Slow(lab)
     names = {kind: f"{kind}-{many}" for kind in ("ai-lite", "ai-basic")}

@@ -25,6 +25,7 @@ from tests.integration.test_database import job_request
 from tests.lab import PATIENCE, Lab, PatientSubmitter, eventually, fresh_id, log_lines
 
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
 
 
 @asynccontextmanager
@@ -127,8 +128,13 @@ async def test_a_job_that_was_refused_is_opened_again_when_its_letter_is_sent_ba
             "DROP TRIGGER deny ON jobs; DROP FUNCTION deny()",
         ),
         ("ALTER TABLE job_events RENAME TO events", "ALTER TABLE events RENAME TO job_events"),
+        (  # as one that was made a standby, or whose disk is full
+            f"ALTER DATABASE academy SET default_transaction_read_only = on; {HANG_UP}",
+            "SET TRANSACTION READ WRITE; "
+            f"ALTER DATABASE academy RESET default_transaction_read_only; {HANG_UP}",
+        ),
     ],
-    ids=["a column", "a right", "a table"],
+    ids=["a column", "a right", "a table", "leave to write"],
 )
 async def test_what_the_database_lacks_is_waited_for(own_lab: Lab, damage: str, mend: str) -> None:
     lab, tenant = own_lab, fresh_id()

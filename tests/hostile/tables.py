@@ -149,6 +149,46 @@ TABLES: dict[str, tuple[Build, set[str | None]]] = {
         lambda: xlsx(corners().replace("XFD", "xfd")),
         {e.TOO_MANY_CELLS},
     ),
+    "corners-behind-a-long-attribute.xlsx": (
+        lambda: xlsx(corners(f'<c x="{"y" * 1000}" r="{{}}"><v>1</v></c>')),
+        {e.TOO_MANY_CELLS},
+    ),
+    "corners-behind-a-longer-one.xlsx": (
+        lambda: xlsx(corners(f'<c x="{"y" * 600_000}" r="{{}}"><v>1</v></c>')),
+        {e.TOO_MANY_CELLS, e.ARCHIVE_TOO_DEEP},
+    ),
+    "corners-behind-a-bracket.xlsx": (
+        lambda: xlsx(corners('<c x=">" r="{}"><v>1</v></c>')),
+        {e.TOO_MANY_CELLS},
+    ),
+    "corners-in-numbers.xlsx": (
+        lambda: xlsx(corners().replace("XFD", "&#88;FD")),
+        {e.TOO_MANY_CELLS},
+    ),
+    "corners-in-utf-16.xlsx": (
+        lambda: xlsx(corners().replace("'1.0'", "'1.0' encoding='UTF-16'").encode("utf-16")),
+        {e.TOO_MANY_CELLS},
+    ),
+    "corners-behind-a-comment.xlsx": (
+        lambda: xlsx(corners().replace("<sheetData>", "<!-- x --><sheetData><!-- <c -->")),
+        {e.TOO_MANY_CELLS},
+    ),
+    "corners-not-well-formed.xlsx": (
+        lambda: xlsx(corners('<c x=">" x="" r="{}"><v>1</v></c>')),
+        {e.FILE_DAMAGED},
+    ),
+    "a-row-far-below-without-names.xlsx": (
+        lambda: xlsx(sheet_of(GOOD + '<row r="1048576">' + "<c><v>1</v></c>" * 100 + "</row>")),
+        {e.TOO_MANY_CELLS},
+    ),
+    "corners-in-a-comment.xlsx": (
+        lambda: xlsx(sheet_of(f'<!-- <c r="XFD1048576"/> -->{GOOD}')),
+        {FINE},
+    ),
+    "corners-in-a-text.xlsx": (
+        lambda: xlsx(sheet_of(GOOD.replace("김철수", '<![CDATA[<c r="XFD1048576"/>]]>'))),
+        {FINE},
+    ),
     "corners-elsewhere.xlsx": (lambda: xlsx(corners(), at="media/picture.png"), {e.TOO_MANY_CELLS}),
     "corners-prefixed.xlsx": (
         lambda: xlsx(corners("<x:c r='{}'><x:v>1</x:v></x:c>")),

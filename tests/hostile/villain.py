@@ -16,6 +16,7 @@ from typing import Any
 
 from activities.ai.sandbox.task import Assembled, BadInput, Limits
 from contracts.errors import FILE_DAMAGED
+from tests.hostile.attacks import Prey, attacked
 
 PERSON = "김철수 010-1234-5678"
 
@@ -35,6 +36,8 @@ class Villain:
         return list(parameters["units"])
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
+        if unit == "attack":
+            return attacked(Prey(source=str(source), **parameters))
         result = getattr(self, unit)(parameters, out)
         return {"process": os.getpid()} | (result or {})
 

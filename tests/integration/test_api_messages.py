@@ -77,6 +77,14 @@ async def office(stack: Stack, app: App) -> AsyncIterator[Office]:
     await lab.close()
 
 
+async def test_a_time_that_has_passed_is_refused_at_the_door(office: Office) -> None:
+    """Before, what was to be sent in 2020 was sent at once."""
+    past = {"text": "안내", "send_at": "2020-01-01T09:00:00+09:00"}
+    body = {"draft": past, "recipients": [{"id": "1", "to": "01020001"}]}
+    answer = await office.ask("POST", "/messages/", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "SCHEDULE_PAST")
+
+
 async def test_a_notice_over_the_api(office: Office) -> None:
     await office.top_up("1000", "notice")
     job_id = await office.send("내일은 휴원입니다.", "010-9100-0001", "010 9100 0002", "01040401003")

@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from clients.keys import TenantKeys
 from clients.vault import Vault
 from devstack.app import running
 from devstack.ports import LOOPBACK
-from devstack.stack import Stack
+from devstack.stack import ROOT, Stack
 from tests.integration.serving import serving, talking
 from tests.lab import PATIENCE, Lab, fresh_id
 
@@ -58,6 +59,28 @@ async def test_it_is_signed_and_every_try_has_the_same_id() -> None:
 def test_the_signature_is_as_documented() -> None:
     signed = callbacks.signature(b"secret", "1767225600", b'{"job_id":"job-1"}')
     assert signed == "v1=9c4fc3bef1660fdcd1f0a66cf47c16cce943bda5fe4b66f9557c15d5988266f8"
+
+
+def test_the_receiver_of_the_documentation() -> None:
+    """It is run as it stands there; what is missing or moved to another delivery is not genuine."""
+    text = (ROOT / "docs/callbacks.md").read_text()
+    receiver: dict[str, Any] = {}
+    exec(text.split("```python\n")[1].split("```")[0], receiver)
+    at, body = str(int(time.time())), b'{"job_id":"job-1"}'
+    good = {
+        "Academy-Delivery": "delivery-1",
+        "Academy-Timestamp": at,
+        "Academy-Signature-V2": callbacks.signature_v2(b"secret", "delivery-1", at, body),
+    }
+    assert receiver["genuine"]("secret", good, body)
+    assert callbacks.signature_v2(b"secret", "delivery-1", "1767225600", body) in text
+    bad = [{"Academy-Delivery": "delivery-2"}, {"Academy-Timestamp": "²"}, {"Academy-Timestamp": "9" * 5000}]
+    bad += [{"Academy-Timestamp": str(int(at) - 301)}, {"Academy-Signature-V2": "é"}]
+    for change in bad:
+        assert not receiver["genuine"]("secret", good | change, body)
+    for name in good:
+        missing = {key: value for key, value in good.items() if key != name}
+        assert not receiver["genuine"]("secret", missing, body)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 429, 500, 503])

@@ -145,9 +145,20 @@ async def test_only_the_web_ui_may_read_across_origins(lab: Lab, http: httpx.Asy
 
 async def test_signed_in_by_cookie(lab: Lab, http: httpx.AsyncClient) -> None:
     assert "password" in (await http.get("/codec/login")).text
-    assert (await http.post("/codec/login", data={"token": "nonsense"})).status_code == 401
+    from_here = {"Origin": str(http.base_url).rstrip("/")}
+    assert (await http.post("/codec/login", data={"token": "nonsense"}, headers=from_here)).status_code == 401
+    for elsewhere in (
+        {},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "http://["},
+        {"Origin": "null"},
+    ):
+        answer = await http.post("/codec/login", data={"token": "nonsense"}, headers=elsewhere)
+        assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
+    page = (await http.get("/codec/login")).headers
+    assert "frame-ancestors 'none'" in page["content-security-policy"] and page["x-frame-options"] == "DENY"
     token = issue(lab.settings, "kim", 60)
-    cookie = (await http.post("/codec/login", data={"token": token})).headers["set-cookie"]
+    cookie = (await http.post("/codec/login", data={"token": token}, headers=from_here)).headers["set-cookie"]
     assert all(word in cookie for word in ("HttpOnly", "SameSite=lax", "Path=/codec"))
     assert 50 < int(cookie.partition("Max-Age=")[2].partition(";")[0]) <= 60
     answer = await http.post("/codec/decode", json=body(await sealed(lab, fresh_id())))  # the cookie jar's

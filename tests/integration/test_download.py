@@ -83,6 +83,10 @@ async def test_a_file_is_fetched_under_its_hosts_name(names: dict[str, list[str]
         "::ffff:127.0.0.1",
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b::101:101",
+        "64:ff9b:1::101:101",
+        "::127.0.0.1",
+        "::169.254.169.254",
         "2002:7f00:1::1",
     ],
 )
@@ -92,6 +96,15 @@ async def test_an_inner_address_is_not_asked(
     names[HOST] = [address]
     with pytest.raises(DownloadRefused, match="not a public one"):
         await downloads(inner=False).fetch(f"http://{HOST}/x?{SIGNED}", tmp_path / "file", 10)
+
+
+@pytest.mark.parametrize("port", [22, 8080, 6379])
+async def test_only_the_webs_ports_unless_another_is_named(port: int, names: dict[str, list[str]]) -> None:
+    names[HOST] = ["1.1.1.1"]
+    with pytest.raises(DownloadRefused, match="DOWNLOAD_HOSTS"):
+        await download.looked_at(f"https://{HOST}:{port}/x", False, frozenset({HOST}))
+    await download.looked_at(f"https://{HOST}:{port}/x", False, frozenset({f"{HOST}:{port}"}))
+    await download.looked_at(f"https://{HOST}/x", False, frozenset({HOST}))
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "52.219.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
@@ -194,6 +207,7 @@ async def test_a_redirect_to_an_inner_address_is_not_followed(
 ) -> None:
     """The first host counts as public here; the second one is listed, but its name leads inside."""
     monkeypatch.setattr(download, "_public", lambda address: address == LOOPBACK)
+    monkeypatch.setattr(download, "PORTS", range(2**16))
     names[OTHER] = ["127.0.0.2"]
     async with serving(lambda _, __: RedirectResponse(f"http://{OTHER}/end")) as (_, port):
         with pytest.raises(DownloadRefused, match="not a public one"):
@@ -206,7 +220,7 @@ async def test_a_file_beyond_the_limit_is_given_up(names: dict[str, list[str]], 
     async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal sent
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
-        while True:
+        while sent < 50_000_000:
             writer.write(b"x" * 65536)
             await writer.drain()
             sent += 65536

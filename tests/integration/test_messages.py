@@ -1,15 +1,23 @@
 """Every channel from the request to the phone, refusals before anything is sent, and duplicates."""
 
+import hashlib
+import json
 import struct
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import delete, insert, update
 
+from clients.database import credits, jobs, messaging
+from clients.database.messaging_models import MessageJob, MessageOccurrence
 from contracts.messaging import Draft, Recipient
 from devstack.app import App, running
 from devstack.producer import message_body
 from tests import canary
+from tests.lab import fresh_id
 from tests.messages import Mail, draft, phones
 
 VARIABLES = {"학원": "가나다학원", "이름": "김하늘", "시각": "16:05"}
@@ -109,11 +117,11 @@ async def test_what_the_old_producers_send(workers: App, mail: Mail) -> None:
         (draft("좋은 하루 🙂"), None, "TEXT_NOT_ENCODABLE"),
         (draft(), Recipient(id="x", to="02-123-4567"), "PHONE_NOT_MOBILE"),
         (draft("#{이름} 학생"), None, "VARIABLE_MISSING"),
-        (draft(), Recipient(id="x", to="01020000000", variables={"이름": "a"}), "VARIABLE_UNUSED"),
         (draft(), Recipient(id="student-1", to="01020000000"), "DUPLICATE_RECIPIENT"),
         (draft(sender="0319999999"), None, "SENDER_NOT_REGISTERED"),
         (draft("특강", advertising=True), None, "ADVERTISER_MISSING"),
         (draft(mode="alimtalk", template_id="TP99"), None, "TEMPLATE_MISSING"),
+        (draft(send_at=datetime(2020, 1, 1, tzinfo=UTC)), None, "SCHEDULE_PAST"),
         (draft(image_key="tenants/1/nothing.jpg"), None, "IMAGE_MISSING"),
         (draft("가" * 1_001), None, "TEXT_TOO_LONG"),
     ],
@@ -172,6 +180,85 @@ async def test_the_same_occasion_in_five_jobs_at_once(workers: App, mail: Mail) 
     outcomes = sorted([(await mail.ended(job)).state for job in jobs])
     assert outcomes == ["CANCELLED"] * 4 + ["DONE"]
     assert [to for job in jobs for to in mail.sent(job)] == [phone]
+
+
+async def test_two_parents_of_one_student(workers: App, mail: Mail) -> None:
+    """The same occasion, to another phone, is another message; before, the second parent got none."""
+    tenant, (mother, father) = await mail.account(), phones(2)
+    jobs = [await told(mail, tenant, phone) for phone in (mother, father, mother, father)]
+    assert sorted([(await mail.ended(job)).state for job in jobs]) == ["CANCELLED"] * 2 + ["DONE"] * 2
+    assert sorted(to for job in jobs for to in mail.sent(job)) == sorted([mother, father])
+
+
+async def test_an_occasion_that_the_release_before_told(workers: App, mail: Mail) -> None:
+    """It knew it without the phone."""
+    tenant, (mother, father) = await mail.account(), phones(2)
+    first = await told(mail, tenant, mother)
+    await mail.ended(first)
+    name = json.dumps(["arrival", "2026-03-02", "student-1"]).encode()
+    async with mail.lab.engine.begin() as connection:
+        mine = MessageOccurrence.job_id == first
+        assert (await connection.execute(delete(MessageOccurrence).where(mine))).rowcount == 2
+        old = {"tenant_id": tenant, "occurrence": hashlib.sha256(name).digest(), "job_id": first}
+        await connection.execute(insert(MessageOccurrence).values(old | {"position": 0}))
+    again, other = await told(mail, tenant, mother), await told(mail, tenant, father)
+    assert (await mail.ended(again)).error_code == "DUPLICATE_MESSAGE"
+    assert (await mail.ended(other)).state == "DONE"
+    assert (mail.sent(again), mail.sent(other)) == ([], [father])
+
+
+async def test_an_item_list_with_buttons(workers: App, mail: Mail) -> None:
+    """Before, its job stood for two days without a word."""
+    name = f"TPITEMS{fresh_id()}"
+    parts = {"header": "#{학원}", "item": {"list": [{"title": "시각", "description": "#{시각}"}]}}
+    buttons = [{"buttonType": "WL", "buttonName": "보기", "linkMo": "https://example.com/#{링크}"}]
+    pf_id = mail.lab.settings.solapi_kakao_pf_id or ""
+    mail.simulator.template(name, pf_id, "#{이름} 등원", parts=parts, buttons=buttons)
+    tenant, (phone,) = await mail.account(), phones(1)
+    what = draft("안내", mode="alimtalk", template_id=name)
+    job = await mail.send(tenant, [person(phone, 링크="abc", 반="A", **VARIABLES)], what)
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("DONE", None)
+    assert row.result["notes"] == [{"code": "VARIABLE_UNUSED", "about": "반", "recipients": 1}]
+    (sent,) = mail.simulator.ledger(job.hex)
+    assert (sent["type"], sent["statusCode"]) == ("ATA", "4000")
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [({"template_id": "TP99"}, "TEMPLATE_MISSING"), ({"status": "INSPECTING"}, "TEMPLATE_NOT_APPROVED")],
+    ids=["unknown", "unapproved"],
+)
+async def test_both_without_a_usable_template_is_a_text(
+    workers: App, mail: Mail, template: dict[str, str], why: str
+) -> None:
+    name = template.get("template_id", f"TPNOT{fresh_id()}")
+    if "status" in template:
+        mail.simulator.template(name, mail.lab.settings.solapi_kakao_pf_id or "", "#{이름}", **template)
+    tenant, (phone,) = await mail.account(), phones(1)
+    job = await mail.send(tenant, [person(phone, **VARIABLES)], draft("등원", mode="both", template_id=name))
+    row = await mail.ended(job)
+    assert row.result["notes"] == [{"code": "SENT_AS_TEXT", "about": why, "recipients": 1}]
+    await mail.delivered_once(job, tenant, [phone], 20)
+
+
+async def test_what_is_too_late_is_not_sent(workers: App, mail: Mail) -> None:
+    """A notice of arrival that waits for credit: half an hour later nobody wants it."""
+    tenant, (phone,) = await mail.account(credit=0), phones(1)
+    job = await mail.send(tenant, [person(phone)], draft(event_type="attendance.checked", occurrence_key="1"))
+    await mail.stage(tenant, job, "waiting for credit")
+    async with mail.lab.engine.begin() as connection:
+        known = await messaging.find_job(connection, job)
+        accepted = (await jobs.get(connection, job)).accepted_at
+        assert known is not None and known.expires_at == accepted + timedelta(minutes=30)
+        expired = update(MessageJob).where(MessageJob.job_id == job)
+        await connection.execute(expired.values(expires_at=accepted))
+        await credits.top_up(connection, tenant, Decimal(1_000_000), f"late-{tenant}")
+    await mail.handle(tenant, job).signal("credit")
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("FAILED", "MESSAGE_EXPIRED")
+    assert (await mail.states(job), mail.sent(job)) == ([("CANCELLED", "MESSAGE_EXPIRED")], [])
+    assert await mail.balance(tenant) == 1_000_000
 
 
 async def test_two_siblings_with_one_phone(workers: App, mail: Mail) -> None:

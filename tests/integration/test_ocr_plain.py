@@ -43,10 +43,10 @@ said = {
     "file": resource.getrlimit(resource.RLIMIT_FSIZE),
     "environment": dict(os.environ),
 }
-open("%s", "w").write(json.dumps(said))
+open(os.environ["TMPDIR"] + "/report", "w").write(json.dumps(said))
 raise SystemExit(3)
 """
-HANGING = '#!/bin/sh\necho "$$ $PPID" > "%s.part" && mv "%s.part" "%s"\nexec sleep 600\n'
+HANGING = '#!/bin/sh\necho "$$ $PPID" > "$TMPDIR/report"\nexec sleep 600\n'
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,12 +65,17 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def script(folder: Path, text: str) -> tuple[str, Path]:
-    """A program in Tesseract's place, and the file that it writes."""
-    path, report = folder / "tesseract", folder / "report"
-    path.write_text(text.replace("%s", str(report)))
+def script(folder: Path, text: str) -> str:
+    """A program in Tesseract's place."""
+    path = folder / "tesseract"
+    path.write_text(text)
     path.chmod(0o755)
-    return str(path), report
+    return str(path)
+
+
+def report(folder: Path) -> str:
+    """What it has written so far, where its child may write."""
+    return "".join(path.read_text() for path in folder.glob("*/work/report"))
 
 
 async def test_the_exam_page(tmp_path: Path) -> None:
@@ -101,12 +106,12 @@ async def test_the_engine_is_the_program_that_is_set(tmp_path: Path) -> None:
 
 
 async def test_the_program_is_confined(tmp_path: Path, blank: Path) -> None:
-    path, report = script(tmp_path, REPORT)
+    path = script(tmp_path, REPORT)
     async with Sandbox(tmp_path, path).open("ocr_plain") as child:
         with pytest.raises(BadInput) as refusal:
             await child.run(blank, "page-0001", {}, tmp_path)
+        said: dict[str, Any] = json.loads(report(tmp_path))
     assert (refusal.value.code, refusal.value.detail) == (TASK_CRASHED, {"exit": 3})
-    said: dict[str, Any] = json.loads(report.read_text())
     for deed in ("socket", "kill", "ptrace", "session", "group"):
         assert said[deed] == "PermissionError", deed
     assert said["memory"] == [4 << 30] * 2 and said["file"] == [2 << 30] * 2
@@ -116,13 +121,13 @@ async def test_the_program_is_confined(tmp_path: Path, blank: Path) -> None:
 
 @pytest.mark.parametrize("how", ["child", "cancel"])
 async def test_a_program_that_hangs_ends_with_its_child(tmp_path: Path, blank: Path, how: str) -> None:
-    path, report = script(tmp_path, HANGING)
+    path = script(tmp_path, HANGING)
     async with Sandbox(tmp_path, path).open("ocr_plain") as child:
         reading = asyncio.create_task(child.run(blank, "page-0001", {}, tmp_path))
 
         async def begun() -> str | None:
             assert not reading.done()
-            return report.read_text() if report.exists() else None
+            return report(tmp_path) or None
 
         pids = [int(pid) for pid in (await eventually(begun, "the program runs") or "").split()]
         if how == "child":  # as when the kernel needs its memory, or the worker is killed

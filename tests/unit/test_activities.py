@@ -35,6 +35,7 @@ SETTINGS = MagicMock(
 )
 BUILD = "0123456789abcdef"
 Made = dict[str, list[activity._Definition]]
+BEATS: dict[str, bool] = {}  # whether the activities of a queue beat
 
 
 async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start: Any) -> Made:
@@ -45,8 +46,8 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
     def worker(
         _client: Any, *, task_queue: str, activities: list[Any], interceptors: list[Any], **_more: Any
     ) -> None:
-        assert type(interceptors[0]) is Heartbeats, "its activities beat"
-        assert [type(each) for each in interceptors[1:]] in ([], [RestoringInterceptor])
+        BEATS[task_queue] = type(interceptors[0]) is Heartbeats
+        assert {type(each) for each in interceptors} <= {Heartbeats, RestoringInterceptor}
         methods = filter(ismethod, activities)
         found[task_queue] = [activity._Definition.must_from_callable(each) for each in methods]
 
@@ -99,6 +100,10 @@ async def test_what_travels_is_read_as_what_it_is(working: Made) -> None:
         found = made[each.name]
         assert (found.arg_types or [type(None)]) == [each.takes]
         assert (found.ret_type or type(None)) == each.returns
+
+
+async def test_every_one_beats(working: Made) -> None:
+    assert all(BEATS[queue] for queue in working)
 
 
 async def test_every_one_has_a_heartbeat_that_a_dead_worker_misses_soon() -> None:

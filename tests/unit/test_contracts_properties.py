@@ -76,7 +76,7 @@ messages = a(
     {"tenant_id": ids, "to": filled, "text": filled},
     created_at=stamps,
     sender=st.none() | words,
-    message_mode=st.sampled_from(["sms", "alimtalk", "both", "pigeon", "", None]),
+    message_mode=st.sampled_from(["sms", "alimtalk", "both", " Both ", "SMS", "", None]),
     use_alimtalk_first=st.none() | st.booleans(),
     reservation_id=st.none() | ids,
     template_id=st.none() | words,
@@ -90,7 +90,7 @@ messages = a(
 
 links = words.map(lambda word: f"https://files.example.com/{word}")
 question = a(
-    {"exam_question_id": references, "number": st.integers(1, 50)},
+    {"exam_question_id": references, "number": st.integers(0, 50)},
     region_meta=plain_json.map(lambda v: {"v": v}),
 )
 submission: Body = {
@@ -99,7 +99,7 @@ submission: Body = {
     "target_id": references,
     "mode": st.sampled_from(["scan", "photo", "auto"]),
     "questions": st.none() | st.lists(question, max_size=3),
-    "omr": st.none() | a({"sheet_id": references}),
+    "omr": st.none() | a({"sheet_id": st.none() | references}),
     "download_url": links,
 }
 own_keys = keys.map(lambda key: f"uploads/{key}")
@@ -108,7 +108,7 @@ AI_PAYLOADS: dict[str, st.SearchStrategy[Body]] = {
     "ocr": a({"file_key": own_keys}, engine=st.sampled_from(["google", "tesseract", "auto"]), **submission),
     "omr_grading": a(
         {"file_key": own_keys},
-        question_count=st.sampled_from([10, 20, 30]),
+        question_count=st.sampled_from([10, 20, 30, "20", 25]),
         template_meta=extras,
         **submission,
     ),

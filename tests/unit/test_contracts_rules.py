@@ -150,7 +150,7 @@ def test_an_ai_key_below_tenants_is_the_tenants_own() -> None:
     refuse(PoisonCode.FOREIGN_KEY_PREFIX, "ocr", file_key="tenants/8/a.png")
     refuse(PoisonCode.FOREIGN_KEY_PREFIX, "ocr", file_key="tenants/70/a.png")
     refuse(PoisonCode.FOREIGN_KEY_PREFIX, "embedding", file_key="tenants/8/a.png")
-    refuse(PoisonCode.FOREIGN_KEY_PREFIX, "problem_generation", file_key="tenants/7/a.png")
+    assert accept("problem_generation", file_key="tenants/7/a.png").tenant_id == 7  # which names no tenant
 
 
 def test_the_queue_decides_the_tier() -> None:
@@ -186,7 +186,9 @@ def test_ai_types_and_ids_are_known() -> None:
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        ("omr_grading", {"question_count": 15}),
+        ("omr_grading", {"question_count": 0}),
+        ("omr_grading", {"question_count": "many"}),
+        ("ocr", {"questions": [{"exam_question_id": 5, "number": -1}]}),
         ("ocr", {"engine": "clova"}),
         ("ocr", {"mode": "fax"}),
         ("ocr", {"download_url": "file:///etc/passwd"}),
@@ -241,9 +243,9 @@ def test_what_was_asked_for_is_hashed(name: str, changes: Body) -> None:
         ("sms", True, "sms"),
         ("alimtalk", None, "alimtalk"),
         ("both", False, "both"),
-        ("pigeon", True, "sms"),
-        (5, True, "sms"),
-        (["sms"], True, "sms"),
+        (" SMS\n", True, "sms"),
+        ("AlimTalk", False, "alimtalk"),
+        ("  ", True, "both"),
         (None, True, "both"),
         ("", True, "both"),
         (None, False, "sms"),
@@ -253,6 +255,68 @@ def test_what_was_asked_for_is_hashed(name: str, changes: Body) -> None:
 def test_the_mode_is_resolved(mode: Any, alimtalk_first: bool | None, resolved: str) -> None:
     request = accept("sms", message_mode=mode, use_alimtalk_first=alimtalk_first)
     assert request.payload["message_mode"] == resolved
+
+
+@pytest.mark.parametrize("mode", ["pigeon", 5, ["sms"], "sms,alimtalk", True])
+def test_an_unknown_mode_is_refused(mode: Any) -> None:
+    assert "message_mode" in refuse(PoisonCode.INVALID_FIELD, "sms", message_mode=mode)
+
+
+def test_a_message_is_of_the_academy_that_shares_a_channel() -> None:
+    shared = accept("sms", tenant_id=70, source_tenant_id=7)
+    assert (shared.tenant_id, shared.payload["channel_tenant_id"]) == (7, 70)
+    assert accept("sms", source_tenant_id=7) == accept("sms")
+    key = "tenants/7/sheet.pdf"
+    assert envelope("ocr", tenant_id=70, source_tenant_id="7").tenant_id == 7
+    assert envelope("ocr", tenant_id=None, source_tenant_id=7, payload={"file_key": key}).tenant_id == 7
+    with pytest.raises(Poison, match="FOREIGN_KEY_PREFIX"):
+        envelope("ocr", tenant_id=70, source_tenant_id=8, payload={"file_key": key})
+
+
+def test_a_time_that_is_none_says_nothing() -> None:
+    for odd in ("yesterday", None, {}, "", -1e30):
+        assert "created_at" not in accept("sms", created_at=odd).payload
+
+
+def test_the_key_names_the_tenant_where_nobody_does() -> None:
+    def tenant(key: str) -> int | None:
+        return envelope("ocr", tenant_id=None, payload={"file_key": key}).tenant_id
+
+    assert tenant("tenants/7/ai/sheet.pdf") == 7
+    assert tenant("uploads/sheet.pdf") is None
+    for nobodys in ("tenants/007/a.pdf", "tenants/x/a.pdf", f"tenants/{2**63}/a.pdf", "tenants/0/a.pdf"):
+        with pytest.raises(Poison, match="FOREIGN_KEY_PREFIX"):
+            tenant(nobodys)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("ocr", {"omr": {"sheet_id": None}}),
+        ("ocr", {"omr": {}}),
+        ("ocr", {"questions": [{"exam_question_id": 5, "number": 0}]}),
+        ("ocr", {"questions": [{"exam_question_id": 5, "number": "0"}]}),
+        ("omr_grading", {"question_count": "20"}),
+        ("omr_grading", {"question_count": 25}),
+    ],
+)
+def test_submissions_of_the_documented_day(name: str, changes: Body) -> None:
+    assert accept(name, **changes).payload.keys() >= changes.keys()
+
+
+def test_a_queue_of_several_tiers_leaves_the_tier_to_the_body() -> None:
+    for queue in ("ai", "tools"):
+        assert envelope("ocr", queue, tier="premium").payload["tier"] == "premium"
+        assert envelope("ocr", queue, tier=None).payload["tier"] == "basic"
+    assert envelope("ocr", "ai-lite", tier="premium").payload["tier"] == "lite"
+
+
+def test_deletions_may_have_a_queue_of_their_own() -> None:
+    assert envelope("delete", "video-delete") == replaced_source(accept("delete"), "sqs:video-delete")
+
+
+def replaced_source(request: JobRequest, source: str) -> JobRequest:
+    return request.model_copy(update={"source": source})
 
 
 def test_a_message_is_named_by_its_business_key_or_by_sqs() -> None:
@@ -278,7 +342,7 @@ def test_a_message_needs_somebody_and_something() -> None:
 
 def test_null_and_absent_are_the_same_message() -> None:
     assert accept("sms", template_id=None, alimtalk_replacements=None) == accept("sms")
-    assert accept("sms").payload.keys() == {"to", "text", "message_mode"}
+    assert accept("sms").payload.keys() == {"to", "text", "message_mode", "created_at"}
     assert accept("alimtalk", alimtalk_replacements=[{"key": "n", "value": 3}]).payload[
         "alimtalk_replacements"
     ] == [{"key": "n", "value": "3"}]

@@ -53,12 +53,12 @@ def test_perhaps_the_files_fault(code: int, said: str) -> None:
 async def test_a_full_disk_in_ffmpegs_own_words() -> None:
     with pytest.raises(HostTrouble, match="No space left on device"):
         argv = ["-i", str(CLIP), "-c", "copy", "-f", "mpegts", "/dev/full"]
-        await run_ffmpeg(TOOLS, argv, timeout=PATIENCE)
+        await run_ffmpeg(TOOLS, argv, timeout=PATIENCE, reads=[CLIP], writes=[Path("/dev/full")])
 
 
 async def test_what_the_file_lacks_is_no_trouble_of_the_host() -> None:
     with pytest.raises(FfmpegFailed):
-        await run_ffmpeg(TOOLS, ["-i", __file__, "-f", "null", "-"], timeout=PATIENCE)
+        await run_ffmpeg(TOOLS, ["-i", __file__, "-f", "null", "-"], timeout=PATIENCE, reads=[Path(__file__)])
 
 
 def test_room(tmp_path: Path) -> None:
@@ -110,11 +110,13 @@ def test_nobody_removes_what_a_living_process_makes(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", LIVES, str(tmp_path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        theirs = Path(process.stdout.readline().strip())
-        (theirs / "segment").touch()
-        ours = own_scratch(tmp_path)
-        assert ours != theirs and (theirs / "segment").exists() and ours.stat().st_mode & 0o777 == 0o700
-        process.kill()
+        try:
+            theirs = Path(process.stdout.readline().strip())
+            (theirs / "segment").touch()
+            ours = own_scratch(tmp_path)
+            assert ours != theirs and (theirs / "segment").exists() and ours.stat().st_mode & 0o777 == 0o700
+        finally:
+            process.kill()
     another = own_scratch(tmp_path)
     assert not theirs.exists() and ours.exists() and another != ours
 

@@ -146,7 +146,12 @@ async def test_one_of_both_is_damaged(only: str, tmp_path: Path) -> None:
     source = tmp_path / "whole.mp4"
     source.write_bytes(data)
     entries = f"-select_streams {only[0]} -show_entries packet=pts_time,pos,size -of csv=p=0"
-    await run([media.TOOLS.ffprobe, *entries.split(), str(source)], timeout=PATIENCE, on_line=lines.append)
+    await run(
+        [media.TOOLS.ffprobe, *entries.split(), str(source)],
+        timeout=PATIENCE,
+        reads=[source],
+        on_line=lines.append,
+    )
     for line in lines:
         time, size, at = line.split(",")[:3]
         if 7 < float(time) < 11:

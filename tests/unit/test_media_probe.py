@@ -4,10 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
-from activities.video.probe import MediaError, probe
+from activities.video.errors import media_errors
+from activities.video.ffmpeg import FfmpegFailed
+from activities.video.probe import MediaError, probe, read_stream
 from contracts import errors
-from tests.lab import cpu_seconds
+from tests.lab import PATIENCE, cpu_seconds
 from tests.unit import media
 
 CLIP = "-f lavfi -i testsrc2=s=160x90:d=3"
@@ -67,6 +70,17 @@ HOSTILE = {
             str(path),
         ),
     ),
+    "a picture that no lecture has": (
+        errors.CODEC_NOT_SUPPORTED,
+        lambda _, path: media.ffmpeg("-f lavfi -i testsrc2=d=1 -c:v magicyuv -f matroska", str(path)),
+    ),
+    "a sound that no lecture has": (
+        errors.CODEC_NOT_SUPPORTED,
+        lambda _, path: media.ffmpeg(
+            "-f lavfi -i testsrc2=d=1 -f lavfi -i sine=d=1 -c:v mpeg4 -c:a truehd -strict -2 -f matroska",
+            str(path),
+        ),
+    ),
     "too wide": (
         errors.PICTURE_TOO_LARGE,
         lambda _, path: media.ffmpeg(
@@ -96,6 +110,16 @@ async def test_what_is_no_fit_video_is_named_and_refused_at_once(name: str, tmp_
 
     assert caught.value.code == code
     assert cpu_seconds(os.getpid()) - before < 5
+
+
+async def test_a_codec_off_the_list_is_told_by_its_name(tmp_path: Path) -> None:
+    """Nor is its decoder reached by who did not look before: MagicYUV's has a hole in some builds."""
+    path = tmp_path / "upload.mkv"
+    media.ffmpeg("-f lavfi -i testsrc2=d=0.2 -c:v magicyuv", str(path))
+    with pytest.raises(ApplicationError, match=r"upload it again\.: magicyuv$"), media_errors():
+        await probe(media.TOOLS, path, max_seconds=30)
+    with pytest.raises(FfmpegFailed):
+        await read_stream(media.TOOLS, path, 0, [], "frame=pts", PATIENCE, print)
 
 
 async def test_of_two_pictures_the_default_one_is_shown(tmp_path: Path) -> None:

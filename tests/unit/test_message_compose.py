@@ -11,7 +11,7 @@ from contracts import errors
 from contracts.errors import REASONS
 from contracts.jobs import JobState
 from contracts.messaging import Account, Button, Channel, Composed, Draft, Recipient, Template
-from rules.messaging.compose import LMS_BYTES, SMS_BYTES, SUBJECT_BYTES, compose, provider_message
+from rules.messaging.compose import LMS_BYTES, SMS_BYTES, SUBJECT_BYTES, asked_for, compose, provider_message
 from rules.messaging.text import size
 from rules.messaging.unsendable import Unsendable
 
@@ -52,6 +52,7 @@ def changed(**fields: Any) -> Account:
     [
         ({"text": "가" * 45}, Channel.SMS),
         ({"text": "똠" * 45}, Channel.SMS),
+        ({"text": "가" * 45 + "\n \n\u200b\n"}, Channel.SMS),
         ({"text": "가" * 45 + "a"}, Channel.LMS),
         ({"text": "가" * 1000}, Channel.LMS),
         ({"text": "짧게", "subject": "제목"}, Channel.LMS),
@@ -121,10 +122,10 @@ def test_an_alimtalk_alone_sends_no_text() -> None:
 
 def test_variables_of_template_and_fallback_count_together() -> None:
     composed({"mode": "both", "text": "#{반} 등원"}, VARIABLES | {"반": "A"})
-    for mode in ("sms", "both"):
-        with pytest.raises(Unsendable) as refusal:
-            composed({"mode": mode, "text": "#{이름} 등원"}, VARIABLES | {"반": "A"})
-        assert refusal.value.code == errors.VARIABLE_UNUSED
+    assert asked_for(Draft(mode="both", text="#{반} 등원"), TEMPLATE) == {"이름", "링크", "반"}
+    assert asked_for(Draft(text="#{반} 등원", subject="#{이름}"), TEMPLATE) == {"이름", "반"}
+    for mode in ("sms", "both"):  # more than is asked for hurts nobody
+        composed({"mode": mode, "text": "#{이름} 등원"}, VARIABLES | {"반": "A"})
 
 
 R = pytest.param
@@ -146,7 +147,6 @@ R = pytest.param
         R(errors.SUBJECT_TOO_LONG, {"draft": {"subject": "가" * 20, "advertising": True}}),
         R(errors.TEXT_NOT_ENCODABLE, {"draft": {"subject": "🙂"}}),
         R(errors.VARIABLE_MISSING, {"draft": {"text": "#{이름}"}}),
-        R(errors.VARIABLE_UNUSED, {"variables": {"이름": "철수"}}),
         R(errors.ADVERTISER_MISSING, {"draft": {"advertising": True}, "account": changed(advertiser=" ")}),
         R(
             errors.ADVERTISER_MISSING,
@@ -159,6 +159,8 @@ R = pytest.param
         R(errors.OPT_OUT_MISMATCH, {"draft": {"advertising": True, "text": "a\n무료수신거부 080-999-9999"}}),
         R(errors.OPT_OUT_MISMATCH, {"draft": {"advertising": True, "text": "무료거부 080-123-4567\n할인"}}),
         R(errors.OPT_OUT_MISMATCH, {"draft": {"advertising": True, "text": "할인 무료 수신 거부"}}),
+        R(errors.OPT_OUT_MISMATCH, {"draft": {"advertising": True, "text": "무료거부 080 123 4567 9"}}),
+        R(errors.OPT_OUT_MISMATCH, {"draft": {"advertising": True, "text": "무료거부 0801234567\n2"}}),
         R(errors.ADVERTISING_BY_ALIMTALK, {"draft": {"mode": "both", "advertising": True}}),
         R(errors.IMAGE_WITH_ALIMTALK, {"draft": {"mode": "both", "image_key": "a.jpg"}}),
         R(errors.CHANNEL_NOT_CONFIGURED, {"draft": {"mode": "alimtalk"}, "account": changed(pf_id=None)}),
@@ -212,6 +214,9 @@ def test_the_draft_chooses_among_registered_senders() -> None:
         ("할인", "(광고)한빛학원\n할인" + LINES),
         ("(광고)한빛학원\n할인" + LINES, "(광고)한빛학원\n할인" + LINES),
         ("(광고) [한빛학원] 할인\n무료거부: 080-123-4567\n", "(광고)[한빛학원] 할인\n무료거부: 080-123-4567"),
+        ("할인\n무료수신거부 080 123 4567", "(광고)한빛학원\n할인\n무료수신거부 080 123 4567"),
+        ("할인\n무료수신거부 0801234567.", "(광고)한빛학원\n할인\n무료수신거부 0801234567."),
+        ("할인 (무료거부 080-123-4567)", "(광고)한빛학원\n할인 (무료거부 080-123-4567)"),
         ("[광 고] 할인", "(광고)한빛학원\n할인" + LINES),
         ("한빛학원 할인", "(광고)한빛학원 할인" + LINES),
         ("한빛학원비 할인", "(광고)한빛학원\n한빛학원비 할인" + LINES),

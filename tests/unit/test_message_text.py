@@ -12,10 +12,9 @@ from contracts.errors import (
     IMAGE_TOO_LARGE,
     TEXT_NOT_ENCODABLE,
     VARIABLE_MISSING,
-    VARIABLE_UNUSED,
 )
 from rules.messaging.image import MAX_BYTES, check
-from rules.messaging.template import by_name, check_used, fill
+from rules.messaging.template import by_name, fill, names
 from rules.messaging.text import REPLACEMENTS, clean, clean_for_kakao, replaced, size
 from rules.messaging.unsendable import Unsendable
 
@@ -153,13 +152,11 @@ def test_a_refused_value_names_the_variable_and_not_the_value() -> None:
     assert "철수" not in str(refusal.value) + repr(refusal.value)
 
 
-def test_variables_missing_and_unused_are_named() -> None:
+def test_variables_are_named() -> None:
     with pytest.raises(Unsendable) as missing:
         fill("#{이름}님", {"이름 ": "철수"}, clean)
     assert (missing.value.code, missing.value.detail) == (VARIABLE_MISSING, {"variable": "이름"})
-    with pytest.raises(Unsendable) as unused:
-        check_used({"이름": "철수", "반": "A"}, ["#{이름}", "님"])
-    assert (unused.value.code, unused.value.detail) == (VARIABLE_UNUSED, {"variable": "반"})
+    assert names(["#{이름}", "님 #{ 반 }"]) == {"이름", "반"}
 
 
 def jpeg(width: int, height: int, padding: int = 0) -> bytes:

@@ -359,7 +359,8 @@ def test_a_far_cell_is_seen_wherever_a_chunk_ends(
     for before in range(340, 400):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("xl/workbook.xml", b"")
-            archive.writestr("xl/worksheets/sheet1.xml", b'<c r="A1"/>'.ljust(before) + cell)
+            start = b'<d xmlns:x="x"><c r="A1"/>'
+            archive.writestr("xl/worksheets/sheet1.xml", start.ljust(before) + cell + b"</d>")
         with pytest.raises(BadInput, match=TOO_MANY_CELLS):
             sniff.check_table(path)
 

@@ -257,6 +257,20 @@ async def test_proctored_progress_follows_the_clock(room: Classroom) -> None:
     assert (await again.beat(99))["violation"] == "SEEK_TOO_FAR"
 
 
+async def test_a_proctored_student_fetches_nothing_beyond_the_clock(room: Classroom) -> None:
+    """All of a lecture could be loaded at once; what lies a minute ahead of the clock cannot."""
+    player = await room.start(await room.student())
+    await room.been(player.student, seconds_ago=10)
+    assert (await player.get("360p/s00010.m4s")).status_code == 307
+    for path in ("360p/s00024.m4s", "audio/s00024.m4s", "360p/s000024.m4s"):
+        answer = await player.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (403, "beyond_the_clock")
+    await room.been(player.student, seconds_ago=10, furthest=40)
+    assert (await player.get("360p/s00024.m4s")).status_code == 307
+    free = await room.start(await room.student(attendance=None))
+    assert (await free.get("360p/s00024.m4s")).status_code == 307
+
+
 async def test_completing_a_class_frees_it_without_a_break(room: Classroom) -> None:
     player = await room.start(await room.student())
     await room.been(player.student, seconds_ago=20, furthest=72)

@@ -97,6 +97,17 @@ async def test_what_cannot_be_sent_is_built_anew(
     assert world.asked("messages.send")[-1].group_id == "G2"
 
 
+async def test_answers_that_nobody_understands_end_a_job(env: WorkflowEnvironment, world: World) -> None:
+    """Before, it built groups for ever. A lost answer between them is another matter."""
+    odd = ApplicationError("x", "not understood", type="AmbiguousAdd", non_retryable=True)
+    lost = ApplicationError("x", type="AmbiguousAdd", non_retryable=True)
+    world.answers["messages.add"] = in_turn(odd, odd, odd, lost, odd)
+    assert await ended(await story(env)) == "PROVIDER_NOT_UNDERSTOOD"
+    assert world.names().count("messages.open_group") == 8
+    assert [stop.code for stop in world.asked("messages.stop")] == ["PROVIDER_NOT_UNDERSTOOD"]
+    assert {"messages.commit", "messages.send"}.isdisjoint(world.names())
+
+
 async def test_a_provider_that_gives_up_every_group_is_not_hurried(
     env: WorkflowEnvironment, world: World
 ) -> None:

@@ -20,12 +20,14 @@ with workflow.unsafe.imports_passed_through():
         NOT_DELIVERED,
         NOTHING_TO_SEND,
         PAYLOAD_LOST,
+        PROVIDER_NOT_UNDERSTOOD,
         REASONS,
         SEND_CANCELLED,
         ErrorType,
     )
     from contracts.jobs import JobOutcome, JobState
     from contracts.messaging import (
+        NOT_UNDERSTOOD,
         Added,
         ChunkRef,
         Counts,
@@ -43,6 +45,7 @@ with workflow.unsafe.imports_passed_through():
 CREDIT_CHECK = timedelta(minutes=5)
 REBUILD_AFTER = timedelta(seconds=5)
 REBUILD_AT_MOST = timedelta(minutes=5)
+PUZZLED_AT_MOST = 4  # with the pauses between, half a minute
 FIRST_POLL = timedelta(seconds=1)
 POLL_AT_MOST = timedelta(minutes=10)
 POLL_AFTER_HINT = timedelta(seconds=1)
@@ -63,6 +66,7 @@ class SendMessages:
         self._cancelled = False
         self._hint = False
         self._credit = False
+        self._puzzled = 0
         self._progress = messages_progress("prepare", 0)
 
     @workflow.signal
@@ -171,13 +175,20 @@ class SendMessages:
             pause = min(pause * 2, REBUILD_AT_MOST)
 
     async def _fill(self, group: GroupRef) -> Added | None:
-        """None when nobody knows what the group holds."""
+        """None when nobody knows what the group holds. Answers that are not understood, and nothing else in a
+        row, end the job: no group is committed."""
         try:
-            return await steps.run(messages.ADD, group)
+            added = await steps.run(messages.ADD, group)
         except ActivityError as error:
-            if isinstance(error.cause, ApplicationError) and error.cause.type == ErrorType.AMBIGUOUS_ADD:
-                return None
-            raise
+            cause = error.cause
+            if not isinstance(cause, ApplicationError) or cause.type != ErrorType.AMBIGUOUS_ADD:
+                raise
+            self._puzzled = self._puzzled + 1 if NOT_UNDERSTOOD in cause.details else 0
+            if self._puzzled == PUZZLED_AT_MOST and workflow.patched("end-when-not-understood"):
+                raise Stopping(PROVIDER_NOT_UNDERSTOOD) from None
+            return None
+        self._puzzled = 0
+        return added
 
     async def _commit(self, group: GroupRef) -> bool:
         while True:
@@ -245,7 +256,9 @@ def _outcome(counts: Counts) -> JobOutcome:
     """DONE when somebody got it; the counts tell the rest."""
     if not counts.total:  # somebody was to get it, and the database has lost who
         return steps.outcome_of(PAYLOAD_LOST)
-    result = counts.model_dump(exclude={"open", "code"})
+    result = counts.model_dump(mode="json", exclude={"open", "code", "notes"})
+    if counts.notes:
+        result["notes"] = [note.model_dump(mode="json") for note in counts.notes]
     if counts.delivered or counts.unconfirmed:
         return JobOutcome(state=JobState.DONE, result=result)
     code = NOT_DELIVERED

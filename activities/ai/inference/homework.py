@@ -111,7 +111,7 @@ async def _frame(tools: Tools, source: Path, time: float, path: Path) -> dict[st
     picture = ffmpeg.input(f"file:{source}", ss=f"{time:.3f}", threads=1, **SOURCE)["V:0"]
     picture = picture.filter("scale", f"min({WIDTH},iw)", -2)
     args = picture.output(f"file:{path}", **{"frames:v": 1, "q:v": 3, "update": 1}).get_args()
-    await run_ffmpeg(tools, args, timeout=FRAME_TIMEOUT)
+    await run_ffmpeg(tools, args, timeout=FRAME_TIMEOUT, reads=[source], writes=[path.parent])
     if not path.exists():
         return None
     quality = await in_thread(_measured, path)

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import FiniteFloat, TypeAdapter
 
 from activities.ai.sandbox.parent import kill
-from activities.host.programs import LAUNCHER
+from activities.host.cage.caging import Cage, texts
 from clients.inference import Kind, Models, ModelUnavailable, NotConfigured
 from clients.settings import Settings
 
@@ -86,11 +86,10 @@ class Sentences(Models):
         return await self._process.stdout.readline()
 
     async def _start(self) -> Process:
-        cage = [os.getpid(), MEMORY, 0, resource.RLIM_INFINITY]
+        cage = Cage(MEMORY, 0, resource.RLIM_INFINITY, reads=texts([ENCODING]))
         passed = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(LAUNCHER), *map(str, cage)),
-            *(sys.executable, "-B", str(ENCODING)),
+            *cage.command([sys.executable, "-B", str(ENCODING)]),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,  # a traceback quotes what was read

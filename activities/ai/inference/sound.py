@@ -38,11 +38,13 @@ async def spoken(tools: Tools, source: Path, timeout: float) -> tuple[list[Span]
     streams: list[str] = []
     options = [word for name, value in SOURCE.items() for word in (f"-{name}", str(value))]
     ask = ["-v", "error", *options, "-select_streams", "a", "-show_entries", "stream=index", "-of", "csv=p=0"]
-    await run([tools.ffprobe, *ask, f"file:{source}"], timeout=timeout, on_line=streams.append)
+    await run(
+        [tools.ffprobe, *ask, f"file:{source}"], timeout=timeout, reads=[source], on_line=streams.append
+    )
     if not streams:
         raise BadInput(NO_SOUND)
     level = _sound(source).filter("volumedetect").output("-", format="null")
-    said = await run_ffmpeg(tools, level.get_args(), timeout=timeout, log_level="info")
+    said = await run_ffmpeg(tools, level.get_args(), timeout=timeout, reads=[source], log_level="info")
     mean = _MEAN.search(said)
     if not mean or float(mean[1]) <= QUIETEST:
         raise BadInput(NO_SOUND)
@@ -56,7 +58,11 @@ async def cut(tools: Tools, source: Path, span: Span, path: Path, *, timeout: fl
     length = span.end - span.start
     sound = _sound(source, ss=f"{span.start:.3f}", t=f"{length:.3f}")
     await run_ffmpeg(
-        tools, sound.output(f"file:{path}", ac=1, ar=RATE, format="flac").get_args(), timeout=timeout
+        tools,
+        sound.output(f"file:{path}", ac=1, ar=RATE, format="flac").get_args(),
+        timeout=timeout,
+        reads=[source],
+        writes=[path.parent],
     )
 
 
@@ -112,7 +118,7 @@ async def _silences(tools: Tools, source: Path, threshold: float, timeout: float
     )
     args = ["-hide_banner", "-nostdin", "-v", "error", "-nostats", "-progress", "pipe:1"]
     args += marked.output("-", format="null").get_args()
-    await run([tools.ffmpeg, *args], timeout=timeout, on_line=on_line)
+    await run([tools.ffmpeg, *args], timeout=timeout, reads=[source], on_line=on_line)
     if open_since is not None:
         found.append(Span(open_since, max(duration, open_since)))
     return found, duration

@@ -53,8 +53,13 @@ class Speech(Models):
         argv = ffmpeg.input(f"file:{sound}")["a:0"].output(f"file:{wave}", ac=1, format="wav").get_args()
         program = [sys.executable, str(HEARING), str(self._model), str(wave)]
         try:
-            await run_ffmpeg(self._tools, argv, timeout=TIMEOUT)
-            await run(program, timeout=TIMEOUT, on_line=lambda line: heard.append(_WORDS.validate_json(line)))
+            await run_ffmpeg(self._tools, argv, timeout=TIMEOUT, reads=[sound], writes=[wave.parent])
+            await run(
+                program,
+                timeout=TIMEOUT,
+                reads=[HEARING, wave],
+                on_line=lambda line: heard.append(_WORDS.validate_json(line)),
+            )
         except FfmpegFailed as error:  # its text may quote what was heard
             raise ModelUnavailable(f"exit code {error.code}") from None
         except HostTrouble as error:

@@ -1,6 +1,6 @@
 """Run by `sandbox.parent`, one process for one job: calls in JSON lines on stdin, answers on stdout.
 
-It has limits, no network, and nothing of our environment.
+It has limits, no network, no file but its own and ours, and nothing of our environment.
 """
 
 import json
@@ -10,13 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from activities.ai.sandbox.child_filter import confine
 from activities.ai.sandbox.registry import load
 from activities.ai.sandbox.task import BadInput, Task
+from activities.host.cage.caging import hide
+from activities.host.cage.syscalls import Rights, confine
 from contracts.errors import TASK_OUT_OF_MEMORY
 
 PAGE = resource.getpagesize()
 OPEN_FILES = 256
+# Opened once: the kernel may make /proc anew meanwhile, and then it is another file to Landlock.
+_STATM = os.open("/proc/self/statm", os.O_RDONLY)
 
 
 def main() -> None:
@@ -25,7 +28,8 @@ def main() -> None:
     os.dup2(2, 1)
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     subject = load(sys.argv[1])
-    confine(subject.limits.programs)
+    hide()
+    confine(Rights(processes=subject.limits.programs, programs=subject.limits.programs))
     for line in sys.stdin:
         _allow(subject.limits.cpu_seconds)
         try:
@@ -73,7 +77,7 @@ def _allow(seconds: int) -> None:
 
 def _memory() -> int:
     """Bytes resident now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    return int(os.pread(_STATM, 200, 0).split()[1]) * PAGE
 
 
 main()

@@ -11,23 +11,22 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
+from activities.ai.sandbox.home import Home, NotAFile
 from activities.ai.sandbox.registry import TASKS, task
 from activities.ai.sandbox.task import Assembled, BadInput, Limits
-from activities.host.programs import LAUNCHER
+from activities.host.cage.caging import ROOT, Cage, own_code, texts
 from activities.host.room import Room
 from activities.host.threads import in_thread
 from contracts.errors import REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 
-ROOT = Path(__file__).parents[3]
 MAX_CALLS = 200  # then a fresh child: some parsers never give memory back
 STAYS, SECONDS = 2, 15.0  # children that wait for the next step of their job, and how long
 FILE_BYTES = 2 * 2**30
@@ -153,7 +152,7 @@ class Child:
         self._name = name
         self._room = Room(scratch)
         self._limits = limits
-        self._folder = TemporaryDirectory(dir=scratch)
+        self._home = Home(scratch)
         self._tesseract = tesseract
         self._process: Process | None = None
         self._calls = 0
@@ -172,9 +171,21 @@ class Child:
     async def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
         return await self._ask(_UNITS, "plan", source, parameters)
 
-    async def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        result = await self._ask(_RESULT, "run", source, parameters, unit=unit, out=str(out))
-        await self._check_files(out)
+    async def run(
+        self,
+        source: Path,
+        unit: str,
+        parameters: Mapping[str, Any],
+        out: Path,
+        prepare: Callable[[Path], None] | None = None,
+    ) -> dict[str, Any]:
+        """Its files are in `out` when it has returned. `prepare` sees the folder in which they are made."""
+        made = await in_thread(self._home.make, prepare)
+        try:
+            result = await self._ask(_RESULT, "run", source, parameters, unit=unit, out=str(made))
+            await self._take(made, out)
+        finally:
+            await in_thread(self._home.drop, made)
         return result
 
     async def assemble(
@@ -186,9 +197,16 @@ class Child:
         units: Path,
         out: Path,
     ) -> Assembled:
-        more = {"results": list(results), "units": str(units), "out": str(out)}
-        done = await self._ask(_DONE, "assemble", source, parameters, **more)
-        await self._check_files(out)
+        """`units` goes to the child, and is gone afterwards."""
+        made = await in_thread(self._home.make)
+        inside = await in_thread(self._home.move_in, units)
+        more = {"results": list(results), "units": str(inside), "out": str(made)}
+        try:
+            done = await self._ask(_DONE, "assemble", source, parameters, **more)
+            if not await self._take(made, out) >= set(done.files):
+                raise await self._crashed({"answer": "a file is missing"})
+        finally:
+            await in_thread(self._home.drop, made, inside)
         return Assembled(done.summary, done.files, done.review)
 
     async def end(self) -> None:
@@ -202,12 +220,13 @@ class Child:
         try:
             await self.end()
         finally:
-            self._folder.cleanup()
+            await in_thread(self._home.close)
 
     async def _ask(
         self, wanted: TypeAdapter[T], call: str, source: Path, parameters: Mapping[str, Any], **more: Any
     ) -> T:
-        question = {"call": call, "source": str(source), "parameters": dict(parameters)} | more
+        given = await in_thread(self._home.give, source)
+        question = {"call": call, "source": str(given), "parameters": dict(parameters)} | more
         process = self._process or await self._start()
         assert process.stdin and process.stdout
         self._calls += 1
@@ -245,11 +264,11 @@ class Child:
             raise BadInput(answer.error, answer.detail)
         return result
 
-    async def _check_files(self, out: Path) -> None:
-        """A link among the results would have the worker, who may read more than a child, store what it
-        leads to."""
-        if regular(out) != sorted(out.iterdir()):
-            raise await self._crashed({"answer": "not a file"})
+    async def _take(self, made: Path, out: Path) -> set[str]:
+        try:
+            return await in_thread(self._home.take, made, out)
+        except NotAFile:
+            raise await self._crashed({"answer": "not a file"}) from None
 
     async def _crashed(self, detail: dict[str, str | int]) -> BadInput:
         """Whatever it did, it does not go on with the next unit."""
@@ -259,10 +278,20 @@ class Child:
         return BadInput(TASK_CRASHED, detail)
 
     async def _start(self) -> Process:
-        cage = [os.getpid(), self._limits.memory_bytes, FILE_BYTES, self._limits.cpu_seconds * MAX_CALLS]
+        home, programs = self._home, self._limits.programs
+        cage = Cage(
+            self._limits.memory_bytes,
+            FILE_BYTES,
+            self._limits.cpu_seconds * MAX_CALLS,
+            reads=(*own_code(), str(home.given), *texts([Path(self._tesseract).parent] if programs else [])),
+            lists=(str(ROOT),),  # Python looks there for the packages
+            writes=(str(home.work),),
+            processes=programs,
+            user=home.user,
+        )
+        child = [sys.executable, "-m", "activities.ai.sandbox.child", TASKS[self._name]]
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(LAUNCHER), *map(str, cage)),
-            *(sys.executable, "-m", "activities.ai.sandbox.child", TASKS[self._name]),
+            *cage.command(child),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,  # libraries quote what they read
@@ -272,8 +301,8 @@ class Child:
             env={
                 "PATH": os.environ.get("PATH", os.defpath),
                 "LANG": "C.UTF-8",
-                "HOME": self._folder.name,
-                "TMPDIR": self._folder.name,
+                "HOME": str(home.work),
+                "TMPDIR": str(home.work),
                 # Tesseract is five times slower when several processes use several threads each.
                 "OMP_THREAD_LIMIT": "1",
                 "OMP_NUM_THREADS": "1",

@@ -28,7 +28,7 @@ from activities.implements import implements
 from clients.keys import TenantKeys
 from clients.progress import ProgressBoard
 from contracts.activities import ai
-from contracts.errors import TASK_CRASHED, ErrorType
+from contracts.errors import ErrorType
 from contracts.jobs import JobOutcome, JobRef
 from contracts.progress import ai_progress
 from contracts.video import SourceRef
@@ -98,19 +98,22 @@ class RosterActivities:
             try:
                 for name in await child.plan(file, {}):
                     (units / name).mkdir()
-                    tail.next(units / name / GOOD)
                     result = await computed(
-                        child, file, name, parameters={}, out=units / name, job_id=ref.job_id
+                        child,
+                        file,
+                        name,
+                        parameters={},
+                        out=units / name,
+                        job_id=ref.job_id,
+                        prepare=lambda made: tail.next(made / GOOD),
                     )
                     results.append((name, result))
                 done = await child.assemble(file, readable(results), parameters={}, units=units, out=out)
                 await child.end()  # no step follows
-            except BaseException as error:
+            except BaseException:
                 tail.end(None)
                 early.cancel()
                 await asyncio.gather(early, return_exceptions=True)
-                if isinstance(error, FileExistsError):  # of a child that makes files where ours belong
-                    raise BadInput(TASK_CRASHED) from None
                 raise
             tail.end(done.summary.get("students"))
             async with beside(in_thread(self.files.put_all, ref, out, done.files)):

@@ -42,6 +42,14 @@ if (!new URLSearchParams(location.search).has("before")) {
     show(rows);
     document.getElementById("open-count").textContent = open;
   });
+  source.addEventListener("signed-out", () => {
+    source.close();
+    const link = Object.assign(document.createElement("a"), {
+      href: `/console/login?next=${encodeURIComponent(location.pathname)}`,
+      textContent: t("로그인이 끝났습니다. 다시 로그인", "Signed out. Sign in again"),
+    });
+    state.replaceChildren(link);
+  });
   source.addEventListener("open", () => (state.textContent = t("실시간", "Live")));
   source.addEventListener("error", () => (state.textContent = t("다시 연결하는 중", "Reconnecting")));
   addEventListener("pagehide", () => source.close());

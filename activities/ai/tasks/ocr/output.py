@@ -18,6 +18,7 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from activities.ai.pages import Pixels
+from activities.ai.tasks.ocr.passive import make_passive
 
 FONT = "HYSMyeongJo-Medium"  # a name only: invisible text is never drawn
 JPEG_QUALITY = 60
@@ -100,10 +101,12 @@ def joined(parts: Sequence[Path], path: Path) -> None:
         whole.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
 
 
-def over_original(source: Path, pages: Sequence[Page], parts: Path, path: Path) -> None:
+def over_original(source: Path, pages: Sequence[Page], parts: Path, path: Path) -> dict[str, int]:
     """The source's own pages with what they lack: `parts` has one page for each of `pages`. Pages whose text
-    was rejected are replaced. Raises pikepdf.PdfError where the source is too damaged for that."""
+    was rejected are replaced. What the source does besides being read is taken out; returns how much of
+    each kind. Raises pikepdf.PdfError where the source is too damaged for that."""
     with pikepdf.open(source) as whole, pikepdf.open(parts) as made:
+        removed = make_passive(whole)
         for page, part in zip(pages, made.pages, strict=True):
             index = page["page"] - 1
             if index >= len(whole.pages):
@@ -116,6 +119,7 @@ def over_original(source: Path, pages: Sequence[Page], parts: Path, path: Path) 
             if not all(line["own"] for line in page["lines"]):
                 original.add_overlay(part, pikepdf.Rectangle(original.cropbox))
         whole.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return dict(removed)
 
 
 def overlay(picture: Pixels, page: Page, path: Path) -> None:

@@ -70,13 +70,14 @@ class Ocr:
         (out / HOCR).write_text(hocr(pages))
         overlay(picture_of(source, pages[0]["page"] - 1, pages[0]["turned"]), pages[0], out / OVERLAY)
         files = [RESULT, TEXT, HOCR, OVERLAY]
+        removed: dict[str, int] = {}
         doubts += _doubts(pages)
         with TemporaryDirectory(dir=out) as folder:
             parts = Path(folder, PAGE)
             joined([units / unit / PAGE for unit, _ in results], parts)
             try:
                 if is_pdf(source):
-                    over_original(source, pages, parts, out / PDF)
+                    removed = over_original(source, pages, parts, out / PDF)
                 else:
                     parts.rename(out / PDF)
                 files.append(PDF)
@@ -90,7 +91,7 @@ class Ocr:
             "own_lines": sum(line["own"] for line in lines),
             "questions": len(questions),
             "engine_used": "tesseract" if self.plain else "lines",
-        }
+        } | ({"removed": removed} if removed else {})
         return Assembled(summary, tuple(files), tuple(doubts))
 
 

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from collections import deque
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.ocr import engine
 from activities.ai.tasks.ocr.engine import Line, Word, line_of, lines_of
 from activities.ai.tasks.ocr.models import BOTH, program, tessdata
-from activities.host.programs import LAUNCHER
+from activities.host.cage.caging import LAUNCHER, Cage
 from contracts.errors import TASK_CRASHED, TASK_TIMED_OUT
 
 CAGED = Path(__file__).with_name("tesseract.sh")
@@ -60,14 +61,16 @@ def read(page: Pixels) -> list[Line]:
 def _put_in_cage() -> None:
     """The program inherits our limits, but would outlive us without its own launcher."""
     kinds = resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_CPU
-    limits = [str(resource.getrlimit(kind)[0]) for kind in kinds]
+    memory, file, cpu = (resource.getrlimit(kind)[0] for kind in kinds)
+    found = program(os.environ.get("TESSERACT_BINARY", ""))
+    cage = Cage(memory, file, cpu, reads=(str(tessdata()),), writes=(tempfile.gettempdir(),))
     os.environ |= {
         "CAGE_PYTHON": sys.executable,
         "CAGE_LAUNCHER": str(LAUNCHER),
-        "CAGE_PROGRAM": program(os.environ.get("TESSERACT_BINARY", "")),
+        "CAGE": cage.argument(found),
+        "CAGE_PROGRAM": found,
         "TESSDATA_PREFIX": str(tessdata()),
     }
-    os.environ |= dict(zip(("CAGE_MEMORY", "CAGE_FILE", "CAGE_CPU"), limits, strict=True))
     pytesseract.pytesseract.tesseract_cmd = str(CAGED)
 
 

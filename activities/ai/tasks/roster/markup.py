@@ -12,7 +12,8 @@ from html.parser import HTMLParser
 from xml.parsers import expat
 
 from activities.ai.sandbox.task import BadInput
-from activities.ai.sniff import MAX_CELLS, MAX_COLUMNS, MAX_ROWS
+from activities.ai.sniff import MAX_COLUMNS, MAX_ROWS
+from activities.ai.span import MAX_CELLS
 from activities.ai.tasks.roster.sheet import Place, Range, Sheet
 from contracts.errors import FILE_DAMAGED, ROSTER_ROW_HIDDEN, TOO_MANY_CELLS
 from rules.roster.values import Cell

@@ -1,0 +1,166 @@
+"""What comes from outside: messages, answers of servers, files."""
+
+from tests.defences import Defence
+
+_ERRORS, _KINDS = "intake/errors.py", "tests/unit/test_error_kinds.py"
+_JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_hostile.py"
+_DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
+_HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
+
+CONTENT = (
+    Defence(
+        "schema-trouble-is-no-content",
+        _ERRORS,
+        'CONTENT = frozenset({"22", "23"})',
+        'CONTENT = frozenset({"22", "23", "42"})',
+        f"{_KINDS}::test_only_values_are_content",
+    ),
+    Defence(
+        "status-of-temporal-is-no-content",
+        _ERRORS,
+        "RPCStatusCode.INVALID_ARGUMENT: ErrorKind.FATAL,",
+        "RPCStatusCode.INVALID_ARGUMENT: ErrorKind.POISON,",
+        f"{_KINDS}::test_no_status_of_temporal_refuses_a_message",
+    ),
+    Defence(
+        "body-too-deep",
+        _JSON,
+        "if depth == 0:",
+        "if False:",
+        _HOSTILE_BODIES,
+    ),
+    Defence(
+        "body-with-a-key-twice",
+        _JSON,
+        "if len(value) < len(pairs):",
+        "if False:",
+        _HOSTILE_BODIES,
+    ),
+    Defence(
+        "text-that-cannot-be-stored",
+        _JSON,
+        "if isinstance(value, str) and not is_storable(value):",
+        "if False:",
+        _HOSTILE_BODIES,
+    ),
+    Defence(
+        "poison-tells-no-value",
+        "contracts/queues/parse.py",
+        "        poison = from_validation(error)\n    else:",
+        "        poison = from_validation(error)\n        raise poison from error\n    else:",
+        f"{_BODIES}::test_poison_never_tells_a_value",
+    ),
+    Defence(
+        "answer-for-other-people",
+        "activities/messaging/manifest.py",
+        'if result.get("to") != to:',
+        "if False:",
+        "tests/faults/test_messages_network.py::test_an_answer_that_does_not_fit_the_manifest[reordered]",
+    ),
+    Defence(
+        "answer-for-fewer-people",
+        "activities/messaging/manifest.py",
+        "if len(results) != len(wanted):",
+        "if len(results) > len(wanted):",
+        "tests/faults/test_messages_network.py::test_an_answer_that_does_not_fit_the_manifest[short]",
+    ),
+    Defence(
+        "heartbeat-of-every-activity",
+        "workers/ops.py",
+        "interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],",
+        "interceptors=[RestoringInterceptor(Restorer(engine, vault))],",
+        "tests/unit/test_activities.py::test_every_one_beats",
+    ),
+    Defence(
+        "heartbeat-that-is-missed-soon",
+        "contracts/activities/reference.py",
+        "HEARTBEAT = timedelta(seconds=10)",
+        "HEARTBEAT = timedelta(seconds=30)",
+        "tests/unit/test_activities.py::test_every_one_has_a_heartbeat_that_a_dead_worker_misses_soon",
+    ),
+    Defence(
+        "newer-release-sends-more",
+        "contracts/base.py",
+        'extra="ignore", frozen=True, strict=False',
+        'extra="forbid", frozen=True, strict=False',
+        "tests/unit/test_contracts_properties.py"
+        "::test_a_valid_body_parses_and_again_with_extra_fields_to_the_same_request",
+    ),
+    Defence(
+        "payload-of-another-job",
+        "clients/vault.py",
+        "return self.encrypt(text.encode(), job_id.encode())",
+        'return self.encrypt(text.encode(), b"")',
+        "tests/integration/test_database.py::test_a_sealed_payload_opens_for_its_job_only_and_unaltered",
+    ),
+    Defence(
+        "link-to-an-inner-address",
+        _DOWNLOAD,
+        "if not inner_addresses and not _public(address):",
+        "if False:",
+        f"{_LINKS}::test_an_inner_address_is_not_asked",
+    ),
+    Defence(
+        "link-to-another-host",
+        _DOWNLOAD,
+        "if hosts is not None and not _listed(host, port, hosts, any_port=inner_addresses):",
+        "if False:",
+        f"{_LINKS}::test_a_link_to_elsewhere_is_not_followed",
+    ),
+    Defence(
+        "file-beyond-the-limit",
+        _DOWNLOAD,
+        "if done > max_bytes:",
+        "if False:",
+        f"{_LINKS}::test_a_file_beyond_the_limit_is_given_up",
+    ),
+    Defence(
+        "callback-is-not-taken",
+        "clients/callbacks.py",
+        "if not 200 <= status < 300:",
+        "if False:",
+        "tests/integration/test_callbacks.py::test_anything_but_success_is_tried_again",
+    ),
+    Defence(
+        "cut-segment",
+        "activities/video/fmp4.py",
+        "if size < head or at + size > len(data):",
+        "if size < head:",
+        "tests/unit/test_media_encode.py::test_a_segment_tells_its_place_and_a_cut_one_is_refused",
+    ),
+    Defence(
+        "zeroed-source",
+        "activities/video/damage.py",
+        "self._found.append(Damage(what=DamageKind.PICTURE_MISSING, start=min(late), end=until))",
+        "pass",
+        "tests/unit/test_media_damage.py::test_one_of_both_is_damaged[video]",
+    ),
+    Defence(
+        "too-little-of-a-lecture",
+        "activities/video/damage.py",
+        "> duration * TOO_LITTLE:",
+        "> duration:",
+        "tests/unit/test_media_damage.py::test_a_second_is_bearable_and_a_half_is_too_little",
+    ),
+    Defence(
+        "upload-that-broke-off",
+        "activities/video/probe.py",
+        "if missing > max(1.0, declared / 50):",
+        "if False:",
+        "tests/unit/test_media_damage.py::test_an_upload_that_broke_off_is_refused[mkv]",
+    ),
+    Defence(
+        "child-starts-a-program",
+        "activities/host/cage/syscalls.py",
+        'special["execve"] = [_REFUSE]',
+        "pass",
+        "tests/integration/test_ocr_plain.py::test_a_child_may_start_nothing[become]",
+    ),
+    Defence(
+        "build-that-has-gone",
+        "activities/video/builds.py",
+        "poller.last_access_time.ToDatetime(UTC) > since for",
+        "True or poller.last_access_time.ToDatetime(UTC) > since for",
+        "tests/unit/test_builds.py::test_who_has_polled_lately_lives",
+    ),
+)

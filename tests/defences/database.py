@@ -1,0 +1,102 @@
+"""Requests that come twice, late or altered; executions that nobody waits for any more; credit."""
+
+from tests.defences import Defence
+
+_ACCEPT, _JOIN = "clients/database/accepting.py", "clients/database/joining.py"
+_VIDEOS = "clients/database/videos.py"
+_DATABASE, _JOINED = "tests/integration/test_database.py", "tests/integration/test_joined.py"
+_CREDITS, _LEDGER = "clients/database/credits.py", "tests/integration/test_credits.py"
+
+DATABASE = (
+    Defence(
+        "same-message-many-times",
+        _ACCEPT,
+        "statement = insert(Job).on_conflict_do_nothing().returning(Job.id)",
+        "statement = insert(Job).returning(Job.id)",
+        f"{_DATABASE}::test_ten_who_bring_the_same_wish_at_once_make_one_job",
+    ),
+    Defence(
+        "key-used-for-other-content",
+        _ACCEPT,
+        "if not vault.same_hash(request.payload_sha256, payload_sha256):",
+        "if False:",
+        f"{_DATABASE}::test_a_key_used_for_something_else_is_a_mismatch",
+    ),
+    Defence(
+        "joined-request-is-remembered",
+        _ACCEPT,
+        "await joining.remember(connection, request, own_hash, other)",
+        "pass",
+        f"{_JOINED}::test_a_joined_request_is_remembered",
+    ),
+    Defence(
+        "joined-request-wants-the-same",
+        _ACCEPT,
+        "if other.payload_sha256 and not vault.same_hash(",
+        "if False and not vault.same_hash(",
+        f"{_JOINED}::test_who_asks_for_something_else_does_not_join",
+    ),
+    Defence(
+        "attempt-after-a-later-one",
+        _JOIN,
+        "            if later:\n",
+        "            if False:\n",
+        f"{_JOINED}::test_an_attempt_that_comes_after_a_later_one[done]",
+    ),
+    Defence(
+        "subject-in-turns",
+        _ACCEPT,
+        "await joining.take_turns(connection, [request for request, _, _ in job_requests])",
+        "pass",
+        f"{_JOINED}::test_ten_copies_of_ten_who_joined_come_while_the_job_ends",
+    ),
+    Defence(
+        "second-final-state",
+        "clients/database/jobs.py",
+        "Job.id == job_id, Job.finished_at.is_(None))\n        .values(\n            state=outcome.state,",
+        "Job.id == job_id)\n        .values(\n            state=outcome.state,",
+        f"{_DATABASE}::test_the_first_final_state_wins_and_the_payload_goes",
+    ),
+    Defence(
+        "zombie-publishes",
+        _VIDEOS,
+        "if newest_epoch > epoch or finished_at:",
+        "if False:",
+        f"{_DATABASE}::test_a_zombie_may_not_publish",
+    ),
+    Defence(
+        "older-upload-publishes",
+        _VIDEOS,
+        "    if await _published_later(connection, video, accepted_at, seq):",
+        "    if False:",
+        f"{_DATABASE}::test_an_older_upload_may_not_replace_a_newer_one",
+    ),
+    Defence(
+        "deleted-video-is-published",
+        _VIDEOS,
+        "if video.deleted_at:\n        raise NotCurrent(VIDEO_DELETED)",
+        "if False:\n        raise NotCurrent(VIDEO_DELETED)",
+        f"{_DATABASE}::test_nothing_is_published_of_a_deleted_video",
+    ),
+    Defence(
+        "answer-of-a-publication-is-lost",
+        _VIDEOS,
+        "if video.hls_prefix == version.hls_prefix:",
+        "if False:",
+        f"{_DATABASE}::test_publishing_replaces_and_may_be_repeated",
+    ),
+    Defence(
+        "report-that-comes-after-the-end",
+        _CREDITS,
+        "            AND r.final_at IS NULL AND a.tenant_id = r.tenant_id",
+        "            AND a.tenant_id = r.tenant_id",
+        f"{_LEDGER}::test_the_first_end_of_a_person_stands",
+    ),
+    Defence(
+        "many-spend-the-same-credit",
+        _CREDITS,
+        "if cost > locked.credit_balance:",
+        "if False:",
+        f"{_LEDGER}::test_many_at_once_on_a_small_balance",
+    ),
+)

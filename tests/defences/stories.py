@@ -1,0 +1,115 @@
+"""The orders of steps that a workflow holds, whatever fails in between."""
+
+from tests.defences import Defence
+
+_STEPS, _ENCODE, _DELETE = "workflows/steps.py", "workflows/video/encode.py", "workflows/video/delete.py"
+_STORIES, _OTHERS = "tests/workflows/test_stories.py", "tests/workflows/test_other_stories.py"
+_SEND, _MESSAGES = "workflows/messaging/send.py", "tests/workflows/test_message_stories.py"
+
+STORIES = (
+    Defence(
+        "other-batches-stop-before-the-erase",
+        _STEPS,
+        "await shielded(workflow.wait(tasks))",
+        "pass",
+        f"{_STORIES}::test_a_failing_batch_stops_the_others[SOURCE_CHANGED]",
+    ),
+    Defence(
+        "cancel-after-publication",
+        _ENCODE,
+        "return await steps.shielded(steps.run(video.PUBLISH, what))",
+        "return await steps.run(video.PUBLISH, what)",
+        f"{_STORIES}::test_a_cancel_after_publishing_began_is_too_late[video.publish]",
+    ),
+    Defence(
+        "cancel-while-cleaning-up",
+        _ENCODE,
+        "return await steps.shielded(ending)",
+        "return await ending",
+        f"{_STORIES}::test_a_cancel_while_cleaning_up_changes_nothing[video.erase]",
+    ),
+    Defence(
+        "encoder-changed",
+        _ENCODE,
+        "if not _encoder_changed(error):",
+        "if error:",
+        f"{_STORIES}::test_a_changed_encoder_starts_again",
+    ),
+    Defence(
+        "encoder-keeps-changing",
+        _ENCODE,
+        'if changes == FORMER_ENCODER_CHANGES and not workflow.patched("encoders-may-change"):',
+        "if changes == FORMER_ENCODER_CHANGES:",
+        f"{_STORIES}::test_an_encoder_that_keeps_changing_fails_no_lecture",
+    ),
+    Defence(
+        "lecture-without-pictures",
+        _ENCODE,
+        "if is_cancelled_exception(error):\n                raise\n            return None",
+        "raise error",
+        f"{_STORIES}::test_a_lecture_does_without_pictures[DECODE_FAILED]",
+    ),
+    Defence(
+        "first-final-state-stands",
+        _ENCODE,
+        "standing = await steps.finish(job.job_id, outcome)",
+        "await steps.finish(job.job_id, outcome)\n        standing = outcome",
+        f"{_STORIES}::test_the_workflow_ends_as_the_database_says",
+    ),
+    Defence(
+        "delete-waits-for-encodes",
+        _DELETE,
+        "await self._stop_encodes(deleted)",
+        "pass",
+        f"{_OTHERS}::test_delete_stops_every_encode_before_it_erases",
+    ),
+    Defence(
+        "delete-looks-again",
+        _DELETE,
+        '"after": NO_WORKER_WRITES_AFTER',
+        '"after": 0',
+        f"{_OTHERS}::test_delete_stops_every_encode_before_it_erases",
+    ),
+    Defence(
+        "replaced-version-stays",
+        "workflows/video/retire.py",
+        "await workflow.sleep(what.after)",
+        "pass",
+        f"{_OTHERS}::test_a_replaced_version_stays_for_its_time",
+    ),
+    Defence(
+        "nobody-works-on-a-type",
+        "workflows/generic.py",
+        "schedule_to_start=WAIT_FOR_WORKER,",
+        "",
+        f"{_OTHERS}::test_a_generic_job_ends_when_nobody_works_on_it[WAIT_FOR_WORKER-ai.ocr-NO_WORKER]",
+    ),
+    Defence(
+        "ambiguous-add-is-thrown-away",
+        _SEND,
+        "or cause.type != ErrorType.AMBIGUOUS_ADD:",
+        "or True:",
+        f"{_MESSAGES}::test_what_cannot_be_sent_is_built_anew[ambiguous]",
+    ),
+    Defence(
+        "committed-group-is-not-filled",
+        _SEND,
+        "if opened.committed:",
+        "if False:",
+        f"{_MESSAGES}::test_a_committed_group_is_sent_and_not_filled",
+    ),
+    Defence(
+        "provider-gives-up-every-group",
+        _SEND,
+        'if workflow.patched("pause-when-given-up"):',
+        "if False:",
+        f"{_MESSAGES}::test_a_provider_that_gives_up_every_group_is_not_hurried",
+    ),
+    Defence(
+        "cancel-after-sending",
+        _SEND,
+        "if stopped.sent:",
+        "if False:",
+        f"{_MESSAGES}::test_stopped_too_late_tells_what_was_sent",
+    ),
+)

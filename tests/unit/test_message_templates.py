@@ -1,0 +1,182 @@
+"""Alimtalk templates as Solapi writes them, and answers of it that nobody understands."""
+
+import dataclasses
+import json
+from typing import Any
+
+import httpx
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.messaging.manifest import compared
+from activities.messaging.preparing import _request
+from activities.messaging.provider import TRIES, provider_errors
+from clients import solapi
+from clients.solapi import Ambiguous, NotUnderstood, Refused, SolapiError, Throttled
+from contracts.errors import MESSAGE_NOT_READABLE, REASONS, TEMPLATE_NOT_READABLE, VARIABLE_MISSING
+from contracts.messaging import Account, Composed, Draft, Recipient
+from rules.messaging.compose import compose, provider_message
+from rules.messaging.template import read
+from rules.messaging.unsendable import Unsendable
+
+ACCOUNT = Account(tenant_id=1, sender="0212345678", sender_numbers=frozenset({"0212345678"}), pf_id="PF01")
+# https://developers.solapi.com: an ITEM_LIST with all that a template can show; `variables` are names only.
+ANSWER: dict[str, Any] = {
+    "templateId": "KA01",
+    "name": "출결 #{이것은 이름이다}",
+    "channelId": "PF01",
+    "status": "APPROVED",
+    "messageType": "MI",
+    "emphasizeType": "ITEM_LIST",
+    "content": "#{이름} 학생의 출결입니다.",
+    "header": "#{학원} 알림",
+    "highlight": {"title": "#{날짜}", "description": "출결", "imageId": None},
+    "item": {
+        "list": [{"title": "반", "description": "#{반}"}, {"title": "시각", "description": "#{시각}"}],
+        "summary": {"title": "합계", "description": "#{합계}"},
+    },
+    "emphasizeTitle": "#{강조}",
+    "emphasizeSubtitle": None,
+    "extra": "#{부가}",
+    "quickReplies": [{"linkType": "WL", "name": "문의", "linkMo": "https://example.com/#{문의}"}],
+    "buttons": [
+        {"buttonType": "WL", "buttonName": "보기", "linkMo": "https://example.com/#{링크}", "linkPc": ""},
+        {"buttonType": "TN", "buttonName": "전화", "telNumber": "#{전화}", "targetOut": True},
+    ],
+    "variables": [{"name": "#{이름}"}],
+    "commentable": False,
+}
+NAMES = ("이름", "학원", "날짜", "반", "시각", "합계", "강조", "부가", "문의", "링크", "전화")
+VALUES = {name: f"값{number}" for number, name in enumerate(NAMES)}
+
+
+def composed(values: dict[str, str], answer: dict[str, Any] = ANSWER, **draft: Any) -> Composed:
+    template = read("KA01", answer)
+    what = Draft(**{"mode": "alimtalk", "text": "안내"} | draft)
+    return compose(what, Recipient(id="s", to="01012345678", variables=values), ACCOUNT, template, None)
+
+
+def test_every_variable_that_a_template_shows_gets_its_value() -> None:
+    kakao: Any = provider_message(composed(VALUES), {})["kakaoOptions"]
+    assert kakao["variables"] == {f"#{{{name}}}": value for name, value in VALUES.items()}
+    assert "buttons" not in kakao  # the template's own are shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_without_its_value_is_missed(name: str) -> None:
+    with pytest.raises(Unsendable) as refusal:
+        composed({each: value for each, value in VALUES.items() if each != name})
+    assert (refusal.value.code, refusal.value.detail) == (VARIABLE_MISSING, {"variable": name})
+
+
+def test_a_draft_may_name_the_templates_buttons() -> None:
+    answer = ANSWER | {"buttons": ANSWER["buttons"][:1]}
+    own = {"type": "WL", "name": "보기", "link_mobile": "https://example.com/#{링크}"}
+    kakao: Any = provider_message(composed(VALUES, answer, buttons=(own,)), {})["kakaoOptions"]
+    assert kakao["buttons"] == [{key: value for key, value in answer["buttons"][0].items() if value}]
+
+
+def test_a_template_needs_no_content() -> None:
+    assert composed(VALUES, ANSWER | {"content": None}).variables["#{반}"] == VALUES["반"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"status": 3}, {"content": ["x"]}, {"buttons": "WL"}, {"buttons": [3]}, {"channelId": {"id": "PF01"}}],
+)
+def test_a_template_that_is_not_understood_has_a_reason(odd: dict[str, Any]) -> None:
+    with pytest.raises(Unsendable) as refusal:
+        read("KA01", ANSWER | odd)
+    assert refusal.value.code == TEMPLATE_NOT_READABLE
+
+
+@pytest.mark.parametrize(
+    "fields", [{"sender": "0" * 50}, {"to": "1" * 50}, {"template_id": "x" * 101}, {"text": "가" * 10_001}]
+)
+def test_a_request_that_no_message_holds_has_a_reason(fields: dict[str, str]) -> None:
+    payload = {"to": "01012345678", "text": "안내", "message_mode": "sms"} | fields
+    with pytest.raises(Unsendable) as refusal:
+        _request("messaging.send", payload)
+    assert refusal.value.code == MESSAGE_NOT_READABLE
+    assert refusal.value.detail == {"fields": next(iter(fields))}
+
+
+CLIENT = {
+    "create_group": ({},),
+    "add": ("G1", b""),
+    "group": ("G1",),
+    "messages": ("G1",),
+    "find": (["M1"],),
+    "upload_image": (b"", "x.jpg"),
+}
+
+
+@pytest.mark.parametrize("call", CLIENT)
+@pytest.mark.parametrize(
+    "answer",
+    [[], 3, {"groupId": 3, "fileId": [], "resultList": {"a": 1}, "status": None, "messageList": [1]}],
+    ids=["list", "number", "other types"],
+)
+async def test_an_answer_of_another_shape_is_not_understood(call: str, answer: Any) -> None:
+    client = solapi.Solapi.__new__(solapi.Solapi)
+    client._key, client._secret, client._turn = "k", "s", _no_turn
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    async with httpx.AsyncClient(base_url="http://solapi", transport=transport) as client._http:
+        with pytest.raises(NotUnderstood):
+            await getattr(client, call)(*CLIENT[call])
+
+
+async def _no_turn() -> None:
+    return None
+
+
+def test_what_is_no_code_is_not_repeated() -> None:
+    answer = httpx.Response(400, json={"errorCode": "01012345678 은(는) 잘못된 번호", "errorMessage": ""})
+    with pytest.raises(Refused) as refusal:
+        solapi._read(answer)
+    assert (refusal.value.code, refusal.value.own) == ("HTTP400", False)
+
+
+def raised(error: SolapiError, attempt: int, ends: bool) -> ApplicationError:
+    def ask() -> None:
+        with provider_errors(ends=ends):
+            raise error
+
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=attempt)
+    with pytest.raises(ApplicationError) as caught:
+        environment.run(ask)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (NotUnderstood(), "PROVIDER_NOT_UNDERSTOOD"),
+        (Refused("ValidationError", 400), "PROVIDER_REFUSED"),
+        (Refused("SomethingNew", 422), "PROVIDER_REFUSED"),
+        (Refused("HTTP404", 404, own=False), None),  # whoever stands between
+        (Refused("NotEnoughBalance", 402), None),
+        (Refused("InvalidAPIKey", 403), None),
+        (Ambiguous("HTTP500"), None),
+        (Ambiguous("UnreadableAnswer"), None),
+        (Throttled(1), None),
+    ],
+)
+def test_only_what_the_provider_itself_says_again_and_again_ends_a_job(
+    error: SolapiError, reason: str | None
+) -> None:
+    for attempt, ends in ((1, True), (TRIES, False), (TRIES - 1, True)):
+        assert not raised(error, attempt, ends).non_retryable
+    last = raised(error, TRIES, True)
+    assert last.non_retryable == bool(reason)
+    assert not reason or (last.type == reason and reason in REASONS)
+
+
+def test_results_of_others_are_not_understood() -> None:
+    for results in ([], [{"to": "01000000000", "statusCode": "2000", "messageId": "M"}]):
+        with pytest.raises(ApplicationError) as caught:
+            compared({0: "01012345678"}, results)
+        assert caught.value.details == ("not understood",)
+        assert json.dumps(caught.value.details).isascii()
