@@ -462,6 +462,10 @@ WAYS: dict[str, tuple[Callable[[], File], str]] = {
     "born tomorrow": (lambda: xlsx(changed((1, BORN, tomorrow.isoformat()))), DOUBTED),
     "born tomorrow, in short": (lambda: xlsx(changed((1, BORN, f"{tomorrow:%y.%m.%d}"))), DOUBTED),
     "born on day 1": (lambda: xlsx(changed((1, BORN, date(1900, 1, 1)))), DOUBTED),
+    "enrolled before being born": (
+        lambda: xlsx(changed((1, BORN, "2024-09-11"), (1, ENROLLED, "2011-03-02"))),
+        DOUBTED,
+    ),
     "day or month": (lambda: text(written(changed((1, BORN, "03/05/11")))), DOUBTED),
     "number in short": (lambda: text(written(changed((1, PARENT, "1.05E+09")))), DOUBTED),
     "two numbers in a cell": (lambda: xlsx(changed((1, PARENT, "010-5000-1001 010-5000-9999"))), DOUBTED),

@@ -12,6 +12,7 @@ from activities.ai.tasks.roster.sheet import Sheet
 from activities.ai.tasks.roster.sheets import fill_merged
 from contracts.errors import (
     ROSTER_COLUMN_REPEATED,
+    ROSTER_DATE_INVALID,
     ROSTER_NAME_MISSING,
     ROSTER_PHONE_MISSING,
     ROSTER_ROW_MISPLACED,
@@ -161,6 +162,7 @@ class _Table:
             or header.family
             or self._covered
             or self._bare
+            or {"birth_date", "enrolled_on"} <= {column.field for column in header.columns}
             or max(lengths) > header.width
         )
 
@@ -181,6 +183,10 @@ class _Table:
         for column in header.columns:
             if (number, column.index) in self._sheet.unvalued:
                 found.append((column.label, ROSTER_VALUE_MISSING, ""))
+        if values.get("enrolled_on", "9") < values.get(
+            "birth_date", ""
+        ):  # 등록일 and 생년월일 have changed places
+            found.append((label, ROSTER_DATE_INVALID, f"{values['birth_date']} > {values['enrolled_on']}"))
         for column in header.repeated:
             try:
                 same = READ[column.field](cells[column.index]) in ("", values.get(column.field))
