@@ -44,13 +44,6 @@ DATABASE = (
         f"{_JOINED}::test_an_attempt_that_comes_after_a_later_one[done]",
     ),
     Defence(
-        "subject-in-turns",
-        _ACCEPT,
-        "await joining.take_turns(connection, [request for request, _, _ in job_requests])",
-        "pass",
-        f"{_JOINED}::test_ten_copies_of_ten_who_joined_come_while_the_job_ends",
-    ),
-    Defence(
         "second-final-state",
         "clients/database/jobs.py",
         "Job.id == job_id, Job.finished_at.is_(None))\n        .values(\n            state=outcome.state,",
