@@ -36,7 +36,7 @@ class NewRecipient(NamedTuple):
     channel: str
     fallback: str | None
     occurrence: bytes | None
-    former_occurrence: bytes | None
+    former_occurrence: bytes | None = None
 
 
 # Not by INSERT, which takes five times as long in the driver and half as long again in Postgres.

@@ -125,6 +125,7 @@ async def lose_timers(lab: Lab) -> None:
     await asyncio.to_thread(lab.stack.restart, "temporal")
 
 
+@pytest.mark.slow  # a server without its timers may take minutes to describe anything
 async def test_a_schedule_that_lost_its_timer_is_made_anew(own_lab: Lab) -> None:
     """temporalio/temporal #11869: it stood still for ever, and its description looked well."""
     lab, second = own_lab, timedelta(seconds=1)

@@ -68,7 +68,7 @@ def test_the_lecture_of_a_job_from_before_it_had_a_column(scratch: str, settings
 
 # A year of an academy: ten thousand jobs of which one in a hundred is open.
 FILL = f"""
-INSERT INTO tenants (id) SELECT {TENANT} + n FROM generate_series(0, 19) n;
+INSERT INTO tenants (id) SELECT {TENANT} + n FROM generate_series(0, 1999) n;
 INSERT INTO jobs (id, tenant_id, job_type, idempotency_key, external_id, subject, workflow_id,
                   payload_sha256, source, finished_at, checked_at)
 SELECT gen_random_uuid(), {TENANT} + mod(n, 20), 'video.encode', 'key-' || n, 'external-' || n,
@@ -94,8 +94,8 @@ INSERT INTO playback_sessions (id, tenant_id, video_id, student_id, hls_prefix, 
 SELECT gen_random_uuid(), tenant, video, student, '', '', now() FROM watching;
 INSERT INTO playback_violations (tenant_id, video_id, student_id, session_id, kind, position)
 SELECT tenant_id, video_id, student_id, id, '', 0 FROM playback_sessions WHERE tenant_id = {TENANT};
-ANALYZE jobs, videos, service_keys, students, lecture_sessions, session_enrolments, attendance, video_access,
-    video_progress, playback_sessions, playback_violations;
+ANALYZE tenants, jobs, videos, service_keys, students, lecture_sessions, session_enrolments, attendance,
+    video_access, video_progress, playback_sessions, playback_violations;
 """
 A_JOB = uuid4()
 VAULT = Vault(f"test:{base64.b64encode(bytes(32)).decode()}")

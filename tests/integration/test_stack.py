@@ -20,6 +20,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
+from clients.queues import RECEIVES
 from clients.settings import Settings
 from devstack import ports, processes
 from devstack.processes import Process, StackError
@@ -116,7 +117,7 @@ def test_a_message_that_nobody_deletes_goes_to_the_dead_letters(own_stack: Stack
     attributes = client.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert attributes["VisibilityTimeout"] == "60"
     client.send_message(QueueUrl=queue, MessageBody="poison")
-    for _ in range(3):
+    for _ in range(RECEIVES):
         assert client.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]
     assert not client.receive_message(QueueUrl=queue).get("Messages")
     (message,) = client.receive_message(QueueUrl=dead, VisibilityTimeout=0)["Messages"]

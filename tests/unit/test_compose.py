@@ -157,7 +157,8 @@ def test_mounted_files_exist(services: dict[str, Any]) -> None:
 
 def test_queues_are_those_of_the_settings() -> None:
     text = (ROOT / "deploy/elasticmq.conf").read_text()
-    names = [Settings.model_fields[field].default for field in Settings.model_fields if "sqs_queue" in field]
+    fields = [field for name, field in Settings.model_fields.items() if "sqs_queue" in name]
+    names = [field.default for field in fields if field.default]  # others are queues of newer producers
     assert len(names) == 5
     with_dlq = re.findall(
         r"^  ([\w-]+) \{ deadLettersQueue \{ name = ([\w-]+), maxReceiveCount = 100", text, re.M

@@ -54,7 +54,9 @@ def encodes(draw: st.DrawFn, later: bool) -> Body:
     own = {"tenant_id": st.just(tenant), "video_id": ids, "attempt": st.integers(0, 9)}
     named = {"job_id": st.uuids().map(str)} if later else {"tenant_code": words}
     key = draw(keys)
-    return draw(a(own | named | {"file_key": st.just(f"tenants/{tenant}/{key}"), "created_at": stamps}))
+    return draw(
+        a(own | named | {"file_key": st.just(f"tenants/{tenant}/video/raw/{key}"), "created_at": stamps})
+    )
 
 
 @st.composite
