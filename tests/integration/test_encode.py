@@ -261,7 +261,11 @@ async def test_cancel_kills_ffmpeg_within_five_seconds_and_leaves_nothing(
     lab.send_encode(tenant, video, lecture)
     await encoding_began(lab, tenant, video)
     job = await lab.only_job(tenant)
-    assert ffmpegs(lab)
+
+    async def encoding() -> bool:
+        return bool(ffmpegs(lab))
+
+    await eventually(encoding, "a unit is encoded", every=0.02)
     worker = app.processes["video"].pid
     before = cpu_seconds(worker)
     await lab.temporal.get_workflow_handle(job.workflow_id).cancel()

