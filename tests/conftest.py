@@ -39,27 +39,6 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 ONE_ADDRESS = {"API_FAILURES": "1000000", "API_ADDRESS_FAILURES": "1000000", "API_ADDRESS_BURST": "1000000"}
 
 
-SLOW = {
-    "test_breaker.py",
-    "test_complaints.py",
-    "test_erasing.py",
-    "test_erasing_person.py",
-    "test_object_store.py",
-    "test_one_request.py",
-    "test_queue_network.py",
-    "test_turns.py",
-    "test_two_releases.py",
-    "test_watchdog.py",
-}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whole files of `make slow`."""
-    if item.path.name in SLOW:
-        item.add_marker("slow")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of faults wait long and work little: each process of the run begins with its share of them, so
     that the others fill the processor. (`--dist worksteal` gives each an equal stretch of the list first.)

@@ -27,15 +27,19 @@ WRITING = """
 WANTED = {"question_count": 30}
 
 
-@pytest.fixture
-def booklet() -> bytes:
-    """Many answer sheets in one PDF."""
+def answer_sheets(pages: int) -> bytes:
+    """As many in one PDF."""
     with pikepdf.open(BytesIO(sheet(30))) as page, pikepdf.new() as booklet:
-        for _ in range(PAGES):
+        for _ in range(pages):
             booklet.pages.extend(page.pages)
         out = BytesIO()
         booklet.save(out)
     return out.getvalue()
+
+
+@pytest.fixture
+def booklet() -> bytes:
+    return answer_sheets(PAGES)
 
 
 def units(lab: Lab, tenant: int) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from tests.unit.bodies import BODIES
 from workers.breaker import Breaker
 from workers.bridge import Bridge
 
+pytestmark = pytest.mark.slow
+
 HELD = {"ai-lite": 80, "ai-basic": 30}
 
 

@@ -40,6 +40,8 @@ from tests.integration.test_database import job_request
 from tests.lab import PATIENCE, Lab, eventually, fresh_id
 from workers.schedules import is_late, keep_schedules, make_schedules
 
+pytestmark = pytest.mark.slow
+
 DAY = Duration(seconds=24 * 3600)
 
 
@@ -125,7 +127,6 @@ async def lose_timers(lab: Lab) -> None:
     await asyncio.to_thread(lab.stack.restart, "temporal")
 
 
-@pytest.mark.slow  # a server without its timers may take minutes to describe anything
 async def test_a_schedule_that_lost_its_timer_is_made_anew(own_lab: Lab) -> None:
     """temporalio/temporal #11869: it stood still for ever, and its description looked well."""
     lab, second = own_lab, timedelta(seconds=1)
@@ -194,7 +195,6 @@ async def aged(lab: Lab) -> None:
         await connection.exec_driver_sql("UPDATE jobs SET accepted_at = accepted_at - interval '5 minutes'")
 
 
-@pytest.mark.slow
 async def test_recovery_goes_on_after_an_outage_in_the_middle_of_it(
     own_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,7 +239,6 @@ async def test_what_runs_on_a_schedule_comes_back_with_the_database(own_lab: Lab
         await every_job_has_its_workflow(lab, tenant, 1)
 
 
-@pytest.mark.slow
 async def test_who_sleeps_longer_than_messages_are_held_does_nothing_twice(own_lab: Lab) -> None:
     """celery #5935 and kombu's visibility timeouts: what takes longer than a message is hidden is given to
     another one, and both do it."""

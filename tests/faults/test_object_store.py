@@ -3,10 +3,14 @@
 import itertools
 from asyncio import StreamReader, StreamWriter
 
+import pytest
+
 from devstack.app import running
 from devstack.ports import LOOPBACK
 from tests.faults.proxy import Proxy
 from tests.lab import CLIP, Lab, fresh_id
+
+pytestmark = pytest.mark.slow
 
 
 class Store(Proxy):

@@ -20,6 +20,8 @@ from workers import bridge
 from workers.breaker import Breaker
 from workers.bridge import Bridge
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = 100
 
 

@@ -1,35 +1,26 @@
 """A document of forty pages is in front, on all slots; somebody else has three rows."""
 
 import asyncio
-from io import BytesIO
 from pathlib import Path
 
-import pikepdf
+import pytest
 
-from activities.ai.tasks.omr.sheet import sheet
 from activities.host import turns
 from devstack.app import App, running
-from tests.faults.test_ai import WANTED, begun, children, units
+from tests.faults.test_ai import WANTED, answer_sheets, begun, children, units
 from tests.integration.test_ai import Desk
 from tests.lab import Lab, fresh_id
 
+pytestmark = pytest.mark.slow
+
 PAGES = 40
-
-
-def booklet() -> bytes:
-    with pikepdf.open(BytesIO(sheet(30))) as page, pikepdf.new() as booklet:
-        for _ in range(PAGES):
-            booklet.pages.extend(page.pages)
-        out = BytesIO()
-        booklet.save(out)
-    return out.getvalue()
 
 
 async def test_three_rows_do_not_wait_for_forty_pages(app: App, lab: Lab, tmp_path: Path) -> None:
     patient, hurried = fresh_id(), fresh_id()
     async with running(lab.stack, "ai", AI_SLOTS="2") as worker:
         desk = Desk(lab, None, tmp_path, worker)  # type: ignore[arg-type]
-        key = desk.upload(patient, "booklet.pdf", booklet())
+        key = desk.upload(patient, "booklet.pdf", answer_sheets(PAGES))
         long = desk.send(patient, "omr_grading", WANTED | {"file_key": key})
         await begun(lab, patient, 2)
         readers = {child.pid for child in children(worker)}

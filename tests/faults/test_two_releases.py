@@ -10,25 +10,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from io import BytesIO
 from pathlib import Path
 from uuid import UUID
 
-import pikepdf
 import pytest
 from sqlalchemy import func, select
 from temporalio.service import RPCError
 
-from activities.ai.tasks.omr.sheet import sheet
 from clients.database import credits
 from clients.database.academy_models import Student
 from devstack.app import App
 from devstack.stack import ROOT, Stack
-from tests.faults.test_ai import children, units
+from tests.faults.test_ai import answer_sheets, children, units
 from tests.integration.test_ai import Desk
 from tests.integration.test_encode import encoding_began
 from tests.lab import Lab, eventually, fresh_id
 from tests.messages import Mail, phones
+
+pytestmark = pytest.mark.slow
 
 WORKERS = ("bridge", "ops", "video", "messaging", "ai")
 SLOW = {"ENCODE_SLOTS": "1", "AI_SLOTS": "1", "SHUTDOWN_GRACE_SECONDS": "0"}
@@ -67,15 +66,6 @@ async def working(app: App) -> AsyncIterator[None]:
         await asyncio.to_thread(app.stop)
 
 
-def booklet() -> bytes:
-    with pikepdf.open(BytesIO(sheet(30))) as page, pikepdf.new() as booklet:
-        for _ in range(SHEETS):
-            booklet.pages.extend(page.pages)
-        out = BytesIO()
-        booklet.save(out)
-    return out.getvalue()
-
-
 def roster() -> bytes:
     lines = "".join(f"학생{chr(0xAC00 + n)},010{n:08d}\n" for n in range(STUDENTS))
     return f"이름,학부모 연락처\n{lines}".encode()
@@ -106,7 +96,10 @@ class Halfway:
         await encoding_began(lab, tenant, video)
         await asyncio.to_thread(app.processes["video"].stop, 30)
 
-        payload = {"question_count": 30, "file_key": desk.upload(tenant, "booklet.pdf", booklet())}
+        payload = {
+            "question_count": 30,
+            "file_key": desk.upload(tenant, "booklet.pdf", answer_sheets(SHEETS)),
+        }
         desk.send(tenant, "omr_grading", payload)
         await eventually(lambda: asyncio.to_thread(units, lab, tenant), "the first sheet", every=0.05)
         for child in children(app):

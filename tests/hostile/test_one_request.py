@@ -28,7 +28,7 @@ from tests.api.conftest import SECONDS, Caller, caller
 from tests.api.test_tenants import ACCOUNT, MESSAGE
 from tests.lab import PATIENCE, Lab, eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 WITHIN = 0.1  # seconds, of /healthz
 TRIES = 4  # a busy machine is slow now and then, a loop that is held is slow at every try
 HEAD, BODY, BURST = 2, 3, 60  # seconds, requests

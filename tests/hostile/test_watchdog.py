@@ -22,7 +22,7 @@ from tests.api.test_tenants import MESSAGE, OPERATIONS, fill
 from tests.lab import PATIENCE, fresh_id
 
 __all__ = ["academy"]
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 AT_ONCE = 0.020  # seconds of the processor that one step of the loop may take
 TRIES = 3
 

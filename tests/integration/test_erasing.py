@@ -34,6 +34,8 @@ from tests.integration.test_keys import tenant_keys
 from tests.lab import Lab, PatientSubmitter, fresh_id
 from workers import erase
 
+pytestmark = pytest.mark.slow
+
 for module in pkgutil.iter_modules(clients.database.__path__):
     import_module(f"clients.database.{module.name}")
 

@@ -19,6 +19,8 @@ from tests.lab import Lab
 from tests.messages import Mail, phones
 from workers import erase
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def servers(stack: Stack, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Servers]:
