@@ -18,8 +18,6 @@ from reportlab.pdfgen.canvas import Canvas
 
 from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.ocr import tesseract_cli
-from activities.ai.tasks.ocr.circled import circled, take_out
-from activities.ai.tasks.ocr.engine import Word, surer
 from activities.ai.tasks.ocr.order import reading_order
 from activities.ai.tasks.ocr.output import joined
 from activities.ai.tasks.ocr.task import OCR, PLAIN_OCR, RESULT
@@ -218,25 +216,6 @@ def test_the_plain_engine_drops_lines_but_not_silently(tmp_path, monkeypatch):
     assert "page 1: 1 of 4 lines could not be read" in done.review
 
 
-def word(text, confidence, left):
-    return Word(text, confidence, (left, 0, left + 50, 20))
-
-
-def test_unsure_words_give_way_to_surer_ones_in_their_place_only():
-    first = [word("우리는", 93, 0), word("10339", 20, 100), word("사서", 60, 200), word("간다", 93, 300)]
-    second = [word("library", 96, 100), word("at", 96, 200)]
-    asked = []
-
-    def again(left, right):
-        asked.append((left, right))
-        return second
-
-    assert [each.text for each in surer(first, again)] == ["우리는", "library", "at", "간다"]
-    assert asked == [(80, 270)], "no more than between the sure words"
-    assert surer(first, lambda left, right: [word("library", 35, 150)]) == first
-    assert surer(first, lambda left, right: []) == first
-
-
 def test_many_pages_become_one_pdf_with_few_files_open(tmp_path, monkeypatch):
     monkeypatch.setattr("activities.ai.tasks.ocr.output.JOINED", 2)
     parts = []
@@ -248,20 +227,6 @@ def test_many_pages_become_one_pdf_with_few_files_open(tmp_path, monkeypatch):
     joined(parts, tmp_path / "whole.pdf")
     with pikepdf.open(tmp_path / "whole.pdf") as whole:
         assert [int(page.mediabox[2]) for page in whole.pages] == list(range(100, 107))
-
-
-def strip(text):
-    picture = Image.new("L", (900, 60), 255)
-    ImageDraw.Draw(picture).text((8, 6), text, fill=0, font=ImageFont.truetype(FONT, SIZE))
-    return np.array(picture)
-
-
-def test_circled_numbers_are_told_from_other_rings():
-    _, rings = take_out(strip("① 이응 ② 응애 ⑤ o0@©"))
-    assert len(rings) == 3
-    rest, rings = take_out(strip("응애 오이 @ 0 o"))
-    assert rings == [] and (rest == strip("응애 오이 @ 0 o")).all()
-    assert [circled(each) for each in ("1", "20", "21", "", "0")] == ["①", "⑳", None, None, None]
 
 
 def test_columns_are_read_one_after_the_other_and_tables_across():

@@ -10,8 +10,8 @@ from pathlib import Path
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from activities.ai.tasks.ocr.engine import Line, Word, hull
 from activities.ai.tasks.ocr.order import Box, overlap
+from activities.ai.tasks.ocr.words import Line, Word, hull
 
 MAX_LETTERS = 50_000  # of a page; a newspaper's has 20,000
 SAME = 0.5  # of the letters of the sampled lines must be those that are read there; wrong fonts have 0.1

@@ -1,6 +1,6 @@
 """One page read: by its own text where that can be relied on, else by the engine."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +10,9 @@ import numpy as np
 
 from activities.ai.pages import DPI, Pixels, is_pdf, load
 from activities.ai.tasks.ocr import engine, layer, tesseract_cli
-from activities.ai.tasks.ocr.engine import Line, Upright, Word
+from activities.ai.tasks.ocr.engine import Upright
 from activities.ai.tasks.ocr.order import Box, reading_order
+from activities.ai.tasks.ocr.words import Line, Word, around
 
 GREY = 12  # levels between the colours of a pixel that a scanner makes of black and white
 COLOURED = 0.001  # of the pixels, at least, on a page in colour
@@ -38,11 +39,13 @@ class Page:
             "turned": self.turned,
             "detected": self.detected,
             "layer": self.layer,
+            "engine": engine.fingerprint(),
             "lines": [
                 {
                     "box": line.box,
                     "confidence": line.confidence,
                     "own": line.own,
+                    "doubted": line.doubted,
                     "words": [asdict(word) for word in line.words],
                 }
                 for line in self.lines
@@ -82,15 +85,13 @@ def read_page(source: Path, index: int, plain: bool = False) -> Page:
 
 
 def _with_layer(found: Upright, words: list[Word]) -> tuple[Layer, list[Line] | None]:
-    boxes = [engine.around(quad) for quad in found.quads]
+    boxes = [around(quad) for quad in found.quads]
     placed = layer.by_place(words, boxes)
     own = {index: each for index, each in placed.items() if layer.covers(each, boxes[index])}
     if not placed:  # nothing to check it by
         return "kept", None
     longest = sorted(own or placed, key=lambda index: boxes[index][2] - boxes[index][0])[-engine.SAMPLE :]
-    sample = {
-        index: found.read.get(index) or engine.read(found.page, found.quads[index]) for index in longest
-    }
+    sample = _lines(found, longest)
     if not layer.agrees(
         [" ".join(word.text for word in placed[index]) for index in longest],
         [sample[index].text for index in longest],
@@ -99,22 +100,26 @@ def _with_layer(found: Upright, words: list[Word]) -> tuple[Layer, list[Line] | 
     return "kept", layer.merged(placed, boxes, _read(found, own), words)
 
 
-def _read(found: Upright, but: Mapping[int, object]) -> dict[int, Line]:
-    return {
-        index: found.read.get(index) or engine.read(found.page, quad)
-        for index, quad in enumerate(found.quads)
-        if index not in but
-    }
+def _lines(found: Upright, wanted: Iterable[int]) -> dict[int, Line]:
+    """Lines by index, read unless they were before."""
+    wanted = list(wanted)
+    missing = [index for index in wanted if index not in found.read]
+    read = dict(zip(missing, engine.read(found.page, [found.quads[each] for each in missing]), strict=True))
+    return {index: found.read.get(index) or read[index] for index in wanted}
+
+
+def _read(found: Upright, but: Container[int]) -> dict[int, Line]:
+    return _lines(found, (index for index in range(len(found.quads)) if index not in but))
 
 
 def _plain(found: Upright) -> list[Line]:
     """Tesseract's lines, and detected ones that it dropped as lines without words."""
     lines = tesseract_cli.read(found.page)
     placed = layer.by_place(
-        [word for line in lines for word in line.words], [engine.around(quad) for quad in found.quads]
+        [word for line in lines for word in line.words], [around(quad) for quad in found.quads]
     )
     dropped = (quad for index, quad in enumerate(found.quads) if index not in placed)
-    return lines + [Line(engine.around(quad), ()) for quad in dropped]
+    return lines + [Line(around(quad), ()) for quad in dropped]
 
 
 def _turned(box: Box, degrees: int, width: int, height: int) -> Box:
