@@ -43,12 +43,13 @@ def fingerprint() -> str:
     return f"{reader.fingerprint()}, {tesseract.fingerprint()}, rapidocr {version('rapidocr')}, {models}"
 
 
-def read(page: Pixels, quads: Sequence[Quad]) -> list[Line]:
-    """Each of the lines; one without words where nothing in it can be read."""
+def read(page: Pixels, quads: Sequence[Quad], *, alone: bool = False) -> list[Line]:
+    """Each of the lines; one without words where nothing in it can be read. `alone`: without a second
+    opinion on what the reader is unsure of."""
     strips = [strip_of(page, quad) for quad in quads]
     letters = reader.read([strip.exactly(reader.ROWS) for strip in strips])
     letters = _with_signs(strips, letters)
-    words = [_words(strip, found) for strip, found in zip(strips, letters, strict=True)]
+    words = [_words(strip, found, alone) for strip, found in zip(strips, letters, strict=True)]
     return [
         Line(around(quad), tuple(each), doubted=any(word.confidence < DOUBT for word in each))
         for quad, each in zip(quads, words, strict=True)
@@ -67,13 +68,23 @@ def upright(page: Pixels) -> Upright:
         # Finding lines takes longer than reading some: upside down they are where they were.
         found = quads if degrees < 180 else [_upside_down(quad, turned) for quad in quads]
         longest = sorted(range(len(found)), key=lambda each: width(found[each]))[-SAMPLE:]
-        lines = dict(zip(longest, read(turned, [found[index] for index in longest]), strict=True))
+        sample = read(turned, [found[index] for index in longest], alone=True)
+        lines = dict(zip(longest, sample, strict=True))
         confidence = sum(line.confidence for line in lines.values()) / len(lines) if lines else 0.0
         if confidence > best:
-            chosen, best = Upright(turned, degrees, found, lines), confidence
+            chosen, best = Upright(turned, degrees, found, _sure(lines)), confidence
         if not quads or (best >= UPRIGHT_ENOUGH and not lying):
             break
     return chosen
+
+
+def _sure(lines: Mapping[int, Line]) -> dict[int, Line]:
+    """Those on which nobody else need be asked."""
+    return {
+        index: line
+        for index, line in lines.items()
+        if line.words and all(word.confidence >= ASK for word in line.words)
+    }
 
 
 def _upside_down(quad: Quad, page: Pixels) -> Quad:
@@ -82,10 +93,10 @@ def _upside_down(quad: Quad, page: Pixels) -> Quad:
     return np.asarray((np.array([wide - 1, high - 1]) - quad)[[2, 3, 0, 1]], np.float32)
 
 
-def _words(strip: Strip, letters: Sequence[Letter]) -> list[Word]:
+def _words(strip: Strip, letters: Sequence[Letter], alone: bool) -> list[Word]:
     scale = reader.ROWS / strip.pixels.shape[0]
     guesses = words_of(letters, round(strip.pixels.shape[1] * scale))
-    if not guesses or any(word.confidence < ASK for word in guesses):
+    if not alone and (not guesses or any(word.confidence < ASK for word in guesses)):
         asked = strip.at(tesseract.HEIGHT)
         guesses = weighed(
             guesses, [_asked(asked, languages, reader.ROWS / asked.shape[0]) for languages in (FIRST, BOTH)]

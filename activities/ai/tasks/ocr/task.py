@@ -20,7 +20,7 @@ from activities.ai.sandbox.task import Assembled, Limits
 from activities.ai.sniff import check_document
 from activities.ai.tasks.ocr import engine, tesseract_cli
 from activities.ai.tasks.ocr.output import hocr, joined, over_original, overlay, page_pdf, small
-from activities.ai.tasks.ocr.page import picture_of, read_page
+from activities.ai.tasks.ocr.page import Mode, picture_of, read_page
 from activities.ai.tasks.ocr.regions import in_regions
 
 MAX_PAGES = 2_000
@@ -45,7 +45,8 @@ class Ocr:
         return page_units(source, MAX_PAGES)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        page = read_page(source, page_index(unit), plain=self.plain)
+        mode: Mode = parameters.get("layer") or "auto"
+        page = read_page(source, page_index(unit), plain=self.plain, mode=mode)
         result = page.result()
         kept = is_pdf(source) and page.layer != "rejected"
         page_pdf(result, None if kept else page.picture, DPI, out / PAGE)
@@ -90,6 +91,7 @@ class Ocr:
             "lines": len(lines),
             "words": sum(len(line["words"]) for line in lines),
             "own_lines": sum(line["own"] for line in lines),
+            "left_out": sum(page.get("left_out", 0) for page in pages),
             "questions": len(questions),
             "engine_used": "tesseract" if self.plain else "lines",
         } | ({"removed": removed} if removed else {})
@@ -126,6 +128,8 @@ def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
         if unsure:
             named = ", ".join(map(str, unsure[:NAMED])) + (", …" if len(unsure) > NAMED else "")
             doubts.append(f"page {page['page']}: {len(unsure)} lines are uncertain: {named}")
+        if page.get("left_out"):
+            doubts.append(f"page {page['page']}: {page['left_out']} words of the file are not to be seen")
         if not page["detected"]:
             doubts.append(f"page {page['page']}: no text was found")
     return doubts
