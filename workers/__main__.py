@@ -7,6 +7,7 @@ import sys
 
 from activities.host.cage.caging import hide
 from clients.settings import Settings, load
+from clients.settings_sources import Process
 from workers import lifecycle, log
 
 
@@ -43,7 +44,7 @@ def main() -> None:
     log.configure()
     hide()  # what it holds, from those that it starts
     os.umask(0o077)  # what we write holds what people have uploaded
-    settings = load()
+    settings = load(Process(sys.argv[1]))
     lifecycle.run(lambda stop: _work(sys.argv[1], settings, stop))
 
 

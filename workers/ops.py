@@ -14,7 +14,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.callbacks import CallbackActivities
-from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.heartbeat import Heartbeats
 from activities.jobs import JobActivities
 from activities.orphans import OrphanActivities
 from activities.sweeping import SweepActivities
@@ -90,7 +90,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
             orphans.sweep,
         ],
         interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
-        max_heartbeat_throttle_interval=BEATS_APART,
+        max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
