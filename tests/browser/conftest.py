@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 from api.auth.staff import COOKIE, issue
 from devstack.app import App
@@ -52,6 +52,11 @@ class Visit:
 
     async def open(self, path: str) -> None:
         await self.page.goto(self.url + path)
+
+    async def follow(self, link: Locator) -> None:
+        """Open what a link leads to; before a page's scripts have run, a click there does nothing."""
+        async with self.page.expect_navigation():
+            await link.click()
 
     async def until(self, script: str) -> None:
         """Wait until a script is true; `wait_for_function` would need the eval that the policy forbids."""
