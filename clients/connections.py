@@ -1,13 +1,15 @@
 """How each server is reached: address, credentials and TLS, as parts of the settings."""
 
+import json
 from collections import Counter
 from typing import Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from sqlalchemy import URL
 from temporalio.service import TLSConfig
 
 from clients.settings_sources import Part
+from contracts.scaling import Group
 
 ENCRYPTED = ("require", "verify-ca", "verify-full")
 
@@ -183,6 +185,24 @@ class QueuesPart(AwsPart):
             "messaging": self.messaging_sqs_queue_name,
             **{ours: name for ours, name in further.items() if name},
         }
+
+
+class ScalerPart(TemporalPart, QueuesPart):
+    # As JSON; without any nothing is scaled from here (`contracts.scaling`).
+    scaler_groups: tuple[Group, ...] = ()
+    scaler_namespace: str = "Academy/Workers"  # of the figures in CloudWatch
+
+    @field_validator("scaler_groups", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("scaler_groups")
+    @classmethod
+    def _once(cls, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+        if len({each.name for each in groups}) != len(groups):
+            raise ValueError("SCALER_GROUPS names a group twice")
+        return groups
 
 
 def _bytes(pem: str | None) -> bytes | None:

@@ -12,13 +12,13 @@ from typing import Annotated, Literal, Self
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import Field, SecretStr, model_validator
 
-from clients.connections import ObjectsPart, PostgresPart, QueuesPart, RedisPart, TemporalPart
+from clients.connections import ObjectsPart, PostgresPart, RedisPart, ScalerPart
 from clients.settings_sources import Process, read_or_exit
 
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]")]
 
 
-class Settings(PostgresPart, RedisPart, TemporalPart, QueuesPart, ObjectsPart):
+class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     """Everything; how each server is reached stands in `clients.connections`."""
 
     # Payloads at rest: `id:base64 of 32 bytes`, comma separated, the first one seals, all of them open.
@@ -92,6 +92,9 @@ class Settings(PostgresPart, RedisPart, TemporalPart, QueuesPart, ObjectsPart):
     ai_slots: int = Field(default=2, ge=1)
     ai_premium: bool = False
     shutdown_grace_seconds: int = 20
+    # On an instance of an Auto Scaling group: its termination hook, and its name.
+    drain_hook: str | None = None
+    drain_group: str | None = None
     heartbeat_seconds: float = Field(default=4, ge=0.5, le=5, description="Between two beats of an activity")
     # The SDK would hold a beat back for most of the timeout, and a cancel comes with a beat.
     heartbeat_throttle_seconds: float = Field(default=1, gt=0, le=5)

@@ -13,7 +13,7 @@ class Policy:
     slots: int
     task_seconds: float
     target_seconds: float
-    quiet_ticks: int = 10
+    quiet_ticks: int = 2
     least: int = 1
     most: int = 10
 

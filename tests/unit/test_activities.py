@@ -31,6 +31,7 @@ SETTINGS = MagicMock(
     upload_abandoned_hours=1,
     heartbeat_seconds=4,
     heartbeat_throttle_seconds=1,
+    scaler_groups=(),
     orphan_grace_hours=1,
     retire_grace_seconds=1,
 )
