@@ -35,12 +35,13 @@ from api.routes import (
 )
 from api.services import open_services
 from clients.settings import load
+from clients.settings_sources import Process
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     requests.configure_logging()
-    async with open_services(load()) as services:
+    async with open_services(load(Process.API)) as services:
         app.state.services = services
         yield
 
