@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
+from contracts.rights import Right, rights_of
+
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]")]
 
 
@@ -73,6 +75,12 @@ class Settings(BaseSettings):
     staff_jwt_algorithm: Literal["HS256", "ES256", "RS256"] = "HS256"
     staff_jwt_issuer: str = "academy"
     staff_jwt_audience: str = "academy-workflows"
+    staff_token_max_seconds: int = Field(default=12 * 3600, ge=60, description="Oldest token that is taken")
+    # Of tokens that do not say it in `roles`, as none did before there were rights.
+    staff_default_rights: str = "look,send,pay,manage"
+    staff_session_idle_seconds: int = Field(default=1800, ge=60)
+    staff_session_max_seconds: int = Field(default=12 * 3600, ge=60)
+    staff_recent_seconds: int = Field(default=900, ge=30, description="Before money asks again who it is")
     temporal_ui_origin: str | None = None  # `https://temporal.example.com`: may ask /codec from a browser
 
     # Solapi, needed by the messaging worker alone
@@ -170,6 +178,17 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("API_PROXIES must be addresses or networks, comma separated") from None
         return self
+
+    @model_validator(mode="after")
+    def _rights_are_known(self) -> Self:
+        try:
+            self.default_rights()
+        except ValueError:
+            raise ValueError("STAFF_DEFAULT_RIGHTS must be of look, send, pay, manage") from None
+        return self
+
+    def default_rights(self) -> frozenset[Right]:
+        return rights_of(self.staff_default_rights)
 
     def proxies(self) -> list[IPv4Network | IPv6Network]:
         return [ip_network(each.strip()) for each in self.api_proxies.split(",") if each.strip()]

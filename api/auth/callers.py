@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from api.auth.staff import COOKIE, verify
+from api.auth.sessions import COOKIE, Purpose, secret_of
+from api.auth.staff import Staff, identify
 from api.problems import ERASED, refused
 from api.services import get_services
 from intake.errors import INFRASTRUCTURE_ERRORS
@@ -71,7 +72,9 @@ Tenant = Annotated[int, Depends(tenant_of)]
 
 async def same_origin(request: Request) -> None:
     """403 for an unsafe request that another site made a browser send along with our cookie."""
-    if request.method in SAFE or COOKIE not in request.cookies or "authorization" in request.headers:
+    if request.method in SAFE or "authorization" in request.headers:
+        return
+    if not secret_of(request, Purpose.CONSOLE):
         return
     if not request.url.path.startswith("/api/"):
         return
@@ -92,20 +95,20 @@ def host_of(origin: str) -> str:
 async def still_known(request: Request) -> bool:
     """Whether the credential of a request that goes on would be taken now. An outage revokes nothing."""
     try:
-        return await _identify(request) == known_caller(request)
+        return await _identify(request, use=False) == known_caller(request)
     except HTTPException:
         return False
     except INFRASTRUCTURE_ERRORS:
         return True
 
 
-async def _identify(request: Request) -> Caller:
+async def _identify(request: Request, *, use: bool = True) -> Caller:
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     credential = credential.strip()
-    if not scheme and COOKIE in request.cookies:
-        return _staff(request, request.cookies[COOKIE])
+    if not scheme and secret_of(request, Purpose.CONSOLE):
+        return _staff(request, await identify(request, Purpose.CONSOLE, "cookie", use=use))
     if scheme.lower() == "bearer" and credential.count(".") == 2:
-        return _staff(request, credential)
+        return _staff(request, await identify(request, Purpose.CONSOLE))
     prefix, _, secret = credential.partition(".")
     if scheme.lower() == "bearer" and secret:
         tenant = await get_services(request).service_keys.tenant(prefix, secret)
@@ -115,8 +118,7 @@ async def _identify(request: Request) -> Caller:
     raise refused(401, "not_authenticated", "Send Authorization: Bearer <service key or staff token>.")
 
 
-def _staff(request: Request, token: str) -> Caller:
-    staff = verify(get_services(request).settings, token)
+def _staff(request: Request, staff: Staff) -> Caller:
     if staff.role != "operator" or staff.tenant_id is not None:
         _names_no_tenant(request)
         return Caller(f"staff {staff.sub}", staff.tenant_id)

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.auth.staff import Staff
 from api.console import files, queries
-from api.console.pages import NotSignedIn, Someone, page, render, signed_in, someone
+from api.console.pages import Someone, page, render, signed_in, signed_in_still
 from api.console.queries import LOG_LINES, Shown
 from api.params import Before
 from api.routing import first
@@ -45,7 +45,7 @@ async def list_of_jobs(
 async def stream(
     request: Request, services: UseServices, staff: Someone, show: str = "open"
 ) -> EventSourceResponse:
-    """The list's rows as HTML, whenever one of them is not what it was; `signed-out` when the token ends."""
+    """The list's rows as HTML, whenever one is not what it was; `signed-out` when the session ends."""
     if show not in SHOWS:
         raise HTTPException(404)
 
@@ -66,14 +66,8 @@ async def stream(
                 yield ServerSentEvent(text, event="rows")
             await asyncio.sleep(LOOK_AGAIN)
 
-    async def signed_in_still() -> bool:
-        try:
-            return someone(request) == staff
-        except NotSignedIn:
-            return False
-
     signed_out = ServerSentEvent("", event="signed-out")
-    return EventSourceResponse(while_allowed(rows(), signed_in_still, signed_out), ping=15)
+    return EventSourceResponse(while_allowed(rows(), lambda: signed_in_still(request), signed_out), ping=15)
 
 
 @router.get("/jobs/{job_id}")

@@ -6,7 +6,6 @@ Protocol: https://docs.temporal.io/codec-server. Only `decode`; nobody starts pr
 import asyncio
 import json
 import logging
-import time
 from collections import Counter
 
 from fastapi import APIRouter, HTTPException, Request
@@ -14,7 +13,9 @@ from fastapi.responses import HTMLResponse, Response
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
-from api.auth.staff import COOKIE, Staff, staff_of, verify
+from api.auth import signing_in
+from api.auth.sessions import Purpose
+from api.auth.staff import Staff, staff_of
 from api.forms import fields_of
 from api.policy import PLAIN, from_our_page
 from api.problems import refused
@@ -53,7 +54,7 @@ async def decode(request: Request, services: UseServices) -> Response:
     """
     cors = _cors(request, services)
     try:
-        staff = staff_of(request)
+        staff = await staff_of(request, Purpose.CODEC)
         payloads = await asyncio.to_thread(_parse, await request.body())
         opened = []
         for each in payloads:
@@ -76,23 +77,14 @@ async def login_page() -> HTMLResponse:
 
 @router.post("/login")
 async def login(request: Request, services: UseServices) -> HTMLResponse:
-    """Keep a valid token in a cookie that scripts cannot read, until it expires."""
+    """A session of its own for a valid token, in a cookie that scripts cannot read."""
     if not from_our_page(request.headers):
         raise refused(403, "cross_site", "This post comes from another site.")
     token = (await fields_of(request)).get("token", "").strip()
-    staff = verify(services.settings, token)
     page = HTMLResponse(
         _PAGE.format("<p>Signed in. The Web UI can show encrypted payloads now.</p>"), headers=PLAIN
     )
-    page.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(staff.exp - time.time()),
-        path="/codec",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    await signing_in.by_token(services, request, page, Purpose.CODEC, token)
     return page
 
 
