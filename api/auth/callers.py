@@ -17,19 +17,29 @@ from api.auth.sessions import COOKIE, Purpose, secret_of
 from api.auth.staff import Staff, identify
 from api.problems import ERASED, refused
 from api.services import get_services
+from contracts.rights import EVERYTHING, Right
 from intake.errors import INFRASTRUCTURE_ERRORS
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_ID = re.compile(r"[1-9][0-9]{0,18}")
+TENANT_ID = re.compile(r"[1-9][0-9]{0,17}")
 TENANT_HEADER = "X-Tenant-Id"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """`name` tells callers apart for their limits; `tenant_id` is None for an operator who named none."""
+    """`name` tells callers apart for their limits; `tenant_id` is None for an operator who named none.
+    `authenticated_at`: when a person last showed who they are, in seconds since 1970; None of a system."""
 
     name: str
     tenant_id: int | None
+    rights: frozenset[Right] = EVERYTHING
+    authenticated_at: float | None = None
+
+
+def caller_for(staff: Staff, tenant_id: int | None = None) -> Caller:
+    """A person, who acts for their tenant, or as an operator for the one that they named."""
+    tenant = staff.tenant_id if tenant_id is None else tenant_id
+    return Caller(f"staff {staff.sub}", tenant, staff.rights, staff.authenticated_at)
 
 
 def known_caller(request: Request) -> Caller | None:
@@ -121,13 +131,13 @@ async def _identify(request: Request, *, use: bool = True) -> Caller:
 def _staff(request: Request, staff: Staff) -> Caller:
     if staff.role != "operator" or staff.tenant_id is not None:
         _names_no_tenant(request)
-        return Caller(f"staff {staff.sub}", staff.tenant_id)
+        return caller_for(staff)
     named = _named_tenant(request)
     if named is None:
-        return Caller(f"staff {staff.sub}", None)
-    if not (_ID.fullmatch(named) and int(named) < 2**63):
+        return caller_for(staff)
+    if not TENANT_ID.fullmatch(named):
         raise refused(404, "not_found", "There is no such tenant.")
-    return Caller(f"staff {staff.sub}", int(named))
+    return caller_for(staff, int(named))
 
 
 def _named_tenant(request: Request) -> str | None:

@@ -1,15 +1,17 @@
 """A person comes in: a session begins, and the one before it in the same browser ends. And goes out."""
 
 import secrets
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from api.auth import sessions
+from api.auth import audit, sessions
 from api.auth.sessions import Purpose
-from api.auth.staff import Staff, unknown, verify
+from api.auth.staff import Staff, identify, unknown, verify
 from api.services import Services
 from clients.database import staff_sessions
 from clients.database.staff_sessions import NewSession
@@ -19,11 +21,20 @@ BEFORE = "staff_token"  # the cookie of release 0.5, which held the token itself
 
 
 async def by_token(
-    services: Services, request: Request, response: Response, purpose: Purpose, token: str
+    services: Services,
+    request: Request,
+    response: Response,
+    purpose: Purpose,
+    token: str,
+    *,
+    recent: bool = False,
 ) -> Staff:
-    """Let in who pastes a valid token, which the session does not outlive. HTTPException 401 for one that is
-    not valid, or whose session was signed out; 503 without a key to check it."""
+    """Let in who pastes a valid token, which the session does not outlive. `recent`: only a token made lately
+    will do. HTTPException 401 for one that is not valid, or whose session was signed out; 503 without a key
+    to check it."""
     staff = verify(services.settings, token)
+    if recent and time.time() - staff.authenticated_at > services.settings.staff_recent_seconds:
+        raise unknown()
     if await sessions.is_signed_out(services.engine, token):
         raise unknown()
     await let_in(services.engine, services.settings, request, response, purpose, staff, token)
@@ -61,12 +72,16 @@ async def let_in(
         if before:
             await staff_sessions.replace(connection, sessions.hashed(before))
     sessions.keep(response, request, purpose, secret)
+    audit.by(request, f"staff {staff.sub}", staff.tenant_id)
     forget_old(request, response)
 
 
 async def sign_out(services: Services, request: Request, response: Response, purpose: Purpose) -> None:
     """End the session, and with it the token that it began with."""
     if secret := sessions.secret_of(request, purpose):
+        with suppress(HTTPException):
+            staff = await identify(request, purpose, "cookie", use=False)
+            audit.by(request, f"staff {staff.sub}", staff.tenant_id)
         await sessions.end(services.engine, secret)
     sessions.forget(response, request, purpose)
     forget_old(request, response)

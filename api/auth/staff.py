@@ -66,11 +66,16 @@ class Staff(BaseModel):
 async def staff_of(request: Request, purpose: Purpose = Purpose.CONSOLE) -> Staff:
     """Who asks, once for each request. HTTPException 401 without a valid token or session of this purpose,
     503 for a token where no key to check it is configured."""
-    known: Staff | None = getattr(request.state, "staff", None)
-    if known is None:
+    if (known := known_staff(request)) is None:
         known = await identify(request, purpose)
         request.state.staff = known
         request.state.proven = True
+    return known
+
+
+def known_staff(request: Request) -> Staff | None:
+    """Who asks, if that was found out before."""
+    known: Staff | None = getattr(request.state, "staff", None)
     return known
 
 

@@ -15,8 +15,9 @@ YEAR = 365 * 24 * 3600
 
 
 @router.get("/login")
-async def login_page(request: Request, next: str = "/console") -> Response:
-    return page(request, "login.html", wrong=False, next=ours(next))
+async def login_page(request: Request, next: str = "/console", again: bool = False) -> Response:
+    """`again`: who is signed in shows once more who they are."""
+    return page(request, "login.html", wrong=False, next=ours(next), again=again)
 
 
 @router.post("/login")
@@ -25,15 +26,16 @@ async def login(
     services: UseServices,
     token: Annotated[str, Form()],
     next: Annotated[str, Form()] = "/console",
+    again: Annotated[bool, Form()] = False,
 ) -> Response:
     """A session for a valid token; scripts and other sites cannot use its cookie."""
     response = RedirectResponse(ours(next), 303)
     try:
-        await signing_in.by_token(services, request, response, Purpose.CONSOLE, token.strip())
+        await signing_in.by_token(services, request, response, Purpose.CONSOLE, token.strip(), recent=again)
     except HTTPException as error:
         if error.status_code != 401:
             raise
-        return page(request, "login.html", status=401, wrong=True, next=ours(next))
+        return page(request, "login.html", status=401, wrong=True, next=ours(next), again=again)
     return response
 
 

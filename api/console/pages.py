@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from api.auth.sessions import Purpose
-from api.auth.staff import Staff, identify
+from api.auth.staff import Staff, identify, known_staff
 from api.console import translations
 from api.services import get_services
 from contracts.errors import REASONS
@@ -56,12 +56,6 @@ async def signed_in_still(request: Request) -> bool:
         return await identify(request, Purpose.CONSOLE, "cookie", use=False) == known_staff(request)
     except HTTPException:
         return False
-
-
-def known_staff(request: Request) -> Staff | None:
-    """Who is signed in, if that was found out before."""
-    known: Staff | None = getattr(request.state, "staff", None)
-    return known
 
 
 def _is_stream(request: Request) -> bool:

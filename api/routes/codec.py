@@ -7,25 +7,47 @@ import asyncio
 import json
 import logging
 from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
+from fastapi.routing import APIRoute
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
-from api.auth import signing_in
+from api.auth import audit, signing_in
 from api.auth.sessions import Purpose
 from api.auth.staff import Staff, staff_of
 from api.forms import fields_of
 from api.policy import PLAIN, from_our_page
 from api.problems import refused
-from api.services import Services, UseServices
+from api.services import Services, UseServices, get_services
 from clients.codec import is_encrypted, open_payload, tenant_of
 from clients.vault import VaultError
 from contracts.queues import Poison
 from contracts.queues.strict_json import decode as strict_json
 
-router = APIRouter(prefix="/codec", include_in_schema=False)
+
+class Readable(APIRoute):
+    """Before anything else it is found out who asks; and the Web UI can read the reason of a refusal."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                if request.url.path == "/codec/decode" and request.method == "POST":
+                    await staff_of(request, Purpose.CODEC)
+                return await answer(request)
+            except HTTPException as error:
+                error.headers = _cors(request, get_services(request)) | dict(error.headers or {})
+                raise
+
+        return handle
+
+
+router = APIRouter(prefix="/codec", include_in_schema=False, route_class=Readable)
 log = logging.getLogger(__name__)
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Staff</title>
@@ -52,21 +74,19 @@ async def decode(request: Request, services: UseServices) -> Response:
     One that cannot be opened (destroyed key, altered) comes back as a text that says why. 403 if one is
     another tenant's.
     """
-    cors = _cors(request, services)
-    try:
-        staff = await staff_of(request, Purpose.CODEC)
-        payloads = await asyncio.to_thread(_parse, await request.body())
-        opened = []
-        for each in payloads:
-            opened.append(await _open(services, staff, each))
-            await asyncio.sleep(0)  # others wait their turn
-    except HTTPException as error:
-        error.headers = cors | dict(error.headers or {})  # so that the Web UI can read the reason
-        raise
+    staff = await staff_of(request, Purpose.CODEC)
+    payloads = await asyncio.to_thread(_parse, await request.body())
+    opened = []
+    for each in payloads:
+        opened.append(await _open(request, services, staff, each))
+        await asyncio.sleep(0)  # others wait their turn
     read = Counter(_workflow_id(each) for each in payloads if is_encrypted(each))
+    if not read:
+        audit.nothing_shown(request)
+    audit.about(request, payloads=sum(read.values()))
     log.info("staff %r decoded %r", staff.sub, dict(read))
     text = await asyncio.to_thread(MessageToJson, Payloads(payloads=opened), indent=None)
-    return Response(text, media_type="application/json", headers=cors)
+    return Response(text, media_type="application/json", headers=_cors(request, services))
 
 
 @router.get("/login")
@@ -88,7 +108,7 @@ async def login(request: Request, services: UseServices) -> HTMLResponse:
     return page
 
 
-async def _open(services: Services, staff: Staff, payload: Payload) -> Payload:
+async def _open(request: Request, services: Services, staff: Staff, payload: Payload) -> Payload:
     if not is_encrypted(payload):
         return payload
     workflow_id = _workflow_id(payload)
@@ -96,6 +116,7 @@ async def _open(services: Services, staff: Staff, payload: Payload) -> Payload:
         tenant = tenant_of(workflow_id)
         if not staff.may_read(tenant):
             raise HTTPException(403, {"detail": "A payload is another tenant's.", "code": "forbidden"})
+        audit.of_tenant(request, tenant)
         if tenant is None:
             raise VaultError("encrypted for no workflow of ours")
         namespace = services.settings.temporal_namespace

@@ -15,11 +15,12 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, insert, select, update
 
 import api.app
-from api.console import dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
+from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
 from api.middleware import requests
 from clients.database.models import Job, Video
 from clients.queues import LARGEST, Queue, QueueMessage
 from contracts.jobs import JobState
+from contracts.rights import EVERYTHING, Right
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
 from tests import signed_in
@@ -54,21 +55,24 @@ NEEDS: dict[str, set[str]] = {
     "/messages/{job_id}": {"postgres"},
     "/letters": {"postgres", "queues"},
     "/fleet": {"postgres", "temporal", "queues"},
+    "/audit": {"postgres"},
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PARTS = (login, jobs, lectures, dead_letters, fleet, messaging, ocr, rosters)
+PARTS = (login, jobs, lectures, dead_letters, fleet, messaging, ocr, rosters, audit)
 
 
 @asynccontextmanager
-async def console(lab: Lab, stack: Stack, tenant: int, **away: str) -> AsyncIterator[httpx.AsyncClient]:
+async def console(
+    lab: Lab, stack: Stack, tenant: int, rights: frozenset[Right] = EVERYTHING, **away: str
+) -> AsyncIterator[httpx.AsyncClient]:
     """The application in this process, without some of its servers, and an operator of an academy."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (stack.environment() | away).items():
             patch.setenv(name, value)
         patch.setattr(requests, "configure_logging", lambda: None)  # ours is pytest's
         async with api.app.lifespan(api.app.app):
-            cookies = await signed_in.cookie(lab, tenant, operator=True)
+            cookies = await signed_in.cookie(lab, tenant, operator=True, rights=rights)
             transport = httpx.ASGITransport(api.app.app)
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://console", cookies=cookies
