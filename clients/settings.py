@@ -148,6 +148,8 @@ class Settings(BaseSettings):
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
     orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
+    # A year is what the law asks of everybody, and what the database holds; two of 50,000 people or more.
+    audit_days: int = Field(default=731, ge=366, description="How long records of the audit are kept")
     max_source_bytes: int = 50 * 2**30
     max_source_seconds: int = 6 * 3600
 

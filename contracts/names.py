@@ -33,3 +33,4 @@ class WorkflowType(StrEnum):
     RECONCILE = "ops.reconcile"
     SWEEP = "ops.sweep"
     SWEEP_OBJECTS = "ops.sweep-objects"
+    RETAIN = "ops.retain"

@@ -43,3 +43,11 @@ SWEEP_OBJECTS = Activity(
     start_to_close=SWEEP_OBJECTS_TIMEOUT,
     schedule_to_close=SWEEP_OBJECTS_TIMEOUT,
 )
+RETAIN = Activity(
+    name="ops.retain",
+    takes=type(None),
+    returns=dict[str, int],
+    queue=TaskQueue.OPS,
+    start_to_close=SWEEP_OBJECTS_TIMEOUT,
+    schedule_to_close=SWEEP_OBJECTS_TIMEOUT,
+)
