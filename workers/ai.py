@@ -108,9 +108,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         for queue in (QUEUES if settings.ai_premium else QUEUES[:1])
     ]
     gc.freeze()  # modules are no garbage: looking through them took 0.4 s of a roster of 50,000
-    sweeping = asyncio.create_task(keep_swept(cache))
-    await run_workers(workers, stop)
-    sweeping.cancel()
+    await run_workers(workers, stop, keep_swept(cache))
     await sandbox.close()
     await models.aclose()
     await engine.dispose()

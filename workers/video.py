@@ -97,7 +97,5 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         # workers, those of the release before too, poll theirs.
         for queue in (TaskQueue.VIDEO_ENCODE, queue_of_build(encoder))
     ]
-    sweeping = asyncio.create_task(keep_swept(cache))
-    await run_workers([light, *encode], stop)
-    sweeping.cancel()
+    await run_workers([light, *encode], stop, keep_swept(cache))
     await engine.dispose()

@@ -58,6 +58,13 @@ HOST = (
         f"{_HOST}::test_a_child_that_dies_on_a_full_disk_is_no_verdict",
     ),
     Defence(
+        "kernels-killer-in-a-child",
+        _CHILD,
+        "killed_for_memory() > killed_before",
+        "False",
+        f"{_HOST}::test_a_child_that_the_kernel_killed_for_memory_is_no_verdict",
+    ),
+    Defence(
         "worker-without-room-rests",
         "workers/slots.py",
         "while not await self._has_room(ctx.task_queue):",
