@@ -45,6 +45,14 @@ class SourceRef(Contract):
     size: int
 
 
+class Streams(Contract):
+    """Numbers of the streams of the uploaded file that are taken."""
+
+    video: int
+    audio: int | None
+    clock_jumps: bool = Field(default=True, description="Their times have to be mended")
+
+
 class DamageKind(StrEnum):
     """What a viewer meets where the source is damaged."""
 
@@ -106,6 +114,9 @@ class EncodePlan(Contract):
     )
 
     damage: list[Damage] = Field(default=[], description="What the container lacks, found before decoding")
+    remuxed: Streams | None = Field(
+        default=None, description="What the remux takes, and decodes the sound of"
+    )
 
     @property
     def fps(self) -> Fraction:

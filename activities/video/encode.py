@@ -149,10 +149,12 @@ def _accept(out: Path, plan: EncodePlan, unit: int, rung: Rung) -> TrackFiles:
         path = folder / f"s{number:05d}.m4s"
         frames = min(plan.segment_frames, last - frame)
         fragment = read_fragment(path.read_bytes(), init)
-        at, span = frame / plan.fps * init.timescale, frames / plan.fps * init.timescale
-        if fragment != Fragment(round(at), round(span), frames, sync=True):
+        step = init.timescale / plan.fps  # a whole number: of the rate the timescale is made
+        if fragment != Fragment(
+            round(frame * step), round(frames * step), frames, sync=True, step=round(step)
+        ):
             raise BadSegment(
-                f"{path.name} of {rung.name}: {fragment}, wanted {frames} frames at {at} for {span}"
+                f"{path.name} of {rung.name}: {fragment}, wanted {frames} frames from {frame}, {step} apart"
             )
         segments.append(media_file(out, path, frames, frames / plan.fps))
     return TrackFiles(rung.name, init.codec, media_file(out, init_file), segments)

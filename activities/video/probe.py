@@ -22,7 +22,9 @@ from activities.video.ffmpeg import (
     run_ffmpeg,
 )
 from activities.video.packets import TrackScan
+from activities.video.sound import FLAC, evened
 from contracts import errors
+from contracts.video import Streams
 
 MAX_SIDE = 8192
 _NOT_LISTED = re.compile(r"Codec \((\w+)\) not on whitelist")
@@ -75,32 +77,40 @@ class SourceInfo:
     video_broken: list[tuple[float, float]] = field(default_factory=list)  # as `TrackScan.broken`
     audio_broken: list[tuple[float, float]] = field(default_factory=list)
     lost_its_way: bool = False  # the demuxer had to look for where the file goes on
+    clock_jumps: bool = False
     missing_end: float = 0.0  # seconds that the file says it had more
+
+    @property
+    def streams(self) -> Streams:
+        return Streams(video=self.video_stream, audio=self.audio_stream, clock_jumps=self.clock_jumps)
 
 
 async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900) -> SourceInfo:
     """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a video.
 
-    `timeout` bounds each of three steps by the wall clock.
+    `timeout` bounds each of three steps by the wall clock. Clocks that jump are mended by `remux` only: how long
+    such a file is shows when its remux is probed.
     """
     head = await _header(tools, path, timeout)
     container = str(head["format"]["format_name"]).split(",")[0]
     video = _pick(head["streams"], "video")
     if video is None:
         raise MediaError(errors.NO_VIDEO_STREAM, container)
-    audio = _pick(head["streams"], "audio")
     width, height = _shown_size(video)
     origin = float(head["format"].get("start_time", 0))
     declared = float(head["format"].get("duration", 0))
-    if declared > max_seconds:
+    trusted = container in _SEEKABLE
+    if trusted and declared > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{declared:.0f} s")
 
-    picture, sound, end, lost_its_way = await _scan(
-        tools, path, container, video["index"], audio["index"] if audio else None, timeout
-    )
+    tracks, lost_its_way = await _scan(tools, path, container, timeout)
+    # A sender may announce sound and send none, or send another.
+    audio = _pick([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
+    picture, sound = tracks[video["index"]], tracks[audio["index"]] if audio else TrackScan()
+    end = max((track.end for track in tracks.values() if track.frames), default=0.0)
     if not picture.frames:
         raise MediaError(errors.NOT_A_VIDEO, "no video packet")
-    if max(picture.end, sound.end) - origin > max_seconds:
+    if trusted and max(picture.end, sound.end) - origin > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
     missing = 0.0
     if container == "mov":
@@ -118,7 +128,7 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
     rate, constant = picture.rate()
     return SourceInfo(
         container=container,
-        needs_remux=container not in _SEEKABLE,
+        needs_remux=not trusted,
         width=width,
         height=height,
         interlaced=video.get("field_order", "progressive") in ("tt", "bb", "tb", "bt"),
@@ -130,7 +140,7 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         video_end=picture.end - origin,
         max_frame_gap=picture.max_gap,
         max_keyframe_gap=picture.max_keyframe_gap,
-        audio_stream=audio["index"] if audio and sound.frames else None,
+        audio_stream=audio["index"] if audio else None,
         audio_start=sound.start - origin if sound.frames else 0.0,
         audio_end=sound.end - origin if sound.frames else 0.0,
         video_gaps=_from(origin, picture.gaps),
@@ -138,6 +148,7 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         video_broken=_from(origin, picture.broken),
         audio_broken=_from(origin, sound.broken),
         lost_its_way=lost_its_way,
+        clock_jumps=picture.jumps or sound.jumps,
         missing_end=missing if missing > _ROUNDING else 0.0,
     )
 
@@ -146,28 +157,39 @@ def _from(origin: float, stretches: list[tuple[float, float]]) -> list[tuple[flo
     return [(since - origin, until - origin) for since, until in stretches]
 
 
-async def remux(tools: Tools, source: Path, out: Path, *, timeout: float = 3600) -> None:
-    """Copy the first video and audio stream into a Matroska file, whose index finds every keyframe.
+async def remux(
+    tools: Tools, source: Path, out: Path, *, streams: Streams | None = None, timeout: float = 3600
+) -> None:
+    """Copy the picture into a Matroska file, whose index finds every keyframe, and the sound as `sound` decodes
+    it: Matroska does not hold every codec, and of AAC its first configuration only.
 
     For `SourceInfo.needs_remux`: remux, probe the result, plan from that with `remux=True`; every
-    worker remuxes likewise before it encodes. Raises MediaError.
+    worker remuxes likewise before it encodes. `streams` is what `probe` found in the source, asked again if
+    absent. Raises MediaError.
     """
+    if streams is None:
+        streams = (await probe(tools, source, max_seconds=float("inf"), timeout=timeout)).streams
     try:
-        await _copy(tools, source, out, "+genpts", timeout)
+        await _copy(tools, source, out, streams, "+genpts", timeout)
     except FfmpegFailed as error:
         if error.code < 0:
             raise
         try:  # one broken packet of sound ends a copy: without those that the demuxer calls corrupt
-            await _copy(tools, source, out, "+genpts+discardcorrupt", timeout)
+            await _copy(tools, source, out, streams, "+genpts+discardcorrupt", timeout)
         except FfmpegFailed as again:
             raise MediaError(errors.DECODE_FAILED, str(again)) from again
 
 
-async def _copy(tools: Tools, source: Path, out: Path, flags: str, timeout: float) -> None:
+async def _copy(tools: Tools, source: Path, out: Path, streams: Streams, flags: str, timeout: float) -> None:
     out.touch()  # and no other file of the folder is written
-    file = ffmpeg.input(f"file:{source}", fflags=flags, **SOURCE)
-    copy = ffmpeg.output(file["V:0"], file["a:0?"], f"file:{out}", format="matroska", c="copy")
-    await run_ffmpeg(tools, copy.get_args(), timeout=timeout, reads=[source], writes=[out])
+    file = ffmpeg.input(f"file:{source}", fflags=flags, threads=1, **SOURCE)
+    taken = [file[str(streams.video)]]
+    if streams.audio is not None:
+        taken.append(evened(file[str(streams.audio)]))
+    copy = ffmpeg.output(*taken, f"file:{out}", format="matroska", **{"c:v": "copy"}, **FLAC)
+    # ffmpeg mends clocks by what it thinks a packet lasts: wrongly where the sound changes its rate.
+    clock = [] if streams.clock_jumps else ["-copyts", "-start_at_zero"]
+    await run_ffmpeg(tools, [*clock, *copy.get_args()], timeout=timeout, reads=[source], writes=[out])
 
 
 async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
@@ -267,9 +289,9 @@ def _shown_size(video: dict[str, Any]) -> tuple[int, int]:
 
 
 async def _scan(
-    tools: Tools, path: Path, container: str, video: int, audio: int | None, timeout: float
-) -> tuple[TrackScan, TrackScan, float, bool]:
-    """The picture, the sound, the end of the last packet of any stream, whether the demuxer complained."""
+    tools: Tools, path: Path, container: str, timeout: float
+) -> tuple[dict[int, TrackScan], bool]:
+    """Every stream by its number, and whether the demuxer complained."""
     tracks: dict[int, TrackScan] = defaultdict(TrackScan)
 
     def on_line(line: str) -> None:
@@ -284,9 +306,7 @@ async def _scan(
         raise MediaError(errors.NOT_A_VIDEO, str(error)) from error
     for track in tracks.values():
         track.finish()
-    end = max((track.end for track in tracks.values()), default=0.0)
-    complained = bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
-    return tracks[video], tracks[audio] if audio is not None else TrackScan(), end, complained
+    return tracks, bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
 
 
 async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> None:

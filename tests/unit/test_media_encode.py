@@ -113,7 +113,7 @@ async def test_a_segment_tells_its_place_and_a_cut_one_is_refused(tmp_path: Path
     init = read_init((tmp_path / "0" / tracks[0].init.name).read_bytes())
     data = (tmp_path / "0" / tracks[0].segments[1].name).read_bytes()
 
-    assert read_fragment(data, init) == Fragment(120 * 1001, 120 * 1001, 120, sync=True)
+    assert read_fragment(data, init) == Fragment(120 * 1001, 120 * 1001, 120, sync=True, step=1001)
     for cut in (data[:-1], data[: data.index(b"moof")], b""):
         with pytest.raises(BadSegment):
             read_fragment(cut, init)
