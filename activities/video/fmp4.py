@@ -163,7 +163,7 @@ def _tfhd(body: bytes, init: Init) -> tuple[int, int]:
 
 
 def _trun(body: bytes, duration: int, flags: int) -> tuple[list[int], int, int]:
-    """When each sample is presented, from the start of the run, their total duration, the first one's flags."""
+    """When each sample is presented, from the run's start; their total duration; the first one's flags."""
     present = int.from_bytes(body[1:4], "big")
     count = struct.unpack_from(">I", body, 4)[0]
     at = 8 + 4 * bool(present & 0x1)

@@ -12,6 +12,7 @@ import ffmpeg
 
 from activities.host.stall import STALL
 from activities.host.threads import in_thread
+from activities.video.colour import FirstPicture, colour_of
 from activities.video.ffmpeg import (
     MAX_PIXELS,
     SOURCE,
@@ -24,13 +25,13 @@ from activities.video.ffmpeg import (
 from activities.video.packets import TrackScan
 from activities.video.sound import FLAC, evened
 from contracts import errors
-from contracts.video import Streams
+from contracts.video import Colour, Streams
 
 MAX_SIDE = 8192
 _NOT_LISTED = re.compile(r"Codec \((\w+)\) not on whitelist")
 _HEADER = (
     "format=format_name,start_time,duration"
-    ":stream=index,codec_type,width,height,sample_aspect_ratio,field_order,start_time,duration"
+    ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,field_order,start_time,duration"
     ":stream_disposition=attached_pic,timed_thumbnails,still_image,default:stream_side_data=rotation"
 )
 _PACKET = "packet=stream_index,pts_time,dts_time,duration_time,flags"
@@ -78,6 +79,10 @@ class SourceInfo:
     audio_broken: list[tuple[float, float]] = field(default_factory=list)
     lost_its_way: bool = False  # the demuxer had to look for where the file goes on
     clock_jumps: bool = False
+    rotated: bool = False
+    frame_width: int = 0  # of the first picture, before it is turned
+    frame_height: int = 0
+    colour: Colour = field(default_factory=Colour)
     missing_end: float = 0.0  # seconds that the file says it had more
 
     @property
@@ -88,8 +93,8 @@ class SourceInfo:
 async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900) -> SourceInfo:
     """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a video.
 
-    `timeout` bounds each of three steps by the wall clock. Clocks that jump are mended by `remux` only: how long
-    such a file is shows when its remux is probed.
+    `timeout` bounds each of three steps by the wall clock. Clocks that jump are mended by `remux` only: how
+    long such a file is shows when its remux is probed.
     """
     head = await _header(tools, path, timeout)
     container = str(head["format"]["format_name"]).split(",")[0]
@@ -123,7 +128,7 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         missing = declared - end
     if missing > max(1.0, declared / 50):
         raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
-    await _decode_one(tools, path, video["index"], timeout)
+    first = await _decode_one(tools, path, video["index"], timeout)
 
     rate, constant = picture.rate()
     return SourceInfo(
@@ -149,6 +154,10 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         audio_broken=_from(origin, sound.broken),
         lost_its_way=lost_its_way,
         clock_jumps=picture.jumps or sound.jumps,
+        rotated=_rotation(video) != 0,
+        frame_width=first.width,
+        frame_height=first.height,
+        colour=colour_of(first, str(video.get("codec_name", ""))),
         missing_end=missing if missing > _ROUNDING else 0.0,
     )
 
@@ -160,8 +169,8 @@ def _from(origin: float, stretches: list[tuple[float, float]]) -> list[tuple[flo
 async def remux(
     tools: Tools, source: Path, out: Path, *, streams: Streams | None = None, timeout: float = 3600
 ) -> None:
-    """Copy the picture into a Matroska file, whose index finds every keyframe, and the sound as `sound` decodes
-    it: Matroska does not hold every codec, and of AAC its first configuration only.
+    """Copy the picture into a Matroska file, whose index finds every keyframe, and the sound as `evened`
+    leaves it: Matroska does not hold every codec, and of AAC its first configuration only.
 
     For `SourceInfo.needs_remux`: remux, probe the result, plan from that with `remux=True`; every
     worker remuxes likewise before it encodes. `streams` is what `probe` found in the source, asked again if
@@ -284,8 +293,11 @@ def _shown_size(video: dict[str, Any]) -> tuple[int, int]:
     across, _, down = str(video.get("sample_aspect_ratio", "1:1")).partition(":")
     if across.isdigit() and down.isdigit() and int(across) and int(down):
         width = round(width * int(across) / int(down))
-    rotation = next((s["rotation"] for s in video.get("side_data_list", []) if "rotation" in s), 0)
-    return (height, width) if round(rotation / 90) % 2 else (width, height)
+    return (height, width) if round(_rotation(video) / 90) % 2 else (width, height)
+
+
+def _rotation(video: dict[str, Any]) -> float:
+    return next((float(s["rotation"]) for s in video.get("side_data_list", []) if "rotation" in s), 0.0)
 
 
 async def _scan(
@@ -309,14 +321,30 @@ async def _scan(
     return tracks, bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
 
 
-async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> None:
+async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> FirstPicture:
     """Header and packets may look fine while nothing can be decoded: an unknown codec, encryption, noise."""
     frames: list[Progress] = []
+    lines: list[str] = []
     file = ffmpeg.input(f"file:{path}", threads=1, **SOURCE)
-    args = file[str(stream)].output("-", format="null", **{"frames:v": 1}).get_args()
+    shown = file[str(stream)].filter("showinfo", checksum=0)
+    args = ["-noautorotate", *shown.output("-", format="null", **{"frames:v": 1}).get_args()]
+
+    def on_said(line: str) -> None:
+        if "showinfo" in line:
+            lines.append(line)
+
     try:
-        said = await run_ffmpeg(tools, args, timeout=timeout, reads=[path], on_progress=frames.append)
+        said = await run_ffmpeg(
+            tools,
+            args,
+            timeout=timeout,
+            reads=[path],
+            on_progress=frames.append,
+            on_said=on_said,
+            log_level="info",
+        )
     except FfmpegFailed as error:
         raise MediaError(errors.DECODE_FAILED, str(error)) from error
     if not frames or not frames[-1].frames:
         raise MediaError(errors.DECODE_FAILED, f"no frame decodes: {said[-300:].strip()}")
+    return FirstPicture.read("\n".join(lines))

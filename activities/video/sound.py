@@ -1,8 +1,8 @@
 """The sound of a source, decoded once: FLAC in Matroska, whatever it was and however it changes midway.
 
-A broadcast may go from six channels to two, or from one configuration of AAC to another. ffmpeg then builds its
-filter graph anew, and what counts from the start of the file begins again. So nothing here looks back; what aligns
-and levels the sound works on the file that this leaves, which never changes.
+A broadcast may go from six channels to two, or from one configuration of AAC to another. ffmpeg then builds
+its filter graph anew, and what counts from the start of the file begins again. So nothing here looks back;
+what aligns and levels the sound works on the file that this leaves, which never changes.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def decoding_args(source: Path, plan: EncodePlan, out: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Sound:
-    """A file whose sound is as `evened` leaves it. `zero`: where the lecture begins on its clock, in seconds."""
+    """A file whose sound is as `evened` leaves it. `zero`: where the lecture begins on its clock, seconds."""
 
     path: Path
     stream: int

@@ -1,4 +1,4 @@
-"""Sources that change midway: what was sent first neither shifts, stretches nor spoils what comes after it."""
+"""Sources that change midway: what came first neither shifts, stretches nor spoils what comes after it."""
 
 import subprocess
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest
 
 from activities.video.audio import encode_audio
 from activities.video.probe import probe
+from contracts.video import EncodePlan
 from tests.lab import PATIENCE
 from tests.unit import media
 
@@ -16,18 +17,18 @@ Samples = npt.NDArray[np.float64]
 _X264 = "-c:v libx264 -preset ultrafast -g 25"
 
 
-def joined(folder: Path, *parts: str, extension: str = "ts") -> Path:
-    """Recordings of 4 s, one behind the other on one clock, as a recorder leaves them."""
-    whole = folder / f"whole.{extension}"
+def joined(folder: Path, *parts: str, seconds: int = 4) -> Path:
+    """Recordings of as many seconds, one behind the other on one clock, as a recorder leaves them."""
+    whole = folder / "whole.ts"
     with whole.open("wb") as file:
         for number, part in enumerate(parts):
-            path = folder / f"part-{number}.{extension}"
-            media.ffmpeg(f"{part} -output_ts_offset {4 * number}", str(path))
+            path = folder / f"part-{number}.ts"
+            media.ffmpeg(f"{part} -output_ts_offset {seconds * number}", str(path))
             file.write(path.read_bytes())
     return whole
 
 
-async def heard(source: Path, folder: Path) -> tuple[media.EncodePlan, Samples]:
+async def heard(source: Path, folder: Path) -> tuple[EncodePlan, Samples]:
     """The lecture's sound as a player gives it, both channels, one sample a row."""
     source, plan = await media.prepare(source)
     output = await encode_audio(media.TOOLS, source, plan, folder, timeout=PATIENCE)
@@ -103,3 +104,45 @@ async def test_sound_that_is_announced_and_never_sent_is_none(tmp_path: Path) ->
     assert info.audio_stream is None
     _, plan = await media.prepare(source)
     assert not plan.has_audio
+
+
+@pytest.mark.parametrize(
+    ("extension", "codec"),
+    [("ts", _X264), ("webm", "-c:v libvpx -deadline realtime -cpu-used 8 -g 25 -b:v 1M")],
+)
+@pytest.mark.parametrize("then", ["120x90", "320x180", "90x160"])
+async def test_a_picture_that_changes_its_shape_keeps_it_and_its_time(
+    then: str, extension: str, codec: str, tmp_path: Path
+) -> None:
+    """White frames that grow darker by one step each: what a frame shows says which one it is."""
+
+    def part(size: str, number: int) -> str:
+        grey = f"color=black:s={size}:r=25:d=3,geq=lum='40+N+75*{number}':cb=128:cr=128"
+        return f"-f lavfi -i {grey} {codec} -qmin 0 -qmax 4"
+
+    source = tmp_path / f"whole.{extension}"
+    if extension == "ts":
+        source = joined(tmp_path, part("160x90", 0), part(then, 1), seconds=3)
+    else:
+        parts = [tmp_path / f"{number}.webm" for number in range(2)]
+        for number, (path, size) in enumerate(zip(parts, ("160x90", then), strict=True)):
+            media.ffmpeg(part(size, number), str(path))
+        listed = tmp_path / "list.txt"
+        listed.write_text("".join(f"file '{path}'\n" for path in parts))
+        media.ffmpeg(f"-f concat -safe 0 -i {listed} -c copy", str(source))
+
+    source, plan = await media.prepare(source, unit_segments=1)
+    units = await media.encode(source, plan, tmp_path, preset="ultrafast", qp=1)
+    film = media.join(tmp_path, units)
+    command = f"-v error -i {film} -f rawvideo -pix_fmt gray -".split()
+    raw = subprocess.run([media.TOOLS.ffmpeg, *command], check=True, capture_output=True).stdout
+    frames = np.frombuffer(raw, np.uint8).reshape(-1, 90, 160).astype(float)
+
+    assert len(frames) == plan.total_frames == 150
+    shown = frames[:, 40:50, 75:85].mean(axis=(1, 2))
+    steps = shown - np.arange(150) * 255 / 219
+    assert np.abs(steps - np.median(steps)).max() < 2  # two frames are 2.3; VP8 is not exact
+    wide, high = (int(side) for side in then.split("x"))
+    width = min(160, 90 * wide // high)
+    lit = (frames[140] > 60).any(axis=0).sum()
+    assert abs(lit - width) <= 4

@@ -21,7 +21,10 @@ def reference(source: Path, plan: media.EncodePlan) -> list[str]:
     clock = f"settb=1/{ticks},setpts=PTS-{plan.origin}/TB"
     if plan.interlaced:
         clock += ",bwdif=send_frame:deint=interlaced"
-    filters = f"{clock},fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held}"
+    colour = "scale=iw:ih:out_color_matrix=bt709:out_range=limited"
+    if not plan.colour.tagged:
+        colour = f"setparams=colorspace={plan.colour.matrix},{colour}"
+    filters = f"{clock},fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held},{colour}"
     return [
         digest
         for _, digest in media.decoded(
