@@ -13,7 +13,16 @@ from activities.host.stall import STALL
 from activities.video.colour import assumed, in_bt709, tagged, within
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
-from activities.video.fmp4 import BadSegment, Fragment, TrackFiles, media_file, read_fragment, read_init
+from activities.video.fmp4 import (
+    SHORTEST,
+    BadSegment,
+    Fragment,
+    TrackFiles,
+    join_tail,
+    media_file,
+    read_fragment,
+    read_init,
+)
 from activities.video.probe import MediaError
 from contracts import errors
 from contracts.video import EncodePlan, Rung
@@ -167,9 +176,14 @@ def _accept(out: Path, plan: EncodePlan, unit: int, rung: Rung) -> TrackFiles:
     init = read_init(init_file.read_bytes())
     first, last = unit * plan.unit_frames, min((unit + 1) * plan.unit_frames, plan.total_frames)
     segments = []
-    for number, frame in enumerate(range(first, last, plan.segment_frames), unit * plan.unit_segments):
+    starts = list(range(first, last, plan.segment_frames))
+    if len(starts) > 1 and last - starts[-1] < SHORTEST * plan.fps:
+        del starts[-1]
+        number = unit * plan.unit_segments + len(starts)
+        join_tail(folder / f"s{number - 1:05d}.m4s", folder / f"s{number:05d}.m4s")
+    for number, frame in enumerate(starts, unit * plan.unit_segments):
         path = folder / f"s{number:05d}.m4s"
-        frames = min(plan.segment_frames, last - frame)
+        frames = (last if frame == starts[-1] else frame + plan.segment_frames) - frame
         fragment = read_fragment(path.read_bytes(), init)
         step = init.timescale / plan.fps  # a whole number: of the rate the timescale is made
         wanted = Fragment(round(frame * step), round(frames * step), frames, sync=True, step=round(step))

@@ -109,6 +109,19 @@ async def test_what_cannot_be_made_loud_is_kept_with_the_reason(
     assert output.true_peak <= -1
 
 
+@pytest.mark.parametrize("length", [4.04, 8.1, 8.9])
+async def test_a_tail_of_less_than_a_second_joins_the_segment_before(length: float, tmp_path: Path) -> None:
+    source = tmp_path / "tail.mp4"
+    media.ffmpeg(
+        f"-f lavfi -i color=s=64x64:r=25:d={length} -f lavfi -i sine=d={length}:r=48000 -c:a aac", str(source)
+    )
+    plan, output, joined = await sound(source, tmp_path)
+    lengths = [segment.duration for segment in output.track.segments]
+    assert lengths[-1] >= 1
+    assert sum(lengths) == pytest.approx(plan.duration, abs=0.07)
+    assert len(samples(joined)) / 48000 == pytest.approx(plan.duration, abs=0.07)
+
+
 async def test_five_channels_become_two(tmp_path: Path) -> None:
     plan, output, joined = await sound(media.SAMPLE, tmp_path)
     said = subprocess.run([media.TOOLS.ffprobe, joined], capture_output=True, text=True, check=True).stderr

@@ -1,6 +1,7 @@
 """What a source is, and what is turned away: quickly, with the code that people are shown."""
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,22 @@ async def test_packets_tell_rate_gaps_and_where_streams_start(tmp_path: Path) ->
     edited = await probe(media.TOOLS, media.make(tmp_path, "edit_list"), max_seconds=30)
     assert edited.video_start == 0
     assert edited.frames == round((edited.video_end - edited.video_start) * 25)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "rate"),
+    [
+        ("dropped.mp4", "testsrc2=s=64x36:r=30:d=10,select=gt(random(1)\\,0.21)", Fraction(30)),
+        ("dropped.mkv", "testsrc2=s=64x36:r=30:d=10,select=gt(random(1)\\,0.21)", Fraction(30)),
+        ("dropped.mp4", "testsrc2=s=64x36:r=25:d=10,select=gt(random(1)\\,0.4)", Fraction(25)),
+        ("halved.mp4", "testsrc2=s=64x36:r=15000/1001:d=10", Fraction(15000, 1001)),
+        ("halved.mkv", "testsrc2=s=64x36:r=15000/1001:d=10", Fraction(15000, 1001)),
+        ("slides.mp4", "testsrc2=s=64x36:r=5:d=10", Fraction(5)),
+        ("slides.mp4", "testsrc2=s=64x36:r=5:d=20,select=gt(random(1)\\,0.5)", Fraction(5)),
+    ],
+)
+async def test_a_lecture_keeps_its_clock(name: str, source: str, rate: Fraction, tmp_path: Path) -> None:
+    path = tmp_path / name
+    media.ffmpeg(f"-f lavfi -i {source} -fps_mode vfr -c:v libx264 -preset ultrafast -bf 0", str(path))
+    _, plan = await media.prepare(path)
+    assert plan.fps == rate
