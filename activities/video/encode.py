@@ -10,7 +10,7 @@ from typing import Any
 import ffmpeg
 
 from activities.host.stall import STALL
-from activities.video.colour import assumed, in_bt709, tagged, within
+from activities.video.colour import assumed, fitted, in_bt709, tagged
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
 from activities.video.fmp4 import (
@@ -27,7 +27,6 @@ from activities.video.probe import MediaError
 from contracts import errors
 from contracts.video import EncodePlan, Rung
 
-_SAME_SHAPE = 0.03  # by which sides rounded to even numbers may differ
 _SLACK = 2  # frames that rounding at the end of the source may take away; the last picture is held
 QUALITY: dict[str, Any] = {"preset": "veryfast", "crf": 23}
 
@@ -117,26 +116,11 @@ def unit_args(
     if begin < first:
         video = video.filter("trim", start_frame=first - begin)
     copies = in_bt709(video, plan).filter_multi_output("split", len(plan.rungs))
-    renditions = [tagged(fitted(copies[index], rung)) for index, rung in enumerate(plan.rungs)]
+    renditions = [
+        tagged(fitted(copies[index], rung.width, rung.height)) for index, rung in enumerate(plan.rungs)
+    ]
     output = ffmpeg.output(*renditions, str(out / "%v" / "media.m3u8"), **_output(plan, unit, out, quality))
     return ["-copyts", "-start_at_zero", *output.get_args()]
-
-
-def fitted(video: Any, rung: Rung) -> Any:
-    """The picture in the rendition's size, between black bars if it has another shape than the first."""
-    wide, high = rung.width, rung.height
-    same = f"lt(abs(dar*{high}/{wide}-1),{_SAME_SHAPE})"
-    inside = within(rung)
-    return (
-        video.filter(
-            "scale",
-            w=f"if({same},{wide},{inside['w']})",
-            h=f"if({same},{high},{inside['h']})",
-            eval="frame",
-        )
-        .filter("pad", wide, high, -1, -1, eval="frame")
-        .filter("setsar", 1)
-    )
 
 
 def _output(plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any]) -> dict[str, Any]:

@@ -96,9 +96,9 @@ def output_rate(rate: float, constant: bool) -> Fraction:
     A variable rate takes the smallest standard rate that is not below it, at most 30; a slow one its own.
     """
     if not constant:
-        slow = min(_SLOW, key=lambda std: abs(std - rate))
-        if abs(slow - rate) <= rate * 0.01:
-            return slow
+        nearest = min((*_SLOW, *_STANDARD[:5]), key=lambda std: abs(std - rate))
+        if abs(nearest - rate) <= rate * 0.0005:
+            return nearest
         return next((std for std in _STANDARD[:5] if std >= rate * 0.995), Fraction(30))
     if rate > 60.5:
         rate /= ceil(rate / 60.5)

@@ -64,6 +64,14 @@ HOSTILE = {
         errors.NO_VIDEO_STREAM,
         lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -c:a aac", str(path)),
     ),
+    "sound only, in no container of ours": (
+        errors.NO_VIDEO_STREAM,
+        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -f mp3", str(path)),
+    ),
+    "sound as it was recorded": (
+        errors.NO_VIDEO_STREAM,
+        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -f wav", str(path)),
+    ),
     "sound with a cover": (
         errors.NO_VIDEO_STREAM,
         lambda _, path: media.ffmpeg(
