@@ -194,3 +194,20 @@ async def test_a_lecture_keeps_its_clock(name: str, source: str, rate: Fraction,
     media.ffmpeg(f"-f lavfi -i {source} -fps_mode vfr -c:v libx264 -preset ultrafast -bf 0", str(path))
     _, plan = await media.prepare(path)
     assert plan.fps == rate
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_a_clock_that_jumps_makes_no_lecture_too_long(first: int, tmp_path: Path) -> None:
+    """Two recordings of 4 s joined, hours apart or one from the start of the clock again."""
+    parts = []
+    for number, offset in enumerate((0, 20_000)):
+        parts.append(tmp_path / f"{number}.ts")
+        streams = "-f lavfi -i testsrc2=s=64x36:r=25:d=4 -f lavfi -i sine=d=4:r=48000"
+        media.ffmpeg(f"{streams} -g 25 -c:a aac -output_ts_offset {offset}", str(parts[-1]))
+    source = tmp_path / "whole.ts"
+    source.write_bytes(parts[first].read_bytes() + parts[1 - first].read_bytes())
+
+    info = await probe(media.TOOLS, source, max_seconds=10)
+    assert info.needs_remux and info.clock_jumps
+    _, plan = await media.prepare(source)
+    assert plan.duration == pytest.approx(8, abs=0.1)
