@@ -9,9 +9,11 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from api import links, problems
+from api.auth.access import admitted
 from api.auth.callers import same_origin
 from api.console.site import site
 from api.middleware import requests
+from api.middleware.audited import Audited
 from api.middleware.door import Door
 from api.middleware.idempotency import HEADER, Idempotency
 from api.middleware.limits import Bodies
@@ -55,7 +57,7 @@ app = FastAPI(
     title="Academy Workflows",
     version="1",
     lifespan=lifespan,
-    dependencies=[Depends(same_origin)],
+    dependencies=[Depends(same_origin), Depends(admitted)],
     responses={"4XX": _PROBLEM, 503: _PROBLEM},
 )
 for each in (
@@ -76,7 +78,8 @@ for each in (
     app.include_router(each.router)
 app.mount("/console", site(app))
 problems.install(app)
-# The last one is outermost. What the inner two raise is answered as what routes raise.
+# The last one is outermost. What the inner three raise is answered as what routes raise.
+app.add_middleware(Audited)
 app.add_middleware(Idempotency)
 app.add_middleware(Bodies)
 app.add_middleware(

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from clients.connections import ObjectsPart, PostgresPart, RedisPart, ScalerPart
 from clients.settings_sources import Process, read_or_exit
+from contracts.rights import Right, rights_of
 
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]")]
 
@@ -29,6 +30,12 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     staff_jwt_algorithm: Literal["HS256", "ES256", "RS256"] = "HS256"
     staff_jwt_issuer: str = "academy"
     staff_jwt_audience: str = "academy-workflows"
+    staff_token_max_seconds: int = Field(default=12 * 3600, ge=60, description="Oldest token that is taken")
+    # Of tokens that do not say it in `roles`, as none did before there were rights.
+    staff_default_rights: str = "look,send,pay,manage"
+    staff_session_idle_seconds: int = Field(default=1800, ge=60)
+    staff_session_max_seconds: int = Field(default=12 * 3600, ge=60)
+    staff_recent_seconds: int = Field(default=900, ge=30, description="Before money asks again who it is")
     temporal_ui_origin: str | None = None  # `https://temporal.example.com`: may ask /codec from a browser
 
     # Solapi, needed by the messaging worker alone
@@ -101,6 +108,8 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
     orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
+    # A year is what the law asks of everybody, and what the database holds; two of 50,000 people or more.
+    audit_days: int = Field(default=731, ge=366, description="How long records of the audit are kept")
     max_source_bytes: int = 50 * 2**30
     max_source_seconds: int = 6 * 3600
 
@@ -126,6 +135,17 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
         except ValueError:
             raise ValueError("API_PROXIES must be addresses or networks, comma separated") from None
         return self
+
+    @model_validator(mode="after")
+    def _rights_are_known(self) -> Self:
+        try:
+            self.default_rights()
+        except ValueError:
+            raise ValueError("STAFF_DEFAULT_RIGHTS must be of look, send, pay, manage") from None
+        return self
+
+    def default_rights(self) -> frozenset[Right]:
+        return rights_of(self.staff_default_rights)
 
     def proxies(self) -> list[IPv4Network | IPv6Network]:
         return [ip_network(each.strip()) for each in self.api_proxies.split(",") if each.strip()]

@@ -34,3 +34,4 @@ class WorkflowType(StrEnum):
     SWEEP = "ops.sweep"
     SWEEP_OBJECTS = "ops.sweep-objects"
     SCALE = "ops.scale"
+    RETAIN = "ops.retain"

@@ -45,6 +45,36 @@ class SourceRef(Contract):
     size: int
 
 
+class Streams(Contract):
+    """Numbers of the streams of the uploaded file that are taken."""
+
+    video: int
+    audio: int | None
+    clock_jumps: bool = Field(default=True, description="Their times have to be mended")
+
+
+class Colour(Contract):
+    """The colours of a source, by ffmpeg's names, as its first picture has them, and every one that does not
+    say otherwise. The defaults ask for no change."""
+
+    matrix: str = "bt709"
+    primaries: str = "bt709"
+    transfer: str = "bt709"
+    full: bool = False
+    tagged: bool = True
+    kept: bool = Field(default=False, description="The decoder takes what is assumed for a default")
+    alpha: bool = False
+
+    @property
+    def hdr(self) -> bool:
+        return self.transfer in ("smpte2084", "arib-std-b67")
+
+    @property
+    def wide(self) -> bool:
+        """Its primaries lie far from those of BT.709."""
+        return self.primaries in ("bt2020", "smpte431", "smpte432")
+
+
 class DamageKind(StrEnum):
     """What a viewer meets where the source is damaged."""
 
@@ -101,11 +131,16 @@ class EncodePlan(Contract):
     origin: float = Field(default=0.0, description="The output's zero, from the start of the container")
     picture_frames: int = Field(default=0, description="Until the picture ends; then its last one is held")
     interlaced: bool = False
+    rotated: bool = False
+    frame_width: int = Field(default=0, description="Of the first picture as it is stored")
+    frame_height: int = 0
+    colour: Colour = Colour()
     key_id: str | None = Field(
         default=None, description="Segments are encrypted with this version's key, derived from that one"
     )
 
     damage: list[Damage] = Field(default=[], description="What the container lacks, found before decoding")
+    remuxed: Streams | None = Field(default=None, description="What the remux takes of the upload")
 
     @property
     def fps(self) -> Fraction:

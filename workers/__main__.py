@@ -1,5 +1,5 @@
 """`python -m workers video|messaging|ai|ops|bridge`, or what ends:
-`reconcile --after-restore`, `erase tenant`, `scaler`."""
+`reconcile --after-restore`, `erase tenant`, `retention`, `scaler`."""
 
 import asyncio
 import os
@@ -55,8 +55,12 @@ def main() -> None:
         from workers import scaler
 
         scaler.main()
+    if sys.argv[1:2] == ["retention"]:
+        from workers import retention
+
+        retention.main(load(), sys.argv[2:])
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
-        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}, reconcile or erase")
+        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}, reconcile, erase or retention")
     log.configure()
     hide()  # what it holds, from those that it starts
     os.umask(0o077)  # what we write holds what people have uploaded

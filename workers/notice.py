@@ -1,7 +1,7 @@
 """An instance that AWS takes away: its workers end in order, and the group is told when they have.
 
-Asked is the instance's own metadata service (IMDSv2), every few seconds, for the two ways to go: a state of
-its Auto Scaling group (fewer instances, a refresh) and the notice of a spot instance, two minutes before.
+Asked is the instance's own metadata service (IMDSv2), every few seconds, for both ways to go: a state of its
+Auto Scaling group (fewer instances, a refresh) and the notice of a spot instance, two minutes before.
 """
 
 import asyncio

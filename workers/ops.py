@@ -17,6 +17,7 @@ from activities.callbacks import CallbackActivities
 from activities.host.heartbeat import Heartbeats
 from activities.jobs import JobActivities
 from activities.orphans import OrphanActivities
+from activities.retention import RetentionActivities
 from activities.scaling import ScaleActivities
 from activities.sweeping import SweepActivities
 from clients import temporal
@@ -30,6 +31,7 @@ from contracts.names import TaskQueue, WorkflowType
 from intake.ending import Endings
 from intake.reconcile import Reconciler
 from intake.restore import Restorer
+from intake.retention import Retention
 from intake.submit import Submitter
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -38,6 +40,7 @@ from workers.schedules import keep_schedules, make_schedules
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.ops.reconcile import Reconcile
+from workflows.ops.retain import Retain
 from workflows.ops.scale import Scale
 from workflows.ops.sweep import Sweep
 from workflows.ops.sweep_objects import SweepObjects
@@ -58,6 +61,7 @@ SCHEDULES = {
     "reconcile": _every(timedelta(minutes=1), WorkflowType.RECONCILE),
     "sweep": _every(timedelta(hours=1), WorkflowType.SWEEP),
     "sweep-objects": _every(timedelta(days=1), WorkflowType.SWEEP_OBJECTS),
+    "retain": _every(timedelta(days=1), WorkflowType.RETAIN),
 }
 
 
@@ -90,7 +94,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     worker = Worker(
         client,
         task_queue=TaskQueue.OPS,
-        workflows=[RunJob, RunAiJob, Reconcile, Sweep, SweepObjects, Scale],
+        workflows=[RunJob, RunAiJob, Reconcile, Sweep, SweepObjects, Retain, Scale],
         activities=[
             activities.finish,
             activities.reconcile,
@@ -98,6 +102,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
             sweeping.sweep,
             orphans.sweep,
             scaling.scale,
+            RetentionActivities(Retention(settings, engine, objects)).retain,
         ],
         interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),

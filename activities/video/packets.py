@@ -5,6 +5,7 @@ from collections import defaultdict
 from math import inf
 
 LONG_GAP = 1.0  # seconds without a packet that are worth a look; a slide may legally stand for longer
+_JUMP = 10.0  # seconds, as ffmpeg's `dts_delta_threshold`
 _REORDER = 64  # packets come in decoding order; no codec reorders further than this
 
 
@@ -18,6 +19,7 @@ class TrackScan:
         self.max_gap = 0.0
         self.max_keyframe_gap = 0.0
         self.gaps: list[tuple[float, float]] = []  # longer than LONG_GAP, in the order of the file
+        self.jumps = False  # the clock goes back, or on by more than ffmpeg takes for a pause
         self.broken: list[tuple[float, float]] = []  # from a packet that came corrupt to the next keyframe
         self._broken_since: float | None = None
         self._last_keyframe = inf
@@ -39,6 +41,7 @@ class TrackScan:
             return
         if self.frames and time - self.end > LONG_GAP:
             self.gaps.append((self.end, time))
+        self.jumps = self.jumps or (self.frames > 0 and not -LONG_GAP < time - self.end < _JUMP)
         self.frames += 1
         self.end = max(self.end, time + duration)
         heapq.heappush(self._waiting, time)

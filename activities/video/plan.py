@@ -70,6 +70,10 @@ def make_plan(
         audio_stream=info.audio_stream or 0,
         origin=origin,
         interlaced=info.interlaced,
+        rotated=info.rotated,
+        frame_width=info.frame_width,
+        frame_height=info.frame_height,
+        colour=info.colour,
     )
 
 

@@ -12,6 +12,7 @@ import ffmpeg
 
 from activities.host.stall import STALL
 from activities.host.threads import in_thread
+from activities.video.colour import FirstPicture, colour_of
 from activities.video.ffmpeg import (
     MAX_PIXELS,
     SOURCE,
@@ -22,13 +23,15 @@ from activities.video.ffmpeg import (
     run_ffmpeg,
 )
 from activities.video.packets import TrackScan
+from activities.video.sound import FLAC, evened
 from contracts import errors
+from contracts.video import Colour, Streams
 
 MAX_SIDE = 8192
 _NOT_LISTED = re.compile(r"Codec \((\w+)\) not on whitelist")
 _HEADER = (
     "format=format_name,start_time,duration"
-    ":stream=index,codec_type,width,height,sample_aspect_ratio,field_order,start_time,duration"
+    ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,field_order,start_time,duration"
     ":stream_disposition=attached_pic,timed_thumbnails,still_image,default:stream_side_data=rotation"
 )
 _PACKET = "packet=stream_index,pts_time,dts_time,duration_time,flags"
@@ -75,32 +78,44 @@ class SourceInfo:
     video_broken: list[tuple[float, float]] = field(default_factory=list)  # as `TrackScan.broken`
     audio_broken: list[tuple[float, float]] = field(default_factory=list)
     lost_its_way: bool = False  # the demuxer had to look for where the file goes on
+    clock_jumps: bool = False
+    rotated: bool = False
+    frame_width: int = 0  # of the first picture, before it is turned
+    frame_height: int = 0
+    colour: Colour = field(default_factory=Colour)
     missing_end: float = 0.0  # seconds that the file says it had more
+
+    @property
+    def streams(self) -> Streams:
+        return Streams(video=self.video_stream, audio=self.audio_stream, clock_jumps=self.clock_jumps)
 
 
 async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900) -> SourceInfo:
     """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a video.
 
-    `timeout` bounds each of three steps by the wall clock.
+    `timeout` bounds each of three steps by the wall clock. Clocks that jump are mended by `remux` only: how
+    long such a file is shows when its remux is probed.
     """
     head = await _header(tools, path, timeout)
     container = str(head["format"]["format_name"]).split(",")[0]
     video = _pick(head["streams"], "video")
     if video is None:
         raise MediaError(errors.NO_VIDEO_STREAM, container)
-    audio = _pick(head["streams"], "audio")
     width, height = _shown_size(video)
     origin = float(head["format"].get("start_time", 0))
     declared = float(head["format"].get("duration", 0))
-    if declared > max_seconds:
+    trusted = container in _SEEKABLE
+    if trusted and declared > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{declared:.0f} s")
 
-    picture, sound, end, lost_its_way = await _scan(
-        tools, path, container, video["index"], audio["index"] if audio else None, timeout
-    )
+    tracks, lost_its_way = await _scan(tools, path, container, timeout)
+    # A sender may announce sound and send none, or send another.
+    audio = _pick([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
+    picture, sound = tracks[video["index"]], tracks[audio["index"]] if audio else TrackScan()
+    end = max((track.end for track in tracks.values() if track.frames), default=0.0)
     if not picture.frames:
         raise MediaError(errors.NOT_A_VIDEO, "no video packet")
-    if max(picture.end, sound.end) - origin > max_seconds:
+    if trusted and max(picture.end, sound.end) - origin > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
     missing = 0.0
     if container == "mov":
@@ -113,12 +128,12 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         missing = declared - end
     if missing > max(1.0, declared / 50):
         raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
-    await _decode_one(tools, path, video["index"], timeout)
+    first = await _decode_one(tools, path, video["index"], timeout)
 
     rate, constant = picture.rate()
     return SourceInfo(
         container=container,
-        needs_remux=container not in _SEEKABLE,
+        needs_remux=not trusted,
         width=width,
         height=height,
         interlaced=video.get("field_order", "progressive") in ("tt", "bb", "tb", "bt"),
@@ -130,7 +145,7 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         video_end=picture.end - origin,
         max_frame_gap=picture.max_gap,
         max_keyframe_gap=picture.max_keyframe_gap,
-        audio_stream=audio["index"] if audio and sound.frames else None,
+        audio_stream=audio["index"] if audio else None,
         audio_start=sound.start - origin if sound.frames else 0.0,
         audio_end=sound.end - origin if sound.frames else 0.0,
         video_gaps=_from(origin, picture.gaps),
@@ -138,6 +153,11 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         video_broken=_from(origin, picture.broken),
         audio_broken=_from(origin, sound.broken),
         lost_its_way=lost_its_way,
+        clock_jumps=picture.jumps or sound.jumps,
+        rotated=_rotation(video) != 0,
+        frame_width=first.width,
+        frame_height=first.height,
+        colour=colour_of(first, str(video.get("codec_name", ""))),
         missing_end=missing if missing > _ROUNDING else 0.0,
     )
 
@@ -146,28 +166,39 @@ def _from(origin: float, stretches: list[tuple[float, float]]) -> list[tuple[flo
     return [(since - origin, until - origin) for since, until in stretches]
 
 
-async def remux(tools: Tools, source: Path, out: Path, *, timeout: float = 3600) -> None:
-    """Copy the first video and audio stream into a Matroska file, whose index finds every keyframe.
+async def remux(
+    tools: Tools, source: Path, out: Path, *, streams: Streams | None = None, timeout: float = 3600
+) -> None:
+    """Copy the picture into a Matroska file, whose index finds every keyframe, and the sound as `evened`
+    leaves it: Matroska does not hold every codec, and of AAC its first configuration only.
 
     For `SourceInfo.needs_remux`: remux, probe the result, plan from that with `remux=True`; every
-    worker remuxes likewise before it encodes. Raises MediaError.
+    worker remuxes likewise before it encodes. `streams` is what `probe` found in the source, asked again if
+    absent. Raises MediaError.
     """
+    if streams is None:
+        streams = (await probe(tools, source, max_seconds=float("inf"), timeout=timeout)).streams
     try:
-        await _copy(tools, source, out, "+genpts", timeout)
+        await _copy(tools, source, out, streams, "+genpts", timeout)
     except FfmpegFailed as error:
         if error.code < 0:
             raise
         try:  # one broken packet of sound ends a copy: without those that the demuxer calls corrupt
-            await _copy(tools, source, out, "+genpts+discardcorrupt", timeout)
+            await _copy(tools, source, out, streams, "+genpts+discardcorrupt", timeout)
         except FfmpegFailed as again:
             raise MediaError(errors.DECODE_FAILED, str(again)) from again
 
 
-async def _copy(tools: Tools, source: Path, out: Path, flags: str, timeout: float) -> None:
+async def _copy(tools: Tools, source: Path, out: Path, streams: Streams, flags: str, timeout: float) -> None:
     out.touch()  # and no other file of the folder is written
-    file = ffmpeg.input(f"file:{source}", fflags=flags, **SOURCE)
-    copy = ffmpeg.output(file["V:0"], file["a:0?"], f"file:{out}", format="matroska", c="copy")
-    await run_ffmpeg(tools, copy.get_args(), timeout=timeout, reads=[source], writes=[out])
+    file = ffmpeg.input(f"file:{source}", fflags=flags, threads=1, **SOURCE)
+    taken = [file[str(streams.video)]]
+    if streams.audio is not None:
+        taken.append(evened(file[str(streams.audio)]))
+    copy = ffmpeg.output(*taken, f"file:{out}", format="matroska", **{"c:v": "copy"}, **FLAC)
+    # ffmpeg mends clocks by what it thinks a packet lasts: wrongly where the sound changes its rate.
+    clock = [] if streams.clock_jumps else ["-copyts", "-start_at_zero"]
+    await run_ffmpeg(tools, [*clock, *copy.get_args()], timeout=timeout, reads=[source], writes=[out])
 
 
 async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
@@ -262,14 +293,17 @@ def _shown_size(video: dict[str, Any]) -> tuple[int, int]:
     across, _, down = str(video.get("sample_aspect_ratio", "1:1")).partition(":")
     if across.isdigit() and down.isdigit() and int(across) and int(down):
         width = round(width * int(across) / int(down))
-    rotation = next((s["rotation"] for s in video.get("side_data_list", []) if "rotation" in s), 0)
-    return (height, width) if round(rotation / 90) % 2 else (width, height)
+    return (height, width) if round(_rotation(video) / 90) % 2 else (width, height)
+
+
+def _rotation(video: dict[str, Any]) -> float:
+    return next((float(s["rotation"]) for s in video.get("side_data_list", []) if "rotation" in s), 0.0)
 
 
 async def _scan(
-    tools: Tools, path: Path, container: str, video: int, audio: int | None, timeout: float
-) -> tuple[TrackScan, TrackScan, float, bool]:
-    """The picture, the sound, the end of the last packet of any stream, whether the demuxer complained."""
+    tools: Tools, path: Path, container: str, timeout: float
+) -> tuple[dict[int, TrackScan], bool]:
+    """Every stream by its number, and whether the demuxer complained."""
     tracks: dict[int, TrackScan] = defaultdict(TrackScan)
 
     def on_line(line: str) -> None:
@@ -284,19 +318,33 @@ async def _scan(
         raise MediaError(errors.NOT_A_VIDEO, str(error)) from error
     for track in tracks.values():
         track.finish()
-    end = max((track.end for track in tracks.values()), default=0.0)
-    complained = bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
-    return tracks[video], tracks[audio] if audio is not None else TrackScan(), end, complained
+    return tracks, bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
 
 
-async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> None:
+async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> FirstPicture:
     """Header and packets may look fine while nothing can be decoded: an unknown codec, encryption, noise."""
     frames: list[Progress] = []
+    lines: list[str] = []
     file = ffmpeg.input(f"file:{path}", threads=1, **SOURCE)
-    args = file[str(stream)].output("-", format="null", **{"frames:v": 1}).get_args()
+    shown = file[str(stream)].filter("showinfo", checksum=0)
+    args = ["-noautorotate", *shown.output("-", format="null", **{"frames:v": 1}).get_args()]
+
+    def on_said(line: str) -> None:
+        if "showinfo" in line:
+            lines.append(line)
+
     try:
-        said = await run_ffmpeg(tools, args, timeout=timeout, reads=[path], on_progress=frames.append)
+        said = await run_ffmpeg(
+            tools,
+            args,
+            timeout=timeout,
+            reads=[path],
+            on_progress=frames.append,
+            on_said=on_said,
+            log_level="info",
+        )
     except FfmpegFailed as error:
         raise MediaError(errors.DECODE_FAILED, str(error)) from error
     if not frames or not frames[-1].frames:
         raise MediaError(errors.DECODE_FAILED, f"no frame decodes: {said[-300:].strip()}")
+    return FirstPicture.read("\n".join(lines))

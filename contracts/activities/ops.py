@@ -53,3 +53,11 @@ SCALE = Activity(
     schedule_to_close=SCALE_TIMEOUT,
     retry=None,  # a minute later it is looked at anew
 )
+RETAIN = Activity(
+    name="ops.retain",
+    takes=type(None),
+    returns=dict[str, int],
+    queue=TaskQueue.OPS,
+    start_to_close=SWEEP_OBJECTS_TIMEOUT,
+    schedule_to_close=SWEEP_OBJECTS_TIMEOUT,
+)

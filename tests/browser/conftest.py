@@ -10,9 +10,9 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
-from api.auth.staff import COOKIE, issue
 from devstack.app import App
 from devstack.stack import Stack
+from tests import signed_in
 from tests.lab import PATIENCE, Lab, eventually
 from tests.messages import FAST, Mail
 
@@ -120,8 +120,8 @@ async def visit(app: App, more_workers: None, mail: Mail, context: BrowserContex
     gone wrong in the browser, and nobody else may have been asked."""
     settings = mail.lab.settings
     tenant = await mail.account()
-    token = issue(settings, "minji", 3600, tenant, operator=True)
-    await context.add_cookies([{"name": COOKIE, "value": token, "url": app.api_url, "sameSite": "Strict"}])
+    ((name, secret),) = (await signed_in.cookie(mail.lab, tenant, operator=True)).items()
+    await context.add_cookies([{"name": name, "value": secret, "url": app.api_url, "sameSite": "Strict"}])
     visit = Visit(
         await context.new_page(),
         app.api_url,

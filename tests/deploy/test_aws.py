@@ -109,7 +109,11 @@ def create(template: str, values: dict[str, str], stack: str | None = None) -> N
 
 def resources(stack: str) -> dict[str, Any]:
     found = boto3.client("cloudformation", REGION).describe_stack_resources(StackName=stack)
-    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found["StackResources"]}
+    return {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for each in found["StackResources"]
+        if "LogicalResourceId" in each
+    }
 
 
 @pytest.mark.parametrize("template", ["base", "group"])

@@ -48,6 +48,7 @@ async def test_a_worker_that_is_cut_off_stops_before_its_retry(stack: Stack) -> 
             task_queue="cut-off",
             activities=[work.work],
             interceptors=[Heartbeats(through, 1)],
+            max_concurrent_activity_task_polls=1,  # each poll that is cut off gets a retry that nobody does
             max_heartbeat_throttle_interval=timedelta(seconds=1),
         )
         polling = asyncio.create_task(worker.run())

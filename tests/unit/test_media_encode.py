@@ -21,7 +21,10 @@ def reference(source: Path, plan: media.EncodePlan) -> list[str]:
     clock = f"settb=1/{ticks},setpts=PTS-{plan.origin}/TB"
     if plan.interlaced:
         clock += ",bwdif=send_frame:deint=interlaced"
-    filters = f"{clock},fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held}"
+    colour = "scale=iw:ih:out_color_matrix=bt709:out_range=limited"
+    if not plan.colour.tagged:
+        colour = f"setparams=colorspace={plan.colour.matrix},{colour}"
+    filters = f"{clock},fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held},{colour}"
     return [
         digest
         for _, digest in media.decoded(
@@ -113,7 +116,7 @@ async def test_a_segment_tells_its_place_and_a_cut_one_is_refused(tmp_path: Path
     init = read_init((tmp_path / "0" / tracks[0].init.name).read_bytes())
     data = (tmp_path / "0" / tracks[0].segments[1].name).read_bytes()
 
-    assert read_fragment(data, init) == Fragment(120 * 1001, 120 * 1001, 120, sync=True)
+    assert read_fragment(data, init) == Fragment(120 * 1001, 120 * 1001, 120, sync=True, step=1001)
     for cut in (data[:-1], data[: data.index(b"moof")], b""):
         with pytest.raises(BadSegment):
             read_fragment(cut, init)
