@@ -9,9 +9,11 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from api import links, problems
+from api.auth.access import admitted
 from api.auth.callers import same_origin
 from api.console.site import site
 from api.middleware import requests
+from api.middleware.audited import Audited
 from api.middleware.door import Door
 from api.middleware.idempotency import HEADER, Idempotency
 from api.middleware.limits import Bodies
@@ -35,12 +37,13 @@ from api.routes import (
 )
 from api.services import open_services
 from clients.settings import load
+from clients.settings_sources import Process
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     requests.configure_logging()
-    async with open_services(load()) as services:
+    async with open_services(load(Process.API)) as services:
         app.state.services = services
         yield
 
@@ -54,7 +57,7 @@ app = FastAPI(
     title="Academy Workflows",
     version="1",
     lifespan=lifespan,
-    dependencies=[Depends(same_origin)],
+    dependencies=[Depends(same_origin), Depends(admitted)],
     responses={"4XX": _PROBLEM, 503: _PROBLEM},
 )
 for each in (
@@ -75,7 +78,8 @@ for each in (
     app.include_router(each.router)
 app.mount("/console", site(app))
 problems.install(app)
-# The last one is outermost. What the inner two raise is answered as what routes raise.
+# The last one is outermost. What the inner three raise is answered as what routes raise.
+app.add_middleware(Audited)
 app.add_middleware(Idempotency)
 app.add_middleware(Bodies)
 app.add_middleware(

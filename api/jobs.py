@@ -3,14 +3,17 @@
 import logging
 from typing import Any
 
+from fastapi import Request
 from temporalio.service import RPCError
 
 from api import metrics
+from api.auth import audit
+from api.auth.access import require_recent
 from api.problems import not_found
 from api.services import Services
 from clients.database import jobs
 from clients.database.accepting import Acceptance, Accepted
-from clients.database.jobs import SealedJob
+from clients.database.jobs import JobRow, SealedJob
 from contracts.jobs import JobRequest
 from intake.errors import NamespaceDamaged, StartRefused
 from intake.submit import refuse_unusable
@@ -51,6 +54,15 @@ async def seen_job(services: Services, tenant: int, job_id: str) -> SealedJob:
     if job is None:
         raise not_found("job")
     return job
+
+
+def seen(request: Request, job: JobRow) -> None:
+    """A job is shown to who asks: its result may be of persons, and its files of many. HTTPException 403 for
+    staff who must show again who they are."""
+    if not job.result:
+        audit.nothing_shown(request)
+    elif job.result.get("files") and not job.job_type.startswith("video."):
+        require_recent(request)
 
 
 def links(services: Services, tenant: int, result: dict[str, Any] | None) -> dict[str, str]:

@@ -235,10 +235,13 @@ class SourceCache:
 
 
 async def keep_swept(cache: SourceCache) -> None:
-    """Sweep once a minute, until it is cancelled."""
+    """Sweep once a minute, until it is cancelled. A disk in trouble is tried again the next time."""
     while True:
         await asyncio.sleep(SWEEP_EVERY)
-        await in_thread(cache.sweep)
+        try:
+            await in_thread(cache.sweep)
+        except OSError as error:
+            log.warning("old copies of sources could not be removed: %s", os.strerror(error.errno or 0))
 
 
 def _written(lock: int) -> _Written | None:

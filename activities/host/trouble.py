@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+from pathlib import Path
 
 from contracts.errors import ErrorType
 
@@ -13,6 +14,7 @@ _ERRNOS = (
 )
 # ffmpeg's exit code is the negative errno, of which eight bits are left.
 _CODES = {-number & 0xFF: number for number in _ERRNOS}
+_VMSTAT = Path("/proc/vmstat")
 _KILLED = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGBUS)
 
 
@@ -26,6 +28,14 @@ class HostTrouble(Exception):
 
 def of_host(error: OSError) -> bool:
     return error.errno in (*_ERRNOS, errno.EIO)
+
+
+def killed_for_memory() -> int:
+    """How many processes the kernel of this host has killed because memory ran out, of anybody's
+    (`oom_kill`, proc_vmstat(5)). More than before: who was killed needed not too much, but was there."""
+    return sum(
+        int(line.split()[1]) for line in _VMSTAT.read_text().splitlines() if line.startswith("oom_kill ")
+    )
 
 
 def trouble_of(code: int, stderr: str) -> HostTrouble | None:

@@ -13,22 +13,33 @@ from urllib.parse import urlsplit
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from api.auth.staff import COOKIE, verify
+from api.auth.sessions import COOKIE, Purpose, secret_of
+from api.auth.staff import Staff, identify
 from api.problems import ERASED, refused
 from api.services import get_services
+from contracts.rights import EVERYTHING, Right
 from intake.errors import INFRASTRUCTURE_ERRORS
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_ID = re.compile(r"[1-9][0-9]{0,18}")
+TENANT_ID = re.compile(r"[1-9][0-9]{0,17}")
 TENANT_HEADER = "X-Tenant-Id"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """`name` tells callers apart for their limits; `tenant_id` is None for an operator who named none."""
+    """`name` tells callers apart for their limits; `tenant_id` is None for an operator who named none.
+    `authenticated_at`: when a person last showed who they are, in seconds since 1970; None of a system."""
 
     name: str
     tenant_id: int | None
+    rights: frozenset[Right] = EVERYTHING
+    authenticated_at: float | None = None
+
+
+def caller_for(staff: Staff, tenant_id: int | None = None) -> Caller:
+    """A person, who acts for their tenant, or as an operator for the one that they named."""
+    tenant = staff.tenant_id if tenant_id is None else tenant_id
+    return Caller(f"staff {staff.sub}", tenant, staff.rights, staff.authenticated_at)
 
 
 def known_caller(request: Request) -> Caller | None:
@@ -71,7 +82,9 @@ Tenant = Annotated[int, Depends(tenant_of)]
 
 async def same_origin(request: Request) -> None:
     """403 for an unsafe request that another site made a browser send along with our cookie."""
-    if request.method in SAFE or COOKIE not in request.cookies or "authorization" in request.headers:
+    if request.method in SAFE or "authorization" in request.headers:
+        return
+    if not secret_of(request, Purpose.CONSOLE):
         return
     if not request.url.path.startswith("/api/"):
         return
@@ -92,20 +105,20 @@ def host_of(origin: str) -> str:
 async def still_known(request: Request) -> bool:
     """Whether the credential of a request that goes on would be taken now. An outage revokes nothing."""
     try:
-        return await _identify(request) == known_caller(request)
+        return await _identify(request, use=False) == known_caller(request)
     except HTTPException:
         return False
     except INFRASTRUCTURE_ERRORS:
         return True
 
 
-async def _identify(request: Request) -> Caller:
+async def _identify(request: Request, *, use: bool = True) -> Caller:
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     credential = credential.strip()
-    if not scheme and COOKIE in request.cookies:
-        return _staff(request, request.cookies[COOKIE])
+    if not scheme and secret_of(request, Purpose.CONSOLE):
+        return _staff(request, await identify(request, Purpose.CONSOLE, "cookie", use=use))
     if scheme.lower() == "bearer" and credential.count(".") == 2:
-        return _staff(request, credential)
+        return _staff(request, await identify(request, Purpose.CONSOLE))
     prefix, _, secret = credential.partition(".")
     if scheme.lower() == "bearer" and secret:
         tenant = await get_services(request).service_keys.tenant(prefix, secret)
@@ -115,17 +128,16 @@ async def _identify(request: Request) -> Caller:
     raise refused(401, "not_authenticated", "Send Authorization: Bearer <service key or staff token>.")
 
 
-def _staff(request: Request, token: str) -> Caller:
-    staff = verify(get_services(request).settings, token)
+def _staff(request: Request, staff: Staff) -> Caller:
     if staff.role != "operator" or staff.tenant_id is not None:
         _names_no_tenant(request)
-        return Caller(f"staff {staff.sub}", staff.tenant_id)
+        return caller_for(staff)
     named = _named_tenant(request)
     if named is None:
-        return Caller(f"staff {staff.sub}", None)
-    if not (_ID.fullmatch(named) and int(named) < 2**63):
+        return caller_for(staff)
+    if not TENANT_ID.fullmatch(named):
         raise refused(404, "not_found", "There is no such tenant.")
-    return Caller(f"staff {staff.sub}", int(named))
+    return caller_for(staff, int(named))
 
 
 def _named_tenant(request: Request) -> str | None:

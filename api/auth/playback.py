@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.auth import playback_tokens
 from api.auth.callers import tenant_of
 from api.auth.playback_tokens import Claims, dead
-from api.auth.staff import COOKIE, staff_of
+from api.auth.sessions import Purpose, secret_of
+from api.auth.staff import staff_of
 from api.params import VideoId
 from api.problems import not_found
 from api.services import Services, UseServices, get_services
@@ -46,9 +47,9 @@ async def starter(
 ) -> Starter:
     """A service key, or staff by token or cookie."""
     secret = authorization.partition(" ")[2].strip()
-    staff_key = services.settings.staff_jwt_key
-    if staff_key and (secret.count(".") == 2 or (not secret and COOKIE in request.cookies)):
-        return Starter(staff_of(request).tenant_id, staff=True)
+    by_token = services.settings.staff_jwt_key and secret.count(".") == 2
+    if by_token or (not secret and secret_of(request, Purpose.CONSOLE)):
+        return Starter((await staff_of(request)).tenant_id, staff=True)
     return Starter(await tenant_of(request, None, None), staff=False)
 
 

@@ -1,27 +1,48 @@
-"""Staff: people, who show a JSON web token, as a Bearer or as the cookie that the login page sets."""
+"""Staff: people, who show a JSON web token as a Bearer, or the cookie of a session (`api.auth.sessions`)."""
 
 import time
-from typing import Self
+from typing import Literal, Self
 
 import jwt
 from fastapi import HTTPException, Request
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from api.auth import sessions
+from api.auth.sessions import Purpose
 from api.services import get_services
 from clients.settings import Settings
-
-COOKIE = "staff_token"
+from contracts.rights import Right
 
 
 class Staff(BaseModel):
-    """Who it is, and what they may read: everything (`role: operator`), or what is their tenant's."""
+    """Who it is, and what they may: read everything (`role: operator`), or what is their tenant's; of that,
+    what `roles` says. None: the token says nothing of it. `auth_time`: when they last showed who they are."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     sub: str = Field(min_length=1, max_length=200)
     exp: float
-    tenant_id: StrictInt | None = None
+    iat: float | None = None
+    auth_time: float | None = None
+    tenant_id: StrictInt | None = Field(default=None, gt=0, lt=2**63)
     role: str | None = None
+    roles: frozenset[Right] | None = None
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _known_roles(cls, given: object) -> object:
+        """Those of other systems are no rights here."""
+        if isinstance(given, list | tuple):
+            return {each for each in given if each in set(Right)}
+        return given
 
     @model_validator(mode="after")
     def _may_something(self) -> Self:
@@ -29,22 +50,63 @@ class Staff(BaseModel):
             raise ValueError("neither of a tenant nor an operator")
         return self
 
+    @property
+    def authenticated_at(self) -> float:
+        """In seconds since 1970; 0 where nothing is known of it."""
+        return self.auth_time or self.iat or 0.0
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return self.roles or frozenset()
+
     def may_read(self, tenant_id: int | None) -> bool:
         return self.role == "operator" or (tenant_id is not None and self.tenant_id == tenant_id)
 
 
-def staff_of(request: Request) -> Staff:
-    """Who asks. HTTPException 401 without a valid token, 503 where no key to check it is configured."""
+async def staff_of(request: Request, purpose: Purpose = Purpose.CONSOLE) -> Staff:
+    """Who asks, once for each request. HTTPException 401 without a valid token or session of this purpose,
+    503 for a token where no key to check it is configured."""
+    if (known := known_staff(request)) is None:
+        known = await identify(request, purpose)
+        request.state.staff = known
+        request.state.proven = True
+    return known
+
+
+def known_staff(request: Request) -> Staff | None:
+    """Who asks, if that was found out before."""
+    known: Staff | None = getattr(request.state, "staff", None)
+    return known
+
+
+async def identify(
+    request: Request, purpose: Purpose, how: Literal["any", "cookie"] = "any", *, use: bool = True
+) -> Staff:
+    """As `staff_of`, and looked up anew. `use`: the session is being used, and does not idle."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        token = request.cookies.get(COOKIE, "")
-    staff = verify(get_services(request).settings, token.strip())
-    request.state.proven = True
-    return staff
+    services = get_services(request)
+    if how == "any" and scheme.lower() == "bearer":
+        staff = verify(services.settings, token.strip())
+        if await sessions.is_signed_out(services.engine, token.strip()):
+            raise unknown()
+        return staff
+    secret = sessions.secret_of(request, purpose)
+    session = secret and await sessions.find(services.engine, services.settings, purpose, secret, use=use)
+    if not session:
+        raise unknown()
+    return Staff(
+        sub=session.sub,
+        exp=session.ends_at.timestamp(),
+        auth_time=session.authenticated_at.timestamp(),
+        tenant_id=session.tenant_id,
+        role="operator" if session.operator else None,
+        roles=sessions.rights(session),
+    )
 
 
 def verify(settings: Settings, token: str) -> Staff:
-    """The person a token names: our algorithm, issuer and audience, not expired. Raises as `staff_of`."""
+    """The person a token names: our algorithm, issuer and audience, not expired, and not too old: one that
+    does not say since when it is may not last longer than the oldest may. Raises as `staff_of`."""
     if not settings.staff_jwt_key:
         raise HTTPException(
             503, {"detail": "Set STAFF_JWT_KEY to let staff read encrypted payloads.", "code": "no_staff_key"}
@@ -57,30 +119,51 @@ def verify(settings: Settings, token: str) -> Staff:
             issuer=settings.staff_jwt_issuer,
             audience=settings.staff_jwt_audience,
         )
-        return Staff.model_validate(claims)
+        staff = Staff.model_validate(claims)
     except (jwt.PyJWTError, ValidationError):
-        raise HTTPException(
-            401,
-            {"detail": "Send Authorization: Bearer <staff token>, or sign in.", "code": "not_authenticated"},
-            {"WWW-Authenticate": "Bearer"},
-        ) from None
+        raise unknown() from None
+    now, longest = time.time(), settings.staff_token_max_seconds
+    if now - staff.iat > longest if staff.iat is not None else staff.exp - now > longest:
+        raise unknown()
+    if staff.roles is None:
+        return staff.model_copy(update={"roles": settings.default_rights()})
+    return staff
+
+
+def unknown() -> HTTPException:
+    return HTTPException(
+        401,
+        {"detail": "Send Authorization: Bearer <staff token>, or sign in.", "code": "not_authenticated"},
+        {"WWW-Authenticate": "Bearer"},
+    )
 
 
 def issue(
-    settings: Settings, sub: str, seconds: int, tenant_id: int | None = None, *, operator: bool = False
+    settings: Settings,
+    sub: str,
+    seconds: int,
+    tenant_id: int | None = None,
+    *,
+    operator: bool = False,
+    rights: frozenset[Right] | None = None,
+    ago: int = 0,
 ) -> str:
-    """A token of our own for development, without a tenant an operator's. Raises ValueError unless
-    STAFF_JWT_KEY is set and symmetric: other tokens come from an identity provider."""
+    """A token of our own for development, without a tenant an operator's; `ago` seconds old. Raises
+    ValueError unless STAFF_JWT_KEY is set and symmetric: other tokens come from an identity provider."""
     if not settings.staff_jwt_key or settings.staff_jwt_algorithm != "HS256":
         raise ValueError("tokens are issued here only with STAFF_JWT_KEY and STAFF_JWT_ALGORITHM=HS256")
-    claims: dict[str, str | int] = {
+    now = int(time.time())
+    claims: dict[str, str | int | list[str]] = {
         "sub": sub,
         "iss": settings.staff_jwt_issuer,
         "aud": settings.staff_jwt_audience,
-        "exp": int(time.time()) + seconds,
+        "iat": now - ago,
+        "exp": now + seconds,
     }
     if tenant_id is not None:
         claims["tenant_id"] = tenant_id
     if operator or tenant_id is None:
         claims["role"] = "operator"
+    if rights is not None:
+        claims["roles"] = sorted(rights)
     return jwt.encode(claims, settings.staff_jwt_key.get_secret_value(), "HS256")

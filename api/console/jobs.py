@@ -12,13 +12,14 @@ from starlette.responses import RedirectResponse, Response
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.auth import audit
 from api.auth.staff import Staff
 from api.console import files, queries
-from api.console.pages import NotSignedIn, Someone, page, render, signed_in, someone
+from api.console.pages import Someone, page, render, signed_in, signed_in_still
 from api.console.queries import LOG_LINES, Shown
 from api.params import Before
 from api.routing import first
-from api.services import Services, UseServices
+from api.services import Services, UseServices, get_services
 from api.streams import while_allowed
 from clients.database import listings
 from clients.database.listings import SHOWS
@@ -45,7 +46,7 @@ async def list_of_jobs(
 async def stream(
     request: Request, services: UseServices, staff: Someone, show: str = "open"
 ) -> EventSourceResponse:
-    """The list's rows as HTML, whenever one of them is not what it was; `signed-out` when the token ends."""
+    """The list's rows as HTML, whenever one is not what it was; `signed-out` when the session ends."""
     if show not in SHOWS:
         raise HTTPException(404)
 
@@ -66,19 +67,13 @@ async def stream(
                 yield ServerSentEvent(text, event="rows")
             await asyncio.sleep(LOOK_AGAIN)
 
-    async def signed_in_still() -> bool:
-        try:
-            return someone(request) == staff
-        except NotSignedIn:
-            return False
-
     signed_out = ServerSentEvent("", event="signed-out")
-    return EventSourceResponse(while_allowed(rows(), signed_in_still, signed_out), ping=15)
+    return EventSourceResponse(while_allowed(rows(), lambda: signed_in_still(request), signed_out), ping=15)
 
 
 @router.get("/jobs/{job_id}")
 async def one_job(request: Request, services: UseServices, staff: Someone, job_id: UUID) -> Response:
-    job = await find(services, staff, job_id)
+    job = await find(request, staff, job_id)
     async with services.engine.connect() as connection:
         events = await listings.newest_events(connection, job.id, LOG_LINES)
     result = job.result or {}
@@ -104,19 +99,21 @@ async def one_job(request: Request, services: UseServices, staff: Someone, job_i
 @router.get("/jobs/{job_id}/files/{name}")
 async def file(request: Request, services: UseServices, staff: Someone, job_id: UUID, name: str) -> Response:
     """A result's file, by a link that is made now: one kept in a page would expire."""
-    job = await find(services, staff, job_id)
+    job = await find(request, staff, job_id)
     key = ((job.result or {}).get("files") or {}).get(name)
     if key is None:
         raise HTTPException(404)
     return RedirectResponse(files.link(services, key), 303)
 
 
-async def find(services: Services, staff: Staff, job_id: UUID) -> Shown:
-    """A job that the staff may see. Raises HTTPException 404."""
+async def find(request: Request, staff: Staff, job_id: UUID) -> Shown:
+    """A job that the staff may see; the audit has whose it is. Raises HTTPException 404."""
+    services = get_services(request)
     tenant = None if staff.role == "operator" else staff.tenant_id
     job = await queries.one_job(services.engine, services.board, tenant, job_id)
     if job is None:
         raise HTTPException(404)
+    audit.of_tenant(request, job.tenant_id)
     return job
 
 

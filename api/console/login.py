@@ -1,12 +1,12 @@
 """Coming in with a staff token, going out, and choosing the language."""
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth.staff import COOKIE, verify
+from api.auth import sessions, signing_in
+from api.auth.sessions import Purpose
 from api.console.pages import LANGUAGES, page
 from api.services import UseServices
 
@@ -15,8 +15,9 @@ YEAR = 365 * 24 * 3600
 
 
 @router.get("/login")
-async def login_page(request: Request, next: str = "/console") -> Response:
-    return page(request, "login.html", wrong=False, next=ours(next))
+async def login_page(request: Request, next: str = "/console", again: bool = False) -> Response:
+    """`again`: who is signed in shows once more who they are."""
+    return page(request, "login.html", wrong=False, next=ours(next), again=again)
 
 
 @router.post("/login")
@@ -25,31 +26,24 @@ async def login(
     services: UseServices,
     token: Annotated[str, Form()],
     next: Annotated[str, Form()] = "/console",
+    again: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Keep a valid token in a cookie until it expires; scripts and other sites cannot use it."""
-    token = token.strip()
+    """A session for a valid token; scripts and other sites cannot use its cookie."""
+    response = RedirectResponse(ours(next), 303)
     try:
-        staff = verify(services.settings, token)
+        await signing_in.by_token(services, request, response, Purpose.CONSOLE, token.strip(), recent=again)
     except HTTPException as error:
         if error.status_code != 401:
             raise
-        return page(request, "login.html", status=401, wrong=True, next=ours(next))
-    response = RedirectResponse(ours(next), 303)
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(staff.exp - time.time()),
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="strict",
-    )
+        return page(request, "login.html", status=401, wrong=True, next=ours(next), again=again)
     return response
 
 
 @router.post("/logout")
-async def logout() -> Response:
-    response = RedirectResponse("/console/login", 303)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+async def logout(request: Request, services: UseServices) -> Response:
+    """End the session in every process, and what this browser still keeps of our pages."""
+    response = RedirectResponse("/console/login", 303, headers={"Clear-Site-Data": '"cache"'})
+    await signing_in.sign_out(services, request, response, Purpose.CONSOLE)
     return response
 
 
@@ -60,7 +54,7 @@ async def choose_language(
     if language not in LANGUAGES:
         raise HTTPException(422)
     response = RedirectResponse(ours(next), 303)
-    secure = request.url.scheme == "https"
+    secure = sessions.is_secure(request)
     response.set_cookie("language", language, max_age=YEAR, secure=secure, httponly=True, samesite="strict")
     return response
 

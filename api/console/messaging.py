@@ -125,7 +125,7 @@ async def sending(
     job_id: UUID,
     after: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
 ) -> Response:
-    job = await find(services, staff, job_id)
+    job = await find(request, staff, job_id)
     if job.job_type not in queries.MESSAGE_TYPES or job.tenant_id != tenant:
         raise HTTPException(404)
     async with services.engine.connect() as connection:

@@ -42,7 +42,7 @@ async def result(
     job_id: UUID,
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
 ) -> Response:
-    job = await _job(services, tenant, staff, job_id)
+    job = await _job(request, tenant, staff, job_id)
     found = (job.result or {}).get("files") or {}
     if RESULT not in found:
         return page(request, "ocr_result.html", job=job, shown=None)
@@ -68,14 +68,14 @@ async def picture(
     request: Request, services: UseServices, tenant: Tenant, staff: Someone, job_id: UUID, number: PageNumber
 ) -> Response:
     """What page `number` of the file looks like."""
-    job = await _job(services, tenant, staff, job_id)
+    job = await _job(request, tenant, staff, job_id)
     if "units" not in (job.result or {}):
         raise HTTPException(404)
     return RedirectResponse(files.link(services, _key(job, number)), 303)
 
 
-async def _job(services: Services, tenant: int, staff: Staff, job_id: UUID) -> Shown:
-    job = await find(services, staff, job_id)
+async def _job(request: Request, tenant: int, staff: Staff, job_id: UUID) -> Shown:
+    job = await find(request, staff, job_id)
     if job.job_type != JOB_TYPE or job.tenant_id != tenant:
         raise HTTPException(404)
     return job

@@ -13,7 +13,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from api.auth.staff import COOKIE, Staff, verify
+from api.auth.sessions import Purpose
+from api.auth.staff import Staff, identify, known_staff
 from api.console import translations
 from api.services import get_services
 from contracts.errors import REASONS
@@ -35,21 +36,36 @@ class ServerAway(Exception):
         self.server = server
 
 
-def someone(request: Request) -> Staff:
-    """Who is signed in. Raises NotSignedIn."""
+async def someone(request: Request) -> Staff:
+    """Who is signed in, looked up once for each request. Raises NotSignedIn."""
+    if (known := known_staff(request)) is None:
+        try:
+            known = await identify(request, Purpose.CONSOLE, "cookie", use=not _is_stream(request))
+        except HTTPException as error:
+            if error.status_code != 401:
+                raise
+            raise NotSignedIn from None
+        request.state.staff = known
+        request.state.proven = True
+    return known
+
+
+async def signed_in_still(request: Request) -> bool:
+    """Whether who was found to ask would be let in now. Looking is no use of the session."""
     try:
-        staff = verify(get_services(request).settings, request.cookies.get(COOKIE, ""))
-    except HTTPException as error:
-        if error.status_code != 401:
-            raise
-        raise NotSignedIn from None
-    request.state.proven = True
-    return staff
+        return await identify(request, Purpose.CONSOLE, "cookie", use=False) == known_staff(request)
+    except HTTPException:
+        return False
+
+
+def _is_stream(request: Request) -> bool:
+    """A window that was left open asks for its stream again and again, and nobody sits there."""
+    return "text/event-stream" in request.headers.get("accept", "")
 
 
 async def signed_in(request: Request) -> None:
     """Before a body is read. Raises NotSignedIn."""
-    someone(request)
+    await someone(request)
 
 
 def operator(staff: Annotated[Staff, Depends(someone)]) -> Staff:
@@ -99,7 +115,7 @@ async def large_page(request: Request, template: str, **values: Any) -> HTMLResp
 def render(request: Request, template: str, **values: Any) -> str:
     """A template with `t(ko, en)`, the staff (None before login, or whom `values` name) and `values`."""
     lang = language(request)
-    staff = values.pop("staff", None) or _anyone(request)
+    staff = values.pop("staff", None) or known_staff(request)
     return (
         environment()
         .get_template(template)
@@ -114,13 +130,6 @@ def render(request: Request, template: str, **values: Any) -> str:
             **values,
         )
     )
-
-
-def _anyone(request: Request) -> Staff | None:
-    try:
-        return someone(request)
-    except (NotSignedIn, HTTPException):
-        return None
 
 
 @cache

@@ -63,7 +63,7 @@ async def preview(
     file: str | None = None,
 ) -> Response:
     """What a roster would change, or has changed. With `file` it was a dry run and can be imported."""
-    job = await find(services, staff, job_id)
+    job = await find(request, staff, job_id)
     if job.job_type != JOB_TYPE or job.tenant_id != tenant:
         raise HTTPException(404)
     found = (job.result or {}).get("files") or {}

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from urllib.parse import quote
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import DBAPIError
@@ -13,7 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 from temporalio.service import RPCError
 
-from api.console import dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
+from api.auth.access import AGAIN, admitted
+from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, ServerAway, page
 from api.middleware.requests import template
@@ -26,9 +27,9 @@ STATIC = Path(__file__).with_name("static")
 
 def site(parent: FastAPI) -> FastAPI:
     """The application to mount at `/console`; it uses the services of `parent`."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
-    for pages in (login, jobs, lectures, ocr, rosters, messaging, dead_letters, fleet):
+    for pages in (login, jobs, lectures, ocr, rosters, messaging, dead_letters, fleet, audit):
         app.include_router(pages.router)
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.add_middleware(Guard)
@@ -53,13 +54,20 @@ class Assets(StaticFiles):
 
 async def to_login(request: Request, _error: Exception) -> Response:
     """People go to the login page and come back; scripts are told."""
-    if request.method != "GET" or request.headers.get("sec-fetch-dest", "document") != "document":
+    if not _is_page(request):
         return Response(status_code=401)
     return RedirectResponse(f"/console/login?next={quote(request.url.path)}", 303)
 
 
+def _is_page(request: Request) -> bool:
+    return request.method == "GET" and request.headers.get("sec-fetch-dest", "document") == "document"
+
+
 async def problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    detail: object = error.detail
+    if isinstance(detail, dict) and detail.get("code") == AGAIN and _is_page(request):
+        return RedirectResponse(f"/console/login?again=true&next={quote(request.url.path)}", 303)
     return page(request, "error.html", status=error.status_code, missing=None)
 
 

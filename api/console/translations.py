@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from api.console.operation_words import OPERATION_WORDS
 from contracts.catalog import CATALOG
 
 STATES = {
@@ -160,6 +161,7 @@ _TABLES: Mapping[str, _Table] = {
     "row": ROWS,
     "fact": FACTS,
     "damage": DAMAGE,
+    "operation": OPERATION_WORDS,
 }
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
 from fastapi import FastAPI, HTTPException, Request
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
-from api.auth.staff import COOKIE
+from api.auth.sessions import COOKIES
 from api.middleware.requests import request_id_of
 from api.problems import answer_of, refused
 from api.rates import MANY, Rates
@@ -26,6 +26,9 @@ PLAY = "/api/v1/play/"
 PROVEN_SECONDS = 3600.0  # how long a credential that worked is known at its address
 LONGEST = 300.0  # seconds that anybody waits
 FORGOTTEN = 900.0  # seconds without a 401 after which it counts from the beginning
+
+# For a year browsers come to this host over TLS only. Never said over plain HTTP (RFC 6797, 7.2).
+HSTS = "max-age=31536000"
 
 Clock = Callable[[], float]
 
@@ -94,6 +97,8 @@ class Door:
         if guards is None or guards.settings is not settings:  # another lifespan: tests
             guards = self._guards = Guards(settings)
         guards.locate(scope)
+        if scope["scheme"] == "https":
+            send = _over_tls_only(send)
         if scope["path"] == ALIVE:
             return await self._app(scope, receive, send)
         visitor = guards.visitor(scope)
@@ -189,6 +194,15 @@ class Guards:
                 self._proven.popitem(last=False)
 
 
+def _over_tls_only(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["Strict-Transport-Security"] = HSTS
+        await send(message)
+
+    return sending
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -206,7 +220,7 @@ def _network(address: str) -> str:
 
 def _cookie(headers: Headers) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
         return ""
-    return found.value if found else ""
+    return next((found[name].value for name in COOKIES if name in found), "")

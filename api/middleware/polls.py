@@ -20,6 +20,7 @@ from api.progress import video_progress
 from api.services import get_services
 from clients.progress import job_key, video_key
 from contracts.jobs import FINAL_STATES
+from contracts.rights import Right
 from intake.errors import INFRASTRUCTURE_ERRORS
 
 Answer = Callable[[Request, int, str], Awaitable[bytes | None]]
@@ -63,7 +64,9 @@ class Polls:
 async def _of_caller(answer: Answer, request: Request, name: str) -> bytes | None:
     try:
         caller = await caller_of(request)
-        return await answer(request, caller.tenant_id, name) if caller.tenant_id is not None else None
+        if caller.tenant_id is None or Right.LOOK not in caller.rights:
+            return None
+        return await answer(request, caller.tenant_id, name)
     except (HTTPException, *INFRASTRUCTURE_ERRORS):
         return None  # the routes meet it as well, and say it
 

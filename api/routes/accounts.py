@@ -24,7 +24,7 @@ Number = Annotated[str, Field(pattern=r"^\d{8,12}$")]
 
 async def operator(request: Request) -> Staff:
     """403 for staff who are no operators."""
-    staff = staff_of(request)
+    staff = await staff_of(request)
     if staff.role != "operator":
         raise HTTPException(403, {"detail": "Only operators may do this.", "code": "not_an_operator"})
     return staff

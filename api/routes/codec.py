@@ -6,25 +6,48 @@ Protocol: https://docs.temporal.io/codec-server. Only `decode`; nobody starts pr
 import asyncio
 import json
 import logging
-import time
 from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
+from fastapi.routing import APIRoute
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
-from api.auth.staff import COOKIE, Staff, staff_of, verify
+from api.auth import audit, signing_in
+from api.auth.sessions import Purpose
+from api.auth.staff import Staff, staff_of
 from api.forms import fields_of
 from api.policy import PLAIN, from_our_page
 from api.problems import refused
-from api.services import Services, UseServices
+from api.services import Services, UseServices, get_services
 from clients.codec import is_encrypted, open_payload, tenant_of
 from clients.vault import VaultError
 from contracts.queues import Poison
 from contracts.queues.strict_json import decode as strict_json
 
-router = APIRouter(prefix="/codec", include_in_schema=False)
+
+class Readable(APIRoute):
+    """Before anything else it is found out who asks; and the Web UI can read the reason of a refusal."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                if request.url.path == "/codec/decode" and request.method == "POST":
+                    await staff_of(request, Purpose.CODEC)
+                return await answer(request)
+            except HTTPException as error:
+                error.headers = _cors(request, get_services(request)) | dict(error.headers or {})
+                raise
+
+        return handle
+
+
+router = APIRouter(prefix="/codec", include_in_schema=False, route_class=Readable)
 log = logging.getLogger(__name__)
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Staff</title>
@@ -51,21 +74,19 @@ async def decode(request: Request, services: UseServices) -> Response:
     One that cannot be opened (destroyed key, altered) comes back as a text that says why. 403 if one is
     another tenant's.
     """
-    cors = _cors(request, services)
-    try:
-        staff = staff_of(request)
-        payloads = await asyncio.to_thread(_parse, await request.body())
-        opened = []
-        for each in payloads:
-            opened.append(await _open(services, staff, each))
-            await asyncio.sleep(0)  # others wait their turn
-    except HTTPException as error:
-        error.headers = cors | dict(error.headers or {})  # so that the Web UI can read the reason
-        raise
+    staff = await staff_of(request, Purpose.CODEC)
+    payloads = await asyncio.to_thread(_parse, await request.body())
+    opened = []
+    for each in payloads:
+        opened.append(await _open(request, services, staff, each))
+        await asyncio.sleep(0)  # others wait their turn
     read = Counter(_workflow_id(each) for each in payloads if is_encrypted(each))
+    if not read:
+        audit.nothing_shown(request)
+    audit.about(request, payloads=sum(read.values()))
     log.info("staff %r decoded %r", staff.sub, dict(read))
     text = await asyncio.to_thread(MessageToJson, Payloads(payloads=opened), indent=None)
-    return Response(text, media_type="application/json", headers=cors)
+    return Response(text, media_type="application/json", headers=_cors(request, services))
 
 
 @router.get("/login")
@@ -76,27 +97,18 @@ async def login_page() -> HTMLResponse:
 
 @router.post("/login")
 async def login(request: Request, services: UseServices) -> HTMLResponse:
-    """Keep a valid token in a cookie that scripts cannot read, until it expires."""
+    """A session of its own for a valid token, in a cookie that scripts cannot read."""
     if not from_our_page(request.headers):
         raise refused(403, "cross_site", "This post comes from another site.")
     token = (await fields_of(request)).get("token", "").strip()
-    staff = verify(services.settings, token)
     page = HTMLResponse(
         _PAGE.format("<p>Signed in. The Web UI can show encrypted payloads now.</p>"), headers=PLAIN
     )
-    page.set_cookie(
-        COOKIE,
-        token,
-        max_age=int(staff.exp - time.time()),
-        path="/codec",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    await signing_in.by_token(services, request, page, Purpose.CODEC, token)
     return page
 
 
-async def _open(services: Services, staff: Staff, payload: Payload) -> Payload:
+async def _open(request: Request, services: Services, staff: Staff, payload: Payload) -> Payload:
     if not is_encrypted(payload):
         return payload
     workflow_id = _workflow_id(payload)
@@ -104,6 +116,7 @@ async def _open(services: Services, staff: Staff, payload: Payload) -> Payload:
         tenant = tenant_of(workflow_id)
         if not staff.may_read(tenant):
             raise HTTPException(403, {"detail": "A payload is another tenant's.", "code": "forbidden"})
+        audit.of_tenant(request, tenant)
         if tenant is None:
             raise VaultError("encrypted for no workflow of ours")
         namespace = services.settings.temporal_namespace

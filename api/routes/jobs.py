@@ -10,9 +10,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.auth import audit
+from api.auth.access import may_start
 from api.auth.callers import Tenant, caller_of
 from api.job_requests import ai_request, messages_request
-from api.jobs import find_job, links, submit
+from api.jobs import find_job, links, seen, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found, refused
 from api.progress import Source, progress_of
@@ -101,10 +103,11 @@ async def start(
 ) -> JobTaken:
     """Start a job. 202: it is in the database, and will be run whatever happens to us now."""
     asked = (await request.json())["payload"]
+    may_start(request, body.job_type)
     key = idempotency_key or str(uuid4())
-    return await _submitted(
-        services, await submit(services, await _job_request(services, tenant, body, asked, key))
-    )
+    accepted = await submit(services, await _job_request(services, tenant, body, asked, key))
+    audit.about(request, type=body.job_type, job=str(accepted.job_id))
+    return await _submitted(services, accepted)
 
 
 @router.get("/jobs")
@@ -131,8 +134,10 @@ async def list_jobs(
 
 
 @router.get("/jobs/{job_id}")
-async def get_job(job_id: JobId, tenant: Tenant, services: UseServices) -> JobDetail:
+async def get_job(job_id: JobId, tenant: Tenant, request: Request, services: UseServices) -> JobDetail:
+    """A job with links to its files. Staff who signed in long ago do it once more before they get those."""
     job = await find_job(services, tenant, job_id)
+    seen(request, job)
     progress, source = await progress_of(services.board, services.temporal, job)
     files = links(services, tenant, job.result)
     return JobDetail(**_shown(job, progress), result=job.result, links=files, source=source)
@@ -177,9 +182,10 @@ async def cancel(job_id: JobId, tenant: Tenant, services: UseServices) -> JobTak
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202)
-async def retry(job_id: JobId, tenant: Tenant, services: UseServices) -> JobTaken:
+async def retry(job_id: JobId, tenant: Tenant, request: Request, services: UseServices) -> JobTaken:
     """The same request again, as a new job; once for each job. 409 with the reason when it cannot be."""
     job = await find_job(services, tenant, job_id)
+    may_start(request, job.job_type)
     if job.state not in FINAL_STATES:
         raise refused(409, "not_final", "The job has not ended yet.")
     if job.state not in RETRYABLE_STATES:
@@ -203,6 +209,7 @@ async def retry(job_id: JobId, tenant: Tenant, services: UseServices) -> JobTake
         source="api",
     )
     accepted = await submit(services, again)
+    audit.about(request, type=job.job_type, job=str(accepted.job_id))
     if accepted.status is Acceptance.FINAL:
         raise refused(409, "already_retried", f"It was tried again as {accepted.job_id}: retry that one.")
     return await _submitted(services, accepted)

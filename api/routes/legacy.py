@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from api.auth.callers import Tenant, caller_of
-from api.jobs import links, seen_job, submit
+from api.jobs import links, seen, seen_job, submit
 from api.params import IdempotencyKey, JobId, VideoId
 from api.problems import message_of, not_found
 from api.progress import progress_of, video_progress
@@ -22,9 +22,10 @@ router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
 @router.get("/jobs/{job_id}/")
-async def get_job(job_id: JobId, tenant: Tenant, services: UseServices) -> dict[str, Any]:
+async def get_job(job_id: JobId, tenant: Tenant, request: Request, services: UseServices) -> dict[str, Any]:
     """Where a job stands: final state from Postgres, live progress beside it."""
     job = await seen_job(services, tenant, job_id)
+    seen(request, job)
     shown, _ = await progress_of(services.board, services.temporal, job)
     found = {
         "job_id": job.external_id,

@@ -7,9 +7,11 @@ import asyncio
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from api.auth import audit
+from api.auth.access import may_start
 from api.auth.callers import Tenant, caller_of
 from api.job_requests import ai_request
 from api.jobs import submit
@@ -97,9 +99,14 @@ async def complete_upload(
 
 @router.post("/ai/jobs/", status_code=202)
 async def create_ai_job(
-    body: OldAiJob, tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
+    body: OldAiJob,
+    tenant: Tenant,
+    request: Request,
+    services: UseServices,
+    idempotency_key: IdempotencyKey = None,
 ) -> dict[str, str]:
     """Any AI job, by the names that the queue has."""
+    may_start(request, f"ai.{body.job_type}")
     source = body.model_dump(include={"source_domain", "source_id"}, exclude_none=True)
     envelope = {"job_id": str(uuid4())} | source
     key = idempotency_key or str(uuid4())
@@ -113,12 +120,16 @@ async def create_ai_job(
         envelope=envelope,
         key=key,
     )
-    return _accepted(await submit(services, job))
+    return _accepted(request, await submit(services, job))
 
 
 @router.post("/excel/jobs/", status_code=202)
 async def create_excel_job(
-    payload: dict[str, Any], tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
+    payload: dict[str, Any],
+    tenant: Tenant,
+    request: Request,
+    services: UseServices,
+    idempotency_key: IdempotencyKey = None,
 ) -> dict[str, str]:
     """A roster: the payload of `excel_parsing`."""
     key = idempotency_key or str(uuid4())
@@ -133,17 +144,22 @@ async def create_excel_job(
         envelope=envelope,
         key=key,
     )
-    return _accepted(await submit(services, job))
+    return _accepted(request, await submit(services, job))
 
 
 @router.post("/messaging/send/", status_code=202)
 async def send_message(
-    payload: dict[str, Any], tenant: Tenant, services: UseServices, idempotency_key: IdempotencyKey = None
+    payload: dict[str, Any],
+    tenant: Tenant,
+    request: Request,
+    services: UseServices,
+    idempotency_key: IdempotencyKey = None,
 ) -> dict[str, str]:
     """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
     job = await asyncio.to_thread(job_request, "messaging", tenant, payload, idempotency_key or str(uuid4()))
-    return _accepted(await submit(services, job))
+    return _accepted(request, await submit(services, job))
 
 
-def _accepted(accepted: Accepted) -> dict[str, str]:
+def _accepted(request: Request, accepted: Accepted) -> dict[str, str]:
+    audit.about(request, job=str(accepted.job_id))
     return {"job_id": str(accepted.job_id), "status": "PENDING"}

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import Field
 from temporalio.service import RPCError
 
+from api.auth import audit
 from api.auth.callers import Tenant, caller_of
 from api.job_requests import messages_request
 from api.jobs import find_job, submit
@@ -36,6 +37,7 @@ router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 async def send(
     body: SendRequest,
     tenant: Tenant,
+    request: Request,
     services: UseServices,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
@@ -51,6 +53,7 @@ async def send(
         if not known:  # the answer to the same request stays the same
             raise HTTPException(422, {"detail": message_of(SCHEDULE_PAST), "code": SCHEDULE_PAST})
     accepted = await submit(services, asked)
+    audit.about(request, job=str(accepted.job_id), recipients=len(body.recipients))
     return {"job_id": str(accepted.job_id), "status": "accepted"}
 
 
@@ -132,12 +135,13 @@ class OptOut(Private):
 
 
 @router.post("/opt-outs/", status_code=201)
-async def opt_out(body: OptOut, tenant: Tenant, services: UseServices) -> dict[str, str]:
+async def opt_out(body: OptOut, tenant: Tenant, request: Request, services: UseServices) -> dict[str, str]:
     """This phone takes no advertising from the tenant any more."""
     try:
         phone = phones.mobile(body.phone)
     except Unsendable as error:
         raise HTTPException(422, {"detail": message_of(error.code), "code": error.code}) from None
+    audit.about(request, phone=phones.mask(phone))
     mac = (await services.keys.sealer(tenant)).mac(phone)
     async with services.engine.begin() as connection:
         await messaging.opt_out(connection, tenant, mac)

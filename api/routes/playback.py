@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.auth import playback_tokens
+from api.auth import audit, playback_tokens
 from api.auth.playback import PlaybackStarter, TokenBody, TokenHolder, anyone_known, claims_of, live
 from api.auth.playback_tokens import Claims
 from api.params import VideoId
@@ -77,6 +77,7 @@ class Events(TokenBody):
 async def start(
     video_id: VideoId,
     caller: PlaybackStarter,
+    request: Request,
     services: UseServices,
     response: Response,
     body: Start | None = None,
@@ -89,12 +90,14 @@ async def start(
     async with services.engine.begin() as connection:
         if tenant is None or await viewing.view(connection, tenant, video_id, None) is None:
             raise not_found("video")
+        audit.of_tenant(request, tenant)
         if not caller.staff:
             if body.student_id is None:
                 raise HTTPException(422, {"detail": "Not valid: body.student_id.", "code": "invalid"})
             if not await watching.lock_student(connection, tenant, body.student_id):
                 raise not_found("student")
         student = None if caller.staff else body.student_id
+        audit.about(request, **({} if student is None else {"student": student}))
         viewer = await viewing.view(connection, tenant, video_id, student)
         assert viewer
         if refusal := viewer.decision.refusal:

@@ -22,6 +22,7 @@ KEPT = {
     "tenant_keys": "numbers of keys, which are never given again; the keys themselves are destroyed",
     "credit_entries": "the ledger of money, without names of payments; its jobs and people are gone",
     "messaging_accounts": "balance and prices, which the ledger must agree with; no numbers, no names",
+    "audit_records": "who looked at whose data, which law asks for: numbers and staff, no names of persons",
     "provider_turns": "when a request may leave for an account of the provider; nothing of a tenant",
 }
 # What is taken out of the rows that stay.

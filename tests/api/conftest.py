@@ -9,11 +9,12 @@ import pytest_asyncio
 from sqlalchemy import insert
 from temporalio.service import RPCError
 
-from api.auth.staff import COOKIE, issue
+from api.auth.staff import issue
 from clients.database.models import Job
 from contracts.jobs import FINAL_STATES, JobState
 from devstack.app import App
 from devstack.stack import Stack
+from tests import signed_in
 from tests.lab import PATIENCE, Lab, eventually, fresh_id
 
 SECONDS = 600
@@ -67,8 +68,8 @@ class Caller:
         """Headers of somebody with a token: a tenant's, or an operator's."""
         return {"Authorization": f"Bearer {issue(self.lab.settings, 'kim', SECONDS, tenant)}"}
 
-    def cookie(self, tenant: int | None) -> dict[str, str]:
-        return {"Cookie": f"{COOKIE}={issue(self.lab.settings, 'lee', SECONDS, tenant)}"}
+    async def cookie(self, tenant: int | None) -> dict[str, str]:
+        return await signed_in.header(self.lab, tenant)
 
     async def row(self, external_id: str, state: JobState = JobState.DONE, **values: Any) -> None:
         """A job in the database alone, final unless it is said otherwise."""

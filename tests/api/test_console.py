@@ -15,16 +15,17 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, insert, select, update
 
 import api.app
-from api.auth.staff import COOKIE, issue
-from api.console import dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
+from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
 from api.middleware import requests
 from clients.database.models import Job, Video
 from clients.queues import LARGEST, Queue, QueueMessage
 from contracts.jobs import JobState
+from contracts.rights import EVERYTHING, Right
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
-from tests.api.conftest import SECONDS, Caller
-from tests.lab import eventually, fresh_id
+from tests import signed_in
+from tests.api.conftest import Caller
+from tests.lab import Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NOBODY = f"{LOOPBACK}:1"  # where nobody answers
@@ -52,26 +53,29 @@ NEEDS: dict[str, set[str]] = {
     "/messages": {"postgres"},
     "/messages/new": {"postgres"},
     "/messages/{job_id}": {"postgres"},
-    "/letters": {"queues"},
+    "/letters": {"postgres", "queues"},
     "/fleet": {"postgres", "temporal", "queues"},
+    "/audit": {"postgres"},
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PARTS = (login, jobs, lectures, dead_letters, fleet, messaging, ocr, rosters)
+PARTS = (login, jobs, lectures, dead_letters, fleet, messaging, ocr, rosters, audit)
 
 
 @asynccontextmanager
-async def console(stack: Stack, tenant: int, **away: str) -> AsyncIterator[httpx.AsyncClient]:
+async def console(
+    lab: Lab, stack: Stack, tenant: int, rights: frozenset[Right] = EVERYTHING, **away: str
+) -> AsyncIterator[httpx.AsyncClient]:
     """The application in this process, without some of its servers, and an operator of an academy."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (stack.environment() | away).items():
             patch.setenv(name, value)
         patch.setattr(requests, "configure_logging", lambda: None)  # ours is pytest's
         async with api.app.lifespan(api.app.app):
-            token = issue(stack.settings(), "kim", SECONDS, tenant, operator=True)
+            cookies = await signed_in.cookie(lab, tenant, operator=True, rights=rights)
             transport = httpx.ASGITransport(api.app.app)
             async with httpx.AsyncClient(
-                transport=transport, base_url="http://console", cookies={COOKIE: token}
+                transport=transport, base_url="http://console", cookies=cookies
             ) as http:
                 yield http
 
@@ -111,7 +115,7 @@ async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stac
     known = {"hls_prefix": "x/", "has_pictures": True, "status": "READY", "file_key": "x"}
     async with academy.lab.engine.begin() as connection:
         await connection.execute(insert(Video).values(id=video, tenant_id=academy.tenant, **known))
-    async with console(stack, academy.tenant, **AWAY[away]) as http:
+    async with console(academy.lab, stack, academy.tenant, **AWAY[away]) as http:
 
         async def look(template: str, needs: set[str]) -> None:
             names = ids.get("/" + template.split("/")[1], {})
@@ -139,7 +143,7 @@ async def test_a_reconciler_that_stands_still_shows_everywhere(academy: Caller, 
     async with lab.engine.begin() as connection:
         long_ago = func.now() - timedelta(hours=2)
         await connection.execute(update(Job).where(Job.id == forgotten).values(accepted_at=long_ago))
-    async with console(stack, academy.tenant) as http:
+    async with console(academy.lab, stack, academy.tenant) as http:
 
         async def shown() -> tuple[dict[str, Any], dict[str, float], str]:
             english = {"Accept-Language": "en"}
@@ -179,7 +183,7 @@ async def test_a_letter_that_sqs_moved_is_told_from_poison(academy: Caller, stac
     sqs.send_message(QueueUrl=queue._dlq_url, MessageBody=body)
     long = body + " " * (LARGEST - len(body))
     queue.dead_letter(QueueMessage(f"first-{academy.tenant}", "", long), "INVALID_FIELD", "-")
-    async with console(stack, academy.tenant) as http:
+    async with console(academy.lab, stack, academy.tenant) as http:
         page = (await http.get("/console/letters", headers={"Accept-Language": "en"})).text
     moved, poison = (row for row in page.split("<tr>") if f">{academy.tenant}<" in row)
     if "INVALID_FIELD" in moved:
@@ -196,7 +200,7 @@ async def test_no_page_is_forgotten() -> None:
 
 async def test_what_was_read_before_pages_had_pictures_still_opens(academy: Caller, stack: Stack) -> None:
     old = await reading(academy)
-    async with console(stack, academy.tenant) as http:
+    async with console(academy.lab, stack, academy.tenant) as http:
         first, second = [(await http.get(f"/console/ocr/{old}?page={page}")).text for page in (1, 2)]
         assert f'<image href="/console/jobs/{old}/files/overlay.png"' in first and "word sure drawn" in first
         assert "<image" not in second and "word sure plain" in second
@@ -207,9 +211,9 @@ async def test_a_picture_is_ones_own_academys(academy: Caller, stranger: Caller,
     units = f"tenants/{academy.tenant}/ai/work/{uuid4()}/ocr-4-x/units/"
     academy.lab.objects.put(f"{units}page-0002/page.jpg", b"a picture", "image/jpeg")
     mine = await reading(academy, units=units)
-    async with console(stack, stranger.tenant) as http:  # an operator of another one
+    async with console(academy.lab, stack, stranger.tenant) as http:  # an operator of another one
         assert (await http.get(f"/console/ocr/{mine}/pages/2")).status_code == 404
-    async with console(stack, academy.tenant) as http:
+    async with console(academy.lab, stack, academy.tenant) as http:
         shown = (await http.get(f"/console/ocr/{mine}?page=2")).text
         assert f'<image href="/console/ocr/{mine}/pages/2"' in shown and "word sure bare" in shown
         link = (await http.get(f"/console/ocr/{mine}/pages/2")).headers["location"]

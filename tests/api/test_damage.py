@@ -50,7 +50,7 @@ async def test_damage_is_told_by_api_and_console(academy: Caller, tmp_path: Path
     ):
         shown = {}
         for path in (f"jobs/{jobs[hole].id}", f"lectures/{hole}", f"lectures/{mute}", "lectures"):
-            headers = academy.cookie(tenant) | {"Accept-Language": language}
+            headers = await academy.cookie(tenant) | {"Accept-Language": language}
             shown[path] = (await academy.http.get(f"/console/{path}", headers=headers)).text
         assert still in shown[f"jobs/{jobs[hole].id}"] and still in shown[f"lectures/{hole}"]
         assert "<b>0:" in shown[f"lectures/{hole}"]

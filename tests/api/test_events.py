@@ -67,6 +67,7 @@ async def watch(who: Caller, job_id: str, seen: list[tuple[str, Any]], **headers
                 seen.append((name, json.loads(value)))
 
 
+@pytest.mark.slow
 async def test_two_hundred_watch_and_postgres_does_not_notice(here: Caller) -> None:
     services = api.app.app.state.services
     statements: list[str] = []

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from api.auth.staff import COOKIE, issue
-from tests.api.conftest import SECONDS, Caller
+from tests import signed_in
+from tests.api.conftest import Caller
 from tests.api.test_jobs import ocr
 from tests.lab import eventually, log_lines
 
@@ -18,11 +18,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 NOW = struct.pack("ii", 1, 0)  # SO_LINGER: a reset, and no polite end
 
 
-def asked(academy: Caller, job_id: str) -> Iterator[tuple[str, bytes, bool]]:
+def asked(academy: Caller, job_id: str, cookie: str) -> Iterator[tuple[str, bytes, bool]]:
     """Name, what is sent, and whether an answer is waited for before the end."""
     bearer = f"Authorization: Bearer {academy.key}\r\n"
-    token = issue(academy.lab.settings, "kim", SECONDS, academy.tenant, operator=True)
-    cookie = f"Cookie: {COOKIE}={token}\r\n"
     kinds = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
     half = json.dumps(ocr(academy.tenant))[:20]
     for path, kind, head in (
@@ -58,7 +56,9 @@ async def test_who_hangs_up_is_no_error(academy: Caller) -> None:
     at = urlsplit(str(academy.http.base_url))
     job_id = (await academy.post("/jobs", ocr(academy.tenant)))["job_id"]
     before = len(log_lines(academy.lab.stack, "api"))
-    for name, sent, waits in asked(academy, job_id):
+    cookie = (await signed_in.header(academy.lab, academy.tenant, operator=True))["Cookie"]
+    requests = list(asked(academy, job_id, f"Cookie: {cookie}\r\n"))
+    for name, sent, waits in requests:
         for reset in (False, True):
             reader, writer = await asyncio.open_connection(at.hostname, at.port)
             writer.write(sent)
@@ -71,9 +71,7 @@ async def test_who_hangs_up_is_no_error(academy: Caller) -> None:
 
     async def logged() -> bool:
         lines = log_lines(academy.lab.stack, "api")[before:]
-        return (
-            sum(line["message"] == "request" for line in lines) >= 2 * len(list(asked(academy, job_id))) - 4
-        )
+        return sum(line["message"] == "request" for line in lines) >= 2 * len(requests) - 4
 
     await eventually(logged)
     assert (await academy.http.get("/healthz")).status_code == 200

@@ -209,7 +209,7 @@ async def test_operators_name_the_tenant_and_nobody_else_may(
 
 async def test_a_cookie_is_taken_from_our_own_pages_only(academy: Caller, ids: dict[str, Any]) -> None:
     await calls(academy, ids, "object")
-    path, cookie = "/api/v1/uploads", academy.cookie(academy.tenant)
+    path, cookie = "/api/v1/uploads", await academy.cookie(academy.tenant)
     host = academy.http.base_url.netloc.decode()
     for ours in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": f"http://{host}"}):
         answer = await academy.http.post(path, json=UPLOAD, headers=cookie | ours)
@@ -224,7 +224,7 @@ async def test_a_cookie_is_taken_from_our_own_pages_only(academy: Caller, ids: d
     ):
         answer = await academy.http.post(path, json=UPLOAD, headers=cookie | theirs)
         assert (answer.status_code, answer.json()["code"]) == (403, "cross_site"), theirs
-    operator = academy.cookie(None) | {"Origin": "http://evil.example"}
+    operator = await academy.cookie(None) | {"Origin": "http://evil.example"}
     credit = f"/api/v1/tenants/{academy.tenant}/credit/"
     answer = await academy.http.post(credit, json={"amount": 1, "reference": "x"}, headers=operator)
     assert answer.status_code == 403

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
-from api.auth.staff import COOKIE, issue
 from devstack.app import App
 from devstack.stack import Stack
+from tests import signed_in
 from tests.lab import PATIENCE, Lab, eventually
 from tests.messages import FAST, Mail
 
@@ -52,6 +52,11 @@ class Visit:
 
     async def open(self, path: str) -> None:
         await self.page.goto(self.url + path)
+
+    async def follow(self, link: Locator) -> None:
+        """Open what a link leads to; before a page's scripts have run, a click there does nothing."""
+        async with self.page.expect_navigation():
+            await link.click()
 
     async def until(self, script: str) -> None:
         """Wait until a script is true; `wait_for_function` would need the eval that the policy forbids."""
@@ -115,8 +120,8 @@ async def visit(app: App, more_workers: None, mail: Mail, context: BrowserContex
     gone wrong in the browser, and nobody else may have been asked."""
     settings = mail.lab.settings
     tenant = await mail.account()
-    token = issue(settings, "minji", 3600, tenant, operator=True)
-    await context.add_cookies([{"name": COOKIE, "value": token, "url": app.api_url, "sameSite": "Strict"}])
+    ((name, secret),) = (await signed_in.cookie(mail.lab, tenant, operator=True)).items()
+    await context.add_cookies([{"name": name, "value": secret, "url": app.api_url, "sameSite": "Strict"}])
     visit = Visit(
         await context.new_page(),
         app.api_url,

@@ -1,5 +1,6 @@
 """Each page of the console does in a real browser what it is for."""
 
+import asyncio
 import json
 import re
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from clients.queues import Queue, QueueMessage
 from devstack.demo_ai import BAD, GOOD, HEADER
 from rules.quiet_hours import KST
 from tests.browser.conftest import Visit
-from tests.lab import CLIP, SAMPLE, eventually, fresh_id
+from tests.lab import CLIP, PATIENCE, SAMPLE, eventually, fresh_id
 from tests.messages import phones
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -30,7 +31,12 @@ async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     await expect(page.locator("#grid .lecture [data-watch] progress")).to_be_attached()
     await expect(page.locator("#grid .badge.good")).to_be_visible()
     await visit.until("document.querySelector('#grid img').naturalWidth > 0")
-    await page.click("#grid h2 a")
+    asked: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
+    await page.route("**/playback/start/", lambda route: asked.set_result(route))
+    await visit.follow(page.locator("#grid h2 a"))
+    held = await asyncio.wait_for(asked, PATIENCE)
+    await expect(page.locator("#play")).to_be_disabled()  # nothing to play yet: a click would be lost
+    await held.continue_()
     await page.click("#play")
     await visit.until("document.getElementById('video').currentTime > 1")
     assert await page.text_content("#mark")
@@ -174,7 +180,7 @@ async def test_a_scheduled_message_is_listed_and_cancelled(visit: Visit) -> None
     await page.wait_for_url("**/console/messages/*-*")
     await expect(page.locator(".notice")).to_contain_text(f"{day} 09:00")
     await visit.open("/console/messages?show=scheduled")
-    await page.click("tbody a")
+    await visit.follow(page.locator("tbody a"))
     page.on("dialog", lambda dialog: dialog.accept())
     await page.click("text=취소")
     await expect(page.locator("h1 .badge")).to_have_text("취소됨")
@@ -230,7 +236,7 @@ async def test_jobs_are_live_and_a_failed_one_says_why(visit: Visit, tmp_path: P
     row = page.locator("tbody tr", has_text=f"강의 {video}")
     await expect(row.locator(".badge.bad")).to_be_visible()
     await expect(row).to_contain_text("영상 파일이 아니거나 손상되었습니다.")
-    await row.get_by_role("link").first.click()
+    await visit.follow(row.get_by_role("link").first)
     await expect(page.locator(".log")).to_contain_text("접수됨")
     assert visit.lab.settings.temporal_ui_origin in (
         await page.get_by_role("link", name="Temporal").first.get_attribute("href") or ""

@@ -75,6 +75,7 @@ async def test_every_fault_at_every_step(workers: App, mail: Mail) -> None:
     assert {name: end for name, end in zip(MATRIX, ends, strict=True) if end} == {}
 
 
+@pytest.mark.slow
 async def test_ten_thousand_people_and_every_twentieth_answer_is_lost(workers: App, mail: Mail) -> None:
     """Twenty jobs for 250 each, and one for five thousand: what was done is answered too late or not
     at all in five of a hundred calls."""

@@ -159,6 +159,7 @@ async def test_what_the_database_lacks_is_waited_for(own_lab: Lab, damage: str, 
     assert lab.dead_letters("ai-lite") == []
 
 
+@pytest.mark.slow
 async def test_a_temporal_that_has_lost_everything_gets_its_schedules_and_jobs_back(
     own_lab: Lab, submitter: PatientSubmitter
 ) -> None:

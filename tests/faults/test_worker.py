@@ -143,6 +143,7 @@ async def test_kill_9_in_the_middle_of_an_encode_changes_no_byte(
     assert sum(again.values()) <= 3 + 1, "more than one unit was encoded twice"
 
 
+@pytest.mark.slow
 async def test_another_worker_takes_over_from_one_that_is_cut_off(
     own_lab: Lab, others: App, silent_lecture: Path
 ) -> None:
@@ -158,6 +159,7 @@ async def test_another_worker_takes_over_from_one_that_is_cut_off(
             await contents(lab, tenant, video)
 
 
+@pytest.mark.slow
 async def test_a_hanging_ffmpeg_is_replaced(own_lab: Lab, others: App, silent_lecture: Path) -> None:
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
     async with running(lab.stack, "video", ENCODE_SLOTS="1"):

@@ -20,11 +20,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from api.auth.staff import COOKIE, issue
 from clients.database.models import Job
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
-from tests.api.conftest import SECONDS, Caller, caller
+from tests import signed_in
+from tests.api.conftest import Caller, caller
 from tests.api.test_tenants import ACCOUNT, MESSAGE
 from tests.lab import PATIENCE, Lab, eventually
 
@@ -91,11 +91,11 @@ async def form(_: Caller) -> Asked:
 
 
 async def small_form(who: Caller) -> Asked:
-    return Asked("/codec/login", b"a=1&" * 2000, FORM | cookie(who), (422,))
+    return Asked("/codec/login", b"a=1&" * 2000, FORM | await cookie(who), (422,))
 
 
 async def console_form(who: Caller) -> Asked:
-    return Asked("/console/login", b"a=1&" * 2000, FORM | cookie(who), (400, 422))
+    return Asked("/console/login", b"a=1&" * 2000, FORM | await cookie(who), (400, 422))
 
 
 async def stranger(_: Caller) -> Asked:
@@ -135,7 +135,7 @@ async def preview(who: Caller) -> Asked:
     people = [{"id": str(n), "to": "01012345678", "variables": names} for n in range(1000)]
     words = " ".join(f"#{{{name}}}" for name in names)
     body = text({"draft": {"text": words}, "recipients": people})
-    return Asked("/console/messages/preview", body, JSON | cookie(who), (200,))
+    return Asked("/console/messages/preview", body, JSON | await cookie(who), (200,))
 
 
 async def result(who: Caller) -> Asked:
@@ -149,7 +149,7 @@ async def result(who: Caller) -> Asked:
     await who.row(name, job_type="ai.ocr", result={"files": {"result.json": key}})
     async with who.lab.engine.connect() as connection:
         job = (await connection.execute(select(Job.id).where(Job.external_id == name))).scalar_one()
-    return Asked(f"/console/ocr/{job}?page=900", b"", cookie(who), (200,), "GET")
+    return Asked(f"/console/ocr/{job}?page=900", b"", await cookie(who), (200,), "GET")
 
 
 async def decoding(who: Caller) -> Asked:
@@ -161,9 +161,8 @@ def own(who: Caller) -> dict[str, str]:
     return {"Authorization": f"Bearer {who.key}"}
 
 
-def cookie(who: Caller) -> dict[str, str]:
-    token = issue(who.lab.settings, "kim", SECONDS, who.tenant)
-    return {"Cookie": f"{COOKIE}={token}", "Origin": str(who.http.base_url).rstrip("/")}
+async def cookie(who: Caller) -> dict[str, str]:
+    return await signed_in.header(who.lab, who.tenant) | {"Origin": str(who.http.base_url).rstrip("/")}
 
 
 ATTACKS: list[Attack] = [

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import func, update
 
 from api import streams
-from api.auth.staff import COOKIE, issue
 from api.streams import while_allowed
 from clients.database.models import ServiceKey
 from contracts.jobs import JobState
+from tests import signed_in
 from tests.api.conftest import Caller, academy
 from tests.lab import PATIENCE
 
@@ -53,11 +53,11 @@ async def test_of_a_revoked_key(academy: Caller) -> None:
 async def test_of_a_token_that_expires(academy: Caller, path: str) -> None:
     if path.endswith("told/events"):
         await academy.row("told", JobState.RUNNING)
-    token = issue(academy.lab.settings, "kim", 2, academy.tenant)
-    said, lasted = await read(academy, path, {"Cookie": f"{COOKIE}={token}"})
+    cookie = await signed_in.header(academy.lab, academy.tenant, seconds=2)
+    said, lasted = await read(academy, path, cookie)
     assert lasted < 2 + WITHIN
     assert ("event: signed-out" in said) is path.startswith("/console")
-    answer = await academy.http.get(path, headers={"Cookie": f"{COOKIE}={token}"})
+    answer = await academy.http.get(path, headers=cookie)
     assert answer.status_code in (303, 401)
 
 

@@ -11,6 +11,7 @@ PAGES = 30
 GROWTH = 24 << 20  # bytes
 
 
+@pytest.mark.slow
 async def test_memory_is_flat_over_many_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parent, "MAX_CALLS", 15)
     monkeypatch.setattr(memory, "EVERY", 3)

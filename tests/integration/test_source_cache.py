@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from activities.host import source_cache
 from activities.host.room import Room
-from activities.host.source_cache import SourceCache
+from activities.host.source_cache import SourceCache, keep_swept
 from activities.host.trouble import HostTrouble
 from clients.objects import Objects, md5_of
 from contracts.errors import ErrorType
 from contracts.video import SourceRef
-from tests.lab import PATIENCE, Lab, fresh_id
+from tests.lab import PATIENCE, Lab, eventually, fresh_id
 
 DATA = os.urandom(300_000)
 HOLDS = """
@@ -166,6 +167,23 @@ async def test_what_holds_people_goes_with_its_last_reader(lab: Lab, tmp_path: P
         other.sweep()
         assert path.read_bytes() == DATA, "somebody reads it still"
     assert list(path.parent.iterdir()) == []
+
+
+async def test_a_disk_in_trouble_is_swept_the_next_time(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(source_cache, "SWEEP_EVERY", 0.02)
+    cache = cache_at(tmp_path, lab.objects)
+    in_the_way, forgotten = (cache._folder / f"{name}.private.lock" for name in ("a", "b"))
+    in_the_way.mkdir()
+    sweeping = asyncio.create_task(keep_swept(cache))
+    await eventually(
+        lambda: asyncio.sleep(0, "Is a directory" in caplog.text), what="it says why", every=0.02
+    )
+    in_the_way.rmdir()
+    forgotten.touch()
+    await eventually(lambda: asyncio.sleep(0, not forgotten.exists()), what="swept", every=0.02)
+    sweeping.cancel()
 
 
 async def test_what_a_killed_worker_leaves_of_people_goes_when_another_begins(

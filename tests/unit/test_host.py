@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from activities.ai.sandbox.parent import Sandbox
+from activities.ai.sandbox.task import BadInput
+from activities.host import trouble
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.trouble import HostTrouble, trouble_of
@@ -78,6 +80,25 @@ async def test_a_child_that_dies_on_a_full_disk_is_no_verdict(tmp_path: Path) ->
         child._process.kill()
         with pytest.raises(HostTrouble):
             await child.plan(Path(__file__), {})
+
+
+async def test_a_child_that_the_kernel_killed_for_memory_is_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vmstat = tmp_path / "vmstat"  # the kernel's own file counts the same; nobody may make it kill here
+    vmstat.write_text("pgfault 7\noom_kill 3\n")
+    monkeypatch.setattr(trouble, "_VMSTAT", vmstat)
+    async with Sandbox(tmp_path).open("omr_grading") as child:
+        for kills, end in ((3, BadInput), (4, HostTrouble)):
+            await child.start()
+            assert child._process
+            child._process.send_signal(signal.SIGSTOP)
+            asked = asyncio.create_task(child.plan(Path(__file__), {}))
+            await eventually(lambda: asyncio.sleep(0, child._calls), what="asked", every=0.02)
+            vmstat.write_text(f"oom_kill {kills}\n")
+            child._process.kill()
+            with pytest.raises(end):
+                await asked
 
 
 async def test_a_worker_without_room_asks_for_no_task(caplog: pytest.LogCaptureFixture) -> None:

@@ -71,6 +71,7 @@ def places(text: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
 
 
 # Kinds by themselves: what a name that does not exist gives passes for anything.
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_slip_at_a_seam_does_not_pass_mypy(copy: Path, kind: str) -> None:
     planted: set[str] = set()

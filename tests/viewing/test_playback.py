@@ -18,6 +18,7 @@ from clients.database.viewing_models import PlaybackSession, PlaybackViolation, 
 from clients.vault import Vault
 from rules.viewing import VIOLATION_LIMIT, AccessMode
 from tests.lab import PATIENCE, fresh_id
+from tests.signed_in import header
 from tests.viewing.classroom import Classroom, Player
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -336,7 +337,8 @@ async def test_staff_preview_without_a_trace(room: Classroom) -> None:
     assert second.status_code == 200
     assert (await player.ask("refresh")).status_code == 200
     path = f"/api/v1/media/videos/{room.video}/playback/start/"
-    signed_in = {"Cookie": f"{staff.COOKIE}={token}", "Sec-Fetch-Site": "same-origin"}  # the console's page
+    cookie = await header(room.lab, room.tenant)
+    signed_in = cookie | {"Sec-Fetch-Site": "same-origin"}  # the console's page
     assert (await room.http.post(path, headers=signed_in)).status_code == 200
     operator = staff.issue(room.lab.settings, "operator", 60)
     assert (await room.ask("start", operator)).status_code == 404

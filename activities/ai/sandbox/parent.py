@@ -25,6 +25,7 @@ from activities.ai.sandbox.task import Assembled, BadInput, Limits
 from activities.host.cage.caging import ROOT, Cage, own_code, texts
 from activities.host.room import Room
 from activities.host.threads import in_thread
+from activities.host.trouble import HostTrouble, killed_for_memory
 from contracts.errors import REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 
 MAX_CALLS = 200  # then a fresh child: some parsers never give memory back
@@ -145,7 +146,8 @@ class Child:
     """A process of `activities.ai.sandbox.child`, started at the first call and again after it died.
 
     Every call raises BadInput: the task's own, or TASK_OUT_OF_MEMORY, TASK_TIMED_OUT, TASK_CRASHED when the
-    child did not survive it; HostTrouble when its disk was full then. A cancelled call leaves no process.
+    child did not survive it; HostTrouble when its disk was full then, or the host's memory. A cancelled call
+    leaves no process.
     """
 
     def __init__(self, name: str, limits: Limits, scratch: Path, tesseract: str) -> None:
@@ -230,6 +232,7 @@ class Child:
         process = self._process or await self._start()
         assert process.stdin and process.stdout
         self._calls += 1
+        killed_before = killed_for_memory()
         try:
             async with asyncio.timeout(self._limits.wall_seconds):
                 process.stdin.write(json.dumps(question).encode() + b"\n")
@@ -248,6 +251,8 @@ class Child:
         if not line.endswith(b"\n"):
             await self.end()
             await in_thread(self._room.require)
+            if process.returncode == -signal.SIGKILL and killed_for_memory() > killed_before:
+                raise HostTrouble("the host's memory ran out")
             raise self._death(process.returncode or 0)
         try:
             answer = _Answer.model_validate_json(line)
@@ -318,7 +323,7 @@ class Child:
         log.error("a child of task %s died: %s", self._name, code)
         if code == -signal.SIGXCPU:
             return BadInput(TASK_TIMED_OUT, {"cpu_seconds": self._limits.cpu_seconds})
-        if code in (-signal.SIGKILL, -signal.SIGABRT):  # the kernel's killer; an allocation that failed
+        if code == -signal.SIGABRT:  # an allocation that failed
             return BadInput(TASK_OUT_OF_MEMORY)
         return BadInput(TASK_CRASHED, {"signal": -code} if code < 0 else {"exit": code})
 

@@ -54,6 +54,10 @@ export async function ask(path, body, tenant) {
   }
   const kind = answer.headers.get("content-type") || "";
   const value = kind.includes("json") ? await answer.json() : null;
+  if (value?.code === "sign_in_again") {
+    window.open("/console/login?again=true", "_blank", "noopener"); // what was written here stays
+    throw new Failed(answer.status, { detail: t("새 창에서 본인임을 다시 확인한 뒤 한 번 더 눌러 주세요.", "Show who you are in the window that opened, then press once more.") });
+  }
   if (!answer.ok) throw new Failed(answer.status, value);
   return value;
 }

@@ -128,7 +128,9 @@ async function captions(url) {
   });
 }
 
+// Only once there is a source: what was asked of an empty element is forgotten when it gets one.
 function controls() {
+  document.querySelector(".controls").disabled = false;
   const [button, seek, now] = ["play", "seek", "now"].map((id) => document.getElementById(id));
   const toggle = () => (video.paused ? video.play() : video.pause());
   button.addEventListener("click", toggle);
@@ -162,12 +164,12 @@ function controls() {
 }
 
 if (player) {
-  controls();
   try {
     const playback = await ask(`/api/v1/media/videos/${player.dataset.video}/playback/start/`, {});
     rates(playback.policy.max_rate);
     watermark(playback.policy.watermark);
     play(playback);
+    controls();
     keep(playback);
     for (const extra of [storyboard(playback.urls.storyboard), captions(playback.urls.subtitles)]) {
       extra.catch(() => say(t("미리보기나 자막을 불러오지 못했습니다.", "Previews or captions could not be loaded."), true));

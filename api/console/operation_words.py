@@ -1,0 +1,47 @@
+"""What the audit calls the operations that it records, in both languages."""
+
+_JOB = ("작업 결과 보기", "Looked at a job's result")
+_START = ("작업 시작", "Started a job")
+_UPLOAD = ("파일 올리기", "Uploaded a file")
+_MESSAGES = ("문자 발송", "Sent messages")
+_SIGNED_IN = ("들어옴", "Signed in")
+
+OPERATION_WORDS = {
+    "GET /api/v1/jobs/{job_id}/": _JOB,
+    "GET /api/v1/jobs/{job_id}": _JOB,
+    "GET /console/jobs/{job_id}": _JOB,
+    "GET /console/jobs/{job_id}/files/{name}": ("결과 파일 내려받기", "Downloaded a result"),
+    "GET /console/ocr/{job_id}": ("인식한 문서 보기", "Looked at a document"),
+    "GET /console/ocr/{job_id}/pages/{number}": ("인식한 쪽 보기", "Looked at a page"),
+    "GET /console/rosters/{job_id}": ("명단 보기", "Looked at a roster"),
+    "GET /console/messages/{job_id}": ("받는 사람 보기", "Looked at recipients"),
+    "GET /api/v1/messages/{job_id}/recipients/": ("받는 사람 보기", "Looked at recipients"),
+    "GET /console/audit": ("접속기록 보기", "Looked at the audit"),
+    "POST /codec/decode": ("암호화된 이력 보기", "Read an encrypted history"),
+    "POST /api/v1/jobs": _START,
+    "POST /api/v1/ai/jobs/": _START,
+    "POST /api/v1/excel/jobs/": ("명단 가져오기", "Imported a roster"),
+    "POST /api/v1/jobs/{job_id}/cancel": ("작업 취소", "Cancelled a job"),
+    "POST /api/v1/jobs/{job_id}/retry": ("작업 다시 하기", "Ran a job again"),
+    "POST /api/v1/media/videos/{video_id}/retry/": ("강의 다시 변환", "Encoded a lecture again"),
+    "POST /api/v1/uploads": _UPLOAD,
+    "POST /api/v1/uploads/{upload_id}/parts": _UPLOAD,
+    "POST /api/v1/uploads/{upload_id}/complete": _UPLOAD,
+    "POST /api/v1/media/videos/upload/init/": _UPLOAD,
+    "POST /api/v1/media/videos/{video_id}/upload/complete/": _UPLOAD,
+    "DELETE /api/v1/uploads/{upload_id}": ("올리기 그만두기", "Gave up an upload"),
+    "POST /api/v1/videos": ("강의 만들기", "Made a lecture"),
+    "POST /api/v1/media/videos/{video_id}/playback/start/": ("강의 재생", "Began to watch a lecture"),
+    "POST /api/v1/messaging/send/": _MESSAGES,
+    "POST /api/v1/messages/": _MESSAGES,
+    "POST /api/v1/messages/{job_id}/cancel/": ("문자 발송 취소", "Cancelled messages"),
+    "POST /api/v1/reservations/{reservation_id}/cancel/": ("예약 취소", "Cancelled a reservation"),
+    "POST /api/v1/opt-outs/": ("광고 수신 거부", "Opted a phone out"),
+    "PUT /api/v1/callback/": ("알림 주소 바꾸기", "Changed the callback address"),
+    "PUT /api/v1/tenants/{tenant_id}/messaging-account/": ("문자 요금 바꾸기", "Changed prices of messages"),
+    "POST /api/v1/tenants/{tenant_id}/credit/": ("충전", "Added credit"),
+    "POST /codec/login": _SIGNED_IN,
+    "POST /console/login": _SIGNED_IN,
+    "POST /console/logout": ("나감", "Signed out"),
+    "POST /console/letters": ("실패 메시지 돌려보내기", "Sent dead letters back"),
+}
