@@ -104,6 +104,10 @@ class SoundWarning(StrEnum):
     CLIPPED = "sound_clipped"
 
 
+TOO_QUIET = "sound_too_quiet"
+"""Told with the warnings. Not one of them: workers of the release before do not know it."""
+
+
 class EncodePlan(Contract):
     """All that a worker needs to encode any unit to the same bytes as any other worker.
 
@@ -221,6 +225,7 @@ class Published(Contract):
     pictures: bool = Field(default=False, description="Whether it has a poster and a storyboard")
     damage: list[Damage] = Field(default=[], description="Where a person should look, if more than a second")
     warnings: list[SoundWarning] = Field(default=[])
+    too_quiet: bool = Field(default=False, description="As `SegmentManifest.too_quiet`: told with `warnings`")
     replaced_prefix: str | None = None
     retire_after: int = 0
 
@@ -283,6 +288,7 @@ class SegmentManifest(Contract):
     tracks: list[Track]
     damage: list[Damage] = Field(default=[])
     warnings: list[SoundWarning] = Field(default=[])
+    too_quiet: bool = Field(default=False, description="The sound could not be made as loud as others")
 
 
 class Picture(Contract):

@@ -16,7 +16,15 @@ import ffmpeg
 
 from activities.video.damage import Ear
 from activities.video.ffmpeg import FfmpegFailed, Progress, Tools, run_ffmpeg
-from activities.video.fmp4 import BadSegment, TrackFiles, media_file, read_fragment, read_init
+from activities.video.fmp4 import (
+    SHORTEST,
+    BadSegment,
+    TrackFiles,
+    join_tail,
+    media_file,
+    read_fragment,
+    read_init,
+)
 from activities.video.probe import MediaError
 from activities.video.sound import RATE, Sound, decoding_args
 from contracts import errors
@@ -288,7 +296,10 @@ def _accept(out: Path, plan: EncodePlan) -> TrackFiles:
     (folder / "media.m3u8").unlink()
     init = read_init((folder / "init.mp4").read_bytes())
     segments, end = [], 0
-    for path in sorted(folder.glob("s*.m4s")):
+    paths = sorted(folder.glob("s*.m4s"))
+    if len(paths) > 1 and read_fragment(paths[-1].read_bytes(), init).duration < SHORTEST * RATE:
+        join_tail(paths[-2], paths.pop())
+    for path in paths:
         fragment = read_fragment(path.read_bytes(), init)
         if fragment.start != end or init.timescale != RATE:
             raise BadSegment(f"audio {path.name} starts at {fragment.start}, not {end}")

@@ -1,4 +1,4 @@
-"""One colour for every lecture: BT.709 in limited range, 8 bits, and every rendition says so.
+"""One shape and one colour for every lecture: BT.709 in limited range, 8 bits, and every rendition says so.
 
 Encoders write the tags of the first picture they see, so without a plan units differ, and players guess what
 is not said, each rendition by its size.
@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import ffmpeg
 
-from contracts.video import Colour, EncodePlan, Rung
+from contracts.video import Colour, EncodePlan
 
 _UNSAID = {"unknown", "unspecified", "reserved", "nil"}
 _ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ya8|ya16|pal8")
 _RGB = re.compile(r"gbr|rgb|bgr|pal8|0rgb|x2rgb")
 # Decoders that keep a tag from outside until the stream has one; the others say "unknown" each time.
 _KEEPING = {"h264", "mpeg4", "mpeg1video", "mpeg2video"}
+_SAME_SHAPE = 0.03  # by which sides rounded to even numbers may differ
 _WHITE = 203  # cd/m² of white paper in HDR (ITU-R BT.2408)
 _BRIGHTEST = 1000  # cd/m² that are told apart
 
@@ -86,12 +87,18 @@ def in_bt709(video: Any, plan: EncodePlan) -> Any:
     ).filter("format", "yuv420p")
 
 
-def within(rung: Rung) -> dict[str, str]:
-    """Options of `scale`: as large as fits into the rendition."""
-    return {
-        "w": f"2*trunc(min({rung.width},{rung.height}*dar)/2)",
-        "h": f"2*trunc(min({rung.height},{rung.width}/dar)/2)",
-    }
+def fitted(video: Any, width: int, height: int) -> Any:
+    """The picture in that size, between black bars if it has another shape than the lecture."""
+    same = f"lt(abs(dar*{height}/{width}-1),{_SAME_SHAPE})"
+    inside = _within(width, height)
+    wide, high = f"if({same},{width},{inside['w']})", f"if({same},{height},{inside['h']})"
+    scaled = video.filter("scale", w=wide, h=high, eval="frame")
+    return scaled.filter("pad", width, height, -1, -1, eval="frame").filter("setsar", 1)
+
+
+def _within(width: int, height: int) -> dict[str, str]:
+    """Options of `scale`: as large as fits."""
+    return {"w": f"2*trunc(min({width},{height}*dar)/2)", "h": f"2*trunc(min({height},{width}/dar)/2)"}
 
 
 def tagged(video: Any) -> Any:
@@ -112,7 +119,7 @@ def _narrowed(video: Any, plan: EncodePlan) -> Any:
     """High dynamic range and wide colours, by light: tone-mapped so that white paper stays white."""
     colour, top = plan.colour, plan.rungs[-1]
     if plan.frame_width * plan.frame_height > top.width * top.height:  # light is dear to compute
-        video = video.filter("scale", **within(top), eval="frame")
+        video = video.filter("scale", **_within(top.width, top.height), eval="frame")
     light = video.filter(
         "zscale",
         matrixin=colour.matrix,

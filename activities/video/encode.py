@@ -10,15 +10,23 @@ from typing import Any
 import ffmpeg
 
 from activities.host.stall import STALL
-from activities.video.colour import assumed, in_bt709, tagged, within
+from activities.video.colour import assumed, fitted, in_bt709, tagged
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
-from activities.video.fmp4 import BadSegment, Fragment, TrackFiles, media_file, read_fragment, read_init
+from activities.video.fmp4 import (
+    SHORTEST,
+    BadSegment,
+    Fragment,
+    TrackFiles,
+    join_tail,
+    media_file,
+    read_fragment,
+    read_init,
+)
 from activities.video.probe import MediaError
 from contracts import errors
 from contracts.video import EncodePlan, Rung
 
-_SAME_SHAPE = 0.03  # by which sides rounded to even numbers may differ
 _SLACK = 2  # frames that rounding at the end of the source may take away; the last picture is held
 QUALITY: dict[str, Any] = {"preset": "veryfast", "crf": 23}
 
@@ -108,26 +116,11 @@ def unit_args(
     if begin < first:
         video = video.filter("trim", start_frame=first - begin)
     copies = in_bt709(video, plan).filter_multi_output("split", len(plan.rungs))
-    renditions = [tagged(fitted(copies[index], rung)) for index, rung in enumerate(plan.rungs)]
+    renditions = [
+        tagged(fitted(copies[index], rung.width, rung.height)) for index, rung in enumerate(plan.rungs)
+    ]
     output = ffmpeg.output(*renditions, str(out / "%v" / "media.m3u8"), **_output(plan, unit, out, quality))
     return ["-copyts", "-start_at_zero", *output.get_args()]
-
-
-def fitted(video: Any, rung: Rung) -> Any:
-    """The picture in the rendition's size, between black bars if it has another shape than the first."""
-    wide, high = rung.width, rung.height
-    same = f"lt(abs(dar*{high}/{wide}-1),{_SAME_SHAPE})"
-    inside = within(rung)
-    return (
-        video.filter(
-            "scale",
-            w=f"if({same},{wide},{inside['w']})",
-            h=f"if({same},{high},{inside['h']})",
-            eval="frame",
-        )
-        .filter("pad", wide, high, -1, -1, eval="frame")
-        .filter("setsar", 1)
-    )
 
 
 def _output(plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any]) -> dict[str, Any]:
@@ -167,9 +160,14 @@ def _accept(out: Path, plan: EncodePlan, unit: int, rung: Rung) -> TrackFiles:
     init = read_init(init_file.read_bytes())
     first, last = unit * plan.unit_frames, min((unit + 1) * plan.unit_frames, plan.total_frames)
     segments = []
-    for number, frame in enumerate(range(first, last, plan.segment_frames), unit * plan.unit_segments):
+    starts = list(range(first, last, plan.segment_frames))
+    if len(starts) > 1 and last - starts[-1] < SHORTEST * plan.fps:
+        del starts[-1]
+        number = unit * plan.unit_segments + len(starts)
+        join_tail(folder / f"s{number - 1:05d}.m4s", folder / f"s{number:05d}.m4s")
+    for number, frame in enumerate(starts, unit * plan.unit_segments):
         path = folder / f"s{number:05d}.m4s"
-        frames = min(plan.segment_frames, last - frame)
+        frames = (last if frame == starts[-1] else frame + plan.segment_frames) - frame
         fragment = read_fragment(path.read_bytes(), init)
         step = init.timescale / plan.fps  # a whole number: of the rate the timescale is made
         wanted = Fragment(round(frame * step), round(frames * step), frames, sync=True, step=round(step))

@@ -220,7 +220,12 @@ class EncodeActivities:
                 await self._cache.check(plan.source, plan.remux)
             tracks = await self._store.upload(plan, folder, [sound.track])
             whole = SegmentManifest(
-                encoder=self._encoder, units=[], tracks=tracks, damage=damage, warnings=sound.warnings
+                encoder=self._encoder,
+                units=[],
+                tracks=tracks,
+                damage=damage,
+                warnings=sound.warnings,
+                too_quiet=sound.too_quiet,
             )
             return await self._store.accept(plan, "audio", [whole])
 
@@ -232,7 +237,8 @@ class EncodeActivities:
         plan = job.plan
         with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             async with self._source_of(plan) as path:
-                files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=PICTURES_TIMEOUT)
+                patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
+                files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
             return await self._store.store_pictures(plan, files)
 
     async def _require_same_encoder(self, plan: EncodePlan) -> None:

@@ -69,6 +69,27 @@ def media_file(out: Path, path: Path, frames: int = 0, duration: Fraction = Frac
     return MediaFile(str(path.relative_to(out)), len(data), digest, frames, float(duration))
 
 
+def join_tail(path: Path, tail: Path) -> None:
+    """Put the fragments of `tail` behind those of the segment before it; a segment may have several."""
+    data = tail.read_bytes()
+    first = next(at for kind, at in _places(data) if kind == b"moof")
+    with path.open("ab") as file:
+        file.write(data[first:])
+    tail.unlink()
+
+
+def _places(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Kind and place of each box of the outermost level. Raises BadSegment where there is no next one."""
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if size < 8:
+            break
+        yield kind, at
+        at += size
+    raise BadSegment("media segment without samples")
+
+
 def read_init(data: bytes) -> Init:
     """Of an init segment with one track. Raises BadSegment."""
     boxes = dict(_boxes(data))
@@ -79,6 +100,10 @@ def read_init(data: bytes) -> Init:
         return Init(_codec(stsd), timescale, _media_time(boxes.get(b"elst")), duration, flags)
     except (KeyError, struct.error, IndexError) as error:
         raise BadSegment(f"init segment: {error!r}") from error
+
+
+# Players that follow the standard never end where the last segment lasts a frame or two.
+SHORTEST = 1.0
 
 
 def read_fragment(data: bytes, init: Init) -> Fragment:

@@ -6,6 +6,7 @@ from math import inf
 
 LONG_GAP = 1.0  # seconds without a packet that are worth a look; a slide may legally stand for longer
 _JUMP = 10.0  # seconds, as ffmpeg's `dts_delta_threshold`
+_MANY = 10  # times rarer is no clock
 _REORDER = 64  # packets come in decoding order; no codec reorders further than this
 
 
@@ -75,7 +76,9 @@ class TrackScan:
     def rate(self) -> tuple[float, bool]:
         """Frames per second, and whether it is constant: at most 1 % of gaps off by more than half.
 
-        The average over regular gaps when constant (a few dropped frames do not count), else over all.
+        The average over regular gaps when constant (a few dropped frames do not count). When variable that
+        of the shortest gap that a tenth of all have, which is the clock of one with many dropped frames; else
+        the average over all.
         """
         if not self._gaps:
             return 25.0, True
@@ -91,5 +94,13 @@ class TrackScan:
         ]
         number = sum(bucket[0] for bucket in regular)
         if total - number > max(1, total // 100):
-            return total / (self._last - self.start), False
+            return self._clock(total) or total / (self._last - self.start), False
         return number / sum(bucket[1] for bucket in regular), True
+
+    def _clock(self, total: float) -> float | None:
+        """Frames per second that the shortest gaps would give, if they are alike and many."""
+        many = [millis for millis, (number, _) in self._gaps.items() if number * _MANY >= total]
+        if not many:
+            return None
+        alike = [self._gaps[near] for near in range(min(many) - 1, min(many) + 2) if near in self._gaps]
+        return sum(number for number, _ in alike) / sum(length for _, length in alike)

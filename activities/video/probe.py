@@ -38,6 +38,7 @@ _PACKET = "packet=stream_index,pts_time,dts_time,duration_time,flags"
 _DECLARES = {"matroska", "flv", "avi", "asf"}  # their header says how long they are
 _ROUNDING = 1.0  # seconds by which a header's length may be off
 _SEEKABLE = {"mov", "matroska"}  # the others have no index that finds a frame exactly
+_SOUND_FILES = "mp3,wav,w64,flac,ogg,aac,aiff,caf,amr"
 _NOT_MOVING = ("attached_pic", "timed_thumbnails", "still_image")
 
 
@@ -208,18 +209,36 @@ async def _header(tools: Tools, path: Path, timeout: float) -> dict[str, Any]:
     except FfmpegFailed as error:
         if unlisted := _NOT_LISTED.search(error.stderr_tail):
             raise MediaError(errors.CODEC_NOT_SUPPORTED, unlisted[1]) from error
-        raise MediaError(errors.NOT_A_VIDEO, str(error)) from error
+        code = errors.NO_VIDEO_STREAM if await _is_sound(tools, path, timeout) else errors.NOT_A_VIDEO
+        raise MediaError(code, str(error)) from error
     head: dict[str, Any] = json.loads("".join(lines))
     if not head.get("streams") or "format_name" not in head.get("format", {}):
         raise MediaError(errors.NOT_A_VIDEO, "no streams")
     return head
 
 
+async def _is_sound(tools: Tools, path: Path, timeout: float) -> bool:
+    """Whether a file in no format of ours is one of sound, which is then said of it."""
+    kinds: list[str] = []
+    args = ["-of", "csv=p=0", "-show_entries", "stream=codec_type"]
+    try:
+        await _ffprobe(tools, path, args, timeout, kinds.append, format_whitelist=_SOUND_FILES)
+    except FfmpegFailed:
+        return False
+    # A cover counts as a picture, as long as there is sound.
+    return "audio" in {kind.strip(",\n ") for kind in kinds}
+
+
 async def _ffprobe(
-    tools: Tools, path: Path, args: list[str], timeout: float, on_line: Callable[[str], None]
+    tools: Tools,
+    path: Path,
+    args: list[str],
+    timeout: float,
+    on_line: Callable[[str], None],
+    **other: str,
 ) -> str:
     # Pixels up to the longest side squared, so that a picture that is too large is known by its size.
-    options = SOURCE | {"max_pixels": MAX_SIDE**2}
+    options = SOURCE | {"max_pixels": MAX_SIDE**2} | other
     source = [word for name, value in options.items() for word in (f"-{name}", str(value))]
     return await run(
         [tools.ffprobe, "-v", "error", *source, *args, f"file:{path}"],

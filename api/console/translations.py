@@ -26,6 +26,7 @@ STEPS = {
     "assemble": ("결과 정리", "Putting together"),
 }
 SERVERS = {
+    "provider": ("신원 확인 서비스", "The identity provider"),
     "postgres": ("데이터베이스(Postgres)", "The database (Postgres)"),
     "temporal": ("Temporal", "Temporal"),
     "objects": ("파일 저장소(S3)", "The object store (S3)"),
@@ -136,6 +137,10 @@ DAMAGE = {
     "sound_silent": (
         "처음부터 끝까지 소리가 들리지 않습니다. 마이크가 켜져 있었는지 확인해 주세요.",
         "Nothing can be heard from start to end. Was the microphone on?",
+    ),
+    "sound_too_quiet": (
+        "소리가 너무 작게 녹음되어 충분히 키울 수 없습니다. 마이크를 더 가까이 두고 녹음해 주세요.",
+        "The sound was recorded too quiet to be made loud enough. Put the microphone closer.",
     ),
     "sound_clipped": (
         "소리가 너무 크게 녹음되어 찌그러집니다. 입력 음량을 낮추어 다시 녹음해 주세요.",

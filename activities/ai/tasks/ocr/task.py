@@ -128,6 +128,8 @@ def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
         if unsure:
             named = ", ".join(map(str, unsure[:NAMED])) + (", …" if len(unsure) > NAMED else "")
             doubts.append(f"page {page['page']}: {len(unsure)} lines are uncertain: {named}")
+        if page.get("order_doubted"):
+            doubts.append(f"page {page['page']}: its lines could be read in another order")
         if page.get("left_out"):
             doubts.append(f"page {page['page']}: {page['left_out']} words of the file are not to be seen")
         if not page["detected"]:
@@ -136,7 +138,7 @@ def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _unsure(line: Mapping[str, Any]) -> bool:
-    """By one word that is doubted; lines of a release before, and plain ones, by all of their letters."""
-    if "doubted" in line:
-        return bool(line["doubted"])
-    return line["confidence"] < SURE or any(not word["confidence"] for word in line["words"])
+    """By one word that is doubted, or by all of its letters, as for plain lines."""
+    if line.get("doubted") or line["confidence"] < SURE:
+        return True
+    return any(not word["confidence"] for word in line["words"])
