@@ -1,5 +1,6 @@
 """What CloudFormation would make: by cfn-lint's rules, and as far as moto makes it. No AWS was asked."""
 
+import ast
 import importlib.util
 import json
 import re
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.slow
 AWS = Path(__file__).parents[2] / "deploy/aws"
 REGION, ACCOUNT = "ap-northeast-2", "123456789012"
 # What moto cannot make; asserted below in other ways.
-SKIPPED = {"AWS::CloudWatch::Alarm"}
+SKIPPED = {"AWS::CloudWatch::Alarm", "AWS::SQS::QueuePolicy"}
 INTERFACES = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface")
 KINDS = ("core", "video", "ai", "messaging")
 
@@ -39,8 +40,6 @@ KINDS = ("core", "video", "ai", "messaging")
 class Account:
     """An account after both templates, and what moto said that it did not make."""
 
-    base: dict[str, Any]
-    groups: dict[str, dict[str, Any]]
     skipped: set[str]
 
     def client(self, service: str) -> Any:
@@ -75,7 +74,6 @@ def account() -> Iterator[Account]:
             "AlarmTopic": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
         }
         create("base", base)
-        groups = {}
         for kind in KINDS:
             create(
                 "group",
@@ -88,9 +86,8 @@ def account() -> Iterator[Account]:
                 },
                 kind,
             )
-            groups[kind] = resources(kind)
         skipped = {name for each in said for name in re.findall(r"AWS::\w+::\w+", str(each.message))}
-        yield Account(resources("base"), groups, skipped)
+        yield Account(skipped)
 
 
 def group(kind: str) -> str:
@@ -105,15 +102,6 @@ def create(template: str, values: dict[str, str], stack: str | None = None) -> N
         Parameters=given,
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
-
-
-def resources(stack: str) -> dict[str, Any]:
-    found = boto3.client("cloudformation", REGION).describe_stack_resources(StackName=stack)
-    return {
-        each["LogicalResourceId"]: each["PhysicalResourceId"]
-        for each in found["StackResources"]
-        if "LogicalResourceId" in each
-    }
 
 
 @pytest.mark.parametrize("template", ["base", "group"])
@@ -137,8 +125,6 @@ def test_queues_are_those_of_the_settings(account: Account) -> None:
         assert redrive["deadLetterTargetArn"].endswith(f":{name}-dlq")
         assert int(redrive["maxReceiveCount"]) >= RECEIVES
         assert int(found["VisibilityTimeout"]) == visibility.get(ours, 3600)
-        policy = json.loads(found["Policy"])
-        assert policy["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         dead = sqs.get_queue_url(QueueName=f"{name}-dlq")["QueueUrl"]
         kept = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["All"])["Attributes"]
         assert kept["MessageRetentionPeriod"] == "1209600" and kept["SqsManagedSseEnabled"] == "true"
@@ -168,6 +154,7 @@ def statements(account: Account, role: str) -> dict[str, tuple[set[str], set[str
     iam, found = account.client("iam"), {}
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        document = ast.literal_eval(document) if isinstance(document, str) else document  # moto's own way
         for each in document["Statement"]:
             assert each["Effect"] == "Allow"
             actions, places = (as_set(each[key]) for key in ("Action", "Resource"))
@@ -261,6 +248,17 @@ def template(name: str) -> dict[str, Any]:
     return found
 
 
+def test_queues_take_nothing_in_the_clear() -> None:
+    made = template("base")["Resources"]
+    policy = made["OnlyEncrypted"]["Properties"]
+    queues = {name for name, each in made.items() if each["Type"] == "AWS::SQS::Queue"}
+    assert {each["Ref"] for each in policy["Queues"]} == queues and len(queues) == 10
+    (only,) = policy["PolicyDocument"]["Statement"]
+    assert (only["Effect"], only["Principal"], only["Condition"]) == (
+        *("Deny", "*", {"Bool": {"aws:SecureTransport": "false"}}),
+    )
+
+
 def test_alarms_are_such_as_cloudwatch_takes(account: Account) -> None:
     """Moto makes none: botocore checks what would be sent."""
     alarms = {
@@ -345,7 +343,7 @@ def test_secrets_go_to_those_who_may_know_them(account: Account, tmp_path: Path)
     file.write_text(text)
     uploaded(file)
     uploaded(file)  # again
-    paths = {"SETTINGS_SSM_PATHS": "/academy/all,/academy/video", "DB_SSLMODE": "prefer"}
+    paths = {"SETTINGS_SSM_PATHS": "/academy/all,/academy/video", "DB_SSLROOTCERT": "system"}
     found = read(Settings, Process.VIDEO, paths)
     assert found.db_password.get_secret_value() == "of video" and found.staff_jwt_key is None
     ssm = account.client("ssm")
