@@ -32,6 +32,7 @@ from intake.reconcile import Reconciler
 from intake.restore import Restorer
 from intake.retention import Retention
 from intake.submit import Submitter
+from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
@@ -94,7 +95,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
             orphans.sweep,
             RetentionActivities(Retention(settings, engine, objects)).retain,
         ],
-        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
+        interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
         max_heartbeat_throttle_interval=BEATS_APART,
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
