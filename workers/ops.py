@@ -32,6 +32,7 @@ from intake.reconcile import Reconciler
 from intake.restore import Restorer
 from intake.retention import Retention
 from intake.submit import Submitter
+from intake.tombstones import Tombstones
 from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -72,7 +73,9 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     callbacks = CallbackActivities(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
     objects = Objects(settings)
     endings = Endings(engine, objects, vault)
-    activities = JobActivities(endings, Reconciler(engine, client, submitter, endings))
+    activities = JobActivities(
+        endings, Reconciler(engine, client, submitter, endings), Tombstones(engine, objects)
+    )
     abandoned = timedelta(hours=settings.upload_abandoned_hours)
     sweeping = SweepActivities(engine, UploadStore(settings), abandoned)
     orphans = OrphanActivities(
