@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 from temporalio.client import Client
 
+from api.auth.oidc import Provider
 from api.auth.service_keys import KEY_SECONDS, ServiceKeys
 from api.cache import Fresh
 from api.rates import Rates
@@ -52,6 +53,7 @@ class Services:
     seen_jobs: Fresh[tuple[int, str], SealedJob]
     seen_videos: Fresh[tuple[int, int], tuple[VideoRow, JobRow | None]]
     standing: Fresh[None, Standing]
+    provider: Provider | None
     settings: Settings
 
 
@@ -92,6 +94,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         seen_jobs=Fresh(lambda key: _job(engine, *key), SEEN_SECONDS),
         seen_videos=Fresh(lambda key: _video(engine, *key), SEEN_SECONDS),
         standing=Fresh(lambda _: standing(engine, client), STANDING_SECONDS),
+        provider=Provider(settings, vault) if settings.oidc_issuer else None,
         settings=settings,
     )
     await redis.aclose()

@@ -212,6 +212,8 @@ def main() -> None:
             ("the same, none killed", keda(most), KEDA_EVERY, True),
             ("ours", ours(most), 60, True),
         ]
+        if academies == 5000:
+            del rules[0]  # it ends and begins more than it works, for hours
         for name, rule, every, protected in rules:
             out = simulate(jobs(academies, days), rule, every, protected)
             print(

@@ -8,6 +8,7 @@ import os
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import Field, SecretStr, model_validator
@@ -36,6 +37,13 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     staff_session_idle_seconds: int = Field(default=1800, ge=60)
     staff_session_max_seconds: int = Field(default=12 * 3600, ge=60)
     staff_recent_seconds: int = Field(default=900, ge=30, description="Before money asks again who it is")
+    # Staff sign in at an identity provider. A pasted token is for development: with a provider it is taken
+    # only when it is said so.
+    oidc_issuer: str | None = Field(default=None, pattern=r"^https?://[^/\s]+\S*$")
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_scope: str = "openid"
+    staff_token_login: bool | None = None
     temporal_ui_origin: str | None = None  # `https://temporal.example.com`: may ask /codec from a browser
 
     # Solapi, needed by the messaging worker alone
@@ -143,6 +151,22 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
         except ValueError:
             raise ValueError("STAFF_DEFAULT_RIGHTS must be of look, send, pay, manage") from None
         return self
+
+    @model_validator(mode="after")
+    def _provider_is_whole(self) -> Self:
+        given = [self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret]
+        if any(given) and not all(given):
+            raise ValueError("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET must be set together")
+        here = ("127.0.0.1", "localhost", "::1")
+        issuer = urlsplit(self.oidc_issuer or "")
+        if issuer.scheme == "http" and issuer.hostname not in here:
+            raise ValueError("OIDC_ISSUER must be https: what comes from there says who somebody is")
+        return self
+
+    @property
+    def takes_pasted_tokens(self) -> bool:
+        """Whether a page takes a staff token for a session."""
+        return self.oidc_issuer is None if self.staff_token_login is None else self.staff_token_login
 
     def default_rights(self) -> frozenset[Right]:
         return rights_of(self.staff_default_rights)

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
+from api.auth.people import Staff
 from api.auth.sessions import COOKIE, Purpose, secret_of
-from api.auth.staff import Staff, identify
+from api.auth.staff import identify
 from api.problems import ERASED, refused
 from api.services import get_services
 from contracts.rights import EVERYTHING, Right

@@ -101,6 +101,8 @@ OPERATIONS: dict[str, Operation] = {
     "GET /codec/login": OPEN,
     "POST /codec/login": Operation(None, Record.CHANGE),
     "GET /console/login": OPEN,
+    "GET /console/oidc/start": OPEN,
+    "GET /console/oidc/callback": Operation(None, Record.CHANGE),
     "POST /console/login": Operation(None, Record.CHANGE),
     "POST /console/logout": Operation(None, Record.CHANGE),
     "POST /console/language": unrecorded("a cookie of the browser's own"),

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from api.auth import audit, sessions
+from api.auth.people import Staff
 from api.auth.sessions import Purpose
-from api.auth.staff import Staff, identify, unknown, verify
+from api.auth.staff import identify, unknown, verify
 from api.services import Services
 from clients.database import staff_sessions
 from clients.database.staff_sessions import NewSession
@@ -32,6 +33,8 @@ async def by_token(
     """Let in who pastes a valid token, which the session does not outlive. `recent`: only a token made lately
     will do. HTTPException 401 for one that is not valid, or whose session was signed out; 503 without a key
     to check it."""
+    if not services.settings.takes_pasted_tokens:
+        raise unknown()
     staff = verify(services.settings, token)
     if recent and time.time() - staff.authenticated_at > services.settings.staff_recent_seconds:
         raise unknown()

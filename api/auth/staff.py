@@ -1,66 +1,20 @@
 """Staff: people, who show a JSON web token as a Bearer, or the cookie of a session (`api.auth.sessions`)."""
 
 import time
-from typing import Literal, Self
+from typing import Literal
 
 import jwt
 from fastapi import HTTPException, Request
 from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictInt,
     ValidationError,
-    field_validator,
-    model_validator,
 )
 
 from api.auth import sessions
+from api.auth.people import Staff
 from api.auth.sessions import Purpose
 from api.services import get_services
 from clients.settings import Settings
 from contracts.rights import Right
-
-
-class Staff(BaseModel):
-    """Who it is, and what they may: read everything (`role: operator`), or what is their tenant's; of that,
-    what `roles` says. None: the token says nothing of it. `auth_time`: when they last showed who they are."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
-
-    sub: str = Field(min_length=1, max_length=200)
-    exp: float
-    iat: float | None = None
-    auth_time: float | None = None
-    tenant_id: StrictInt | None = Field(default=None, gt=0, lt=2**63)
-    role: str | None = None
-    roles: frozenset[Right] | None = None
-
-    @field_validator("roles", mode="before")
-    @classmethod
-    def _known_roles(cls, given: object) -> object:
-        """Those of other systems are no rights here."""
-        if isinstance(given, list | tuple):
-            return {each for each in given if each in set(Right)}
-        return given
-
-    @model_validator(mode="after")
-    def _may_something(self) -> Self:
-        if self.tenant_id is None and self.role != "operator":
-            raise ValueError("neither of a tenant nor an operator")
-        return self
-
-    @property
-    def authenticated_at(self) -> float:
-        """In seconds since 1970; 0 where nothing is known of it."""
-        return self.auth_time or self.iat or 0.0
-
-    @property
-    def rights(self) -> frozenset[Right]:
-        return self.roles or frozenset()
-
-    def may_read(self, tenant_id: int | None) -> bool:
-        return self.role == "operator" or (tenant_id is not None and self.tenant_id == tenant_id)
 
 
 async def staff_of(request: Request, purpose: Purpose = Purpose.CONSOLE) -> Staff:
@@ -125,9 +79,7 @@ def verify(settings: Settings, token: str) -> Staff:
     now, longest = time.time(), settings.staff_token_max_seconds
     if now - staff.iat > longest if staff.iat is not None else staff.exp - now > longest:
         raise unknown()
-    if staff.roles is None:
-        return staff.model_copy(update={"roles": settings.default_rights()})
-    return staff
+    return staff.with_rights(settings.default_rights())
 
 
 def unknown() -> HTTPException:

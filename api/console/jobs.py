@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.auth import audit
-from api.auth.staff import Staff
+from api.auth.people import Staff
 from api.console import files, queries
 from api.console.pages import Someone, page, render, signed_in, signed_in_still
 from api.console.queries import LOG_LINES, Shown

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth.staff import Staff
+from api.auth.people import Staff
 from api.console import files, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, large_page, page, signed_in

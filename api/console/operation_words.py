@@ -42,6 +42,7 @@ OPERATION_WORDS = {
     "POST /api/v1/tenants/{tenant_id}/credit/": ("충전", "Added credit"),
     "POST /codec/login": _SIGNED_IN,
     "POST /console/login": _SIGNED_IN,
+    "GET /console/oidc/callback": _SIGNED_IN,
     "POST /console/logout": ("나감", "Signed out"),
     "POST /console/letters": ("실패 메시지 돌려보내기", "Sent dead letters back"),
 }

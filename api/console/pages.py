@@ -13,8 +13,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from api.auth.people import Staff
 from api.auth.sessions import Purpose
-from api.auth.staff import Staff, identify, known_staff
+from api.auth.staff import identify, known_staff
 from api.console import translations
 from api.services import get_services
 from contracts.errors import REASONS

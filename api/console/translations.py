@@ -26,6 +26,7 @@ STEPS = {
     "assemble": ("결과 정리", "Putting together"),
 }
 SERVERS = {
+    "provider": ("신원 확인 서비스", "The identity provider"),
     "postgres": ("데이터베이스(Postgres)", "The database (Postgres)"),
     "temporal": ("Temporal", "Temporal"),
     "objects": ("파일 저장소(S3)", "The object store (S3)"),

@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.service import RPCError
 
-from api.auth.staff import Staff, staff_of
+from api.auth.people import Staff
+from api.auth.staff import staff_of
 from api.routing import first
 from api.services import UseServices
 from clients.database import credits, messaging_accounts

@@ -17,8 +17,9 @@ from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
 from api.auth import audit, signing_in
+from api.auth.people import Staff
 from api.auth.sessions import Purpose
-from api.auth.staff import Staff, staff_of
+from api.auth.staff import staff_of
 from api.forms import fields_of
 from api.policy import PLAIN, from_our_page
 from api.problems import refused

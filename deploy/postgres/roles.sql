@@ -19,18 +19,23 @@ INSERT INTO allowed VALUES
     ('messaging', '{cancelled_reservations,credit_entries,job_events,jobs,joined_requests,message_chunks,message_groups,
         message_jobs,message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
         provider_differences,provider_turns,renditions,sender_numbers,tenant_keys,tenants,videos}'),
-    ('ops', '{callback_endpoints,cancelled_reservations,credit_entries,idempotency_keys,job_events,jobs,joined_requests,
-        message_chunks,message_groups,message_jobs,message_occurrences,message_recipients,messaging_accounts,
-        notification_log,opt_outs,orphans,renditions,sender_numbers,tenant_keys,tenants,uploads,videos}'),
-    ('api', '{attendance,callback_endpoints,cancelled_reservations,credit_entries,idempotency_keys,job_events,jobs,
-        joined_requests,lecture_sessions,message_chunks,message_groups,message_jobs,message_occurrences,
-        message_recipients,messaging_accounts,notification_log,opt_outs,orphans,playback_sessions,playback_violations,
-        provider_turns,renditions,sender_numbers,service_keys,session_enrolments,staff,students,tenant_keys,tenants,
-        uploads,video_access,video_progress,videos}');
+    ('ops', '{attendance,audit_records,callback_endpoints,cancelled_reservations,credit_entries,enrolments,
+        idempotency_keys,job_events,jobs,joined_requests,message_chunks,message_groups,message_jobs,
+        message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
+        playback_sessions,playback_violations,provider_differences,renditions,sender_numbers,service_keys,staff,
+        staff_hours,staff_sessions,students,tenant_keys,tenants,uploads,videos}'),
+    ('api', '{attendance,audit_records,callback_endpoints,cancelled_reservations,credit_entries,idempotency_keys,
+        job_events,jobs,joined_requests,lecture_sessions,message_chunks,message_groups,message_jobs,
+        message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
+        playback_sessions,playback_violations,provider_turns,renditions,sender_numbers,service_keys,
+        session_enrolments,staff,staff_sessions,students,tenant_keys,tenants,uploads,video_access,video_progress,
+        videos}');
 
 DO $$
 DECLARE
-    append_only CONSTANT text[] := '{credit_entries,job_events,notification_log}'; -- what was done stays written
+    -- What was done stays written. The job that ends what was kept for long enough is of `ops`.
+    append_only CONSTANT text[] := '{audit_records,credit_entries,job_events,notification_log}';
+    ends CONSTANT text[] := '{audit_records,job_events,notification_log}';
     each record;
     name text;
     role text;
@@ -47,7 +52,7 @@ BEGIN
         EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I', role);
         FOREACH name IN ARRAY each.tables LOOP
             EXECUTE format('GRANT SELECT, INSERT ON %I TO %I', name, role);
-            IF NOT name = ANY (append_only) THEN
+            IF NOT name = ANY (append_only) OR (each.process = 'ops' AND name = ANY (ends)) THEN
                 EXECUTE format('GRANT UPDATE, DELETE ON %I TO %I', name, role);
             END IF;
         END LOOP;

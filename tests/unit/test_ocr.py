@@ -16,9 +16,9 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from activities.ai.pages import load
 from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.ocr import layer, tesseract_cli
-from activities.ai.tasks.ocr.order import reading_order
 from activities.ai.tasks.ocr.output import joined
 from activities.ai.tasks.ocr.task import OCR, PLAIN_OCR, RESULT
 from bench.ocr_pages import FONT, SIZE
@@ -116,10 +116,36 @@ def test_pages_of_a_tiff_and_lines_that_cannot_be_read(tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     source = tmp_path / "page.png"
-    source.write_bytes(b"GIF89a" + bytes(50))
+    source.write_bytes(b"<svg" + bytes(50))
     with pytest.raises(BadInput) as refused:
         OCR.plan(source, {})
     assert refused.value.code == FILE_NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("GIF", "a.gif"),
+        ("AVIF", "a.avif"),
+        ("JPEG2000", "a.jp2"),
+        ("JPEG", "a.jfif"),
+        ("PNG", "a.jpg"),
+        ("PDF", "a.png"),
+    ],
+)
+def test_the_content_decides_what_a_file_is(kind, name, tmp_path):
+    paper().save(tmp_path / name, kind)
+    assert OCR.plan(tmp_path / name, {}) == ["page-0001"]
+    loaded = load(tmp_path / name, 0)
+    assert loaded.mean() > 200 and loaded.min() < 60
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16, 0])
+def test_grey_of_more_than_eight_bits(bits, tmp_path):
+    grey = np.array(paper()).astype(np.float32) / 255
+    deep = (grey * (2**bits - 1)).astype(np.uint16) if bits else grey
+    Image.fromarray(deep).save(tmp_path / "page.tif")
+    assert np.abs(load(tmp_path / "page.tif", 0).astype(int) - np.array(paper())).max() <= 1
 
 
 def document(folder, text=LINES, scanned=False, rotate=0):
@@ -316,15 +342,6 @@ def test_many_pages_become_one_pdf_with_few_files_open(tmp_path, monkeypatch):
     joined(parts, tmp_path / "whole.pdf")
     with pikepdf.open(tmp_path / "whole.pdf") as whole:
         assert [int(page.mediabox[2]) for page in whole.pages] == list(range(100, 107))
-
-
-def test_columns_are_read_one_after_the_other_and_tables_across():
-    title = (300, -50, 700, -20)
-    left, right = ([(x, y, x + 390, y + 20) for y in range(0, 320, 40)] for x in (0, 600))
-    mixed = [title, *(each for pair in zip(left, right, strict=True) for each in pair)]
-    assert [mixed[each] for each in reading_order(mixed, 1000)] == [title, *left, *right]
-    cells = [(x, y, x + 100, y + 20) for y in range(0, 120, 40) for x in (0, 250, 600, 850)]
-    assert reading_order(cells, 1000) == list(range(12))
 
 
 def test_a_noisy_skewed_line_is_read(tmp_path):

@@ -12,7 +12,8 @@ from activities.ai.pages import DPI, Pixels, is_pdf, load
 from activities.ai.tasks.ocr import engine, layer, tesseract_cli
 from activities.ai.tasks.ocr.engine import Upright
 from activities.ai.tasks.ocr.order import Box, reading_order
-from activities.ai.tasks.ocr.words import Line, Quad, Word, around
+from activities.ai.tasks.ocr.tables import Table, tables_of
+from activities.ai.tasks.ocr.words import Line, Quad, Word, around, tilt_of
 
 GREY = 12  # levels between the colours of a pixel that a scanner makes of black and white
 COLOURED = 0.001  # of the pixels, at least, on a page in colour
@@ -25,7 +26,7 @@ Mode = Literal["auto", "redo", "force", "skip"]
 class Page:
     """`picture` is upright, after a turn by `turned` degrees counter-clockwise; `detected` counts the lines
     seen; `layer` tells what became of the text that the file brought along, and `left_out` counts its words
-    that nobody sees."""
+    that nobody sees; `order_doubted`: the lines could be read in another order."""
 
     picture: Pixels
     turned: int
@@ -33,6 +34,8 @@ class Page:
     layer: Layer
     lines: list[Line]
     left_out: int = 0
+    order_doubted: bool = False
+    tables: tuple[Table, ...] = ()
 
     def result(self) -> dict[str, Any]:
         height, width = self.picture.shape[:2]
@@ -43,6 +46,8 @@ class Page:
             "detected": self.detected,
             "layer": self.layer,
             "left_out": self.left_out,
+            "order_doubted": self.order_doubted,
+            "tables": [asdict(table) for table in self.tables],
             "engine": engine.fingerprint(),
             "lines": [
                 {
@@ -97,9 +102,19 @@ def read_page(source: Path, index: int, plain: bool = False, mode: Mode = "auto"
 
 
 def _ordered(found: Upright, picture: Pixels, kind: Layer, lines: list[Line], left_out: int = 0) -> Page:
-    order = reading_order([line.box for line in lines], picture.shape[1])
-    detected = len(found.quads) or len(lines)
-    return Page(picture, found.degrees, detected, kind, [lines[each] for each in order], left_out)
+    tilt = tilt_of(found.quads)
+    order = reading_order([line.box for line in lines], tilt)
+    ordered = [lines[each] for each in order.indices]
+    return Page(
+        picture=picture,
+        turned=found.degrees,
+        detected=len(found.quads) or len(lines),
+        layer=kind,
+        lines=ordered,
+        left_out=left_out,
+        order_doubted=order.doubted,
+        tables=tuple(tables_of(found.page, ordered, tilt)),
+    )
 
 
 def _with_layer(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from activities.ai.tasks.ocr.order import Box
 
+LONG = 5.0  # times as wide as high: a line that tells how a page lies
 Quad = npt.NDArray[np.float32]  # 4 × (x, y), clockwise from the upper left
 
 
@@ -64,3 +65,10 @@ def width(quad: Quad) -> float:
 
 def height(quad: Quad) -> float:
     return float(np.linalg.norm(quad[3] - quad[0]))
+
+
+def tilt_of(quads: Sequence[Quad]) -> float:
+    """By how many degrees most lines fall to the right; the long ones tell."""
+    long = [quad for quad in quads if width(quad) > LONG * height(quad)]
+    falls = [np.degrees(np.arctan2(*(quad[1] - quad[0])[::-1])) for quad in long]
+    return float(np.median(falls)) if falls else 0.0
