@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from clients.database import erasing, keys
 from clients.database.engine import create_engine
 from clients.database.keys import KeyRow
+from clients.objects import ERASED, Objects
 from clients.settings import load
 from clients.vault import Vault, VaultError
 
@@ -182,6 +183,8 @@ async def _operate(command: str, tenant_id: int | None) -> str:
     try:
         if tenant_id is None:
             return f"{await tenants.rewrap()} keys wrapped anew"
+        if command == "renew":  # first, or a reconciler would bury the tenant again
+            await asyncio.to_thread(Objects(settings).delete, f"{ERASED}{tenant_id}")
         await (tenants.destroy if command == "destroy" else tenants.renew)(tenant_id)
         return f"{command}: tenant {tenant_id}"
     finally:

@@ -22,6 +22,9 @@ CHUNK = 1024 * 1024
 RUN_BY_BROWSERS = (".html", ".htm", ".xhtml", ".svg", ".xml")
 
 
+ERASED = "erased-tenants/"  # an empty object for each erased tenant, for a database that has lost its own
+
+
 class ObjectMissing(Exception):
     """No object at this key."""
 

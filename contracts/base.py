@@ -1,6 +1,7 @@
 """The bases of everything that travels."""
 
 import re
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +12,18 @@ _BIGINT = 2**63
 
 def is_storable(text: str) -> bool:
     return not _UNSTORABLE.search(text)
+
+
+def storable(value: Any) -> Any:
+    """A value of JSON, with U+FFFD for what cannot be stored: what came before that was refused may hold
+    it."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {storable(name): storable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(each) for each in value]
+    return value
 
 
 def is_bigint(number: int) -> bool:

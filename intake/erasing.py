@@ -26,6 +26,7 @@ from clients.stored_bodies import StoredBodies
 from clients.uploads import UploadStore
 from contracts.names import WorkflowType
 from intake.submit import RPC_TIMEOUT
+from intake.tombstones import Tombstones
 from workflows.video.retire import NO_WORKER_WRITES_AFTER
 
 AGAIN = 0.5  # seconds between two looks at what ends, or is being removed
@@ -103,6 +104,7 @@ class TenantEraser:
         self._patience = patience.total_seconds()
         self._prefix = f"tenants/{tenant_id}/"
         self._histories = Histories(servers.temporal)
+        self._tombstones = Tombstones(servers.engine, servers.store)
 
     async def look(self) -> list[Place]:
         """What there is. Changes nothing."""
@@ -111,6 +113,7 @@ class TenantEraser:
     async def erase(self) -> list[Place]:
         """Erase it; what was there, and what is left by a second look at every place."""
         before = {each.place: each.there for each in await self.look()}
+        await asyncio.to_thread(self._tombstones.carve, self._tenant)
         async with self._of.engine.begin() as connection:
             await erasing.bury(connection, self._tenant)
         await self._end_workflows()

@@ -3,6 +3,7 @@
 import asyncio
 from enum import Enum, auto
 
+from psycopg import DataError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.service import RPCError, RPCStatusCode
@@ -91,4 +92,14 @@ def classify(error: BaseException) -> ErrorKind | None:
 def is_content(error: DBAPIError) -> bool:
     """Whether the database refuses the values, and not the one who sends them."""
     state = getattr(error.orig, "sqlstate", None)
-    return not error.connection_invalidated and state is not None and state[:2] in CONTENT
+    if state is None:
+        return isinstance(error.orig, DataError)  # psycopg itself: NUL in a text
+    return not error.connection_invalidated and state[:2] in CONTENT
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """Whether no database would ever take the values: NUL, half a surrogate pair, a number beyond its type.
+    A COPY raises the driver's own errors."""
+    if isinstance(error, UnicodeEncodeError):
+        return error.reason == "surrogates not allowed"
+    return isinstance(error.orig if isinstance(error, DBAPIError) else error, DataError)

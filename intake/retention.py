@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from clients import stored_bodies
 from clients.database import retention
 from clients.database.retention import RULES, Rule
-from clients.objects import Objects
+from clients.objects import ERASED, Objects
 from clients.settings import Settings
 
 
@@ -54,6 +54,7 @@ PREFIXES = (
     ),
     Prefix(pattern="tenants/{t}/video/raw/", why="a lecture's source, until it is deleted or replaced"),
     Prefix(pattern="tenants/{t}/video/hls/", why="what viewers watch, until its lecture is deleted"),
+    Prefix(pattern=ERASED, why="that a tenant was erased, should a backup have forgotten it; only numbers"),
     Prefix(
         pattern="dead-letters/",
         kept=stored_bodies.KEPT,

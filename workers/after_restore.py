@@ -34,6 +34,7 @@ from intake.ending import Endings
 from intake.reconcile import Reconciler
 from intake.restore import NotOurs, Restorer, is_a_jobs
 from intake.submit import Submitter
+from intake.tombstones import Tombstones
 from rules.quiet_hours import KST
 
 OF_JOBS = "JobType IS NOT NULL"
@@ -66,6 +67,8 @@ class AfterRestore:
         self._reconciler = Reconciler(engine, client, Submitter(engine, client, vault), endings)
 
     async def run(self, days: int) -> AsyncIterator[Difference]:
+        async for each in self._erased():
+            yield each
         async for each in self._jobs():
             yield each
         async for each in self._ends():
@@ -74,6 +77,17 @@ class AfterRestore:
             yield each
         async for each in self._provider(days):
             yield each
+
+    async def _erased(self) -> AsyncIterator[Difference]:
+        """Tenants that were erased and came back: nothing is taken for them, and they are to be erased
+        again."""
+        tombstones = Tombstones(self._engine, self._objects)
+        for tenant_id in sorted(await tombstones.lost()):
+            yield Difference(
+                "erased tenant", str(tenant_id), "erase it again", False if self._repair else None
+            )
+        if self._repair:
+            await tombstones.restore()
 
     async def _jobs(self) -> AsyncIterator[Difference]:
         """Workflows without a row."""

@@ -38,6 +38,7 @@ from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
 from workers.cages import check_cage
 from workers.fairness import FairnessOff, require_fairness
+from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.slots import slots_with_room
@@ -99,7 +100,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 inference.require_model,
                 *adopting(client, names),
             ],
-            interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
+            interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
             max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
             tuner=slots_with_room(settings.ai_slots, cache.make_room),
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

@@ -28,6 +28,7 @@ from clients.solapi import Solapi
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
+from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
@@ -94,7 +95,11 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             mender.restore,
             *adopting(client, ["messaging.send"]),
         ],
-        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault), mender)],
+        interceptors=[
+            heartbeats,
+            RefusingInterceptor(),
+            RestoringInterceptor(Restorer(engine, vault), mender),
+        ],
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

@@ -33,6 +33,8 @@ from intake.reconcile import Reconciler
 from intake.restore import Restorer
 from intake.retention import Retention
 from intake.submit import Submitter
+from intake.tombstones import Tombstones
+from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.scaler import scaler
@@ -78,7 +80,9 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     callbacks = CallbackActivities(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
     objects = Objects(settings)
     endings = Endings(engine, objects, vault)
-    activities = JobActivities(endings, Reconciler(engine, client, submitter, endings))
+    activities = JobActivities(
+        endings, Reconciler(engine, client, submitter, endings), Tombstones(engine, objects)
+    )
     abandoned = timedelta(hours=settings.upload_abandoned_hours)
     sweeping = SweepActivities(engine, UploadStore(settings), abandoned)
     orphans = OrphanActivities(
@@ -104,7 +108,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
             scaling.scale,
             RetentionActivities(Retention(settings, engine, objects)).retain,
         ],
-        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
+        interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

@@ -22,6 +22,7 @@ from clients.vault import Vault
 from contracts.names import TaskQueue, queue_of_build
 from intake.restore import Restorer
 from workers.cages import check_cage
+from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.slots import slots_with_room
@@ -76,7 +77,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
             lifecycle.mark_deleted,
             lifecycle.erase,
         ],
-        interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],
+        interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=LIGHT_SLOTS,
         graceful_shutdown_timeout=grace,

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clients.database import joining
 from clients.database.models import Job, JobEvent
 from clients.database.rows import columns, many, one_or_none
+from contracts.base import storable
 from contracts.catalog import kept_for_retry
 from contracts.jobs import FINAL_STATES, RETRYABLE_STATES, JobOutcome, JobState
 
@@ -118,7 +119,7 @@ async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome)
         .values(
             state=outcome.state,
             error_code=outcome.error_code,
-            result=outcome.result,
+            result=storable(outcome.result),
             finished_at=func.now(),
             sealed_payload=kept if outcome.state in RETRYABLE_STATES else None,
         )

@@ -47,6 +47,12 @@ RESULT_LOST = _add(
     "작업은 끝났지만 결과가 저장소에 없습니다. 다시 요청해 주세요.",
     "The job was done, and its result is in neither database nor object store. Send the request again.",
 )
+UNSTORABLE_TEXT = _add(
+    "UNSTORABLE_TEXT",
+    _R,
+    "요청에 저장할 수 없는 문자가 있습니다. 고쳐서 다시 요청해 주세요.",
+    "The request holds a sign that cannot be stored (NUL, half a surrogate pair). Send it again without.",
+)
 INTERNAL = _add(
     "INTERNAL",
     _F,

@@ -32,6 +32,7 @@ from contracts.messaging import MessagesInput
 from devstack import programs
 from devstack.stack import Stack
 from intake.reconcile import Reconciler
+from intake.tombstones import Tombstones
 from rules.quiet_hours import KST
 from tests.lab import Lab
 from tests.messages import Mail, draft, phones, request
@@ -131,7 +132,8 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
         engine=lab.engine, solapi=solapi, board=board, sending=sending, now=night.now
     )
     endings = lab.endings()
-    jobs = JobActivities(endings, Reconciler(lab.engine, env.client, mail.submitter, endings))
+    reconciler = Reconciler(lab.engine, env.client, mail.submitter, endings)
+    jobs = JobActivities(endings, reconciler, Tombstones(lab.engine, lab.objects))
     steps = [sending.reserve, sending.open_group, sending.add, sending.commit, sending.send, sending.stop]
     reads = [preparing.prepare, reporting.poll, reporting.count, reporting.expire]
     async with (

@@ -12,6 +12,7 @@ from activities.ai.pages import DPI, Pixels, is_pdf, load
 from activities.ai.tasks.ocr import engine, layer, tesseract_cli
 from activities.ai.tasks.ocr.engine import Upright
 from activities.ai.tasks.ocr.order import Box, reading_order
+from activities.ai.tasks.ocr.tables import Table, tables_of
 from activities.ai.tasks.ocr.words import Line, Quad, Word, around, tilt_of
 
 GREY = 12  # levels between the colours of a pixel that a scanner makes of black and white
@@ -34,6 +35,7 @@ class Page:
     lines: list[Line]
     left_out: int = 0
     order_doubted: bool = False
+    tables: tuple[Table, ...] = ()
 
     def result(self) -> dict[str, Any]:
         height, width = self.picture.shape[:2]
@@ -45,6 +47,7 @@ class Page:
             "layer": self.layer,
             "left_out": self.left_out,
             "order_doubted": self.order_doubted,
+            "tables": [asdict(table) for table in self.tables],
             "engine": engine.fingerprint(),
             "lines": [
                 {
@@ -99,15 +102,18 @@ def read_page(source: Path, index: int, plain: bool = False, mode: Mode = "auto"
 
 
 def _ordered(found: Upright, picture: Pixels, kind: Layer, lines: list[Line], left_out: int = 0) -> Page:
-    order = reading_order([line.box for line in lines], tilt_of(found.quads))
+    tilt = tilt_of(found.quads)
+    order = reading_order([line.box for line in lines], tilt)
+    ordered = [lines[each] for each in order.indices]
     return Page(
         picture=picture,
         turned=found.degrees,
         detected=len(found.quads) or len(lines),
         layer=kind,
-        lines=[lines[each] for each in order.indices],
+        lines=ordered,
         left_out=left_out,
         order_doubted=order.doubted,
+        tables=tuple(tables_of(found.page, ordered, tilt)),
     )
 
 

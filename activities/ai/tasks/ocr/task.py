@@ -1,9 +1,10 @@
 """The task `ocr`: what stands on each page, with places and confidence. Korean and English.
 
-Its files: `result.json` (pages, lines, words; what stands in the regions of `questions`), `text.txt`,
-`hocr.html`, `searchable.pdf`, and `overlay.png`, the first page with its words boxed in the colour of their
-confidence. Each page's unit keeps its PICTURE. `ocr_plain` is the same by Tesseract's own program. The engine
-`google` is not to be had: its jobs get ours, and `engine_used` says so.
+Its files: `result.json` (pages, lines, words, tables; what stands in the regions of `questions`),
+`text.txt`, `hocr.html`, `searchable.pdf`, `tables.xlsx` where there are tables with rules, and `overlay.png`,
+the first page with its words boxed in the colour of their confidence. Each page's unit keeps its PICTURE.
+`ocr_plain` is the same by Tesseract's own program. The engine `google` is not to be had: its jobs get ours,
+and `engine_used` says so.
 """
 
 import json
@@ -19,7 +20,7 @@ from activities.ai.pages import DPI, is_pdf, page_index, page_units
 from activities.ai.sandbox.task import Assembled, Limits
 from activities.ai.sniff import check_document
 from activities.ai.tasks.ocr import engine, tesseract_cli
-from activities.ai.tasks.ocr.output import hocr, joined, over_original, overlay, page_pdf, small
+from activities.ai.tasks.ocr.output import hocr, joined, over_original, overlay, page_pdf, small, write_tables
 from activities.ai.tasks.ocr.page import Mode, picture_of, read_page
 from activities.ai.tasks.ocr.regions import in_regions
 
@@ -27,6 +28,7 @@ MAX_PAGES = 2_000
 SURE = 60.0  # percent: plain lines below it are for a person to check; Tesseract's own measure
 NAMED = 20  # lines of a page that are named when they are uncertain
 RESULT, TEXT, HOCR, PDF, OVERLAY = "result.json", "text.txt", "hocr.html", "searchable.pdf", "overlay.png"
+TABLES = "tables.xlsx"
 PAGE = "page.pdf"  # of one page, from which PDF is made
 PICTURE = "page.jpg"  # of one page, to look at
 
@@ -72,6 +74,8 @@ class Ocr:
         (out / HOCR).write_text(hocr(pages))
         overlay(picture_of(source, pages[0]["page"] - 1, pages[0]["turned"]), pages[0], out / OVERLAY)
         files = [RESULT, TEXT, HOCR, OVERLAY]
+        if tables := write_tables(pages, out / TABLES):
+            files.append(TABLES)
         removed: dict[str, int] = {}
         doubts += _doubts(pages)
         with TemporaryDirectory(dir=out) as folder:
@@ -93,6 +97,7 @@ class Ocr:
             "own_lines": sum(line["own"] for line in lines),
             "left_out": sum(page.get("left_out", 0) for page in pages),
             "questions": len(questions),
+            "tables": tables,
             "engine_used": "tesseract" if self.plain else "lines",
         } | ({"removed": removed} if removed else {})
         return Assembled(summary, tuple(files), tuple(doubts))
