@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: demo dev down clean test slow soak defences fuzz check coverage bench chromium sbom audit secrets
+.PHONY: demo dev down clean test slow soak defences fuzz check coverage bench simulate chromium sbom audit secrets
 
 # Programs start often here: what Python compiled is kept, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -85,6 +85,10 @@ audit: $(READY)
 # What looks like a secret and is none stands in .secrets.baseline; docs/security.md says why.
 secrets: $(READY)
 	@git ls-files -z | xargs -0 $(UVX) --from detect-secrets==1.5.0 detect-secrets-hook --baseline .secrets.baseline
+
+# Four rules for the number of workers, in a model; seconds of work as measured (docs/benchmarks.md). Some minutes.
+simulate: $(READY)
+	@$(RUN) bench.scaling
 
 bench: $(READY)
 	@$(RUN) bench $(if $(value NAME),$(call quoted,NAME))

@@ -6,6 +6,7 @@ import uvicorn
 
 from api.serving import config
 from clients.settings import load
+from clients.settings_sources import Process
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args()
-    uvicorn.Server(config(load(), host=given.host, port=given.port)).run()
+    uvicorn.Server(config(load(Process.API), host=given.host, port=given.port)).run()
 
 
 if __name__ == "__main__":

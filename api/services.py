@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
-from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 from temporalio.client import Client
@@ -41,7 +40,7 @@ class Services:
 
     engine: AsyncEngine
     temporal: Client
-    redis: Redis
+    redis: progress.Server
     board: ProgressBoard
     objects: UploadStore
     submitter: Submitter

@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from clients.settings import Settings
+from clients.connections import ObjectsPart
 from contracts.video import SourceRef
 
 CHUNK = 1024 * 1024
@@ -36,14 +36,14 @@ class ObjectChanged(Exception):
 class Objects:
     """One bucket. Connects in 5 s, waits 60 s for bytes, and retries on its own a few times."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ObjectsPart) -> None:
         self._bucket = settings.r2_bucket
         self._s3 = boto3.client(
             "s3",
             endpoint_url=settings.r2_endpoint_url,
-            region_name="auto",
-            aws_access_key_id=settings.r2_access_key_id,
-            aws_secret_access_key=settings.r2_secret_access_key.get_secret_value(),
+            region_name=settings.r2_region,
+            aws_access_key_id=settings.r2_access_key_id or None,  # None: this machine's role
+            aws_secret_access_key=settings.r2_secret_access_key.get_secret_value() or None,
             config=Config(
                 signature_version="s3v4",  # of links too: R2 takes no other
                 connect_timeout=5,

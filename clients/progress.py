@@ -3,13 +3,15 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from clients.settings import Settings
+from clients.connections import RedisPart
 from contracts.progress import Progress
 
 VIDEO_TTL = 4 * 3600
@@ -18,18 +20,24 @@ PAUSE_AFTER_FAILURE = 10.0  # seconds in which a sick Redis is not asked again
 
 log = logging.getLogger(__name__)
 
+Server: TypeAlias = Redis | RedisCluster
 
-def connect(settings: Settings) -> Redis:
+
+def connect(settings: RedisPart) -> Server:
     password = settings.redis_password
-    return Redis(
-        host=settings.redis_host,
-        port=settings.redis_port,
-        db=settings.redis_db,
-        password=password.get_secret_value() if password else None,
-        decode_responses=True,
-        socket_connect_timeout=0.5,
-        socket_timeout=0.5,
-    )
+    common: dict[str, Any] = {
+        "username": settings.redis_username,
+        "password": password.get_secret_value() if password else None,
+        "ssl": settings.redis_tls,
+        "ssl_ca_certs": str(settings.redis_tls_ca) if settings.redis_tls_ca else None,
+        "decode_responses": True,
+        "socket_connect_timeout": 0.5,
+        "socket_timeout": 0.5,
+        "retry": Retry(NoBackoff(), 1),  # a connection that was cut while it lay idle; nobody waits for more
+    }
+    if settings.redis_cluster:
+        return RedisCluster(host=settings.redis_host, port=settings.redis_port, **common)
+    return Redis(host=settings.redis_host, port=settings.redis_port, db=settings.redis_db, **common)
 
 
 def video_key(tenant_id: int, video_id: int) -> str:
@@ -43,7 +51,7 @@ def job_key(tenant_id: int, job_id: UUID) -> str:
 class ProgressBoard:
     """Writes both key forms that readers know, and reads them back."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Server) -> None:
         self._redis = redis
         self._quiet_until = 0.0
 
@@ -102,7 +110,10 @@ class ProgressBoard:
         """As `read`, for several at once."""
 
         async def get() -> list[Progress | None]:
-            texts = await self._redis.mget(keys) if keys else []
+            async with self._redis.pipeline(transaction=False) as pipe:  # a cluster's MGET has one slot only
+                for key in keys:
+                    pipe.get(key)
+                texts = await pipe.execute()
             return [Progress.model_validate_json(text) if text else None for text in texts]
 
         return await self._try(get) or [None] * len(keys)

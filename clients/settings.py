@@ -1,72 +1,27 @@
-"""All configuration, by environment variables, read once in each process.
+"""All configuration, read once in each process; where it may stand: `clients.settings_sources`.
 
 The names are those the existing deployment already sets. A missing or contradictory value stops the
 process at start with the variable's name (`load`).
 """
 
-import sys
-from collections import Counter
+import os
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import URL
+from pydantic import Field, SecretStr, model_validator
 
+from clients.connections import ObjectsPart, PostgresPart, RedisPart, ScalerPart
+from clients.settings_sources import Process, read_or_exit
 from contracts.rights import Right, rights_of
 
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]")]
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(hide_input_in_errors=True, frozen=True, env_ignore_empty=True)
-
-    # Postgres
-    db_host: str
-    db_port: int = 5432
-    db_name: str
-    db_user: str
-    db_password: SecretStr
-    db_pool_size: int = 10
-
-    # Redis: display only
-    redis_host: str
-    redis_port: int = 6379
-    redis_password: SecretStr | None = None
-    redis_db: int = 0
-
-    # Temporal
-    temporal_address: str
-    temporal_namespace: str = "default"
-    temporal_api_key: SecretStr | None = None
-    temporal_tls: bool = False
-    # Which build of these programs works: Temporal keeps it with every task that a worker has done.
-    build_id: str = "unnamed"
-
-    # SQS. Credentials come from the usual AWS chain unless an endpoint of our own is named.
-    aws_region: str = "ap-northeast-2"
-    sqs_endpoint_url: str | None = None
-    video_sqs_queue_name: str = "academy-video-jobs"
-    ai_sqs_queue_name_lite: str = "academy-ai-jobs-lite"
-    ai_sqs_queue_name_basic: str = "academy-ai-jobs-basic"
-    ai_sqs_queue_name_premium: str = "academy-ai-jobs-premium"
-    messaging_sqs_queue_name: str = "academy-messaging-jobs"
-    # Of newer producers, where they are: `academy-v1-tools-queue`, `academy-video-delete-r2`.
-    tools_sqs_queue_name: str | None = None
-    video_delete_sqs_queue_name: str | None = None
-    sqs_wait_seconds: int = Field(default=20, ge=0, le=20)
-    # The queues' own visibility timeouts are hours, for workers that held a message while they worked. The
-    # bridge holds one for moments: after a crash its messages come back when this is over.
-    sqs_hold_seconds: int = Field(default=60, ge=5)
-
-    # Objects: R2 or any S3
-    r2_endpoint_url: str
-    r2_access_key_id: str
-    r2_secret_access_key: SecretStr
-    r2_bucket: str = "academy-video"
+class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
+    """Everything; how each server is reached stands in `clients.connections`."""
 
     # Payloads at rest: `id:base64 of 32 bytes`, comma separated, the first one seals, all of them open.
     payload_keys: SecretStr
@@ -152,7 +107,12 @@ class Settings(BaseSettings):
     ai_slots: int = Field(default=2, ge=1)
     ai_premium: bool = False
     shutdown_grace_seconds: int = 20
+    # On an instance of an Auto Scaling group: its termination hook, and its name.
+    drain_hook: str | None = None
+    drain_group: str | None = None
     heartbeat_seconds: float = Field(default=4, ge=0.5, le=5, description="Between two beats of an activity")
+    # The SDK would hold a beat back for most of the timeout, and a cancel comes with a beat.
+    heartbeat_throttle_seconds: float = Field(default=1, gt=0, le=5)
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
     orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
@@ -163,11 +123,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _not_contradictory(self) -> Self:
-        queues = self.queue_names()
-        if len(set(queues.values())) != len(queues):
-            raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; only AI tiers may share one")
-        if self.temporal_api_key and not self.temporal_tls:
-            raise ValueError("TEMPORAL_API_KEY needs TEMPORAL_TLS=true, or the key travels in the clear")
         for kind in ("chat", "embedding", "transcription", "handwriting"):
             url, name = getattr(self, f"model_{kind}_url"), getattr(self, f"model_{kind}_name")
             if bool(url) != bool(name):
@@ -226,32 +181,6 @@ class Settings(BaseSettings):
         except ValueError:
             return False
 
-    def queue_names(self) -> dict[str, str]:
-        """Our name of a queue → the SQS queue's name. AI tiers that share a queue are one, named `ai`."""
-        tiers = {
-            "ai-lite": self.ai_sqs_queue_name_lite,
-            "ai-basic": self.ai_sqs_queue_name_basic,
-            "ai-premium": self.ai_sqs_queue_name_premium,
-        }
-        shared = Counter(tiers.values())
-        further = {"tools": self.tools_sqs_queue_name, "video-delete": self.video_delete_sqs_queue_name}
-        return {
-            "video": self.video_sqs_queue_name,
-            **{tier if shared[name] == 1 else "ai": name for tier, name in tiers.items()},
-            "messaging": self.messaging_sqs_queue_name,
-            **{ours: name for ours, name in further.items() if name},
-        }
-
-    def database_url(self) -> URL:
-        return URL.create(
-            "postgresql+psycopg",
-            username=self.db_user,
-            password=self.db_password.get_secret_value(),
-            host=self.db_host,
-            port=self.db_port,
-            database=self.db_name,
-        )
-
 
 def _check_staff_key(algorithm: str, key: str) -> None:
     if algorithm == "HS256":
@@ -264,12 +193,6 @@ def _check_staff_key(algorithm: str, key: str) -> None:
         raise ValueError(f"STAFF_JWT_KEY must be a public key as PEM for {algorithm}") from None
 
 
-def load() -> Settings:
-    """Read the environment, or end the process with one line for each variable that is wrong."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        for problem in error.errors(include_input=False, include_url=False):
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"configuration: {name or 'environment'}: {problem['msg']}\n")
-        raise SystemExit(2) from None
+def load(process: Process = Process.OPERATOR) -> Settings:
+    """What this process may know, or its end with one line for each variable that is wrong."""
+    return read_or_exit(Settings, process, os.environ)

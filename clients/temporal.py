@@ -3,11 +3,14 @@
 import asyncio
 import logging
 from contextlib import suppress
+from datetime import timedelta
+from functools import cache
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import WorkerDeploymentConfig
 
 from clients.codec import converter
@@ -38,9 +41,18 @@ async def connect(settings: Settings, engine: AsyncEngine, lazy: bool = False) -
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         api_key=key.get_secret_value() if key else None,
-        tls=settings.temporal_tls,
+        tls=settings.temporal_tls_config(),
+        runtime=runtime(settings.worker_heartbeat_seconds),
         data_converter=converter(keys),
         lazy=lazy,
+    )
+
+
+@cache
+def runtime(heartbeat_seconds: float) -> Runtime:
+    """One for each process: its workers tell the server their slots in use this often."""
+    return Runtime(
+        telemetry=TelemetryConfig(), worker_heartbeat_interval=timedelta(seconds=heartbeat_seconds)
     )
 
 

@@ -33,4 +33,5 @@ class WorkflowType(StrEnum):
     RECONCILE = "ops.reconcile"
     SWEEP = "ops.sweep"
     SWEEP_OBJECTS = "ops.sweep-objects"
+    SCALE = "ops.scale"
     RETAIN = "ops.retain"

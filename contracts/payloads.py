@@ -152,7 +152,10 @@ class SubmissionPayload(DocumentPayload):
 
 
 class OcrPayload(SubmissionPayload):
+    """`layer`: what becomes of the text that a PDF brings along, as OCRmyPDF's modes of these names."""
+
     engine: Literal["google", "tesseract", "auto"] | None = None
+    layer: Literal["auto", "redo", "force", "skip"] | None = None
 
 
 class OmrPayload(SubmissionPayload):

@@ -45,6 +45,36 @@ class SourceRef(Contract):
     size: int
 
 
+class Streams(Contract):
+    """Numbers of the streams of the uploaded file that are taken."""
+
+    video: int
+    audio: int | None
+    clock_jumps: bool = Field(default=True, description="Their times have to be mended")
+
+
+class Colour(Contract):
+    """The colours of a source, by ffmpeg's names, as its first picture has them, and every one that does not
+    say otherwise. The defaults ask for no change."""
+
+    matrix: str = "bt709"
+    primaries: str = "bt709"
+    transfer: str = "bt709"
+    full: bool = False
+    tagged: bool = True
+    kept: bool = Field(default=False, description="The decoder takes what is assumed for a default")
+    alpha: bool = False
+
+    @property
+    def hdr(self) -> bool:
+        return self.transfer in ("smpte2084", "arib-std-b67")
+
+    @property
+    def wide(self) -> bool:
+        """Its primaries lie far from those of BT.709."""
+        return self.primaries in ("bt2020", "smpte431", "smpte432")
+
+
 class DamageKind(StrEnum):
     """What a viewer meets where the source is damaged."""
 
@@ -74,6 +104,10 @@ class SoundWarning(StrEnum):
     CLIPPED = "sound_clipped"
 
 
+TOO_QUIET = "sound_too_quiet"
+"""Told with the warnings. Not one of them: workers of the release before do not know it."""
+
+
 class EncodePlan(Contract):
     """All that a worker needs to encode any unit to the same bytes as any other worker.
 
@@ -101,11 +135,16 @@ class EncodePlan(Contract):
     origin: float = Field(default=0.0, description="The output's zero, from the start of the container")
     picture_frames: int = Field(default=0, description="Until the picture ends; then its last one is held")
     interlaced: bool = False
+    rotated: bool = False
+    frame_width: int = Field(default=0, description="Of the first picture as it is stored")
+    frame_height: int = 0
+    colour: Colour = Colour()
     key_id: str | None = Field(
         default=None, description="Segments are encrypted with this version's key, derived from that one"
     )
 
     damage: list[Damage] = Field(default=[], description="What the container lacks, found before decoding")
+    remuxed: Streams | None = Field(default=None, description="What the remux takes of the upload")
 
     @property
     def fps(self) -> Fraction:
@@ -186,6 +225,7 @@ class Published(Contract):
     pictures: bool = Field(default=False, description="Whether it has a poster and a storyboard")
     damage: list[Damage] = Field(default=[], description="Where a person should look, if more than a second")
     warnings: list[SoundWarning] = Field(default=[])
+    too_quiet: bool = Field(default=False, description="As `SegmentManifest.too_quiet`: told with `warnings`")
     replaced_prefix: str | None = None
     retire_after: int = 0
 
@@ -248,6 +288,7 @@ class SegmentManifest(Contract):
     tracks: list[Track]
     damage: list[Damage] = Field(default=[])
     warnings: list[SoundWarning] = Field(default=[])
+    too_quiet: bool = Field(default=False, description="The sound could not be made as loud as others")
 
 
 class Picture(Contract):

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import IO, Self
 
+from clients import settings_sources
 from clients.settings import Settings
 from devstack import ports as addresses
 from devstack import programs
@@ -130,8 +131,7 @@ class Stack(Processes):
 
     def settings(self) -> Settings:
         """The settings that a process with `environment` would read."""
-        known = {name.lower(): value for name, value in self.environment().items()}
-        return Settings(**{name: known[name] for name in Settings.model_fields if name in known})  # type: ignore[arg-type]
+        return settings_sources.read(Settings, settings_sources.Process.OPERATOR, self.environment())
 
     def python(self, name: str, *argv: str, **env: str) -> Process:
         """A Python process of this project, with the stack's environment (not started)."""

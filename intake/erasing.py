@@ -12,14 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.common.v1 import WorkflowExecution as Execution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients import stored_bodies
+from clients import progress, stored_bodies
 from clients.database import erasing
 from clients.keys import TenantKeys
 from clients.queues import Queue
@@ -50,7 +49,7 @@ class Place:
 class Servers:
     engine: AsyncEngine
     temporal: Client
-    redis: Redis
+    redis: progress.Server
     store: UploadStore
     bodies: StoredBodies
     queues: dict[str, Queue]

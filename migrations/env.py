@@ -5,6 +5,7 @@ lets the others pass, and begins again: each revision is a transaction of its ow
 """
 
 import logging
+import os
 import pkgutil
 import time
 from importlib import import_module
@@ -15,8 +16,10 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
 import clients.database
+from clients.connections import PostgresPart
+from clients.database.engine import sign_in_by_role
 from clients.database.models import Base
-from clients.settings import load
+from clients.settings_sources import Process, read_or_exit
 
 LOCK_TIMEOUT = "3s"  # https://www.postgresql.org/docs/current/runtime-config-client.html
 TRIES, PAUSE = 30, 2.0
@@ -26,11 +29,14 @@ for module in pkgutil.iter_modules(clients.database.__path__):  # tables stand b
 
 
 def migrate() -> None:
+    settings = read_or_exit(PostgresPart, Process.MIGRATE, os.environ)
     engine = create_engine(
-        load().database_url(),
+        settings.database_url(),
         connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT}"},
         poolclass=NullPool,
     )
+    if settings.db_auth == "iam":
+        sign_in_by_role(engine, settings)
     with engine.connect() as connection:
         context.configure(
             connection=connection,

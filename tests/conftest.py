@@ -28,9 +28,13 @@ from tests.messages import FAST, WORKERS, Mail
 
 # No limit in milliseconds for an example. The same examples in every run, also where CI is set; others each
 # time in `make fuzz`, whose red test is a find and not bad luck.
-for name, same in (("tests", True), ("fuzz", False)):
+for name, same, examples in (("tests", True, 25), ("fuzz", False, 100)):
     hypothesis.settings.register_profile(
-        name, deadline=None, derandomize=same, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+        name,
+        max_examples=examples,
+        deadline=None,
+        derandomize=same,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 

@@ -1,5 +1,5 @@
 """`python -m workers video|messaging|ai|ops|bridge`, or what ends:
-`reconcile --after-restore`, `erase tenant`, `retention`."""
+`reconcile --after-restore`, `erase tenant`, `retention`, `scaler`."""
 
 import asyncio
 import os
@@ -7,7 +7,9 @@ import sys
 
 from activities.host.cage.caging import hide
 from clients.settings import Settings, load
+from clients.settings_sources import Process
 from workers import lifecycle, log
+from workers.notice import Notice, until_noticed
 
 
 async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
@@ -25,7 +27,18 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
             from workers.bridge_main import bridge as start
         case _:
             raise AssertionError(role)
+    notice = _notice(settings)
+    watching = asyncio.create_task(until_noticed(notice, stop)) if notice else None
     await start(settings, stop)
+    if notice and watching:
+        watching.cancel()
+        await notice.done()
+
+
+def _notice(settings: Settings) -> Notice | None:
+    """On an instance of a group: what tells that it is taken away."""
+    hook, group = settings.drain_hook, settings.drain_group
+    return Notice(hook, group, settings.aws_region) if hook and group else None
 
 
 def main() -> None:
@@ -38,6 +51,10 @@ def main() -> None:
         from workers import erase
 
         erase.main(load(), sys.argv[2:])
+    if sys.argv[1:] == ["scaler"]:
+        from workers import scaler
+
+        scaler.main()
     if sys.argv[1:2] == ["retention"]:
         from workers import retention
 
@@ -47,7 +64,7 @@ def main() -> None:
     log.configure()
     hide()  # what it holds, from those that it starts
     os.umask(0o077)  # what we write holds what people have uploaded
-    settings = load()
+    settings = load(Process(sys.argv[1]))
     lifecycle.run(lambda stop: _work(sys.argv[1], settings, stop))
 
 

@@ -20,7 +20,7 @@ from activities.ai.source import Sources
 from activities.ai.students.rosters import RosterActivities
 from activities.ai.tasks.ocr.models import check_models, program
 from activities.ai.tasks.roster.task import ROSTER
-from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.heartbeat import Heartbeats
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache, keep_swept
@@ -101,7 +101,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 *adopting(client, names),
             ],
             interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
-            max_heartbeat_throttle_interval=BEATS_APART,
+            max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
             tuner=slots_with_room(settings.ai_slots, cache.make_room),
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
             deployment_config=temporal.build(settings),

@@ -13,7 +13,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.adopting import adopting
-from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.heartbeat import Heartbeats
 from activities.messaging.mending import Mender
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
@@ -100,7 +100,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             RefusingInterceptor(),
             RestoringInterceptor(Restorer(engine, vault), mender),
         ],
-        max_heartbeat_throttle_interval=BEATS_APART,
+        max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),

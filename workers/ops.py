@@ -14,10 +14,11 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.callbacks import CallbackActivities
-from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.heartbeat import Heartbeats
 from activities.jobs import JobActivities
 from activities.orphans import OrphanActivities
 from activities.retention import RetentionActivities
+from activities.scaling import ScaleActivities
 from activities.sweeping import SweepActivities
 from clients import temporal
 from clients.database.engine import create_engine
@@ -36,11 +37,13 @@ from intake.tombstones import Tombstones
 from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
+from workers.scaler import scaler
 from workers.schedules import keep_schedules, make_schedules
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.ops.reconcile import Reconcile
 from workflows.ops.retain import Retain
+from workflows.ops.scale import Scale
 from workflows.ops.sweep import Sweep
 from workflows.ops.sweep_objects import SweepObjects
 
@@ -64,6 +67,10 @@ SCHEDULES = {
 }
 
 
+# Only where groups are named, and no Lambda function does it.
+SCALE = _every(timedelta(minutes=1), WorkflowType.SCALE)
+
+
 async def ops(settings: Settings, stop: asyncio.Event) -> None:
     engine = create_engine(settings, "worker-ops")
     client = await temporal.connect_when_up(settings, engine, stop)
@@ -85,25 +92,29 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
         grace=timedelta(hours=settings.orphan_grace_hours),
         replaced=timedelta(hours=settings.orphan_grace_hours, seconds=settings.retire_grace_seconds),
     )
+    groups = settings.scaler_groups
+    scaling = ScaleActivities(scaler(settings, client) if groups else None, groups)
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     worker = Worker(
         client,
         task_queue=TaskQueue.OPS,
-        workflows=[RunJob, RunAiJob, Reconcile, Sweep, SweepObjects, Retain],
+        workflows=[RunJob, RunAiJob, Reconcile, Sweep, SweepObjects, Retain, Scale],
         activities=[
             activities.finish,
             activities.reconcile,
             callbacks.deliver,
             sweeping.sweep,
             orphans.sweep,
+            scaling.scale,
             RetentionActivities(Retention(settings, engine, objects)).retain,
         ],
         interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
-        max_heartbeat_throttle_interval=BEATS_APART,
+        max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
     )
-    await make_schedules(client, SCHEDULES)
-    await run_workers([worker], stop, keep_schedules(client, SCHEDULES, stop))
+    schedules = SCHEDULES | ({"scale": SCALE} if groups else {})
+    await make_schedules(client, schedules)
+    await run_workers([worker], stop, keep_schedules(client, schedules, stop))
     await engine.dispose()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from temporalio.worker import Worker
 
-from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.heartbeat import Heartbeats
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache, keep_swept
@@ -78,7 +78,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
             lifecycle.erase,
         ],
         interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
-        max_heartbeat_throttle_interval=BEATS_APART,
+        max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=LIGHT_SLOTS,
         graceful_shutdown_timeout=grace,
         deployment_config=temporal.build(settings),
@@ -89,7 +89,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
             task_queue=queue,
             activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
             interceptors=[heartbeats],
-            max_heartbeat_throttle_interval=BEATS_APART,
+            max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
             tuner=slots_with_room(settings.encode_slots, cache.make_room),
             graceful_shutdown_timeout=grace,
             deployment_config=temporal.build(settings),

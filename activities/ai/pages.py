@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from pypdfium2 import raw
 from activities.ai.sandbox.task import BadInput
 from contracts.errors import (
     FILE_DAMAGED,
+    FILE_EMPTY,
     FILE_ENCRYPTED,
     FILE_NOT_SUPPORTED,
     PAGE_TOO_LARGE,
@@ -26,7 +27,7 @@ Pixels = npt.NDArray[np.uint8]
 DPI = 300  # at which pages are read
 PAGE_PIXELS = 40_000_000  # of a page handed out: A4 at 600 dpi has 35 million
 _DECODED_PIXELS = 80_000_000  # of a picture that no decoder can shrink: A3 at 600 dpi has 70 million
-_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF")
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF", "GIF", "AVIF", "JPEG2000")
 # What Pillow, libtiff and libheif raise on bytes that are not what they claim to be.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
 
@@ -34,13 +35,10 @@ register_heif_opener()
 
 
 def count(path: Path) -> int:
-    """How many pages. Raises BadInput: FILE_NOT_SUPPORTED, FILE_ENCRYPTED, FILE_DAMAGED."""
+    """How many pages. Raises BadInput: FILE_NOT_SUPPORTED, FILE_ENCRYPTED, FILE_DAMAGED, FILE_EMPTY."""
     if is_pdf(path):
         with _pdf(path) as document:
-            pages = len(document)
-        if pages == 0:
-            raise BadInput(FILE_DAMAGED)
-        return pages
+            return len(document)
     with _picture(path, 0) as picture:
         # Other files with several frames hold thumbnails, gain maps or bursts of the first one.
         return int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
@@ -102,13 +100,22 @@ def _render(path: Path, index: int, mode: Literal["L", "RGB"], dpi: int) -> Pixe
 def _pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
     try:
         document = pdfium.PdfDocument(path)
-    except pdfium.PdfiumError as error:
-        locked = error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY)
-        raise BadInput(FILE_ENCRYPTED if locked else FILE_DAMAGED) from None
+    except pdfium.PdfiumError:
+        raise BadInput(_why_not(path)) from None
     try:
         yield document
     finally:
         document.close()
+
+
+def _why_not(path: Path) -> str:
+    """Why a PDF was not opened. One without pages is opened, and what is said of it is the error of another
+    file before."""
+    if opened := raw.FPDF_LoadDocument(str(path).encode(), None):
+        raw.FPDF_CloseDocument(opened)
+        return FILE_EMPTY
+    locked = raw.FPDF_GetLastError() in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY)
+    return FILE_ENCRYPTED if locked else FILE_DAMAGED
 
 
 @contextmanager
@@ -130,10 +137,18 @@ def _picture(path: Path, index: int) -> Iterator[Image.Image]:
 
 
 def _flat(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16 bits of grey
-        return Image.fromarray((np.asarray(picture).clip(0, 65535) >> 8).astype(np.uint8)).convert(mode)
+    if picture.mode.startswith(("I", "F")):
+        return Image.fromarray(_eight_bits(np.asarray(picture))).convert(mode)
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         paper = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(paper, layer).convert(mode)
     return picture.convert(mode)
+
+
+def _eight_bits(grey: npt.NDArray[Any]) -> Pixels:
+    """Of grey that may have more: scanners put 10, 12 or 14 bits into 16, and fractions of 1 into floats."""
+    brightest = float(np.nanmax(grey, initial=0))
+    fractions = grey.dtype.kind == "f" and brightest <= 1
+    white = 1.0 if fractions else 2.0 ** max(8, int(brightest).bit_length()) - 1
+    return np.asarray(np.nan_to_num(grey.astype(np.float32)).clip(0, white) * (255 / white), np.uint8)

@@ -40,7 +40,11 @@ _PICTURES = {
     b"II*\x00": {".tif", ".tiff"},
     b"MM\x00*": {".tif", ".tiff"},
     b"BM": {".bmp"},
+    b"GIF8": {".gif"},
+    b"\x00\x00\x00\x0cjP  \r\n\x87\n": {".jp2"},
+    b"\xff\x4f\xff\x51": {".jp2"},
 }
+_AVIF_BRANDS = (b"avif", b"avis")
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"heis", b"hevc")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Readers find a PDF behind other bytes. Behind these it is a trick: to others the file is something else.
@@ -65,12 +69,11 @@ _CELL_TAG, _ROW_TAG = re.compile(rb"[<:]c[\s/>]"), re.compile(rb"[<:]row[\s/>]")
 
 
 def check_document(path: Path) -> None:
-    """A PDF or a picture, and of the kind that its name says. Raises BadInput."""
+    """A PDF or a picture, whatever its name says: phones and messengers rename files. Raises BadInput."""
     head = _head(path)
     suffixes = _document_suffixes(head)
     if not suffixes:
         raise BadInput(FILE_NOT_SUPPORTED)
-    _agree(path, suffixes)
     if ".tif" in suffixes:
         _check_tiff(path, "<" if head.startswith(b"II") else ">")
 
@@ -145,6 +148,8 @@ def _document_suffixes(head: bytes) -> set[str]:
         return {".pdf"}
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
         return {".heic", ".heif"}
+    if head[4:8] == b"ftyp" and head[8:12] in _AVIF_BRANDS:
+        return {".avif"}
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return {".webp"}
     return next((suffixes for magic, suffixes in _PICTURES.items() if head.startswith(magic)), set())

@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 GIVE_UP = (
     0.8  # of the heartbeat timeout without an answer from the server: stop before it gives the work away
 )
-BEATS_APART = timedelta(seconds=1)  # for the SDK, which would hold ours back for most of the timeout
 AGAIN = 0.5  # seconds until a question that was not answered is repeated
 
 

@@ -25,6 +25,7 @@ from contracts.video import SourceRef
 
 WAIT_FOR_OTHER = 0.2  # seconds between looks at a lock that another has
 SWEEP_EVERY = 60.0  # seconds
+DERIVED = ".derived-2"  # of what is made now: processes of two releases share the folder
 UNFINISHED = 86400  # seconds that a download which nobody goes on with is kept
 Derive = Callable[[Path, Path], Awaitable[None]]
 
@@ -135,7 +136,7 @@ class SourceCache:
 
     def _copy(self, source: SourceRef, derived: bool, private: bool) -> _Copy:
         name = hashlib.sha256(f"{source.key}\n{source.etag}".encode()).hexdigest()[:32]
-        return self._named(f"{name}{'.derived' if derived else ''}{'.private' if private else ''}")
+        return self._named(f"{name}{DERIVED if derived else ''}{'.private' if private else ''}")
 
     def _forgotten(self, copy: _Copy) -> bool:
         unused = time.time() - _used(copy)
@@ -204,7 +205,7 @@ class SourceCache:
             if self._intact.get(copy.path) == looks:
                 return True
             written = _written(lock)
-            good = ".derived" in copy.path.name or copy.path.stat().st_size == source.size
+            good = DERIVED in copy.path.name or copy.path.stat().st_size == source.size
             good = good and (written is None or md5_of(copy.path) == written.kept)
         except FileNotFoundError:
             return False

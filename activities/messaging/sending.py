@@ -5,13 +5,14 @@ compared with what was asked for, committed in our database, and only then sent:
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
+from activities.messaging.as_text import refused_as_alimtalk, turn_to_text
 from activities.messaging.manifest import ambiguous, compared, manifest
 from activities.messaging.provider import provider_errors, refused
 from clients.database import credits, messaging, messaging_chunks, messaging_groups
@@ -118,7 +119,8 @@ class SendActivities:
         if not sealed and await self._lacks_reservation(group):
             raise ambiguous("the reservation is lost: the database is from before it")
         sealer = await self._keys.sealer(group.tenant_id)
-        body, wanted = manifest([sealer.open(piece, group.job_id.bytes) for piece in sealed], ended)
+        pieces = [sealer.open(piece, group.job_id.bytes) for piece in sealed]
+        body, wanted = manifest(pieces, ended)
         if not wanted:  # an earlier try was refused for everybody, and its answer got lost
             return Added()
         try:
@@ -139,12 +141,25 @@ class SendActivities:
         except Ambiguous as error:
             raise ambiguous(error.code) from None
         registered, outcomes = compared(wanted, results)
+        codes = refused_as_alimtalk(pieces, outcomes)
+        if codes and await self._turn_to_text(group, codes):
+            raise ambiguous("it lacks the Alimtalk that goes as text now")
         async with self._engine.begin() as connection:
             if not await messaging_groups.move(connection, group, GroupState.ADDING, GroupState.ADDED):
                 return Added(fenced=True)
             await messaging_chunks.register(connection, group, registered)
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return Added(accepted=len(registered))
+
+    async def _turn_to_text(self, group: GroupRef, codes: Mapping[int, str | None]) -> bool:
+        """Whether another group must take this one's place, which is never sent."""
+        sealer = await self._keys.sealer(group.tenant_id)
+        async with self._engine.begin() as connection:
+            await messaging.lock_job(connection, group.job_id, group.tenant_id)
+            known = await messaging_groups.group(connection, group, lock=True)
+            if known and (known.group_id, known.state) == (group.group_id, GroupState.ADDING):
+                return await turn_to_text(connection, sealer, group, codes)
+            return True
 
     async def _lacks_reservation(self, chunk: ChunkRef) -> bool:
         """Reserve again what was reserved before this was asked for; False if nothing is left to reserve for.

@@ -8,20 +8,29 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import ffmpeg
 
 from activities.video.damage import Ear
-from activities.video.ffmpeg import SOURCE, FfmpegFailed, Progress, Tools, run_ffmpeg
-from activities.video.fmp4 import BadSegment, TrackFiles, media_file, read_fragment, read_init
+from activities.video.ffmpeg import FfmpegFailed, Progress, Tools, run_ffmpeg
+from activities.video.fmp4 import (
+    SHORTEST,
+    BadSegment,
+    TrackFiles,
+    join_tail,
+    media_file,
+    read_fragment,
+    read_init,
+)
 from activities.video.probe import MediaError
+from activities.video.sound import RATE, Sound, decoding_args
 from contracts import errors
 from contracts.video import EncodePlan, SoundWarning
 
 NAME = "audio"
-RATE = 48_000
 PRIMING = 1024  # samples that ffmpeg's AAC encoder puts before the sound; also the length of its frames
 SEGMENT_SECONDS = 4
 TARGET, TOLERANCE, PEAK = -16.0, 1.0, -1.0
@@ -31,6 +40,10 @@ _SILENCE = -69.0  # LUFS; ebur128 says -70 when nothing passes its gate
 _TRIES = 3
 _INAUDIBLE = -60.0  # dBTP
 _CLIPPED = 0.02  # of all samples within 1 dB of the highest; well-levelled speech has next to none
+_ONE_EAR = 20.0  # dB between the channels from end to end: nobody records so, a plug in the wrong hole does
+_BOTH_EARS = 3.0  # LU that it gains by being on both
+# A single channel became two by losing 3 dB each.
+_LISTENED = {"left": ("c0", 1.0), "right": ("c1", 1.0), "one": ("c0+c1", sqrt(2))}
 
 
 class Loudness(NamedTuple):
@@ -55,6 +68,24 @@ class AudioOutput:
     exception: str | None
     warnings: list[SoundWarning]
     troubled: bool
+    too_quiet: bool
+
+
+class _Heard(NamedTuple):
+    """The whole source: its loudness, the mean level of both channels in dBFS, the share of samples that
+    lie at the highest value there is."""
+
+    loudness: Loudness
+    left: float
+    right: float
+    at_the_top: float
+
+    @property
+    def ear(self) -> str | None:
+        """The channel that has everything, if the other has nothing."""
+        if abs(self.left - self.right) < _ONE_EAR:
+            return None
+        return "c0" if self.left > self.right else "c1"
 
 
 async def encode_audio(
@@ -75,19 +106,21 @@ async def encode_audio(
     passes = _Passes(tools, source, out, timeout, round(plan.duration * 1000), on_progress)
     ear = Ear()
     try:
-        source_loudness, at_the_top = await passes.measure_source(source, plan, ear)
+        sound = Sound.remuxed(source, plan) if plan.remux else await passes.decode(plan, ear)
+        heard = await passes.measure_source(sound, plan)
     except FfmpegFailed as error:
         if error.code < 0:
             raise
         raise MediaError(errors.DECODE_FAILED, f"audio: {error}") from error
-    silent = source_loudness.integrated <= _SILENCE
-    gain = 0.0 if silent else min(TARGET - source_loudness.integrated, _MAX_GAIN)
+    loudness = heard.loudness.integrated + (_BOTH_EARS if heard.ear else 0.0)
+    silent = loudness <= _SILENCE
+    gain = 0.0 if silent else min(TARGET - loudness, _MAX_GAIN)
+    too_quiet = gain == _MAX_GAIN
     ceiling = _CEILING
     for _ in range(_TRIES):
-        limited = source_loudness.true_peak + gain > ceiling
-        await passes.encode(
-            _levelled(_aligned(_opened(source, plan), plan), gain, ceiling if limited else None), out
-        )
+        limited = heard.loudness.true_peak + gain > ceiling
+        aligned = _in_both_ears(_aligned(sound.opened(), plan), heard.ear)
+        await passes.encode(sound, _levelled(aligned, gain, ceiling if limited else None), out)
         written = await passes.measure(ffmpeg.input(str(out / NAME / "media.m3u8"), format="hls")["a"])
         if silent or written.on_target:
             break
@@ -95,14 +128,14 @@ async def encode_audio(
         ceiling -= max(0.0, written.true_peak - PEAK + 0.2)
     track = await asyncio.to_thread(_accept, out, plan)
     exception = _exception(written, silent, gain)
-    return AudioOutput(track, *written, exception, _warnings(source_loudness, at_the_top), ear.troubled)
+    return AudioOutput(track, *written, exception, _warnings(heard), ear.troubled, too_quiet)
 
 
-def _warnings(source: Loudness, at_the_top: float) -> list[SoundWarning]:
+def _warnings(heard: _Heard) -> list[SoundWarning]:
     """Of the source: nothing to hear from end to end, or so loud that the tops of its waves are cut."""
-    if source.integrated <= _SILENCE and source.true_peak <= _INAUDIBLE:
+    if heard.loudness.integrated <= _SILENCE and heard.loudness.true_peak <= _INAUDIBLE:
         return [SoundWarning.SILENT]
-    return [SoundWarning.CLIPPED] if at_the_top >= _CLIPPED else []
+    return [SoundWarning.CLIPPED] if heard.at_the_top >= _CLIPPED else []
 
 
 def _exception(written: Loudness, silent: bool, gain: float) -> str | None:
@@ -113,18 +146,17 @@ def _exception(written: Loudness, silent: bool, gain: float) -> str | None:
     return "too quiet to lift" if gain >= _MAX_GAIN else "peaks too high for the target"
 
 
-def _opened(source: Path, plan: EncodePlan) -> Any:
-    return ffmpeg.input(f"file:{source}", threads=1, **SOURCE)[str(plan.audio_stream)]
-
-
 def _aligned(sound: Any, plan: EncodePlan) -> Any:
     """The sound on the output's timeline: gaps filled, starting at 0 and as long as the picture."""
     return (
-        sound.filter("asetpts", f"PTS-{plan.origin:.6f}/TB")
-        .filter("aresample", RATE, ochl="stereo", **{"async": 1}, first_pts=0)
+        sound.filter("aresample", RATE, **{"async": 1}, first_pts=0)
         .filter("apad", whole_dur=f"{plan.duration:.6f}")
         .filter("atrim", end=f"{plan.duration:.6f}")
     )
+
+
+def _in_both_ears(sound: Any, ear: str | None) -> Any:
+    return sound.filter("pan", f"stereo|c0<{ear}|c1<{ear}") if ear else sound
 
 
 def _levelled(sound: Any, gain: float, ceiling: float | None) -> Any:
@@ -151,6 +183,22 @@ def _loudness(said: str) -> Loudness:
     return Loudness(float(integrated[-1]), float(peak[-1]))
 
 
+class _Level(NamedTuple):
+    """Of one channel, in dBFS, and the share of its samples within 1 dB of the highest value there is."""
+
+    mean: float
+    at_the_top: float
+
+    @classmethod
+    def read(cls, said: str, name: str) -> "_Level":
+        lines = "\n".join(re.findall(rf"\[volumedetect@{name} @ .*", said))
+        mean, top = re.search(r"mean_volume: (\S+) dB", lines), re.search(r"histogram_0db: (\d+)", lines)
+        if not mean:
+            raise FfmpegFailed(0, said)
+        count = int(re.findall(r"n_samples: (\d+)", lines)[-1])
+        return cls(float(mean[1]), int(top[1]) / count if top else 0.0)
+
+
 class _Passes:
     """The runs over the sound, counted together."""
 
@@ -171,29 +219,41 @@ class _Passes:
         self._report = on_progress or (lambda _: None)
         self._before = 0
 
-    async def measure_source(self, source: Path, plan: EncodePlan, ear: Ear) -> tuple[Loudness, float]:
-        """Its loudness, and the share of samples within 1 dB of the highest value that there is."""
-        whole = _opened(source, plan).filter_multi_output("asplit", 2)
-        # Channels as they were recorded, in whole numbers: what goes beyond the highest becomes it.
-        peaks = whole[0].filter("volumedetect").output("-", format="null")
-        meter = _metered(_aligned(whole[1], plan))
+    async def decode(self, plan: EncodePlan, ear: Ear) -> Sound:
+        """The sound on scratch; `ear` hears what its decoder complains of."""
+        path = self._out / "sound.mkv"
+        await self._run(decoding_args(self._source, plan, path), Ear.LEVEL, ear.hear)
+        return Sound.decoded(path)
+
+    async def measure_source(self, sound: Sound, plan: EncodePlan) -> _Heard:
+        whole = sound.opened().filter_multi_output("asplit", 1 + len(_LISTENED))
+        # In whole numbers: what goes beyond the highest becomes it.
+        levels = [
+            whole[number]
+            .filter("pan", f"mono|c0<{channels}")  # "<" makes it a mean
+            .filter("volume", gain, precision="float")
+            .filter(f"volumedetect@{name}")
+            .output("-", format="null")
+            for number, (name, (channels, gain)) in enumerate(_LISTENED.items(), 1)
+        ]
+        meter = _metered(_aligned(whole[0], plan))
+        args = ffmpeg.merge_outputs(meter, *levels).get_args()
         lines: list[str] = []
 
         def on_said(line: str) -> None:
-            ear.hear(line)
-            if any(word in line for word in ("LUFS", "dBFS", "volumedetect")):
+            if any(word in line for word in ("LUFS", "dBFS", "volumedetect@")):
                 lines.append(line)
 
-        await self._run(ffmpeg.merge_outputs(meter, peaks), Ear.LEVEL, on_said)
+        await self._run([*sound.clock, *args], "info", on_said)
         said = "\n".join(lines)
-        top = re.findall(r"histogram_0db: (\d+)", said)
-        count = re.findall(r"n_samples: (\d+)", said)
-        return _loudness(said), int(top[-1]) / max(1, int(count[-1])) if top and count else 0.0
+        left, right, one = (_Level.read(said, name) for name in _LISTENED)
+        top = one.at_the_top if left == right else max(left.at_the_top, right.at_the_top)
+        return _Heard(_loudness(said), left.mean, right.mean, top)
 
     async def measure(self, sound: Any) -> Loudness:
-        return _loudness(await self._run(_metered(sound), "info"))
+        return _loudness(await self._run(_metered(sound).get_args(), "info"))
 
-    async def encode(self, sound: Any, out: Path) -> None:
+    async def encode(self, source: Sound, sound: Any, out: Path) -> None:
         options = {
             "c:a": "aac",
             "b:a": "128k",
@@ -206,10 +266,12 @@ class _Passes:
             "hls_fmp4_init_filename": "init.mp4",
             "hls_segment_filename": str(out / NAME / "s%05d.m4s"),
         }
-        await self._run(sound.output(str(out / NAME / "media.m3u8"), **options), "error")
+        args = sound.output(str(out / NAME / "media.m3u8"), **options).get_args()
+        await self._run([*source.clock, *args], "error")
 
-    async def _run(self, output: Any, log_level: str, on_said: Callable[[str], None] | None = None) -> str:
-        args = ["-copyts", "-start_at_zero", *output.get_args()]
+    async def _run(
+        self, args: list[str], log_level: str, on_said: Callable[[str], None] | None = None
+    ) -> str:
         said = await run_ffmpeg(
             self._tools,
             args,
@@ -234,10 +296,18 @@ def _accept(out: Path, plan: EncodePlan) -> TrackFiles:
     (folder / "media.m3u8").unlink()
     init = read_init((folder / "init.mp4").read_bytes())
     segments, end = [], 0
-    for path in sorted(folder.glob("s*.m4s")):
+    paths = sorted(folder.glob("s*.m4s"))
+    if len(paths) > 1 and read_fragment(paths[-1].read_bytes(), init).duration < SHORTEST * RATE:
+        join_tail(paths[-2], paths.pop())
+    for path in paths:
         fragment = read_fragment(path.read_bytes(), init)
         if fragment.start != end or init.timescale != RATE:
             raise BadSegment(f"audio {path.name} starts at {fragment.start}, not {end}")
+        # The last frame of all may be cut; whatever else lasts longer than its samples hides a hole.
+        if fragment.step not in (PRIMING, fragment.duration) or not (
+            0 <= fragment.samples * PRIMING - fragment.duration < PRIMING
+        ):
+            raise BadSegment(f"audio {path.name}: {fragment.samples} frames for {fragment.duration} samples")
         end += fragment.duration
         segments.append(media_file(out, path, fragment.samples, Fraction(fragment.duration, RATE)))
     if abs(end / RATE - plan.duration) > 3 * PRIMING / RATE:

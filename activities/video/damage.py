@@ -53,6 +53,12 @@ def container_damage(info: SourceInfo, original: SourceInfo) -> list[Damage]:
     if original.container == "mov":
         return found
     picture, sound = info.video_gaps, info.audio_gaps
+    if original.needs_remux:  # its sound is decoded: what was packets and is none gave nothing
+        found += [
+            Damage(what=DamageKind.SOUND_MISSING, start=start, end=end)
+            for start, end in sound
+            if not _overlapped(start, end, original.audio_gaps)
+        ]
     for missing, gaps, others, came_as, broken in (
         (DamageKind.PICTURE_MISSING, picture, sound, DamageKind.PICTURE_BROKEN, original.video_broken),
         (DamageKind.SOUND_MISSING, sound, picture, DamageKind.SOUND_MISSING, original.audio_broken),
@@ -60,12 +66,14 @@ def container_damage(info: SourceInfo, original: SourceInfo) -> list[Damage]:
         found += [Damage(what=came_as, start=since, end=until) for since, until in broken]
         for start, end in gaps:
             beside = any(min(abs(since - start), abs(since - end)) < _NEAR for since, _ in broken)
-            everywhere = info.audio_stream is None or any(
-                min(end, until) - max(start, since) > (end - start) / 2 for since, until in others
-            )
+            everywhere = info.audio_stream is None or _overlapped(start, end, others)
             if beside or (original.lost_its_way and everywhere):
                 found.append(Damage(what=missing, start=start, end=end))
     return found
+
+
+def _overlapped(start: float, end: float, others: Iterable[tuple[float, float]]) -> bool:
+    return any(min(end, until) - max(start, since) > (end - start) / 2 for since, until in others)
 
 
 async def picture_damage(

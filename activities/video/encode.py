@@ -10,9 +10,19 @@ from typing import Any
 import ffmpeg
 
 from activities.host.stall import STALL
+from activities.video.colour import assumed, fitted, in_bt709, tagged
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
-from activities.video.fmp4 import BadSegment, Fragment, TrackFiles, media_file, read_fragment, read_init
+from activities.video.fmp4 import (
+    SHORTEST,
+    BadSegment,
+    Fragment,
+    TrackFiles,
+    join_tail,
+    media_file,
+    read_fragment,
+    read_init,
+)
 from activities.video.probe import MediaError
 from contracts import errors
 from contracts.video import EncodePlan, Rung
@@ -86,12 +96,18 @@ def unit_args(
     begin = max(0, min(first, picture - 1) - reach)
     start = begin / plan.fps
     seek = max(0.0, float(start) + plan.origin - plan.preroll)
-    file = ffmpeg.input(f"file:{source}", threads=1, **SOURCE, **({"ss": f"{seek:.6f}"} if seek else {}))
-    video = file[str(plan.video_stream)]
+    options = {**SOURCE, **assumed(plan), **({"ss": f"{seek:.6f}"} if seek else {})}
+    # Pictures that change their shape or colour midway pass the same graph: a new one would begin at
+    # `start_time` again. But what turns a picture would read beyond a smaller one.
+    if not plan.rotated:
+        options["reinit_filter"] = 0
+    video = ffmpeg.input(f"file:{source}", threads=1, **options)[str(plan.video_stream)]
     # In ticks that divide a frame, so that every unit rounds a source frame to the same output frame;
     # coarser than the microseconds in which `fps` keeps its start.
     ticks = plan.fps_num * ceil(90_000 / plan.fps_num)
     video = video.filter("settb", f"1/{ticks}").filter("setpts", f"PTS-{round(plan.origin * ticks)}")
+    if plan.frame_width and (plan.interlaced or plan.colour.alpha):  # what follows takes one size only
+        video = video.filter("scale", plan.frame_width, plan.frame_height)
     if plan.interlaced:
         video = video.filter("bwdif", mode="send_frame", deint="interlaced")
     video = video.filter("fps", fps=f"{plan.fps_num}/{plan.fps_den}", start_time=f"{float(start):.9f}")
@@ -99,10 +115,9 @@ def unit_args(
     video = video.filter("tpad", stop_mode="clone", stop=held)
     if begin < first:
         video = video.filter("trim", start_frame=first - begin)
-    copies = video.filter("format", "yuv420p").filter_multi_output("split", len(plan.rungs))
+    copies = in_bt709(video, plan).filter_multi_output("split", len(plan.rungs))
     renditions = [
-        copies[index].filter("scale", rung.width, rung.height).filter("setsar", 1)
-        for index, rung in enumerate(plan.rungs)
+        tagged(fitted(copies[index], rung.width, rung.height)) for index, rung in enumerate(plan.rungs)
     ]
     output = ffmpeg.output(*renditions, str(out / "%v" / "media.m3u8"), **_output(plan, unit, out, quality))
     return ["-copyts", "-start_at_zero", *output.get_args()]
@@ -145,14 +160,18 @@ def _accept(out: Path, plan: EncodePlan, unit: int, rung: Rung) -> TrackFiles:
     init = read_init(init_file.read_bytes())
     first, last = unit * plan.unit_frames, min((unit + 1) * plan.unit_frames, plan.total_frames)
     segments = []
-    for number, frame in enumerate(range(first, last, plan.segment_frames), unit * plan.unit_segments):
+    starts = list(range(first, last, plan.segment_frames))
+    if len(starts) > 1 and last - starts[-1] < SHORTEST * plan.fps:
+        del starts[-1]
+        number = unit * plan.unit_segments + len(starts)
+        join_tail(folder / f"s{number - 1:05d}.m4s", folder / f"s{number:05d}.m4s")
+    for number, frame in enumerate(starts, unit * plan.unit_segments):
         path = folder / f"s{number:05d}.m4s"
-        frames = min(plan.segment_frames, last - frame)
+        frames = (last if frame == starts[-1] else frame + plan.segment_frames) - frame
         fragment = read_fragment(path.read_bytes(), init)
-        at, span = frame / plan.fps * init.timescale, frames / plan.fps * init.timescale
-        if fragment != Fragment(round(at), round(span), frames, sync=True):
-            raise BadSegment(
-                f"{path.name} of {rung.name}: {fragment}, wanted {frames} frames at {at} for {span}"
-            )
+        step = init.timescale / plan.fps  # a whole number: of the rate the timescale is made
+        wanted = Fragment(round(frame * step), round(frames * step), frames, sync=True, step=round(step))
+        if fragment != wanted:
+            raise BadSegment(f"{path.name} of {rung.name}: {fragment}, wanted {wanted}")
         segments.append(media_file(out, path, frames, frames / plan.fps))
     return TrackFiles(rung.name, init.codec, media_file(out, init_file), segments)

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ from activities.video.fmp4 import BadSegment, TrackFiles
 from activities.video.pictures import draw_pictures
 from activities.video.plan import make_plan
 from activities.video.probe import MediaError, probe, remux
+from activities.video.sound import MOST_BYTES
 from activities.video.storing import SegmentStore
 from clients.objects import Objects
 from clients.progress import ProgressBoard
@@ -43,6 +44,7 @@ from contracts.video import (
     ProbeInput,
     SegmentManifest,
     SourceRef,
+    Streams,
 )
 
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
@@ -50,7 +52,7 @@ AUDIO_TIMEOUT = 4 * 3600.0
 PICTURES_TIMEOUT = 600.0
 TRIES = 2
 PASS_ON = timedelta(seconds=1)
-SOUND_RATE = 2 * 128_000 / 8  # bytes a second, and as much again
+SOUND_RATE = 2 * 128_000 / 8 + MOST_BYTES  # bytes a second, and as much again; decoded beside
 
 T = TypeVar("T")
 
@@ -103,7 +105,7 @@ class EncodeActivities:
             info = original = await probe(self._tools, path, max_seconds=self._max_seconds)
         needs_remux = info.needs_remux
         if needs_remux:
-            async with self._source(source, True) as path:
+            async with self._source(source, True, original.streams) as path:
                 info = await probe(self._tools, path, max_seconds=self._max_seconds)
         plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
         lost = worth_a_look(
@@ -112,14 +114,15 @@ class EncodeActivities:
         if lost:
             async with self._source(source, needs_remux):
                 await self._cache.check(source, needs_remux)
-        return plan.model_copy(update={"key_id": self._key_id, "damage": lost})
+        remuxed = original.streams if needs_remux else None
+        return plan.model_copy(update={"key_id": self._key_id, "damage": lost, "remuxed": remuxed})
 
     @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
         with media_errors():
             await self._require_same_encoder(job.plan)
-            async with self._source(job.plan.source, job.plan.remux) as path:
+            async with self._source_of(job.plan) as path:
                 units = await self._units(job, path, _BatchProgress(self._board, job))
             return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
 
@@ -197,7 +200,7 @@ class EncodeActivities:
         """Encode the whole sound as one rendition."""
         with media_errors():
             await self._require_same_encoder(job.plan)
-            async with self._source(job.plan.source, job.plan.remux) as path:
+            async with self._source_of(job.plan) as path:
                 return await self._audio(job.plan, path)
 
     async def _audio(self, plan: EncodePlan, path: Path) -> Manifest:
@@ -217,7 +220,12 @@ class EncodeActivities:
                 await self._cache.check(plan.source, plan.remux)
             tracks = await self._store.upload(plan, folder, [sound.track])
             whole = SegmentManifest(
-                encoder=self._encoder, units=[], tracks=tracks, damage=damage, warnings=sound.warnings
+                encoder=self._encoder,
+                units=[],
+                tracks=tracks,
+                damage=damage,
+                warnings=sound.warnings,
+                too_quiet=sound.too_quiet,
             )
             return await self._store.accept(plan, "audio", [whole])
 
@@ -228,8 +236,9 @@ class EncodeActivities:
         """Draw poster and storyboard from the source's keyframes."""
         plan = job.plan
         with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            async with self._source(plan.source, plan.remux) as path:
-                files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=PICTURES_TIMEOUT)
+            async with self._source_of(plan) as path:
+                patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
+                files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
             return await self._store.store_pictures(plan, files)
 
     async def _require_same_encoder(self, plan: EncodePlan) -> None:
@@ -248,10 +257,15 @@ class EncodeActivities:
             next_retry_delay=PASS_ON,
         )
 
+    def _source_of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:
+        return self._source(plan.source, plan.remux, plan.remuxed)
+
     @asynccontextmanager
-    async def _source(self, source: SourceRef, remuxed: bool) -> AsyncIterator[Path]:
+    async def _source(
+        self, source: SourceRef, remuxed: bool, streams: Streams | None = None
+    ) -> AsyncIterator[Path]:
         async def derive(original: Path, target: Path) -> None:
-            await remux(self._tools, original, target)
+            await remux(self._tools, original, target, streams=streams)
 
         making = derive if remuxed else None
         async with self._cache.held(source, making) as path:

@@ -22,7 +22,7 @@ from activities.host.stall import STALL, Stall
 from activities.host.trouble import HostTrouble, trouble_of
 from contracts.errors import ErrorType
 
-RECIPE = "1"  # raise it when the encoder's arguments change: a running job must not mix two of them
+RECIPE = "2"  # raise it when the encoder's arguments change: a running job must not mix two of them
 MAX_PIXELS = 4096 * 2304 * 2
 # By ffmpeg's names ("msmpeg4" is its third version, "flv" Sorenson's H.263): what cameras, phones, screen
 # recorders and editors write, and what stands beside a lecture, covers and texts. No other decoder is
@@ -50,7 +50,7 @@ _SOUNDS = (
     *("wmav1", "wmav2", "speex", "nellymoser", "amrnb", "amrwb"),
     *("adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_swf", "pcm_alaw", "pcm_mulaw", "pcm_u8", "pcm_s8"),
     *(f"pcm_{kind}{order}" for kind in ("s16", "s24", "s32", "f32", "f64") for order in ("le", "be")),
-    *("pcm_bluray", "pcm_dvd"),
+    *("pcm_bluray", "pcm_dvd", "s302m"),
 )
 _BESIDE = (
     *("png", "mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text"),

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"mvex", b"moof", b"traf"}
@@ -28,12 +29,16 @@ class Init:
 
 @dataclass(frozen=True)
 class Fragment:
-    """First presentation time and duration in ticks, samples, and whether it starts on a sync sample."""
+    """First presentation time and duration in ticks, samples, and whether it starts on a sync sample.
+
+    `step`: ticks from each sample's presentation to the next one's; None if they differ.
+    """
 
     start: int
     duration: int
     samples: int
     sync: bool
+    step: int | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,27 @@ def media_file(out: Path, path: Path, frames: int = 0, duration: Fraction = Frac
     return MediaFile(str(path.relative_to(out)), len(data), digest, frames, float(duration))
 
 
+def join_tail(path: Path, tail: Path) -> None:
+    """Put the fragments of `tail` behind those of the segment before it; a segment may have several."""
+    data = tail.read_bytes()
+    first = next(at for kind, at in _places(data) if kind == b"moof")
+    with path.open("ab") as file:
+        file.write(data[first:])
+    tail.unlink()
+
+
+def _places(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Kind and place of each box of the outermost level. Raises BadSegment where there is no next one."""
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if size < 8:
+            break
+        yield kind, at
+        at += size
+    raise BadSegment("media segment without samples")
+
+
 def read_init(data: bytes) -> Init:
     """Of an init segment with one track. Raises BadSegment."""
     boxes = dict(_boxes(data))
@@ -76,11 +102,15 @@ def read_init(data: bytes) -> Init:
         raise BadSegment(f"init segment: {error!r}") from error
 
 
+# Players that follow the standard never end where the last segment lasts a frame or two.
+SHORTEST = 1.0
+
+
 def read_fragment(data: bytes, init: Init) -> Fragment:
     """Of a media segment with one track; several moofs are added up. Raises BadSegment."""
-    start: int | None = None
-    duration = samples = 0
-    sync = False
+    duration = 0
+    sync: bool | None = None
+    shown: list[int] = []
     try:
         for kind, body in _boxes(data):
             if kind == b"tfhd":
@@ -88,16 +118,19 @@ def read_fragment(data: bytes, init: Init) -> Fragment:
             elif kind == b"tfdt":
                 base = struct.unpack_from(">Q" if body[0] else ">I", body, 4)[0]
             elif kind == b"trun":
-                count, length, offset, flags = _trun(body, *default)
-                if start is None:
-                    start, sync = base + offset - init.media_time, not flags & _NOT_SYNC
-                samples += count
+                times, length, flags = _trun(body, *default)
+                if sync is None:
+                    sync = not flags & _NOT_SYNC
+                shown += [base + time - init.media_time for time in times]
+                base += length
                 duration += length
     except (struct.error, UnboundLocalError, IndexError) as error:
         raise BadSegment(f"media segment: {error!r}") from error
-    if start is None:
+    if not shown or sync is None:
         raise BadSegment("media segment without samples")
-    return Fragment(start, duration, samples, sync)
+    shown.sort()
+    steps = {later - time for time, later in pairwise(shown)} or {duration}
+    return Fragment(shown[0], duration, len(shown), sync, steps.pop() if len(steps) == 1 else None)
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -154,8 +187,8 @@ def _tfhd(body: bytes, init: Init) -> tuple[int, int]:
     return duration, flags
 
 
-def _trun(body: bytes, duration: int, flags: int) -> tuple[int, int, int, int]:
-    """Number of samples, their total duration, and the first one's composition offset and flags."""
+def _trun(body: bytes, duration: int, flags: int) -> tuple[list[int], int, int]:
+    """When each sample is presented, from the run's start; their total duration; the first one's flags."""
     present = int.from_bytes(body[1:4], "big")
     count = struct.unpack_from(">I", body, 4)[0]
     at = 8 + 4 * bool(present & 0x1)
@@ -164,12 +197,12 @@ def _trun(body: bytes, duration: int, flags: int) -> tuple[int, int, int, int]:
         first_flags = struct.unpack_from(">I", body, at)[0]
         at += 4
     columns = [bit for bit in (0x100, 0x200, 0x400, 0x800) if present & bit]
-    total, first_offset = 0, 0
+    total, times = 0, []
     for sample in range(count):
         row = dict(zip(columns, struct.unpack_from(f">{len(columns)}I", body, at), strict=True))
         at += 4 * len(columns)
+        times.append(total + int.from_bytes(row.get(0x800, 0).to_bytes(4, "big"), "big", signed=True))
         total += row.get(0x100, duration)
         if sample == 0:
-            first_offset = int.from_bytes(row.get(0x800, 0).to_bytes(4, "big"), "big", signed=True)
             first_flags = row.get(0x400, first_flags)
-    return count, total, first_offset, first_flags
+    return times, total, first_flags

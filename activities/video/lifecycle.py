@@ -103,6 +103,7 @@ class LifecycleActivities:
             pictures=version.has_pictures,
             damage=publication.damage,
             warnings=publication.warnings,
+            too_quiet=publication.too_quiet,
             replaced_prefix=replaced,
             retire_after=self._retire_grace,
         )

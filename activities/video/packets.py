@@ -5,6 +5,8 @@ from collections import defaultdict
 from math import inf
 
 LONG_GAP = 1.0  # seconds without a packet that are worth a look; a slide may legally stand for longer
+_JUMP = 10.0  # seconds, as ffmpeg's `dts_delta_threshold`
+_MANY = 10  # times rarer is no clock
 _REORDER = 64  # packets come in decoding order; no codec reorders further than this
 
 
@@ -18,6 +20,7 @@ class TrackScan:
         self.max_gap = 0.0
         self.max_keyframe_gap = 0.0
         self.gaps: list[tuple[float, float]] = []  # longer than LONG_GAP, in the order of the file
+        self.jumps = False  # the clock goes back, or on by more than ffmpeg takes for a pause
         self.broken: list[tuple[float, float]] = []  # from a packet that came corrupt to the next keyframe
         self._broken_since: float | None = None
         self._last_keyframe = inf
@@ -39,6 +42,7 @@ class TrackScan:
             return
         if self.frames and time - self.end > LONG_GAP:
             self.gaps.append((self.end, time))
+        self.jumps = self.jumps or (self.frames > 0 and not -LONG_GAP < time - self.end < _JUMP)
         self.frames += 1
         self.end = max(self.end, time + duration)
         heapq.heappush(self._waiting, time)
@@ -72,7 +76,9 @@ class TrackScan:
     def rate(self) -> tuple[float, bool]:
         """Frames per second, and whether it is constant: at most 1 % of gaps off by more than half.
 
-        The average over regular gaps when constant (a few dropped frames do not count), else over all.
+        The average over regular gaps when constant (a few dropped frames do not count). When variable that
+        of the shortest gap that a tenth of all have, which is the clock of one with many dropped frames; else
+        the average over all.
         """
         if not self._gaps:
             return 25.0, True
@@ -88,5 +94,13 @@ class TrackScan:
         ]
         number = sum(bucket[0] for bucket in regular)
         if total - number > max(1, total // 100):
-            return total / (self._last - self.start), False
+            return self._clock(total) or total / (self._last - self.start), False
         return number / sum(bucket[1] for bucket in regular), True
+
+    def _clock(self, total: float) -> float | None:
+        """Frames per second that the shortest gaps would give, if they are alike and many."""
+        many = [millis for millis, (number, _) in self._gaps.items() if number * _MANY >= total]
+        if not many:
+            return None
+        alike = [self._gaps[near] for near in range(min(many) - 1, min(many) + 2) if near in self._gaps]
+        return sum(number for number, _ in alike) / sum(length for _, length in alike)

@@ -1,15 +1,18 @@
 """Poster and storyboard: what a player shows before it plays, and while somebody drags along the lecture.
 
-Only keyframes are decoded, and of an MP4 only they are read, so three hours take seconds.
+Only keyframes are decoded, and of an MP4 only they are read, so three hours take seconds. Where they lie too
+far apart to show the time of a tile, all pictures that others refer to are.
 """
 
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
 from activities.host.stall import STALL
+from activities.video.colour import assumed, fitted, in_bt709
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
 from activities.video.probe import MediaError
 from contracts import errors
@@ -20,6 +23,8 @@ SHEET = COLUMNS * ROWS
 MAX_TILES = 4 * SHEET
 MIN_INTERVAL = 2  # seconds between tiles of a short lecture; a long one has MAX_TILES
 TILE_SIDE = 160
+SPARSE = 4  # tiles that may show the same keyframe
+_KEYFRAMES = {"skip_frame:v": "nokey", "discard:v": "nokey"}
 POSTER_LINES = 720
 POSTER_AT = 0.1  # of the lecture: titles and empty rooms are over
 POSTER, TRACK = "poster.jpg", "storyboard.vtt"
@@ -97,20 +102,28 @@ def storyboard(duration: float, interval: int, tiles: int, size: tuple[int, int]
 def picture_args(source: Path, plan: EncodePlan, out: Path, interval: int, tiles: int) -> list[str]:
     """ffmpeg's arguments. The first output writes nothing: its frames are the tiles, which the progress
     counts, where those of a sheet come a hundred at a time."""
-    keys = {"skip_frame:v": "nokey", "discard:v": "nokey"}
-    file = ffmpeg.input(f"file:{source}", threads=1, **SOURCE, **keys)
+    sparse = plan.keyframe_gap > SPARSE * interval
+    options: dict[str, Any] = {"skip_frame:v": "noref"} if sparse else _KEYFRAMES
+    if not plan.rotated:
+        options = options | {"reinit_filter": 0}
+    file = ffmpeg.input(f"file:{source}", threads=1, **SOURCE, **assumed(plan), **options)
     frames = file[str(plan.video_stream)].filter("setpts", f"PTS-{plan.origin:.6f}/TB")
+    if plan.frame_width and (plan.interlaced or plan.colour.alpha):  # what follows takes one size only
+        frames = frames.filter("scale", plan.frame_width, plan.frame_height)
+    if plan.interlaced:
+        frames = frames.filter("bwdif", mode="send_frame", deint="interlaced")
     frames = frames.filter("fps", fps=f"1/{interval}", start_time=0, eof_action="pass")
     # The last keyframe stands until the end.
     frames = frames.filter("tpad", stop_mode="clone", stop=tiles).filter("trim", end_frame=tiles)
+    frames = in_bt709(frames, plan)
     copies = frames.filter_multi_output("split", 2)
     at = int(tiles * POSTER_AT)
     rung = max((r for r in plan.rungs if r.height <= POSTER_LINES), key=lambda r: r.height, default=None)
     shown = rung or plan.rungs[0]
     poster = copies[0].filter("trim", start_frame=at, end_frame=at + 1)
-    poster = poster.filter("scale", shown.width, shown.height).filter("setsar", 1)
+    poster = _as_jpeg(fitted(poster, shown.width, shown.height))
     width, height = tile_size(plan)
-    small = copies[1].filter("scale", width, height).filter("setsar", 1).filter_multi_output("split", 2)
+    small = _as_jpeg(fitted(copies[1], width, height)).filter_multi_output("split", 2)
     sheets = small[1].filter("tile", f"{COLUMNS}x{ROWS}")
     pattern = str(out / "storyboard-%02d.jpg")
     jpeg = {"c:v": "mjpeg", "pix_fmt": "yuvj420p", "format": "image2"}
@@ -120,6 +133,11 @@ def picture_args(source: Path, plan: EncodePlan, out: Path, interval: int, tiles
         ffmpeg.output(sheets, pattern, **jpeg, **{"q:v": 5, "start_number": 0, "fps_mode": "passthrough"}),
     ).get_args()
     return args
+
+
+def _as_jpeg(video: Any) -> Any:
+    """JFIF knows BT.601 in full range only."""
+    return video.filter("scale", in_color_matrix="bt709", out_color_matrix="bt601", out_range="full")
 
 
 def _clock(seconds: float) -> str:

@@ -1,8 +1,10 @@
 """From what was found in the source to how it will be encoded. Pure."""
 
 from fractions import Fraction
+from itertools import count
 from math import ceil, floor, sqrt
 
+from activities.video.fmp4 import SHORTEST
 from activities.video.probe import SourceInfo
 from contracts.video import EncodePlan, Rung, SourceRef
 
@@ -17,6 +19,8 @@ _STANDARD = [
     Fraction(60000, 1001),
     Fraction(60),
 ]
+_SLOW = [Fraction(5), Fraction(15, 2), Fraction(10), Fraction(25, 2), Fraction(15000, 1001), Fraction(15)]
+_SLOWEST = 5  # frames a second of slides
 _SIZES = (360, 720, 1080)
 # Pixels → highest bit/s: the H.264 rates of Apple's "HLS Authoring Specification for Apple Devices"
 # (higher row of each size), with straight lines between. CRF sets the quality; these cap motion.
@@ -48,7 +52,6 @@ def make_plan(
     if info.audio_stream is not None and info.audio_end > info.video_end + _HELD_AUDIO:
         total = max(picture, ceil((info.audio_end - origin) * fps))
     gop = round(2 * fps)
-    per_keyframe = ceil(info.max_keyframe_gap * fps / (2 * gop))
     return EncodePlan(
         source=source,
         remux=remux,
@@ -60,8 +63,7 @@ def make_plan(
         picture_frames=picture,
         gop_frames=gop,
         segment_frames=2 * gop,
-        # Every unit decodes from a keyframe before it: far apart keyframes ask for fewer, longer units.
-        unit_segments=min(max(_UNIT_SEGMENTS, per_keyframe), _MAX_UNIT_SEGMENTS),
+        unit_segments=_unit_segments(total, 2 * gop, fps, info.max_keyframe_gap),
         preroll=max(2.0, info.max_frame_gap + 1.0),
         rungs=ladder(info.width, info.height),
         has_audio=info.audio_stream is not None,
@@ -70,20 +72,42 @@ def make_plan(
         audio_stream=info.audio_stream or 0,
         origin=origin,
         interlaced=info.interlaced,
+        rotated=info.rotated,
+        frame_width=info.frame_width,
+        frame_height=info.frame_height,
+        colour=info.colour,
     )
 
 
-def output_rate(rate: float, constant: bool) -> Fraction:
-    """A standard rate within 0.5 %, else a constant rate's own, within 10 to 60.
+def _unit_segments(total: int, segment: int, fps: Fraction, keyframe_gap: float) -> int:
+    """Every unit decodes from a keyframe before it: far apart keyframes ask for fewer, longer units. A tail
+    that is too short for a segment joins the one before, so it must not be a unit alone."""
+    least = min(max(_UNIT_SEGMENTS, ceil(keyframe_gap * fps / segment)), _MAX_UNIT_SEGMENTS)
+    segments, tail = divmod(total, segment)
+    if not 0 < tail < SHORTEST * fps or not segments:
+        return least
+    return next(size for size in count(least) if segments % size)
 
-    A variable rate takes the smallest standard rate that is not below its average, at most 30.
+
+def output_rate(rate: float, constant: bool) -> Fraction:
+    """A whole or half number or its 1000/1001 within 0.05 %, else a standard rate within 0.5 %, else a
+    constant rate's own; 5 to 60.
+
+    A variable rate takes the smallest standard rate that is not below it, at most 30; a slow one its own.
     """
     if not constant:
+        nearest = min((*_SLOW, *_STANDARD[:5]), key=lambda std: abs(std - rate))
+        if abs(nearest - rate) <= rate * 0.0005:
+            return nearest
         return next((std for std in _STANDARD[:5] if std >= rate * 0.995), Fraction(30))
     if rate > 60.5:
         rate /= ceil(rate / 60.5)
-    if rate < 10:
-        rate *= ceil(10 / rate)
+    if rate < _SLOWEST:
+        rate *= ceil(_SLOWEST / rate)
+    whole = Fraction(round(2 * rate), 2)
+    exact = min(whole, whole * Fraction(1000, 1001), key=lambda each: abs(each - rate))
+    if abs(exact - rate) <= rate * 0.0005:
+        return exact
     nearest = min(_STANDARD, key=lambda std: abs(std - rate))
     if abs(nearest - rate) <= rate * 0.005:
         return nearest

@@ -39,9 +39,11 @@ class Publication:
         pictures: list[Picture],
         damage: list[Damage],
         warnings: list[SoundWarning],
+        too_quiet: bool,
     ) -> None:
         self.damage = damage
         self.warnings = warnings
+        self.too_quiet = too_quiet
         self._objects = objects
         self._plan = what.plan
         self._video = video
@@ -74,6 +76,7 @@ class Publication:
             pictures=pictures,
             damage=worth_a_look(found + (sound.damage if sound else []), what.plan.duration),
             warnings=sound.warnings if sound else [],
+            too_quiet=sound.too_quiet if sound else False,
         )
 
     def check_and_write_playlists(self) -> None:

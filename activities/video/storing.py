@@ -92,6 +92,7 @@ class SegmentStore:
             tracks=tracks,
             damage=[damage for part in parts for damage in part.damage],
             warnings=[warning for part in parts for warning in part.warnings],
+            too_quiet=any(part.too_quiet for part in parts),
         )
         return await self.write(f"{plan.prefix}{WORK}{name}.json", whole)
 

@@ -138,6 +138,10 @@ DAMAGE = {
         "처음부터 끝까지 소리가 들리지 않습니다. 마이크가 켜져 있었는지 확인해 주세요.",
         "Nothing can be heard from start to end. Was the microphone on?",
     ),
+    "sound_too_quiet": (
+        "소리가 너무 작게 녹음되어 충분히 키울 수 없습니다. 마이크를 더 가까이 두고 녹음해 주세요.",
+        "The sound was recorded too quiet to be made loud enough. Put the microphone closer.",
+    ),
     "sound_clipped": (
         "소리가 너무 크게 녹음되어 찌그러집니다. 입력 음량을 낮추어 다시 녹음해 주세요.",
         "The sound was recorded too loud and is distorted. Record it with a lower input level.",

@@ -13,7 +13,6 @@ from redis.exceptions import RedisError
 from api import metrics
 from api.services import Services, UseServices
 from api.standing import Standing
-from clients.database import jobs
 from intake.errors import INFRASTRUCTURE_ERRORS
 
 PROBE_TIMEOUT = 3.0
@@ -74,5 +73,5 @@ async def _answers(check: Awaitable[object]) -> bool:
 
 
 async def _database_answers(services: Services) -> None:
-    async with services.engine.connect() as connection:
-        await jobs.ping(connection)
+    """By a write: a primary that was demoted, or whose disk is full, answers a question all the same."""
+    await services.submitter.rehearse()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, or_, select, text, update
+from sqlalchemy import case, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -216,12 +216,6 @@ async def sealed_payload(connection: AsyncConnection, job_id: UUID) -> bytes | N
     if found is None:
         raise JobMissing(job_id)
     return found[0]
-
-
-async def ping(connection: AsyncConnection) -> None:
-    """Raise if the database does not answer, or is read-only and so cannot accept anything."""
-    if (await connection.execute(text("SHOW transaction_read_only"))).scalar_one() == "on":
-        raise ConnectionError("Postgres is read-only")
 
 
 async def ended(connection: AsyncConnection, job_id: UUID) -> JobOutcome:

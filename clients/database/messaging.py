@@ -1,6 +1,6 @@
 """Queries on message jobs and their recipients. The caller holds the transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from clients.database.messaging_models import (
 )
 from clients.database.models import Job
 from clients.database.rows import columns, many, one_or_none
-from contracts.messaging import Note, RecipientState
+from contracts.messaging import Note, NoteCode, RecipientState
 from rules.messaging.groups import BINDING, HANDED_OVER, GroupState
 
 
@@ -107,10 +107,18 @@ async def mark_prepared(
     )
 
 
-async def add_note(connection: AsyncConnection, job: MessageJobRow, note: Note) -> None:
-    """Write one more note of a locked job."""
-    notes = _notes([*notes_of(job), note])
-    await connection.execute(update(MessageJob).where(MessageJob.job_id == job.job_id).values(notes=notes))
+async def add_notes(
+    connection: AsyncConnection, job_id: UUID, code: NoteCode, recipients: Mapping[str, int]
+) -> None:
+    """Add to a locked job's notes how many recipients `code` concerns because of what."""
+    known = await find_job(connection, job_id)
+    noted = {(note.code, note.about): note.recipients for note in (notes_of(known) if known else [])}
+    for about, count in recipients.items():
+        noted[code, about] = noted.get((code, about), 0) + count
+    notes = [Note(code=code, about=about, recipients=count) for (code, about), count in noted.items()]
+    await connection.execute(
+        update(MessageJob).where(MessageJob.job_id == job_id).values(notes=_notes(notes))
+    )
 
 
 def notes_of(job: MessageJobRow) -> list[Note]:

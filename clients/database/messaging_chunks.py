@@ -5,7 +5,7 @@ A recipient's row is written once and ended once (`credits.settle`); whatever ha
 whole chunk, and is one row's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -122,6 +122,27 @@ async def pending(connection: AsyncConnection, chunk: ChunkRef) -> tuple[list[by
         select(MessageRecipient.position).where(*_of(chunk), MessageRecipient.final_at.is_not(None))
     )
     return sealed.scalar_one_or_none() or [], set(ended.scalars())
+
+
+async def fallbacks(
+    connection: AsyncConnection, chunk: ChunkRef, positions: Collection[int]
+) -> dict[int, str]:
+    """The channel of the text that each of `positions` falls back to, of those who have one and no end."""
+    rows = await connection.execute(
+        select(MessageRecipient.position, MessageRecipient.fallback).where(
+            *_of(chunk),
+            MessageRecipient.position.in_(positions),
+            MessageRecipient.fallback.is_not(None),
+            MessageRecipient.final_at.is_(None),
+        )
+    )
+    return {position: fallback for position, fallback in rows if fallback}
+
+
+async def rewrite(connection: AsyncConnection, chunk: ChunkRef, piece: bytes) -> None:
+    """Another sealed piece in place of all that the chunk has."""
+    values = {"sealed": func.array_append(text("'{}'::bytea[]"), piece)}
+    await connection.execute(update(MessageChunk).where(*_is(chunk)).values(values))
 
 
 async def count_open(connection: AsyncConnection, chunk: ChunkRef) -> int:

@@ -9,6 +9,7 @@ from contracts.names import TaskQueue
 RECONCILE_LONGEST = timedelta(minutes=9)  # then it leaves the rest to the next one; none begins meanwhile
 RECONCILE_TIMEOUT = timedelta(minutes=10)
 SWEEP_TIMEOUT = timedelta(minutes=30)
+SCALE_TIMEOUT = timedelta(seconds=50)  # the next look begins a minute after this one
 SWEEP_OBJECTS_TIMEOUT = timedelta(hours=12)  # a listing of the whole bucket
 
 FINISH = Activity(
@@ -42,6 +43,15 @@ SWEEP_OBJECTS = Activity(
     queue=TaskQueue.OPS,
     start_to_close=SWEEP_OBJECTS_TIMEOUT,
     schedule_to_close=SWEEP_OBJECTS_TIMEOUT,
+)
+SCALE = Activity(
+    name="ops.scale",
+    takes=type(None),
+    returns=dict[str, int],
+    queue=TaskQueue.OPS,
+    start_to_close=SCALE_TIMEOUT,
+    schedule_to_close=SCALE_TIMEOUT,
+    retry=None,  # a minute later it is looked at anew
 )
 RETAIN = Activity(
     name="ops.retain",

@@ -2,6 +2,7 @@
 
 from contracts.errors.reason import C as _C
 from contracts.errors.reason import F as _F
+from contracts.errors.reason import R as _R
 from contracts.errors.reason import add as _add
 
 SOURCE_MISSING = _add(
@@ -18,43 +19,43 @@ SOURCE_CHANGED = _add(
 )
 SOURCE_TOO_LARGE = _add(
     "SOURCE_TOO_LARGE",
-    _F,
+    _R,
     "파일이 너무 큽니다. 더 작은 파일로 나누어 업로드해 주세요.",
     "The file is larger than allowed. Upload it in smaller parts.",
 )
 NOT_A_VIDEO = _add(
     "NOT_A_VIDEO",
-    _F,
+    _R,
     "영상 파일이 아니거나 손상되었습니다. MP4, MOV, MKV 파일로 다시 저장해 업로드해 주세요.",
     "The file is not a video or is damaged. Export it as MP4, MOV or MKV and upload it again.",
 )
 NO_VIDEO_STREAM = _add(
     "NO_VIDEO_STREAM",
-    _F,
+    _R,
     "파일에 영상이 없고 소리만 있습니다. 영상이 포함된 파일을 업로드해 주세요.",
     "The file has no picture. Upload a file that contains video.",
 )
 VIDEO_TOO_LONG = _add(
     "VIDEO_TOO_LONG",
-    _F,
+    _R,
     "영상이 너무 깁니다. 나누어 업로드해 주세요.",
     "The video is longer than allowed. Upload it in parts.",
 )
 PICTURE_TOO_LARGE = _add(
     "PICTURE_TOO_LARGE",
-    _F,
+    _R,
     "영상 해상도가 너무 큽니다. 4K 이하로 저장해 업로드해 주세요.",
     "The picture has more pixels than allowed. Export it at 4K or below.",
 )
 CODEC_NOT_SUPPORTED = _add(
     "CODEC_NOT_SUPPORTED",
-    _F,
+    _R,
     "지원하지 않는 코덱으로 만든 영상입니다. H.264와 AAC를 쓰는 MP4로 다시 저장해 업로드해 주세요.",
     "A codec of the file is not accepted. Export it as MP4 with H.264 and AAC and upload it again.",
 )
 DECODE_FAILED = _add(
     "DECODE_FAILED",
-    _F,
+    _R,
     "영상의 일부를 읽을 수 없습니다. 다시 저장해 업로드해 주세요.",
     "Part of the video cannot be decoded. Export it again and upload it.",
 )

@@ -30,7 +30,7 @@ async def test_damage_is_told_by_api_and_console(academy: Caller, tmp_path: Path
 
     assert {video: (jobs[video].state, jobs[video].error_code) for video in jobs} == {
         hole: ("REVIEW_REQUIRED", None),
-        ruin: ("FAILED", "DECODE_FAILED"),
+        ruin: ("REJECTED_BAD_INPUT", "DECODE_FAILED"),
         mute: ("DONE", None),
     }
     result = (await academy.get(f"/jobs/{jobs[hole].external_id}"))["result"]

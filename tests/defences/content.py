@@ -5,6 +5,7 @@ from tests.defences import Defence
 _ERRORS, _KINDS = "intake/errors.py", "tests/unit/test_error_kinds.py"
 _JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_hostile.py"
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
+_CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media_encode.py"
 _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
 CONTENT = (
@@ -67,8 +68,8 @@ CONTENT = (
     Defence(
         "heartbeat-of-every-activity",
         "workers/ops.py",
-        "interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],",
-        "interceptors=[RestoringInterceptor(Restorer(engine, vault))],",
+        "interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],",
+        "interceptors=[RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],",
         "tests/unit/test_activities.py::test_every_one_beats",
     ),
     Defence(
@@ -127,6 +128,35 @@ CONTENT = (
         "if size < head or at + size > len(data):",
         "if size < head:",
         "tests/unit/test_media_encode.py::test_a_segment_tells_its_place_and_a_cut_one_is_refused",
+    ),
+    Defence(
+        "picture-that-changes-midway",
+        "activities/video/encode.py",
+        'options["reinit_filter"] = 0',
+        'options["reinit_filter"] = 1',
+        f"{_CHANGING}::test_a_picture_that_changes_its_shape_keeps_it_and_its_time[120x90-ts--c:v libx264 "
+        "-preset ultrafast -g 25]",
+    ),
+    Defence(
+        "sound-that-changes-midway",
+        "activities/video/probe.py",
+        "taken.append(evened(file[str(streams.audio)]))",
+        'taken.append(evened(file[str(streams.audio)]).filter("aresample", 48000, first_pts=0))',
+        f"{_CHANGING}::test_sound_that_changes_midway_goes_on_in_its_place[-ac 6 -c:a ac3--ac 2 -c:a ac3]",
+    ),
+    Defence(
+        "tail-of-a-frame",
+        "activities/video/encode.py",
+        "if len(starts) > 1 and last - starts[-1] < SHORTEST * plan.fps:",
+        "if False:",
+        f"{_ENCODE}::test_a_tail_of_less_than_a_second_joins_the_segment_before[101]",
+    ),
+    Defence(
+        "colours-that-are-not-said",
+        "activities/video/colour.py",
+        '"setparams", range="limited", color_primaries="bt709", color_trc="bt709", colorspace="bt709"',
+        '"null"',
+        "tests/unit/test_media_colour.py::test_what_is_transparent_lies_on_white",
     ),
     Defence(
         "zeroed-source",

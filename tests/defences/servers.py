@@ -130,6 +130,13 @@ SERVERS = (
         f"{_RESTORED}::test_a_lost_reservation_is_made_again",
     ),
     Defence(
+        "refused-alimtalk-goes-as-text",
+        "activities/messaging/sending.py",
+        "if codes and await self._turn_to_text(group, codes):",
+        "if False:",
+        "tests/integration/test_messages.py::test_alimtalk_that_is_refused_when_it_is_registered_is_a_text",
+    ),
+    Defence(
         "committed-group-was-found-dead",
         "activities/messaging/sending.py",
         "if known.group_id != group.group_id or known.state in OPEN_STATES:",

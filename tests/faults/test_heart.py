@@ -7,7 +7,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.host.heartbeat import BEATS_APART, Heartbeats
+from activities.host.heartbeat import Heartbeats
 from devstack.stack import Stack
 from tests.faults.proxy import Proxy
 from tests.lab import eventually
@@ -49,7 +49,7 @@ async def test_a_worker_that_is_cut_off_stops_before_its_retry(stack: Stack) -> 
             activities=[work.work],
             interceptors=[Heartbeats(through, 1)],
             max_concurrent_activity_task_polls=1,  # each poll that is cut off gets a retry that nobody does
-            max_heartbeat_throttle_interval=BEATS_APART,
+            max_heartbeat_throttle_interval=timedelta(seconds=1),
         )
         polling = asyncio.create_task(worker.run())
         handle = await direct.start_activity(

@@ -71,6 +71,13 @@ def locked(revision: int) -> bytes:
     return out.getvalue()
 
 
+def new_pdf() -> bytes:
+    out = io.BytesIO()
+    with pikepdf.new() as document:
+        document.save(out)
+    return out.getvalue()
+
+
 def many_pages(count: int) -> bytes:
     leaves = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>"
     kids = b" ".join(b"%d 0 R" % (3 + number) for number in range(count))
@@ -185,21 +192,22 @@ DOCUMENTS: dict[str, tuple[Build, set[str | None]]] = {
     "half.pdf": (lambda: half(sheet(20)), {e.FILE_DAMAGED}),
     "locked-rc4.pdf": (lambda: locked(2), {e.FILE_ENCRYPTED}),
     "locked-aes.pdf": (lambda: locked(6), {e.FILE_ENCRYPTED}),
-    "no-pages.pdf": (lambda: pdf(CATALOGUE, b"<< /Type /Pages /Kids [] /Count 0 >>"), {e.FILE_DAMAGED}),
+    "no-pages.pdf": (lambda: pdf(CATALOGUE, b"<< /Type /Pages /Kids [] /Count 0 >>"), {e.FILE_EMPTY}),
+    "new.pdf": (new_pdf, {e.FILE_EMPTY}),
     "count-lies.pdf": (
         lambda: pdf(CATALOGUE, b"<< /Type /Pages /Kids [] /Count 2147483647 >>"),
-        {e.FILE_DAMAGED, e.TOO_MANY_PAGES},
+        {e.FILE_EMPTY, e.FILE_DAMAGED, e.TOO_MANY_PAGES},
     ),
     "count-a-million.pdf": (
         lambda: pdf(CATALOGUE, b"<< /Type /Pages /Kids [] /Count 1000000 >>"),
-        {e.FILE_DAMAGED, e.TOO_MANY_PAGES},
+        {e.FILE_EMPTY, e.FILE_DAMAGED, e.TOO_MANY_PAGES},
     ),
     "pages-in-a-ring.pdf": (
         lambda: pdf(CATALOGUE, b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 3 >>"),
         {e.FILE_DAMAGED},
     ),
     "table-in-a-ring.pdf": (table_in_a_ring, {NOT_A_SHEET}),
-    "deep-arrays.pdf": (lambda: pdf(CATALOGUE, b"[" * 200_000 + b"]" * 200_000), {e.FILE_DAMAGED}),
+    "deep-arrays.pdf": (lambda: pdf(CATALOGUE, b"[" * 200_000 + b"]" * 200_000), {e.FILE_EMPTY}),
     "too-many-pages.pdf": (lambda: many_pages(3000), {e.TOO_MANY_PAGES}),
     "huge-page.pdf": (
         lambda: page(b"0 0 9 9 re f", b"", entries=b"/UserUnit 10000").replace(b"595 842", b"14400 14400"),
@@ -244,13 +252,22 @@ DOCUMENTS: dict[str, tuple[Build, set[str | None]]] = {
     "zip-and.pdf": (lambda: b"PK\x03\x04" + bytes(26) + sheet(20), {e.FILE_TYPE_MISMATCH}),
     "page-and.pdf": (lambda: b"<html><script>alert(1)</script>\n" + sheet(20), {e.FILE_TYPE_MISMATCH}),
     "program-and.pdf": (lambda: b"#!/bin/sh\nexit\n" + sheet(20), {e.FILE_TYPE_MISMATCH}),
-    "picture.pdf": (lambda: photo("PNG"), {e.FILE_TYPE_MISMATCH}),
-    "document.png": (lambda: sheet(20), {e.FILE_TYPE_MISMATCH}),
+    "picture.pdf": (lambda: photo("PNG"), {NOT_A_SHEET}),
+    "document.png": (lambda: sheet(20), {FINE}),
     "hangul.pdf": (lambda: ole("FileHeader", "DocInfo"), {e.FILE_NOT_SUPPORTED}),
     "program.pdf": (lambda: b"\x7fELF" + bytes(500), {e.FILE_NOT_SUPPORTED}),
     "drawing.svg": (lambda: SVG, {e.FILE_NOT_SUPPORTED}),
     "drawing.png": (lambda: SVG, {e.FILE_NOT_SUPPORTED}),
-    "animation.gif": (lambda: photo("GIF", 3), {e.FILE_NOT_SUPPORTED}),
+    "animation.gif": (lambda: photo("GIF", 3), {NOT_A_SHEET}),
+    "half.gif": (lambda: half(photo("GIF")), {NOT_A_SHEET, e.FILE_DAMAGED}),
+    "huge.gif": (
+        lambda: b"GIF89a" + struct.pack("<HH", 65535, 65535) + half(photo("GIF"))[10:],
+        {e.PAGE_TOO_LARGE},
+    ),
+    "half.avif": (lambda: half(photo("AVIF")), {e.FILE_DAMAGED, e.FILE_NOT_SUPPORTED}),
+    "half.jp2": (lambda: half(photo("JPEG2000")), {NOT_A_SHEET, e.FILE_DAMAGED}),
+    "bomb.jp2": (lambda: jpx(60_000), {e.PAGE_TOO_LARGE, e.FILE_DAMAGED, e.TASK_OUT_OF_MEMORY}),
+    "bomb-within-limits.jp2": (lambda: jpx(8_000), {NOT_A_SHEET, e.FILE_DAMAGED, e.TASK_OUT_OF_MEMORY}),
     "postscript.jpg": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n{} loop\n", {e.FILE_NOT_SUPPORTED}),
     "film.heic": (lambda: b"\x00\x00\x00\x18ftypisom" + bytes(500), {e.FILE_NOT_SUPPORTED}),
     "144-megapixels.png": (lambda: png(12_000, 12_000, pixels=zeros(138 << 20)), {e.PAGE_TOO_LARGE}),

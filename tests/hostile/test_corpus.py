@@ -135,6 +135,7 @@ async def test_ocr_takes_none_that_the_others_refuse(tmp_path: Path) -> None:
             file.unlink()
 
 
+@pytest.mark.slow
 async def test_the_worker_stays_as_it_was(tmp_path: Path) -> None:
     """Files that kill their children, one after the other."""
     deadly = written(tmp_path, "wide.xls", TABLES["wide.xls"][0])

@@ -126,7 +126,7 @@ async def test_jobs_that_ended(academy: Academy) -> None:
     assert await academy.get(f"/api/v1/jobs/{failed.external_id}/") == {
         "job_id": failed.external_id,
         "job_type": "video.encode",
-        "status": "FAILED",
+        "status": "REJECTED_BAD_INPUT",
         "result": {},
         "error_message": REASONS["NOT_A_VIDEO"].ko,
         "progress": None,

@@ -211,7 +211,7 @@ async def test_a_file_that_is_no_video_fails_with_a_reason(
     tenant, video = fresh_id(), fresh_id()
     lab.send_encode(tenant, video, file)
     (job,) = await lab.ended(tenant)
-    assert (job.state, job.error_code) == ("FAILED", code)
+    assert (job.state, job.error_code) == ("REJECTED_BAD_INPUT", code)
     row = await lab.video(tenant, video)
     assert (row.status, row.error_code) == ("FAILED", code)
     assert not lab.keys(hls_root(tenant, video))

@@ -242,6 +242,28 @@ async def test_both_without_a_usable_template_is_a_text(
     await mail.delivered_once(job, tenant, [phone], 20)
 
 
+async def test_alimtalk_that_is_refused_when_it_is_registered_is_a_text(workers: App, mail: Mail) -> None:
+    """Its template is withdrawn while the job waits for credit. Who has opted out gets no text either."""
+    name, pf_id = f"TPGONE{fresh_id()}", mail.lab.settings.solapi_kakao_pf_id or ""
+    mail.simulator.template(name, pf_id, "#{이름}")
+    tenant, ones, (opted_out,) = await mail.account(credit=0), phones(2), phones(1, "40403")
+    everybody = [Recipient(id=to, to=to, variables={"이름": "김하늘"}) for to in (*ones, opted_out)]
+    job = await mail.send(tenant, everybody, draft("#{이름} 등원", mode="both", template_id=name))
+    await mail.stage(tenant, job, "waiting for credit")
+    mail.simulator.template(name, pf_id, "#{이름}", status="INSPECTING")
+    async with mail.lab.engine.begin() as connection:
+        await credits.top_up(connection, tenant, Decimal(1_000_000), f"late-{tenant}")
+    await mail.handle(tenant, job).signal("credit")
+    row = await mail.ended(job)
+    assert {(note["code"], note["about"]) for note in row.result["notes"]} == {("SENT_AS_TEXT", "1043")}
+    assert await mail.states(job) == [("DELIVERED", None)] * 2 + [("REFUSED", "1061")]
+    assert mail.sent(job) == sorted(ones)
+    assert {(sent["type"], sent["replacement"]) for sent in mail.simulator.ledger(job.hex)} == {
+        ("SMS", False)
+    }
+    assert await mail.balance(tenant) == 1_000_000 - 2 * 20
+
+
 async def test_what_is_too_late_is_not_sent(workers: App, mail: Mail) -> None:
     """A notice of arrival that waits for credit: half an hour later nobody wants it."""
     tenant, (phone,) = await mail.account(credit=0), phones(1)

@@ -135,7 +135,7 @@ async def test_ends_that_the_database_lost_come_back_from_the_history(
     after = await lab.jobs(tenant)
     told = [(job.id, job.state, job.error_code, job.result) for job in after]
     assert told == [(job.id, job.state, job.error_code, job.result) for job in before]
-    assert sorted(job.state for job in after) == ["DONE", "FAILED"]
+    assert sorted(job.state for job in after) == ["DONE", "REJECTED_BAD_INPUT"]
     assert (await lab.video(tenant, done)).status == "READY"
     shown = await lab.video(tenant, failed)
     assert (shown.status, shown.error_code) == ("FAILED", "NOT_A_VIDEO")

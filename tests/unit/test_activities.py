@@ -30,6 +30,8 @@ SETTINGS = MagicMock(
     shutdown_grace_seconds=1,
     upload_abandoned_hours=1,
     heartbeat_seconds=4,
+    heartbeat_throttle_seconds=1,
+    scaler_groups=(),
     orphan_grace_hours=1,
     retire_grace_seconds=1,
 )

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contracts.catalog import ai_payloads
@@ -18,8 +18,6 @@ from tests.unit.bodies import BODIES
 
 CANARY = "01099998888"
 SMS = BODIES["sms"][1]
-
-quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 queues = st.sampled_from(sorted(QUEUES))
 any_text = st.text(st.characters())  # lone surrogates and NUL included
@@ -60,7 +58,6 @@ def replaced(body: Any, path: tuple[Any, ...], value: Any) -> Any:
     return body
 
 
-@quick
 @given(queue=queues, body=any_text)
 @example(queue="video", body="\ud800")
 @example(queue="video", body="\ufeff{}")
@@ -68,13 +65,11 @@ def test_arbitrary_text_is_poison(queue: str, body: str) -> None:
     assert isinstance(outcome(queue, body), Poison)
 
 
-@quick
 @given(queue=queues, body=any_json.map(json.dumps))
 def test_arbitrary_json_is_poison(queue: str, body: str) -> None:
     assert isinstance(outcome(queue, body), Poison)
 
 
-@quick
 @given(name=st.sampled_from(sorted(BODIES)), data=st.data(), value=any_json)
 def test_a_valid_body_with_one_value_replaced_is_a_request_or_poison(
     name: str, data: st.DataObject, value: Any

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.catalog import CATALOG, ai_payloads
@@ -16,8 +16,6 @@ from contracts.queues import Poison, PoisonCode, parse
 from tests.unit.bodies import BODIES
 
 Body = dict[str, Any]
-
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ids = st.integers(1, 2**63 - 1)
 letters = st.characters(codec="utf-8", exclude_characters="\0")
@@ -192,7 +190,6 @@ def test_every_job_type_has_a_strategy_and_an_example() -> None:
 
 
 @every_kind
-@quick
 @given(data=st.data(), extra=extras)
 def test_a_valid_body_parses_and_again_with_extra_fields_to_the_same_request(
     kind: str, data: st.DataObject, extra: Body
@@ -208,7 +205,7 @@ def test_a_valid_body_parses_and_again_with_extra_fields_to_the_same_request(
 
 
 @pytest.mark.parametrize("job_type", AI_PAYLOADS)
-@settings(quick, max_examples=20)
+@settings(max_examples=20)
 @given(data=st.data(), extra=extras)
 def test_extra_fields_of_an_ai_payload_travel_on(job_type: str, data: st.DataObject, extra: Body) -> None:
     body = data.draw(ai(job_type))
@@ -220,7 +217,7 @@ def test_extra_fields_of_an_ai_payload_travel_on(job_type: str, data: st.DataObj
 
 
 @every_kind
-@settings(quick, max_examples=10)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_a_missing_field_is_named(kind: str, data: st.DataObject) -> None:
     queue, bodies, needs = KINDS[kind]
@@ -241,7 +238,6 @@ def test_a_submission_without_key_and_link_names_both(job_type: str) -> None:
         accept(queue, without(without(body, "payload.file_key"), "payload.download_url"))
 
 
-@quick
 @given(at=times, body=encodes(later=False))
 def test_equal_times_are_equal_occurrences(at: datetime, body: Body) -> None:
     at = at.replace(microsecond=0)

@@ -274,25 +274,27 @@ def settings_of(readme: str) -> set[str]:
 
 
 def settings_in(source: str) -> set[str]:
-    (model,) = (
-        node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Settings"
-    )
-    fields = (node.target for node in model.body if isinstance(node, ast.AnnAssign))
+    """Of `Settings` and of its parts, which others use alone."""
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    models = [node for node in classes if node.name == "Settings" or node.name.endswith("Part")]
+    fields = (node.target for model in models for node in model.body if isinstance(node, ast.AnnAssign))
     return {target.id.upper() for target in fields if isinstance(target, ast.Name)}
 
 
 def test_the_readme_lists_the_settings() -> None:
     told = settings_of((ROOT / "README.md").read_text())
-    fields = settings_in((ROOT / "clients/settings.py").read_text())
+    files = ("clients/settings.py", "clients/connections.py")
+    fields = {name for file in files for name in settings_in((ROOT / file).read_text())}
     assert {name for name in fields if not any(fnmatchcase(name, each) for each in told)} == set()
     unknown = {each for each in told if not any(fnmatchcase(name, each) for name in fields)}
-    # The one variable that a library reads, and that the AI worker insists on.
-    assert unknown == {"OMP_THREAD_LIMIT"} and "OMP_THREAD_LIMIT" in TREE.words
+    # One that a library reads, and that the AI worker insists on; and one that says where settings stand.
+    assert unknown == {"OMP_THREAD_LIMIT", "SETTINGS_SSM_PATHS"} and unknown <= TREE.words
 
 
 def test_settings_are_compared_by_name() -> None:
     assert settings_of("x\n## Settings\n\n| **`A_B`** `C_*` | `D` |\n\n## E\n| `F` |") == {"A_B", "C_*"}
-    assert settings_in("class Settings(Base):\n    a_b: str\n    x = 1\n    c: int = 2") == {"A_B", "C"}
+    models = "class Settings(Base):\n    a_b: str\n    x = 1\n    c: int = 2\nclass APart:\n    e: int\n"
+    assert settings_in(f"{models}class Other:\n    d: int") == {"A_B", "C", "E"}
 
 
 def test_every_page_is_in_the_index() -> None:

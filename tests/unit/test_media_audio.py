@@ -28,9 +28,12 @@ async def sound(source: Path, tmp_path: Path) -> tuple[EncodePlan, AudioOutput, 
     return plan, output, joined
 
 
-def samples(path: Path) -> "array.array[int]":
+def samples(path: Path, mix: str = "anull") -> "array.array[int]":
     raw = subprocess.run(
-        [media.TOOLS.ffmpeg, "-v", "error", "-i", path, "-f", "s16le", "-ac", "1", "-ar", "48000", "-"],
+        [
+            *(media.TOOLS.ffmpeg, "-v", "error", "-i", path, "-af", mix),
+            *("-f", "s16le", "-ac", "1", "-ar", "48000", "-"),
+        ],
         check=True,
         capture_output=True,
     ).stdout
@@ -107,6 +110,47 @@ async def test_what_cannot_be_made_loud_is_kept_with_the_reason(
     _, output, _ = await sound(source, tmp_path)
     assert output.exception == reason
     assert output.true_peak <= -1
+    assert output.too_quiet == (reason == "too quiet to lift")
+
+
+@pytest.mark.parametrize("channels", ["{wave}|0", "0|{wave}", "{wave}|0.0005*sin(500*t)"])
+async def test_sound_in_one_ear_is_heard_in_both(channels: str, tmp_path: Path) -> None:
+    """A lapel microphone on one channel, and the hum of an empty plug on the other."""
+    source = tmp_path / "wave.mkv"
+    wave = channels.format(wave="0.2*sin(2764*t)*lt(mod(t,1),0.7)")
+    media.ffmpeg(
+        f"{PICTURE} -f lavfi -i aevalsrc='{wave}':s=48000:d=6 -c:v mpeg4 -c:a pcm_s16le", str(source)
+    )
+    _, output, joined = await sound(source, tmp_path)
+    assert output.exception is None
+    assert abs(output.loudness + 16) <= 1
+    both = [samples(joined, f"pan=mono|c0=c{ear}") for ear in (0, 1)]
+    assert max(abs(left - right) for left, right in zip(*both, strict=True)) < 400  # AAC is not exact
+    assert max(both[0]) > 4000
+
+
+async def test_stereo_stays_stereo(tmp_path: Path) -> None:
+    source = tmp_path / "wave.mkv"
+    wave = "0.2*sin(2764*t)|0.05*sin(4000*t)"
+    media.ffmpeg(
+        f"{PICTURE} -f lavfi -i aevalsrc='{wave}':s=48000:d=6 -c:v mpeg4 -c:a pcm_s16le", str(source)
+    )
+    _, _, joined = await sound(source, tmp_path)
+    left, right = (samples(joined, f"pan=mono|c0=c{ear}") for ear in (0, 1))
+    assert max(left) > 2 * max(right)
+
+
+@pytest.mark.parametrize("length", [4.04, 8.1, 8.9])
+async def test_a_tail_of_less_than_a_second_joins_the_segment_before(length: float, tmp_path: Path) -> None:
+    source = tmp_path / "tail.mp4"
+    media.ffmpeg(
+        f"-f lavfi -i color=s=64x64:r=25:d={length} -f lavfi -i sine=d={length}:r=48000 -c:a aac", str(source)
+    )
+    plan, output, joined = await sound(source, tmp_path)
+    lengths = [segment.duration for segment in output.track.segments]
+    assert lengths[-1] >= 1
+    assert sum(lengths) == pytest.approx(plan.duration, abs=0.07)
+    assert len(samples(joined)) / 48000 == pytest.approx(plan.duration, abs=0.07)
 
 
 async def test_five_channels_become_two(tmp_path: Path) -> None:

@@ -21,7 +21,10 @@ def reference(source: Path, plan: media.EncodePlan) -> list[str]:
     clock = f"settb=1/{ticks},setpts=PTS-{plan.origin}/TB"
     if plan.interlaced:
         clock += ",bwdif=send_frame:deint=interlaced"
-    filters = f"{clock},fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held}"
+    colour = "scale=iw:ih:out_color_matrix=bt709:out_range=limited"
+    if not plan.colour.tagged:
+        colour = f"setparams=colorspace={plan.colour.matrix},{colour}"
+    filters = f"{clock},fps={plan.fps}:start_time=0,tpad=stop_mode=clone:stop={held},{colour}"
     return [
         digest
         for _, digest in media.decoded(
@@ -107,13 +110,30 @@ async def test_segments_are_two_groups_of_two_seconds(name: str, group: int, tmp
     assert [float(time.strip(",")) for time in keyframes] == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.parametrize("frames", [1, 2, 24, 101, 124, 201, 202, 401, 402])
+async def test_a_tail_of_less_than_a_second_joins_the_segment_before(frames: int, tmp_path: Path) -> None:
+    source = tmp_path / "tail.mp4"
+    picture = f"-f lavfi -i testsrc2=s=64x36:r=25:d={frames / 25}"
+    media.ffmpeg(f"{picture} -c:v libx264 -preset ultrafast -g 25", str(source))
+    source, plan = await media.prepare(source)
+    units = await media.encode(source, plan, tmp_path, **media.LOSSLESS)
+    lengths = [segment.frames for tracks in units for segment in tracks[0].segments]
+
+    assert sum(lengths) == frames
+    assert len(lengths) == 1 or lengths[-1] >= 25
+    assert lengths[:-1] == [100] * (len(lengths) - 1)
+    shown = media.decoded(f"-i {media.join(tmp_path, units)}")
+    assert [digest for _, digest in shown] == reference(source, plan)
+    assert [time for time, _ in shown] == [n / plan.fps for n in range(frames)]
+
+
 async def test_a_segment_tells_its_place_and_a_cut_one_is_refused(tmp_path: Path) -> None:
     source, plan = await media.prepare(media.make(tmp_path, "ntsc"), unit_segments=2)
     (tracks, _) = await media.encode(source, plan, tmp_path)
     init = read_init((tmp_path / "0" / tracks[0].init.name).read_bytes())
     data = (tmp_path / "0" / tracks[0].segments[1].name).read_bytes()
 
-    assert read_fragment(data, init) == Fragment(120 * 1001, 120 * 1001, 120, sync=True)
+    assert read_fragment(data, init) == Fragment(120 * 1001, 120 * 1001, 120, sync=True, step=1001)
     for cut in (data[:-1], data[: data.index(b"moof")], b""):
         with pytest.raises(BadSegment):
             read_fragment(cut, init)

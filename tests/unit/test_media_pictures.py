@@ -100,3 +100,30 @@ def test_only_keyframes_are_read(tmp_path: Path) -> None:
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stderr
     (packets,) = re.findall(r"Total: (\d+) packets .* demuxed", said)
     assert 5 <= int(packets) < 10  # of 250 and the sound
+
+
+@pytest.mark.parametrize("keyframes", [25, 9999])
+async def test_a_tile_shows_its_time_whatever_the_keyframes(keyframes: int, tmp_path: Path) -> None:
+    source = tmp_path / "grey.mp4"
+    grey = "-f lavfi -i color=black:s=320x180:r=25:d=20,geq=lum='16+10*T':cb=128:cr=128"
+    ffmpeg(f"{grey} -c:v libx264 -preset ultrafast -x264-params keyint={keyframes}:scenecut=0", str(source))
+    source, plan = await prepare(source)
+    await draw_pictures(TOOLS, source, plan, tmp_path, timeout=PATIENCE)
+    sheet = np.asarray(Image.open(tmp_path / "storyboard-00.jpg").convert("L"), dtype=float)
+    shown = [sheet[20:70, 160 * tile + 20 : 160 * tile + 140].mean() for tile in range(10)]
+    assert np.diff(shown) == pytest.approx(np.full(9, 20 * 255 / 219), abs=4)
+
+
+async def test_pictures_of_an_interlaced_source_have_no_comb(tmp_path: Path) -> None:
+    """A bar runs across: each field has it elsewhere."""
+    source = tmp_path / "comb.ts"
+    inputs = "-f lavfi -i color=black:s=320x180:r=50:d=8 -f lavfi -i color=white:s=20x180:r=50:d=8"
+    across = "-filter_complex overlay=x=mod(t*400\\,300),tinterlace=interleave_top"
+    ffmpeg(f"{inputs} {across} -c:v mpeg2video -q:v 2 -flags +ildct+ilme -g 12", str(source))
+    source, plan = await prepare(source)
+    assert plan.interlaced
+    await draw_pictures(TOOLS, source, plan, tmp_path, timeout=PATIENCE)
+    poster = np.asarray(Image.open(tmp_path / "poster.jpg").convert("L"), dtype=float)
+    assert poster.max() > 150
+    combed = np.abs(poster[2:-2:2] - (poster[1:-3:2] + poster[3:-1:2]) / 2) > 60
+    assert combed.mean() < 0.002

@@ -76,7 +76,15 @@ def test_highest_rates_are_those_of_the_authoring_specification() -> None:
         (119.88, True, Fraction(60000, 1001)),
         (12.0, True, Fraction(12)),
         (15.0, True, Fraction(15)),
-        (1.0, True, Fraction(10)),
+        (14.985, True, Fraction(15000, 1001)),
+        (7.5, True, Fraction(15, 2)),
+        (13.7, True, Fraction(137, 10)),
+        (5.0, True, Fraction(5)),
+        (1.0, True, Fraction(5)),
+        (5.0, False, Fraction(5)),
+        (15.0, False, Fraction(15)),
+        (30.0, False, Fraction(30)),
+        (13.1, False, Fraction(24000, 1001)),
         (13.7, False, Fraction(24000, 1001)),
         (24.3, False, Fraction(25)),
         (29.6, False, Fraction(30000, 1001)),
@@ -95,6 +103,14 @@ def test_a_segment_is_two_groups_of_two_seconds_and_a_unit_two_segments() -> Non
 
 def test_units_grow_with_the_distance_of_keyframes_up_to_a_minute() -> None:
     assert [plan(max_keyframe_gap=gap).unit_segments for gap in (8.0, 8.1, 30.0, 3600.0)] == [2, 3, 8, 15]
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3, 4, 6, 12, 60, 1350])
+def test_a_short_tail_is_no_unit_alone(segments: int) -> None:
+    made = plan(video_end=4 * segments + 0.04, audio_end=0.0)
+    assert made.total_frames == 100 * segments + 1
+    assert made.total_frames % made.unit_frames > 25
+    assert made.unit_segments <= 7
 
 
 def test_preroll_reaches_back_over_the_longest_still() -> None:

@@ -1,6 +1,7 @@
 """What a source is, and what is turned away: quickly, with the code that people are shown."""
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,14 @@ HOSTILE = {
     "sound only": (
         errors.NO_VIDEO_STREAM,
         lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -c:a aac", str(path)),
+    ),
+    "sound only, in no container of ours": (
+        errors.NO_VIDEO_STREAM,
+        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -f mp3", str(path)),
+    ),
+    "sound as it was recorded": (
+        errors.NO_VIDEO_STREAM,
+        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -f wav", str(path)),
     ),
     "sound with a cover": (
         errors.NO_VIDEO_STREAM,
@@ -166,3 +175,39 @@ async def test_packets_tell_rate_gaps_and_where_streams_start(tmp_path: Path) ->
     edited = await probe(media.TOOLS, media.make(tmp_path, "edit_list"), max_seconds=30)
     assert edited.video_start == 0
     assert edited.frames == round((edited.video_end - edited.video_start) * 25)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "rate"),
+    [
+        ("dropped.mp4", "testsrc2=s=64x36:r=30:d=10,select=gt(random(1)\\,0.21)", Fraction(30)),
+        ("dropped.mkv", "testsrc2=s=64x36:r=30:d=10,select=gt(random(1)\\,0.21)", Fraction(30)),
+        ("dropped.mp4", "testsrc2=s=64x36:r=25:d=10,select=gt(random(1)\\,0.4)", Fraction(25)),
+        ("halved.mp4", "testsrc2=s=64x36:r=15000/1001:d=10", Fraction(15000, 1001)),
+        ("halved.mkv", "testsrc2=s=64x36:r=15000/1001:d=10", Fraction(15000, 1001)),
+        ("slides.mp4", "testsrc2=s=64x36:r=5:d=10", Fraction(5)),
+        ("slides.mp4", "testsrc2=s=64x36:r=5:d=20,select=gt(random(1)\\,0.5)", Fraction(5)),
+    ],
+)
+async def test_a_lecture_keeps_its_clock(name: str, source: str, rate: Fraction, tmp_path: Path) -> None:
+    path = tmp_path / name
+    media.ffmpeg(f"-f lavfi -i {source} -fps_mode vfr -c:v libx264 -preset ultrafast -bf 0", str(path))
+    _, plan = await media.prepare(path)
+    assert plan.fps == rate
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_a_clock_that_jumps_makes_no_lecture_too_long(first: int, tmp_path: Path) -> None:
+    """Two recordings of 4 s joined, hours apart or one from the start of the clock again."""
+    parts = []
+    for number, offset in enumerate((0, 20_000)):
+        parts.append(tmp_path / f"{number}.ts")
+        streams = "-f lavfi -i testsrc2=s=64x36:r=25:d=4 -f lavfi -i sine=d=4:r=48000"
+        media.ffmpeg(f"{streams} -g 25 -c:a aac -output_ts_offset {offset}", str(parts[-1]))
+    source = tmp_path / "whole.ts"
+    source.write_bytes(parts[first].read_bytes() + parts[1 - first].read_bytes())
+
+    info = await probe(media.TOOLS, source, max_seconds=10)
+    assert info.needs_remux and info.clock_jumps
+    _, plan = await media.prepare(source)
+    assert plan.duration == pytest.approx(8, abs=0.1)

@@ -16,11 +16,9 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from activities.ai.pages import load
 from activities.ai.sandbox.task import BadInput
-from activities.ai.tasks.ocr import tesseract_cli
-from activities.ai.tasks.ocr.circled import circled, take_out
-from activities.ai.tasks.ocr.engine import Word, surer
-from activities.ai.tasks.ocr.order import reading_order
+from activities.ai.tasks.ocr import layer, tesseract_cli
 from activities.ai.tasks.ocr.output import joined
 from activities.ai.tasks.ocr.task import OCR, PLAIN_OCR, RESULT
 from bench.ocr_pages import FONT, SIZE
@@ -118,10 +116,36 @@ def test_pages_of_a_tiff_and_lines_that_cannot_be_read(tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     source = tmp_path / "page.png"
-    source.write_bytes(b"GIF89a" + bytes(50))
+    source.write_bytes(b"<svg" + bytes(50))
     with pytest.raises(BadInput) as refused:
         OCR.plan(source, {})
     assert refused.value.code == FILE_NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("GIF", "a.gif"),
+        ("AVIF", "a.avif"),
+        ("JPEG2000", "a.jp2"),
+        ("JPEG", "a.jfif"),
+        ("PNG", "a.jpg"),
+        ("PDF", "a.png"),
+    ],
+)
+def test_the_content_decides_what_a_file_is(kind, name, tmp_path):
+    paper().save(tmp_path / name, kind)
+    assert OCR.plan(tmp_path / name, {}) == ["page-0001"]
+    loaded = load(tmp_path / name, 0)
+    assert loaded.mean() > 200 and loaded.min() < 60
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16, 0])
+def test_grey_of_more_than_eight_bits(bits, tmp_path):
+    grey = np.array(paper()).astype(np.float32) / 255
+    deep = (grey * (2**bits - 1)).astype(np.uint16) if bits else grey
+    Image.fromarray(deep).save(tmp_path / "page.tif")
+    assert np.abs(load(tmp_path / "page.tif", 0).astype(int) - np.array(paper())).max() <= 1
 
 
 def document(folder, text=LINES, scanned=False, rotate=0):
@@ -163,7 +187,7 @@ OTHERS = ("zq xk wv jj qq", "abcdefg hijkl", "nonsense it is", "lorem ipsum")
 
 
 @pytest.mark.parametrize(
-    ("kind", "own", "layer"),
+    ("kind", "own", "kept"),
     [
         ({}, 4, "kept"),
         ({"rotate": 90}, 4, "kept"),
@@ -173,16 +197,105 @@ OTHERS = ("zq xk wv jj qq", "abcdefg hijkl", "nonsense it is", "lorem ipsum")
     ],
     ids=["written", "written, on its side", "half a layer", "scanned, on its side", "a wrong layer"],
 )
-def test_a_pdf_keeps_its_pages_and_what_is_right_of_its_text(kind, own, layer, tmp_path):
+def test_a_pdf_keeps_its_pages_and_what_is_right_of_its_text(kind, own, kept, tmp_path):
     done, out = recognised(document(tmp_path, **kind), tmp_path)
     page = json.loads((out / RESULT).read_text())["pages"][0]
-    assert (page["layer"], done.summary["own_lines"], page["detected"]) == (layer, own, 4)
+    assert (page["layer"], done.summary["own_lines"], page["detected"]) == (kept, own, 4)
     assert error_rate("".join(LINES), page["text"]) <= (0.05 if own < 4 else 0)
     words, place = searched(out / "searchable.pdf")
     assert error_rate("".join(LINES), words) <= 0.05, "each word once"
     assert place == pytest.approx(PLACE, abs=25)
     [word] = [word for line in page["lines"] for word in line["words"] if word["text"] == "은행나무는"]
     assert (word["box"][0], word["box"][3]) == pytest.approx(PLACE, abs=25)
+
+
+def layered(folder, shown, hidden=(), cover=(), above=()):
+    """A page of `shown` lines with text of its own: `hidden` (place, text) laid over them by another scanner,
+    words `above` in colours of their own, and black bars."""
+    pdfmetrics.registerFont(TTFont("gothic", str(FONT)))
+    path, scale = folder / "page.pdf", 72 / 300
+    canvas = Canvas(str(path), pagesize=(1400 * scale, 700 * scale))
+    if hidden:
+        canvas.drawImage(ImageReader(paper(shown)), 0, 0, 1400 * scale, 700 * scale)
+    rows = [(100, 156 + 110 * n, line, 3 if hidden else 0, 0) for n, line in enumerate(hidden or shown)]
+    for x, y, line, mode, grey in [*rows, *((x, y, text, 0, grey) for x, y, text, grey in above)]:
+        words = canvas.beginText(x * scale, (700 - y) * scale)
+        words.setFont("gothic", SIZE * scale)
+        words.setTextRenderMode(mode)
+        words.setFillGray(grey)
+        words.textOut(line)
+        canvas.drawText(words)
+    canvas.setFillGray(0)
+    for left, top, right, bottom in cover:
+        canvas.rect(
+            left * scale, (700 - bottom) * scale, (right - left) * scale, (bottom - top) * scale, 0, 1
+        )
+    canvas.showPage()
+    canvas.save()
+    return path
+
+
+def page_of(source, folder, **parameters):
+    """Its result, and why a person should look at it."""
+    (folder / "page-0001").mkdir()
+    (folder / "out").mkdir()
+    result = json.loads(json.dumps(OCR.run(source, "page-0001", parameters, folder / "page-0001")))
+    done = OCR.assemble(
+        source, [("page-0001", result)], parameters=parameters, units=folder, out=folder / "out"
+    )
+    return result | {"text": (folder / "out" / "text.txt").read_text()}, done
+
+
+NUMBERS = ("수학 87점 영어 94점", "전화 010-2847-1935", "도서관 3층에는 신문 2,450부가 있다.", "가을이 되자")
+
+
+def test_a_guessed_layer_with_other_numbers_is_read_again(tmp_path):
+    """Nine letters of ten are right, and most numbers wrong: as close as scanners come."""
+    guessed = [line.replace("8", "6").replace("4", "1") for line in NUMBERS]
+    page, done = page_of(layered(tmp_path, NUMBERS, hidden=guessed), tmp_path)
+    assert (page["layer"], done.summary["own_lines"]) == ("rejected", 0)
+    assert error_rate("".join(NUMBERS), page["text"]) == 0
+
+
+def test_one_line_that_differs_is_doubted_and_what_is_seen_counts(tmp_path):
+    other = (*NUMBERS[:1], "전화 010-2847-1936", *NUMBERS[2:])
+    source = layered(tmp_path, NUMBERS)
+    other_words = layered(tmp_path, other).rename(tmp_path / "other.pdf")
+    source = layered(tmp_path, NUMBERS)
+    words = layer.words_of(other_words, 0, 1400, 700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layer, "words_of", lambda *_: words)
+        page, done = page_of(source, tmp_path)
+    assert page["layer"] == "kept" and done.summary["own_lines"] == 3
+    assert error_rate("".join(NUMBERS), page["text"]) == 0
+    assert done.review == ("page 1: 1 lines are uncertain: 2",)
+
+
+UNSEEN = [(100, 650, "하얀 글자", 1), (2000, 300, "쪽 밖의 글자", 0), (120, 590, "검은 막대 밑", 0)]
+
+
+@pytest.mark.parametrize("mode", ["auto", "redo", "force", "skip"])
+def test_only_what_is_seen_counts_and_what_is_not_is_said(mode, tmp_path):
+    source = layered(tmp_path, LINES[:3], above=UNSEEN, cover=[(90, 540, 500, 610)])
+    page, done = page_of(source, tmp_path, layer=mode)
+    assert error_rate("".join(LINES[:3]), page["text"]) < 0.05
+    said = [each for each in done.review if "not to be seen" in each]
+    if mode == "force":
+        assert (page["layer"], done.summary["own_lines"], said) == ("rejected", 0, [])
+    else:
+        assert done.summary["own_lines"] == 3
+        assert done.summary["left_out"] == sum(len(text.split()) for _, _, text, _ in UNSEEN)
+        assert said == [f"page 1: {done.summary['left_out']} words of the file are not to be seen"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "layer_", "own"),
+    [("auto", "kept", 4), ("redo", "rejected", 0), ("force", "rejected", 0), ("skip", "skipped", 4)],
+)
+def test_what_another_scanner_left_is_kept_or_read_again(mode, layer_, own, tmp_path):
+    page, done = page_of(layered(tmp_path, NUMBERS, hidden=NUMBERS), tmp_path, layer=mode)
+    assert (page["layer"], done.summary["own_lines"]) == (layer_, own)
+    assert error_rate("".join(NUMBERS), page["text"]) == 0
 
 
 def test_questions_get_the_text_of_their_regions(plain, tmp_path):
@@ -218,25 +331,6 @@ def test_the_plain_engine_drops_lines_but_not_silently(tmp_path, monkeypatch):
     assert "page 1: 1 of 4 lines could not be read" in done.review
 
 
-def word(text, confidence, left):
-    return Word(text, confidence, (left, 0, left + 50, 20))
-
-
-def test_unsure_words_give_way_to_surer_ones_in_their_place_only():
-    first = [word("우리는", 93, 0), word("10339", 20, 100), word("사서", 60, 200), word("간다", 93, 300)]
-    second = [word("library", 96, 100), word("at", 96, 200)]
-    asked = []
-
-    def again(left, right):
-        asked.append((left, right))
-        return second
-
-    assert [each.text for each in surer(first, again)] == ["우리는", "library", "at", "간다"]
-    assert asked == [(80, 270)], "no more than between the sure words"
-    assert surer(first, lambda left, right: [word("library", 35, 150)]) == first
-    assert surer(first, lambda left, right: []) == first
-
-
 def test_many_pages_become_one_pdf_with_few_files_open(tmp_path, monkeypatch):
     monkeypatch.setattr("activities.ai.tasks.ocr.output.JOINED", 2)
     parts = []
@@ -248,29 +342,6 @@ def test_many_pages_become_one_pdf_with_few_files_open(tmp_path, monkeypatch):
     joined(parts, tmp_path / "whole.pdf")
     with pikepdf.open(tmp_path / "whole.pdf") as whole:
         assert [int(page.mediabox[2]) for page in whole.pages] == list(range(100, 107))
-
-
-def strip(text):
-    picture = Image.new("L", (900, 60), 255)
-    ImageDraw.Draw(picture).text((8, 6), text, fill=0, font=ImageFont.truetype(FONT, SIZE))
-    return np.array(picture)
-
-
-def test_circled_numbers_are_told_from_other_rings():
-    _, rings = take_out(strip("① 이응 ② 응애 ⑤ o0@©"))
-    assert len(rings) == 3
-    rest, rings = take_out(strip("응애 오이 @ 0 o"))
-    assert rings == [] and (rest == strip("응애 오이 @ 0 o")).all()
-    assert [circled(each) for each in ("1", "20", "21", "", "0")] == ["①", "⑳", None, None, None]
-
-
-def test_columns_are_read_one_after_the_other_and_tables_across():
-    title = (300, -50, 700, -20)
-    left, right = ([(x, y, x + 390, y + 20) for y in range(0, 320, 40)] for x in (0, 600))
-    mixed = [title, *(each for pair in zip(left, right, strict=True) for each in pair)]
-    assert [mixed[each] for each in reading_order(mixed, 1000)] == [title, *left, *right]
-    cells = [(x, y, x + 100, y + 20) for y in range(0, 120, 40) for x in (0, 250, 600, 850)]
-    assert reading_order(cells, 1000) == list(range(12))
 
 
 def test_a_noisy_skewed_line_is_read(tmp_path):

@@ -15,7 +15,6 @@ from activities.ai.sandbox.task import Assembled, BadInput
 from activities.ai.tasks.omr.layout import MARK, SHEETS, TAGS
 from activities.ai.tasks.omr.task import ANSWERS, MAX_PAGES, OMR
 from contracts.errors import (
-    FILE_TYPE_MISMATCH,
     OMR_ANSWERS_INVALID,
     OMR_SHEET_NOT_FOUND,
     OMR_TEMPLATE_UNKNOWN,
@@ -280,7 +279,7 @@ def test_a_key_that_does_not_fit(tmp_path, first):
 
 def test_a_name_that_belies_the_content(tmp_path):
     source = document(tmp_path / "one.png", tidy(1).grey).rename(tmp_path / "one.pdf")
-    assert refusal(source, {}).code == FILE_TYPE_MISMATCH
+    assert OMR.plan(source, {}) == ["page-0001"]
 
 
 def test_too_many_pages(tmp_path):

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from contracts.errors import REASONS
 from contracts.jobs import JobOutcome, JobState
 from contracts.progress import Progress
 from contracts.video import Begun, EncodeInput, EraseInput, hls_root, version_prefix
@@ -25,7 +26,7 @@ from tests.workflows.world import (
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 ROOT = hls_root(7, 42)
 CANCELLED = JobOutcome(state=JobState.CANCELLED, error_code="CANCELLED")
-FAILED = JobOutcome(state=JobState.FAILED, error_code="NOT_A_VIDEO")
+REFUSED = JobOutcome(state=JobState.REJECTED_BAD_INPUT, error_code="NOT_A_VIDEO")
 
 
 def prefix(job: EncodeInput, epoch: int = 1) -> str:
@@ -103,7 +104,7 @@ async def test_a_failing_batch_stops_the_others(env: WorkflowEnvironment, world:
     stopped = [name for name in names if name.endswith("stopped")]
     assert len(stopped) == len(began) - 1 > 0 and names[-len(stopped) - 2 : -2] == stopped
     assert world.asked("video.erase") == [EraseInput(prefix=prefix(job))]
-    assert written(world) == [JobOutcome(state=JobState.FAILED, error_code=code)]
+    assert written(world) == [JobOutcome(state=REASONS[code].state, error_code=code)]
 
 
 async def test_cancel_while_encoding_waits_for_the_encoders(env: WorkflowEnvironment, world: World) -> None:
@@ -155,7 +156,7 @@ async def test_a_cancel_while_cleaning_up_changes_nothing(
     gate.open.set()
     assert await ended(handle) == "NOT_A_VIDEO"
     assert world.names()[-2:] == ["video.erase", "jobs.finish"]
-    assert written(world) == [FAILED]
+    assert written(world) == [REFUSED]
 
 
 async def test_a_changed_encoder_starts_again(env: WorkflowEnvironment, world: World) -> None:
@@ -200,7 +201,7 @@ async def test_nothing_is_probed_for_a_video_that_is_gone(env: WorkflowEnvironme
 
 
 @pytest.mark.parametrize(
-    ("standing", "end"), [(DONE, DONE), (FAILED, "NOT_A_VIDEO"), (CANCELLED, "CANCELLED")], ids=str
+    ("standing", "end"), [(DONE, DONE), (REFUSED, "NOT_A_VIDEO"), (CANCELLED, "CANCELLED")], ids=str
 )
 async def test_the_workflow_ends_as_the_database_says(
     env: WorkflowEnvironment, world: World, standing: JobOutcome, end: JobOutcome | str

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.names import WorkflowType
     from contracts.progress import Progress, video_progress
     from contracts.video import (
+        TOO_QUIET,
         WORK,
         AudioInput,
         BatchInput,
@@ -180,8 +181,9 @@ class EncodeVideo:
             "renditions": published.renditions,
             "pictures": published.pictures,
         }
-        if published.warnings:
-            result["warnings"] = published.warnings
+        warnings: list[str] = [*published.warnings, *([TOO_QUIET] if published.too_quiet else [])]
+        if warnings:
+            result["warnings"] = warnings
         if published.damage:
             result["damage"] = [damage.model_dump(mode="json") for damage in published.damage]
             result["review"] = [damage.line for damage in published.damage]

@@ -1,5 +1,8 @@
-"""Circled numbers, which Tesseract reads as @, © or 0): found by their shape, read by the digits inside."""
+"""Circled signs, which a reader of lines takes for others when it does not know them: found by their shape,
+and told by what stands inside, be that a number, a Latin or a Korean letter."""
 
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -11,27 +14,45 @@ LOWEST = 0.35  # of the line's height: a ring below it is an accent or a full st
 ROUND = (0.8, 1.25)  # width to height
 DISC = (0.7, 0.87)  # of the box filled by the outline; a circle has π / 4
 OPEN = 0.6  # of the disc inside the ring
-DIGIT = 0.35  # of the ring's height, at least, taken by what stands in it
-READ_AT = 48  # pixels of the digits' height when they are read
+DIGIT = 0.2  # of the ring's height, at least, taken by what stands in it
+READ_AT = 48  # pixels of its height when it is read
+AROUND = 6, 12  # pixels above and below it, and beside it
+
+
+def _signs() -> Iterator[tuple[str, str]]:
+    """What stands inside, and the sign, of all that Unicode calls a circled something."""
+    for block in (range(0x2460, 0x2500), range(0x3250, 0x32C0)):
+        for code in block:
+            if unicodedata.decomposition(chr(code)).startswith("<circle>"):
+                inside = unicodedata.normalize("NFKC", chr(code))
+                yield _COMPATIBLE.get(inside, inside), chr(code)
+
+
+# Single letters as people write them, for those that syllables are made of.
+_COMPATIBLE = {unicodedata.normalize("NFKC", chr(code)): chr(code) for code in range(0x3131, 0x314F)}
+SIGNS = dict(_signs())
+NUMBERS = frozenset(SIGNS[str(number)] for number in range(10, 51))
+ALL = frozenset(SIGNS.values())
+ALIKE = frozenset("lIi|!oO")  # inside a ring they may be a 1 or a 0
 
 
 @dataclass(frozen=True)
 class Ring:
-    """`box` is left, top, right, bottom in the strip; `inside` the digits alone, black on white."""
+    """`left` to `right` in the strip; `inside`: what stands in it alone, black on white."""
 
-    box: tuple[int, int, int, int]
+    left: int
+    right: int
     inside: Pixels
 
 
-def take_out(strip: Pixels) -> tuple[Pixels, list[Ring]]:
-    """The line without its circled numbers, and those from left to right. The ring of a Hangul ㅇ holds
-    nothing, and what @ and © hold is joined to them or open."""
+def rings(strip: Pixels) -> list[Ring]:
+    """The circled signs of a line, from left to right. The ring of a Hangul ㅇ holds nothing, and what @ and
+    © hold is joined to them or open."""
     ink = cv2.threshold(strip, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)[1]
     contours, tree = cv2.findContours(ink, cv2.RETR_TREE, cv2.CHAIN_APPROX_NONE)
-    rings: list[Ring] = []
-    rest = strip.copy()
+    found: list[Ring] = []
     for index, outline in enumerate(contours):
-        left, top, width, height = cv2.boundingRect(outline)
+        left, _, width, height = cv2.boundingRect(outline)
         disc = cv2.contourArea(outline)
         if height < LOWEST * strip.shape[0] or not ROUND[0] < width / height < ROUND[1]:
             continue
@@ -54,12 +75,12 @@ def take_out(strip: Pixels) -> tuple[Pixels, list[Ring]]:
         digit = cv2.resize(
             alone[y : y + h, x : x + w], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC
         )
-        inside = cv2.copyMakeBorder(digit, 16, 16, 24, 24, cv2.BORDER_CONSTANT, value=255)
-        rings.append(Ring((left, top, left + width, top + height), np.asarray(inside, np.uint8)))
-        rest[max(top - 2, 0) : top + height + 2, max(left - 2, 0) : left + width + 2] = 255
-    return rest, sorted(rings, key=lambda ring: ring.box[0])
+        above, beside = AROUND
+        inside = cv2.copyMakeBorder(digit, above, above, beside, beside, cv2.BORDER_CONSTANT, value=255)
+        found.append(Ring(left, left + width, np.asarray(inside, np.uint8)))
+    return sorted(found, key=lambda ring: ring.left)
 
 
-def circled(digits: str) -> str | None:
-    """`①` to `⑳` for the number, None for what is none of them."""
-    return chr(0x245F + int(digits)) if digits.isdecimal() and 1 <= int(digits) <= 20 else None
+def sign(inside: str) -> str | None:
+    """`①` for 1, `㉠` for ㄱ, `ⓐ` for a; None where there is no such sign."""
+    return SIGNS.get(inside.strip())

@@ -1,64 +1,28 @@
-"""Lines found by a detector, read one by one by Tesseract, which by itself mixes columns and drops lines.
+"""Lines found by a detector, read by the line reader; where it is unsure, Tesseract is asked too.
 
 Loaded once in a child process.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import groupby
-from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
-import tesserocr
-from PIL import Image
 
 from activities.ai.pages import Pixels
-from activities.ai.tasks.ocr.circled import Ring, circled, take_out
-from activities.ai.tasks.ocr.models import BOTH, FIRST, MODELS, tessdata
-from activities.ai.tasks.ocr.order import Box
+from activities.ai.tasks.ocr import reader, tesseract
+from activities.ai.tasks.ocr.circled import ALIKE, ALL, NUMBERS, rings, sign
+from activities.ai.tasks.ocr.detector import detect
+from activities.ai.tasks.ocr.letters import LETTERS
+from activities.ai.tasks.ocr.models import BOTH, FIRST, MODELS
+from activities.ai.tasks.ocr.reader import Letter
+from activities.ai.tasks.ocr.strips import Strip, resized, strip_of
+from activities.ai.tasks.ocr.weighing import ASK, DOUBT, Guess, of_reader, of_tesseract, weighed, words_of
+from activities.ai.tasks.ocr.words import Line, Quad, Word, around, height, width
 
-DETECT_SIDE = 960  # pixels of the longer side that the detector looks at, at least
-DETECT_SCALE = 0.3  # of a larger page: letters of 6 points at 300 dpi are found
-MARGIN = 0.12  # of a line's height around it
-HEIGHT = 52  # pixels of a line, at most, when it is read: with more, more is read wrongly
-LOOK_AGAIN = 80.0  # percent: a word below it is read in both languages too
-AROUND = 20  # pixels on both sides of what is read again, as far as no sure word stands there
-BETTER = 10.0  # percent by which that must be surer
 SAMPLE = 5  # of the longest lines tell whether a page is upside down
-UPRIGHT_ENOUGH = 60.0  # mean confidence, in percent, below which a page is tried upside down
-
-Quad = npt.NDArray[np.float32]  # 4 × (x, y), clockwise from the upper left
-
-
-@dataclass(frozen=True)
-class Word:
-    """`box` is left, top, right, bottom in pixels of the page; `confidence` 0 to 100."""
-
-    text: str
-    confidence: float
-    box: Box
-
-
-@dataclass(frozen=True)
-class Line:
-    """`own`: not recognised, but the file's own text."""
-
-    box: Box
-    words: tuple[Word, ...]
-    own: bool = False
-
-    @property
-    def text(self) -> str:
-        return " ".join(word.text for word in self.words)
-
-    @property
-    def confidence(self) -> float:
-        return _confidence(self.words)
+UPRIGHT_ENOUGH = 80.0  # mean confidence, in percent, below which a page is tried upside down
+UNKNOWN = 0.9  # share of a circled sign, at most, that the reader does not know: a person should look
 
 
 @dataclass(frozen=True)
@@ -76,109 +40,26 @@ def fingerprint() -> str:
     models = ", ".join(
         f"{path.name.split('.')[0]} {path.stat().st_size}" for path in sorted(MODELS.glob("*.gz"))
     )
-    return f"tesseract {tesserocr.tesseract_version().split()[1]}, rapidocr {version('rapidocr')}, {models}"
+    return f"{reader.fingerprint()}, {tesseract.fingerprint()}, rapidocr {version('rapidocr')}, {models}"
 
 
-def detect(page: Pixels) -> list[Quad]:
-    """Quadrilaterals around lines of text, in no order."""
-    scale = min(1.0, max(DETECT_SCALE, DETECT_SIDE / max(page.shape)))
-    small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else page
-    colour = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
-    found: Any = _detector()(colour, use_det=True, use_cls=False, use_rec=False)
-    return [] if found.boxes is None else [np.asarray(box, np.float32) / scale for box in found.boxes]
-
-
-def read(page: Pixels, quad: Quad) -> Line:
-    """The words of one line; none if nothing in it can be read."""
-    strip, back = _straight(page, quad)
-    rest, rings = take_out(strip)
-    words = surer(_recognised(rest, FIRST), lambda left, right: _recognised(rest[:, left:right], BOTH, left))
-    words += [_number(ring) for ring in rings]
-    words.sort(key=lambda word: word.box[0])
-    words = [replace(word, box=_on_page(word.box, back)) for word in words]
-    return Line(around(quad), tuple(words))
-
-
-def surer(first: Sequence[Word], again: Callable[[int, int], list[Word]]) -> list[Word]:
-    """`first`, with runs of unsure words replaced by what `again` reads between two places in the line, left
-    and right of them, if that is surer."""
-    words: list[Word] = []
-    done = 0
-    for unsure, run in groupby(first, lambda word: word.confidence < LOOK_AGAIN):
-        here = list(run)
-        before, after = first[:done], first[done + len(here) :]
-        done += len(here)
-        if unsure:
-            left, right = here[0].box[0], here[-1].box[2]
-            there = again(
-                min(left, max(left - AROUND, before[-1].box[2] if before else 0)),
-                max(right, min(right + AROUND, after[0].box[0])) if after else right + AROUND,
-            )
-            better = there and _confidence(there) > _confidence(here) + BETTER
-            words += there if better else here
-        else:
-            words += here
-    return words
-
-
-def _recognised(strip: Pixels, languages: str, left: int = 0) -> list[Word]:
-    """The words of a strip that begins `left` pixels from the line's beginning."""
-    words = (word for words in _read(_tesseract(languages), strip) for word in words)
+def read(page: Pixels, quads: Sequence[Quad], *, alone: bool = False) -> list[Line]:
+    """Each of the lines; one without words where nothing in it can be read. `alone`: without a second
+    opinion on what the reader is unsure of."""
+    strips = [strip_of(page, quad) for quad in quads]
+    letters = reader.read([strip.exactly(reader.ROWS) for strip in strips])
+    letters = _with_signs(strips, letters)
+    words = [_words(strip, found, alone) for strip, found in zip(strips, letters, strict=True)]
     return [
-        replace(word, box=(word.box[0] + left, word.box[1], word.box[2] + left, word.box[3]))
-        for word in words
+        Line(around(quad), tuple(each), doubted=any(word.confidence < DOUBT for word in each))
+        for quad, each in zip(quads, words, strict=True)
     ]
-
-
-def _read(api: tesserocr.PyTessBaseAPI, picture: Pixels) -> Iterator[list[Word]]:
-    api.SetImage(Image.fromarray(picture))
-    text = api.GetUTF8Text()  # recognises
-    pieces: deque[Word] = deque()
-    iterator = api.GetIterator()
-    if iterator and not iterator.Empty(tesserocr.RIL.BLOCK):
-        for each in tesserocr.iterate_level(iterator, tesserocr.RIL.WORD):
-            piece, box = each.GetUTF8Text(tesserocr.RIL.WORD).strip(), each.BoundingBox(tesserocr.RIL.WORD)
-            if piece and box:
-                pieces.append(Word(piece, each.Confidence(tesserocr.RIL.WORD), box))
-    yield from lines_of(text, pieces)
-
-
-def lines_of(text: str, pieces: deque[Word]) -> Iterator[list[Word]]:
-    """The words of each line of Tesseract's text, as people write them: its own `pieces` are single syllables
-    wherever the writing is Korean, but its text has the spaces right."""
-    for line in text.splitlines():
-        yield list(_joined(line.split(), pieces))
-
-
-def line_of(words: Sequence[Word]) -> Line:
-    return Line(hull([word.box for word in words]), tuple(words))
-
-
-def _joined(texts: Sequence[str], pieces: deque[Word]) -> Iterator[Word]:
-    for text in texts:
-        parts: list[Word] = []
-        while pieces and sum(len(part.text) for part in parts) < len(text):
-            parts.append(pieces.popleft())
-        if parts:
-            yield Word(text, min(part.confidence for part in parts), hull([part.box for part in parts]))
-
-
-def _number(ring: Ring) -> Word:
-    """What stands in the ring; ○ with no confidence where that is no number."""
-    api = _tesseract(FIRST)
-    api.SetPageSegMode(tesserocr.PSM.SINGLE_WORD)
-    api.SetVariable("tessedit_char_whitelist", "0123456789")
-    api.SetImage(Image.fromarray(ring.inside))
-    text, confidence = circled(api.GetUTF8Text().strip()), float(api.MeanTextConf())
-    api.SetVariable("tessedit_char_whitelist", "")
-    api.SetPageSegMode(tesserocr.PSM.SINGLE_LINE)
-    return Word(text or "○", confidence if text else 0.0, ring.box)
 
 
 def upright(page: Pixels) -> Upright:
     """The page as people hold it: in whichever direction its longest lines are read with most confidence."""
     quads = detect(page)
-    lying = sum(_height(quad) > _width(quad) for quad in quads) > len(quads) / 2
+    lying = sum(height(quad) > width(quad) for quad in quads) > len(quads) / 2
     chosen, best = Upright(page, 0, quads, {}), -1.0
     for degrees in (90, 270) if lying else (0, 180):
         turned = np.ascontiguousarray(np.rot90(page, degrees // 90))
@@ -186,90 +67,80 @@ def upright(page: Pixels) -> Upright:
             quads = detect(turned)
         # Finding lines takes longer than reading some: upside down they are where they were.
         found = quads if degrees < 180 else [_upside_down(quad, turned) for quad in quads]
-        longest = sorted(range(len(found)), key=lambda each: _width(found[each]))[-SAMPLE:]
-        lines = {index: read(turned, found[index]) for index in longest}
+        longest = sorted(range(len(found)), key=lambda each: width(found[each]))[-SAMPLE:]
+        sample = read(turned, [found[index] for index in longest], alone=True)
+        lines = dict(zip(longest, sample, strict=True))
         confidence = sum(line.confidence for line in lines.values()) / len(lines) if lines else 0.0
         if confidence > best:
-            chosen, best = Upright(turned, degrees, found, lines), confidence
+            chosen, best = Upright(turned, degrees, found, _sure(lines)), confidence
         if not quads or (best >= UPRIGHT_ENOUGH and not lying):
             break
     return chosen
 
 
+def _sure(lines: Mapping[int, Line]) -> dict[int, Line]:
+    """Those on which nobody else need be asked."""
+    return {
+        index: line
+        for index, line in lines.items()
+        if line.words and all(word.confidence >= ASK for word in line.words)
+    }
+
+
 def _upside_down(quad: Quad, page: Pixels) -> Quad:
     """Where it is on `page`, after that was turned by 180 degrees."""
-    height, width = page.shape
-    return np.asarray((np.array([width - 1, height - 1]) - quad)[[2, 3, 0, 1]], np.float32)
+    high, wide = page.shape
+    return np.asarray((np.array([wide - 1, high - 1]) - quad)[[2, 3, 0, 1]], np.float32)
 
 
-def _straight(page: Pixels, quad: Quad) -> tuple[Pixels, npt.NDArray[Any]]:
-    """The line cut out and put straight, and the way back from it to the page."""
-    width, height = _width(quad), _height(quad)
-    margin = MARGIN * height
-    target = np.array(
-        [
-            [margin, margin],
-            [margin + width, margin],
-            [margin + width, margin + height],
-            [margin, margin + height],
-        ],
-        np.float32,
-    )
-    forth = cv2.getPerspectiveTransform(quad, target)
-    size = (max(1, round(width + 2 * margin)), max(1, round(height + 2 * margin)))
-    strip = cv2.warpPerspective(page, forth, size, flags=cv2.INTER_CUBIC, borderValue=255)
-    scale = min(1.0, HEIGHT / size[1])
-    small = cv2.resize(strip, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else strip
-    return np.asarray(small, np.uint8), np.linalg.inv(forth) @ np.diag([1 / scale, 1 / scale, 1])
+def _words(strip: Strip, letters: Sequence[Letter], alone: bool) -> list[Word]:
+    scale = reader.ROWS / strip.pixels.shape[0]
+    guesses = words_of(letters, round(strip.pixels.shape[1] * scale))
+    if not alone and (not guesses or any(word.confidence < ASK for word in guesses)):
+        asked = strip.at(tesseract.HEIGHT)
+        guesses = weighed(
+            guesses, [_asked(asked, languages, reader.ROWS / asked.shape[0]) for languages in (FIRST, BOTH)]
+        )
+    return [
+        Word(guess.text, round(guess.confidence, 1), strip.box(guess.left / scale, guess.right / scale))
+        for guess in guesses
+    ]
 
 
-def _on_page(box: Box, back: npt.NDArray[Any]) -> Box:
-    left, top, right, bottom = box
-    corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], np.float64)
-    return around(cv2.perspectiveTransform(corners, back)[0])
+def _asked(strip: Pixels, languages: str, scale: float) -> list[Guess]:
+    return [
+        Guess(word.text, of_tesseract(word.confidence), word.box[0] * scale, word.box[2] * scale)
+        for word in tesseract.read(strip, languages)
+    ]
 
 
-def hull(boxes: Sequence[Box]) -> Box:
-    """The smallest box around all."""
-    left, top, right, bottom = zip(*boxes, strict=True)
-    return min(left), min(top), max(right), max(bottom)
+def _with_signs(strips: Sequence[Strip], lines: Sequence[list[Letter]]) -> list[list[Letter]]:
+    """The letters of the lines, where circled signs are looked at again by what stands in their rings."""
+    found = [
+        (index, ring)
+        for index, letters in enumerate(lines)
+        if any(letter.text in ALL or of_reader(letter.share) < ASK for letter in letters)
+        for ring in rings(strips[index].pixels)
+    ]
+    insides = reader.read([resized(ring.inside, reader.ROWS) for _, ring in found])
+    changed = [list(letters) for letters in lines]
+    for (index, ring), inside in zip(found, insides, strict=True):
+        scale = reader.ROWS / strips[index].pixels.shape[0]
+        changed[index] = _with_sign(changed[index], ring.left * scale, ring.right * scale, inside)
+    return changed
 
 
-def around(points: npt.NDArray[Any]) -> Box:
-    low, high = np.floor(points.min(axis=0)).astype(int), np.ceil(points.max(axis=0)).astype(int)
-    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
-
-
-def _confidence(words: Sequence[Word]) -> float:
-    """The mean over letters."""
-    letters = sum(len(word.text) for word in words)
-    return sum(len(word.text) * word.confidence for word in words) / letters if letters else 0.0
-
-
-def _width(quad: Quad) -> float:
-    return float(np.linalg.norm(quad[1] - quad[0]))
-
-
-def _height(quad: Quad) -> float:
-    return float(np.linalg.norm(quad[3] - quad[0]))
-
-
-@cache
-def _detector() -> Any:
-    # Imported where it is used: it reads a list of every model there is, for half a second, and unless what
-    # was read is kept a second time. A child that plans or assembles has no use for it.
-    from omegaconf import OmegaConf
-
-    OmegaConf.load = cache(OmegaConf.load)  # type: ignore[method-assign]
-    from rapidocr import RapidOCR
-
-    one_thread = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}
-    side = {"Det.limit_type": "max", "Det.limit_side_len": 2000}  # pages come at their right size
-    return RapidOCR(params={"Global.log_level": "error"} | one_thread | side)
-
-
-@cache
-def _tesseract(languages: str) -> tesserocr.PyTessBaseAPI:
-    api = tesserocr.PyTessBaseAPI(path=str(tessdata()), lang=languages, psm=tesserocr.PSM.SINGLE_LINE)
-    api.SetVariable("preserve_interword_spaces", "1")  # or the model puts spaces between syllables
-    return api
+def _with_sign(letters: list[Letter], left: float, right: float, inside: Sequence[Letter]) -> list[Letter]:
+    """The letters of a line with a ring between two of its columns, and what stands in the ring."""
+    here = [letter for letter in letters if left <= letter.at <= right and letter.text != " "]
+    text = "".join(letter.text for letter in inside)
+    told = sign(text)
+    if told is None or [told] == [letter.text for letter in here] or text in ALIKE:
+        return letters
+    share = min(letter.share for letter in inside)
+    if told not in LETTERS and told not in NUMBERS:
+        share = min(share, UNKNOWN)
+    elif told in LETTERS and share <= max((letter.share for letter in here), default=0.0):
+        return letters
+    rest = [letter for letter in letters if letter not in here]
+    return sorted([*rest, Letter(told, share, (left + right) / 2)], key=lambda each: each.at)

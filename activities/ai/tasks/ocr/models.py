@@ -1,4 +1,4 @@
-"""Tesseract's models, which lie in the repository, and its program, which does not."""
+"""The models, which lie in the repository, and Tesseract's program, which does not."""
 
 import gzip
 import importlib
@@ -10,15 +10,18 @@ from pathlib import Path
 from activities.host.programs import find_program
 
 MODELS = Path(__file__).parents[2] / "models"
+READER = MODELS / "line.onnx"
 # Korean alone first: beside English, six times as many syllables are taken for Latin letters.
 FIRST, BOTH = "kor", "kor+eng"
 
 
 def check_models(folder: Path = MODELS) -> None:
-    """Raises FileNotFoundError where a language's model is missing: a worker without it must not start."""
+    """Raises FileNotFoundError where a model is missing: a worker without it must not start."""
     for language in BOTH.split("+"):
         if not (folder / f"{language}.traineddata.gz").is_file():
             raise FileNotFoundError(f"the model {language}.traineddata.gz is missing")
+    if not (folder / READER.name).is_file():
+        raise FileNotFoundError(f"the model {READER.name} is missing")
 
 
 def program(configured: str = "") -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pikepdf
+import xlsxwriter
 from PIL import Image
 from reportlab import rl_config
 from reportlab.lib.utils import ImageReader
@@ -22,6 +23,7 @@ from activities.ai.tasks.ocr.passive import make_passive
 
 FONT = "HYSMyeongJo-Medium"  # a name only: invisible text is never drawn
 JPEG_QUALITY = 60
+SHEETS, CELL_LETTERS = 1_000, 32_767  # of a workbook; Excel's limit of a cell
 JOINED = 100  # files open at once
 OVERLAY_WIDTH = 1200
 _COLOURS = ((90.0, (60, 160, 60)), (75.0, (0, 170, 230)), (0.0, (50, 50, 220)))  # blue, green, red
@@ -120,6 +122,25 @@ def over_original(source: Path, pages: Sequence[Page], parts: Path, path: Path) 
                 original.add_overlay(part, pikepdf.Rectangle(original.cropbox))
         whole.save(path, object_stream_mode=pikepdf.ObjectStreamMode.generate)
     return dict(removed)
+
+
+def write_tables(pages: Sequence[Page], path: Path) -> int:
+    """A sheet for each table of the pages, all cells as text: what was written must not become a formula or
+    lose its zeros. Returns how many there are; without any nothing is written."""
+    found = [(page["page"], table) for page in pages for table in page.get("tables", ())]
+    if not found:
+        return 0
+    with xlsxwriter.Workbook(path, {"in_memory": True}) as book:
+        style = book.add_format({"border": 1, "text_wrap": True, "valign": "vcenter", "num_format": "@"})
+        for number, (page, table) in enumerate(found[:SHEETS], 1):
+            sheet = book.add_worksheet(f"{number} (p. {page})")
+            for cell in table["cells"]:
+                row, column, text = cell["row"], cell["column"], cell["text"][:CELL_LETTERS]
+                last = row + cell["rows"] - 1, column + cell["columns"] - 1
+                if last != (row, column):
+                    sheet.merge_range(row, column, *last, "", style)
+                sheet.write_string(row, column, text, style)
+    return len(found)
 
 
 def overlay(picture: Pixels, page: Page, path: Path) -> None:

@@ -1,9 +1,10 @@
 """The task `ocr`: what stands on each page, with places and confidence. Korean and English.
 
-Its files: `result.json` (pages, lines, words; what stands in the regions of `questions`), `text.txt`,
-`hocr.html`, `searchable.pdf`, and `overlay.png`, the first page with its words boxed in the colour of their
-confidence. Each page's unit keeps its PICTURE. `ocr_plain` is the same by Tesseract's own program. The engine
-`google` is not to be had: its jobs get ours, and `engine_used` says so.
+Its files: `result.json` (pages, lines, words, tables; what stands in the regions of `questions`),
+`text.txt`, `hocr.html`, `searchable.pdf`, `tables.xlsx` where there are tables with rules, and `overlay.png`,
+the first page with its words boxed in the colour of their confidence. Each page's unit keeps its PICTURE.
+`ocr_plain` is the same by Tesseract's own program. The engine `google` is not to be had: its jobs get ours,
+and `engine_used` says so.
 """
 
 import json
@@ -19,20 +20,22 @@ from activities.ai.pages import DPI, is_pdf, page_index, page_units
 from activities.ai.sandbox.task import Assembled, Limits
 from activities.ai.sniff import check_document
 from activities.ai.tasks.ocr import engine, tesseract_cli
-from activities.ai.tasks.ocr.output import hocr, joined, over_original, overlay, page_pdf, small
-from activities.ai.tasks.ocr.page import picture_of, read_page
+from activities.ai.tasks.ocr.output import hocr, joined, over_original, overlay, page_pdf, small, write_tables
+from activities.ai.tasks.ocr.page import Mode, picture_of, read_page
 from activities.ai.tasks.ocr.regions import in_regions
 
 MAX_PAGES = 2_000
-SURE = 60.0  # percent: lines below it are for a person to check
+SURE = 60.0  # percent: plain lines below it are for a person to check; Tesseract's own measure
+NAMED = 20  # lines of a page that are named when they are uncertain
 RESULT, TEXT, HOCR, PDF, OVERLAY = "result.json", "text.txt", "hocr.html", "searchable.pdf", "overlay.png"
+TABLES = "tables.xlsx"
 PAGE = "page.pdf"  # of one page, from which PDF is made
 PICTURE = "page.jpg"  # of one page, to look at
 
 
 class Ocr:
     name = "ocr"
-    version = 4
+    version = 5
     plain = False
     limits = Limits(source_bytes=200 << 20, memory_bytes=4 << 30, cpu_seconds=300, wall_seconds=600)
 
@@ -44,7 +47,8 @@ class Ocr:
         return page_units(source, MAX_PAGES)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
-        page = read_page(source, page_index(unit), plain=self.plain)
+        mode: Mode = parameters.get("layer") or "auto"
+        page = read_page(source, page_index(unit), plain=self.plain, mode=mode)
         result = page.result()
         kept = is_pdf(source) and page.layer != "rejected"
         page_pdf(result, None if kept else page.picture, DPI, out / PAGE)
@@ -70,6 +74,8 @@ class Ocr:
         (out / HOCR).write_text(hocr(pages))
         overlay(picture_of(source, pages[0]["page"] - 1, pages[0]["turned"]), pages[0], out / OVERLAY)
         files = [RESULT, TEXT, HOCR, OVERLAY]
+        if tables := write_tables(pages, out / TABLES):
+            files.append(TABLES)
         removed: dict[str, int] = {}
         doubts += _doubts(pages)
         with TemporaryDirectory(dir=out) as folder:
@@ -89,7 +95,9 @@ class Ocr:
             "lines": len(lines),
             "words": sum(len(line["words"]) for line in lines),
             "own_lines": sum(line["own"] for line in lines),
+            "left_out": sum(page.get("left_out", 0) for page in pages),
             "questions": len(questions),
+            "tables": tables,
             "engine_used": "tesseract" if self.plain else "lines",
         } | ({"removed": removed} if removed else {})
         return Assembled(summary, tuple(files), tuple(doubts))
@@ -119,15 +127,23 @@ def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
     doubts = []
     for page in pages:
         empty = sum(not line["words"] for line in page["lines"])
-        unsure = sum(
-            line["confidence"] < SURE or any(not word["confidence"] for word in line["words"])
-            for line in page["lines"]
-            if line["words"]
-        )
+        unsure = [number for number, line in enumerate(page["lines"], 1) if line["words"] and _unsure(line)]
         if empty:
             doubts.append(f"page {page['page']}: {empty} of {page['detected']} lines could not be read")
         if unsure:
-            doubts.append(f"page {page['page']}: {unsure} lines are uncertain")
+            named = ", ".join(map(str, unsure[:NAMED])) + (", …" if len(unsure) > NAMED else "")
+            doubts.append(f"page {page['page']}: {len(unsure)} lines are uncertain: {named}")
+        if page.get("order_doubted"):
+            doubts.append(f"page {page['page']}: its lines could be read in another order")
+        if page.get("left_out"):
+            doubts.append(f"page {page['page']}: {page['left_out']} words of the file are not to be seen")
         if not page["detected"]:
             doubts.append(f"page {page['page']}: no text was found")
     return doubts
+
+
+def _unsure(line: Mapping[str, Any]) -> bool:
+    """By one word that is doubted, or by all of its letters, as for plain lines."""
+    if line.get("doubted") or line["confidence"] < SURE:
+        return True
+    return any(not word["confidence"] for word in line["words"])

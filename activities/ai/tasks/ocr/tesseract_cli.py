@@ -18,8 +18,9 @@ from pytesseract.pytesseract import TesseractError, run_tesseract
 from activities.ai.pages import DPI, Pixels
 from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.ocr import engine
-from activities.ai.tasks.ocr.engine import Line, Word, line_of, lines_of
 from activities.ai.tasks.ocr.models import BOTH, program, tessdata
+from activities.ai.tasks.ocr.tesseract import lines_of
+from activities.ai.tasks.ocr.words import Line, Word, line_of
 from activities.host.cage.caging import LAUNCHER, Cage
 from contracts.errors import TASK_CRASHED, TASK_TIMED_OUT
 

@@ -25,7 +25,7 @@ QUESTIONS = "questions.json"
 
 class Segmentation:
     name = "question_segmentation"
-    version = 2
+    version = 3
     limits = OCR.limits
 
     def fingerprint(self) -> str:
