@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.exceptions import ExceptionMiddleware
 
-from api import links, problems
+from api import links, problems, reference
 from api.auth.access import admitted
 from api.auth.callers import same_origin
 from api.console.site import site
@@ -56,6 +56,8 @@ _PROBLEM = {
 app = FastAPI(
     title="Academy Workflows",
     version="1",
+    docs_url=None,
+    redoc_url=None,
     lifespan=lifespan,
     dependencies=[Depends(same_origin), Depends(admitted)],
     responses={"4XX": _PROBLEM, 503: _PROBLEM},
@@ -76,6 +78,7 @@ for each in (
     health,
 ):
     app.include_router(each.router)
+reference.install(app)
 app.mount("/console", site(app))
 problems.install(app)
 # The last one is outermost. What the inner three raise is answered as what routes raise.

@@ -1,6 +1,7 @@
 """What Prometheus reads. Labels are route templates, methods, statuses and job types: all of them few."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -25,6 +26,16 @@ RECONCILED = Gauge("reconciler_last_run_timestamp_seconds", "End of the reconcil
 
 ORPHANS = Gauge("orphan_objects", "Objects that the daily sweep has found without an owner, and left")
 ORPHANS_REMOVED = Gauge("orphan_objects_removed", "Those that it has removed, since ever")
+
+
+UNCONFINED = Gauge("host_unconfined", "How much of the cage a worker's host lacks; 0: nothing", ("worker",))
+
+
+def show_confinement(told: Mapping[str, Sequence[str]]) -> None:
+    """Of all workers that were heard of lately."""
+    UNCONFINED.clear()
+    for worker, lacks in told.items():
+        UNCONFINED.labels(worker).set(len(lacks))
 
 
 def show(standing: Standing | None) -> None:

@@ -26,6 +26,7 @@ from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache, keep_swept
 from activities.video.ffmpeg import Tools, find_tools
 from clients import progress, temporal
+from clients.confinement import keep_telling
 from clients.database.engine import create_engine
 from clients.download import Downloads
 from clients.inference import Models, NotConfigured
@@ -57,9 +58,10 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     keys = TenantKeys(engine, vault)
     objects = Objects(settings)
     scratch = own_scratch(settings.work_dir)
-    check_cage(settings, scratch)
+    missing = check_cage(settings, scratch)
     room = Room(scratch)
-    board = progress.ProgressBoard(progress.connect(settings))
+    redis = progress.connect(settings)
+    board = progress.ProgressBoard(redis)
     cache = SourceCache(
         settings.work_dir / "ai-sources", settings.source_cache_bytes, objects, room, idle=IDLE
     )
@@ -109,7 +111,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         for queue in (QUEUES if settings.ai_premium else QUEUES[:1])
     ]
     gc.freeze()  # modules are no garbage: looking through them took 0.4 s of a roster of 50,000
-    await run_workers(workers, stop, keep_swept(cache))
+    await run_workers(workers, stop, keep_swept(cache), keep_telling(redis, "ai", missing))
     await sandbox.close()
     await models.aclose()
     await engine.dispose()

@@ -15,6 +15,7 @@ from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import LifecycleActivities
 from clients import progress, temporal
+from clients.confinement import keep_telling
 from clients.database.engine import create_engine
 from clients.objects import Objects
 from clients.settings import Settings
@@ -41,12 +42,13 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     client = await temporal.connect_when_up(settings, engine, stop)
     vault = Vault(settings.payload_keys.get_secret_value())
     objects = Objects(settings)
-    board = progress.ProgressBoard(progress.connect(settings))
+    redis = progress.connect(settings)
+    board = progress.ProgressBoard(redis)
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
     scratch = own_scratch(settings.work_dir)
-    check_cage(settings, scratch)
+    missing = check_cage(settings, scratch)
     room = Room(scratch)
     cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room, idle=IDLE)
     encoding = EncodeActivities(
@@ -98,5 +100,5 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         # workers, those of the release before too, poll theirs.
         for queue in (TaskQueue.VIDEO_ENCODE, queue_of_build(encoder))
     ]
-    await run_workers([light, *encode], stop, keep_swept(cache))
+    await run_workers([light, *encode], stop, keep_swept(cache), keep_telling(redis, "video", missing))
     await engine.dispose()

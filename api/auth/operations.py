@@ -96,6 +96,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,
     "GET /metrics": OPEN,
+    "GET /docs": OPEN,
     "OPTIONS /codec/decode": OPEN,
     "POST /codec/decode": reads(),
     "GET /codec/login": OPEN,

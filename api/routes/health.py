@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from api import metrics
 from api.services import Services, UseServices
 from api.standing import Standing
+from clients.confinement import lacking
 from intake.errors import INFRASTRUCTURE_ERRORS
 
 PROBE_TIMEOUT = 3.0
@@ -44,13 +45,20 @@ async def readyz(services: UseServices) -> JSONResponse:
     missing, degraded = [name for name in away if name != "redis"], [name for name in away if name == "redis"]
     if standing and standing.late:
         degraded.append("reconciler")
-    body = {"status": "missing" if missing else "ok", "missing": missing, "degraded": degraded}
+    unconfined = {name: lacks for name, lacks in (await _confinement(services)).items() if lacks}
+    body: dict[str, object] = {
+        "status": "missing" if missing else "ok",
+        "missing": missing,
+        "degraded": degraded,
+    }
+    body |= {"unconfined": unconfined} if unconfined else {}
     return JSONResponse(body | (standing.told() if standing else {}), 503 if missing else 200)
 
 
 @router.get("/metrics", include_in_schema=False)
 async def prometheus(services: UseServices) -> Response:
     metrics.show(await _standing(services))
+    metrics.show_confinement(await _confinement(services))
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -61,6 +69,15 @@ async def _standing(services: Services) -> Standing | None:
             return await services.standing.get(None)
     except (*INFRASTRUCTURE_ERRORS, RuntimeError):
         return None
+
+
+async def _confinement(services: Services) -> dict[str, list[str]]:
+    """What workers have told of their hosts (`clients.confinement`); nothing while Redis is away."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            return await lacking(services.redis)
+    except (RedisError, TimeoutError, OSError):
+        return {}
 
 
 async def _answers(check: Awaitable[object]) -> bool:

@@ -68,8 +68,8 @@ CONTENT = (
     Defence(
         "heartbeat-of-every-activity",
         "workers/ops.py",
-        "interceptors=[heartbeats, RestoringInterceptor(Restorer(engine, vault))],",
-        "interceptors=[RestoringInterceptor(Restorer(engine, vault))],",
+        "interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],",
+        "interceptors=[RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],",
         "tests/unit/test_activities.py::test_every_one_beats",
     ),
     Defence(

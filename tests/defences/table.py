@@ -1,6 +1,7 @@
 """What is taken out, part by part."""
 
 from tests.defences import Defence
+from tests.defences.access import ACCESS
 from tests.defences.content import CONTENT
 from tests.defences.database import DATABASE
 from tests.defences.deploy import DEPLOY
@@ -8,4 +9,4 @@ from tests.defences.host import HOST
 from tests.defences.servers import SERVERS
 from tests.defences.stories import STORIES
 
-DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *STORIES, *DATABASE, *SERVERS, *DEPLOY)
+DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *STORIES, *DATABASE, *SERVERS, *ACCESS, *DEPLOY)

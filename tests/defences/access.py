@@ -1,0 +1,58 @@
+"""Who comes in, what they may, and what is recorded of it."""
+
+from tests.defences import Defence
+
+_ACCESS, _ALL = "api/auth/access.py", "tests/api/test_access.py"
+_OIDC, _PROVIDER = "api/auth/oidc.py", "tests/api/test_oidc.py"
+
+ACCESS = (
+    Defence(
+        "session-that-was-ended",
+        "clients/database/staff_sessions.py",
+        "        StaffSession.ended_at.is_(None),\n        StaffSession.ends_at > func.now(),",
+        "        StaffSession.ends_at > func.now(),",
+        "tests/api/test_sessions.py::test_a_cookie_dies_with_its_session",
+    ),
+    Defence(
+        "right-is-asked-for",
+        _ACCESS,
+        "if right not in who(request).rights:",
+        "if False:",
+        f"{_ALL}::test_without_its_right_nobody_does_it",
+    ),
+    Defence(
+        "asks-again",
+        _ACCESS,
+        "    return time.time() - caller.authenticated_at <= longest",
+        "    return time.time() - caller.authenticated_at <= longest * 1000",
+        f"{_ALL}::test_money_and_many_people_ask_again",
+    ),
+    Defence(
+        "no-answer-without-a-record",
+        "api/middleware/audited.py",
+        "                    raise NotRecorded from None",
+        "                    failed = False",
+        f"{_ALL}::test_without_a_record_there_is_no_answer",
+    ),
+    Defence(
+        "nonce-of-a-sign-in",
+        _OIDC,
+        'if not secrets.compare_digest(str(claims.get("nonce")).encode(), asked["nonce"].encode()):',
+        "if False:",
+        f"{_PROVIDER}::test_what_does_not_lead_in",
+    ),
+    Defence(
+        "state-of-a-sign-in",
+        _OIDC,
+        'if not secrets.compare_digest(asked["state"].encode(), state.encode()):',
+        "if False:",
+        f"{_PROVIDER}::test_an_answer_is_good_once_and_in_its_own_browser",
+    ),
+    Defence(
+        "job-that-cannot-be-stored",
+        "workers/refusing.py",
+        "if not is_unstorable(error) or not may_end_its_job(activity.info().activity_type):",
+        "if True:",
+        "tests/integration/test_unstorable.py::test_a_message_ends_with_its_reason",
+    ),
+)
