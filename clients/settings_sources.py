@@ -35,7 +35,8 @@ class Process(StrEnum):
 _TEMPORAL = {"temporal_api_key", "temporal_tls_client_key_data"}
 _JOBS = {"db_password", "payload_keys", "r2_access_key_id", "r2_secret_access_key", *_TEMPORAL}
 _SOLAPI = {"solapi_api_key", "solapi_api_secret"}
-_API = {"redis_password", "staff_jwt_key", "solapi_webhook_secret", *_SOLAPI}  # it previews templates
+_STAFF = {"staff_jwt_key", "oidc_client_secret"}
+_API = {"redis_password", "solapi_webhook_secret", *_STAFF, *_SOLAPI}  # it previews templates
 
 # Who may know what nobody else should. Compose, manifests and policies hand out the same: tests compare them.
 SECRETS: Mapping[Process, frozenset[str]] = {

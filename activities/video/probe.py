@@ -68,8 +68,8 @@ class SourceInfo:
 async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900) -> SourceInfo:
     """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a video.
 
-    `timeout` bounds each of three steps by the wall clock. Clocks that jump are mended by `remux` only: how
-    long such a file is shows when its remux is probed.
+    `timeout` bounds each of three steps by the wall clock. Clocks that jump are mended by `remux` only:
+    how long such a file is shows when its remux is probed.
     """
     head = await header(tools, path, timeout)
     container = str(head["format"]["format_name"]).split(",")[0]
@@ -90,7 +90,8 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
     end = max((track.end for track in tracks.values() if track.frames), default=0.0)
     if not picture.frames:
         raise MediaError(errors.NOT_A_VIDEO, "no video packet")
-    if trusted and max(picture.end, sound.end) - origin > max_seconds:
+    jumps = picture.jumps or sound.jumps
+    if (trusted or not jumps) and max(picture.end, sound.end) - origin > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
     missing = 0.0
     if container == "mov":
@@ -128,7 +129,7 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         video_broken=_from(origin, picture.broken),
         audio_broken=_from(origin, sound.broken),
         lost_its_way=lost_its_way,
-        clock_jumps=picture.jumps or sound.jumps,
+        clock_jumps=jumps,
         rotated=rotation(video) != 0,
         frame_width=first.width,
         frame_height=first.height,

@@ -140,9 +140,12 @@ CONTENT = (
     Defence(
         "sound-that-changes-midway",
         "activities/video/probe.py",
-        "taken.append(evened(file[str(streams.audio)]))",
-        'taken.append(evened(file[str(streams.audio)]).filter("aresample", 48000, first_pts=0))',
-        f"{_CHANGING}::test_sound_that_changes_midway_goes_on_in_its_place[-ac 6 -c:a ac3--ac 2 -c:a ac3]",
+        "taken.append(evened(file[str(streams.audio)]))\n"
+        '    copy = ffmpeg.output(*taken, f"file:{out}", format="matroska", **{"c:v": "copy"}, **FLAC)',
+        "taken.append(file[str(streams.audio)])\n"
+        '    copy = ffmpeg.output(*taken, f"file:{out}", format="matroska", c="copy")',
+        f"{_CHANGING}::test_sound_that_changes_midway_goes_on_in_its_place[-ac 2 -ar 48000 -c:a aac-"
+        "-ac 1 -ar 44100 -c:a aac]",
     ),
     Defence(
         "tail-of-a-frame",

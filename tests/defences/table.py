@@ -4,8 +4,9 @@ from tests.defences import Defence
 from tests.defences.access import ACCESS
 from tests.defences.content import CONTENT
 from tests.defences.database import DATABASE
+from tests.defences.deploy import DEPLOY
 from tests.defences.host import HOST
 from tests.defences.servers import SERVERS
 from tests.defences.stories import STORIES
 
-DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *STORIES, *DATABASE, *SERVERS, *ACCESS)
+DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *STORIES, *DATABASE, *SERVERS, *DEPLOY, *ACCESS)

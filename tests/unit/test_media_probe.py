@@ -209,5 +209,7 @@ async def test_a_clock_that_jumps_makes_no_lecture_too_long(first: int, tmp_path
 
     info = await probe(media.TOOLS, source, max_seconds=10)
     assert info.needs_remux and info.clock_jumps
+    with pytest.raises(MediaError, match="VIDEO_TOO_LONG"):
+        await probe(media.TOOLS, parts[0], max_seconds=3)
     _, plan = await media.prepare(source)
     assert plan.duration == pytest.approx(8, abs=0.1)

@@ -86,6 +86,17 @@ def test_a_page_and_its_files(plain, tmp_path):
     assert max(Image.open(out / "overlay.png").getpixel((2, 2))) == 255
 
 
+def test_pages_that_the_release_before_has_read_are_assembled(plain, tmp_path):
+    """Units are kept, and a job may be planned by one release and ended by another."""
+    source, folder, [(unit, result)] = plain
+    assert result["engine"] == OCR.fingerprint(), "each page names what has read it"
+    old = {key: result[key] for key in ("width", "height", "turned", "detected", "layer")}
+    old["lines"] = [{k: v for k, v in line.items() if k != "doubted"} for line in result["lines"]]
+    old["lines"][2] |= {"confidence": 31.0}
+    done = OCR.assemble(source, [(unit, old)], parameters={}, units=folder, out=tmp_path)
+    assert done.review == ("page 1: 1 lines are uncertain: 3",)
+
+
 def test_the_pdf_can_be_searched_and_looks_like_the_page(plain, tmp_path):
     source, folder, results = plain
     OCR.assemble(source, results, parameters={}, units=folder, out=tmp_path)

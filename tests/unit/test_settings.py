@@ -40,6 +40,8 @@ def test_a_process_knows_no_secret_of_others(process: Process) -> None:
         "TEMPORAL_TLS_CLIENT_CERT_DATA": "certificate",
         "STAFF_JWT_KEY": "k" * 40,
     }
+    if "oidc_client_secret" in SECRETS[process]:  # which is nothing without the other two
+        extra |= {"OIDC_ISSUER": "https://id.example.com", "OIDC_CLIENT_ID": "academy"}
     if "temporal_tls_client_key_data" not in SECRETS[process]:
         extra.pop("TEMPORAL_TLS_CLIENT_CERT_DATA")
     known = read(Settings, process, NEEDED | EVERY_SECRET | extra)

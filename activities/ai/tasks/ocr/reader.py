@@ -35,6 +35,7 @@ class Letter:
     at: float
 
 
+@cache
 def fingerprint() -> str:
     """The model by its content."""
     return f"line reader {hashlib.sha256(READER.read_bytes()).hexdigest()[:12]}"

@@ -53,7 +53,8 @@ class Segmentation:
                     "crop": name,
                 }
             )
-        return {"turned": page.turned, "width": width, "height": height, "questions": found}
+        size = {"turned": page.turned, "width": width, "height": height}
+        return size | {"questions": found, "order_doubted": page.order_doubted}
 
     def assemble(
         self,
@@ -79,6 +80,11 @@ class Segmentation:
         review = (
             [f"question numbers missing or out of order: {', '.join(map(str, missing))}"] if missing else []
         )
+        review += [
+            f"{unit}: its lines could be read in another order"
+            for unit, result in results
+            if result.get("order_doubted")
+        ]
         review += [f"{unit}: no question was found" for unit, result in results if not result["questions"]]
         summary = {"pages": len(results), "questions": len({each for each in numbers if len(each) == 1})}
         return Assembled(summary, (QUESTIONS, *crops), tuple(review))
