@@ -14,7 +14,7 @@ from clients.database.jobs import JobRow
 from clients.database.videos import VideoRow
 from clients.progress import ProgressBoard, job_key
 from contracts.catalog import CATALOG, Domain
-from contracts.jobs import FINAL_STATES
+from contracts.jobs import FINAL_STATES, RETRYABLE_STATES
 from contracts.progress import Progress
 
 PAGE = 50
@@ -31,6 +31,11 @@ class Shown(JobRow):
     @property
     def final(self) -> bool:
         return self.state in FINAL_STATES
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the API takes a retry, as far as its state tells."""
+        return self.state in RETRYABLE_STATES
 
     @property
     def short(self) -> str:

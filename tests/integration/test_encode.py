@@ -166,7 +166,7 @@ async def test_a_failed_encode_leaves_the_published_version_and_a_new_upload_rep
     broken.write_bytes(SAMPLE.read_bytes()[:20_000])
     lab.send_encode(tenant, video, broken)
     _, job = await lab.ended(tenant, count=2)
-    assert job.state == "FAILED"
+    assert job.state == "REJECTED_BAD_INPUT"
     after = await lab.video(tenant, video)
     assert (after.status, after.hls_prefix) == ("READY", before.hls_prefix)
     assert after.error_code == job.error_code

@@ -21,6 +21,7 @@ from workers import ai as ai_worker
 from workers import messaging as messaging_worker
 from workers import ops as ops_worker
 from workers import video as video_worker
+from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workflows.policies import POLICIES
 
@@ -49,7 +50,11 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
         _client: Any, *, task_queue: str, activities: list[Any], interceptors: list[Any], **_more: Any
     ) -> None:
         BEATS[task_queue] = type(interceptors[0]) is Heartbeats
-        assert {type(each) for each in interceptors} <= {Heartbeats, RestoringInterceptor}
+        assert {type(each) for each in interceptors} <= {
+            Heartbeats,
+            RefusingInterceptor,
+            RestoringInterceptor,
+        }
         methods = filter(ismethod, activities)
         found[task_queue] = [activity._Definition.must_from_callable(each) for each in methods]
 
