@@ -116,6 +116,7 @@ async def test_bomb(tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch,
         assert (await read(child, good, QUESTIONS)).summary["sheets"] == 1
 
 
+@pytest.mark.slow
 async def test_ocr_takes_none_that_the_others_refuse(tmp_path: Path) -> None:
     async with Sandbox(tmp_path).open("ocr") as child:
         for name, (_, ends) in DOCUMENTS.items():

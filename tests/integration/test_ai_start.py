@@ -36,6 +36,7 @@ async def test_a_server_with_fairness_off(stack: Stack) -> None:
     assert "matching.enableFairness: true" in said and '"ready"' not in said
 
 
+@pytest.mark.slow
 async def test_the_stack_s_own_server_is_fair(stack: Stack) -> None:
     """Also when it has no time to answer at first."""
     await require_fairness(await Client.connect(stack.settings().temporal_address), seconds=0.02)

@@ -165,13 +165,13 @@ def at(hour: int, minute: int = 0, days: int = 1) -> datetime:
 @pytest.mark.parametrize(
     ("asked", "leaves"),
     [
-        (at(20), at(20)),
+        pytest.param(at(20), at(20), marks=pytest.mark.slow),
         (at(20, 48), at(20, 48)),
         (at(20, 50), at(8, days=2)),  # ten minutes are left for the provider and the carriers
-        (at(20, 59), at(8, days=2)),
+        pytest.param(at(20, 59), at(8, days=2), marks=pytest.mark.slow),
         (at(21), at(8, days=2)),
-        (at(23, 59), at(8, days=2)),
-        (at(0, 1), at(8)),
+        pytest.param(at(23, 59), at(8, days=2), marks=pytest.mark.slow),
+        pytest.param(at(0, 1), at(8), marks=pytest.mark.slow),
         (at(7, 59), at(8)),
         (at(8), at(8)),
     ],

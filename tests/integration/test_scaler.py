@@ -109,6 +109,7 @@ class Told:
             await self._scaler.scale([Group(kind="ai", name="not-there", slots=1, task_seconds=1), GROUP])
 
 
+@pytest.mark.slow
 async def test_a_group_grows_and_shrinks_around_what_works(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told(monkeypatch)
     first, second, third = ids(aws)
@@ -156,6 +157,7 @@ async def counted(stack: Stack, lab: Lab) -> AsyncIterator[Client]:
     yield await Client.connect(part.temporal_address, runtime=temporal.runtime(1.0))
 
 
+@pytest.mark.slow
 async def test_what_waits_and_what_works_is_told_by_temporal(counted: Client, lab: Lab) -> None:
     """Of a worker with slots of our own making, as those that encode have them."""
     queue, release = f"scaling-{uuid4().hex}", asyncio.Event()

@@ -215,6 +215,7 @@ def test_a_suspended_server_hangs_and_goes_on(stack: Stack, settings: Settings) 
     assert s3(settings).head_bucket(Bucket=settings.r2_bucket)
 
 
+@pytest.mark.slow
 async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     """In a folder where only its owner may pass: as root, Postgres runs as `nobody`, who cannot pass a
     checkout below /root. Its name has all that shells, URLs and files of settings take for something else."""
@@ -327,6 +328,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
             Stack(tmp_path, chosen).start()
 
 
+@pytest.mark.slow
 def test_a_port_lost_between_choosing_and_starting_is_replaced(
     new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
