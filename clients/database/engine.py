@@ -4,7 +4,7 @@ from typing import Any
 
 import boto3
 from sqlalchemy import event
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine import Engine, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from clients.connections import PostgresPart
@@ -48,7 +48,7 @@ def create_engine(settings: PostgresPart, application_name: str) -> AsyncEngine:
     return engine
 
 
-def sign_in_by_role(engine: Any, settings: PostgresPart) -> None:
+def sign_in_by_role(engine: Engine, settings: PostgresPart) -> None:
     """Every new connection of this (synchronous) engine signs in with a fresh token of the AWS role."""
     rds = boto3.client("rds", region_name=settings.aws_region)
 

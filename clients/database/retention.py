@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, literal_column, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
 from clients.database.audit import AuditRecord
 from clients.database.erasing import AT_ONCE
@@ -51,7 +53,7 @@ def stays(table: str, why: str) -> Rule:
     return Rule(table=table, why=why)
 
 
-def _of_ended(job_id: Any, before: datetime) -> ColumnElement[bool]:
+def _of_ended(job_id: InstrumentedAttribute[UUID], before: datetime) -> ColumnElement[bool]:
     return exists().where(Job.id == job_id, Job.finished_at < before)
 
 
