@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+from tests.faults.proxy import Proxy
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # Postgres' protocol, "SSL Session Encryption"
 
@@ -75,7 +76,7 @@ def _builder(name: x509.Name, key: ec.EllipticCurvePublicKey, issuer: x509.Name)
     )
 
 
-class Front:
+class Front(Proxy):
     """`async with Front(port, server) as front`: TLS at `front.port`, plain to 127.0.0.1:`port` behind it.
 
     `clients`: the authority that whoever connects must show a certificate of. `postgres`: TLS begins after a
@@ -85,7 +86,7 @@ class Front:
     def __init__(
         self, port: int, server: Signed, *, clients: Path | None = None, postgres: bool = False
     ) -> None:
-        self._target = port
+        super().__init__("127.0.0.1", port)
         self._postgres = postgres
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(server.certificate, server.key)
@@ -93,19 +94,7 @@ class Front:
         if clients:
             self._context.load_verify_locations(clients)
             self._context.verify_mode = ssl.CERT_REQUIRED
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        tls = None if self._postgres else self._context
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
-        self.port = int(self._server.sockets[0].getsockname()[1])
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tls = None if postgres else self._context
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
@@ -115,18 +104,4 @@ class Front:
                     return
                 writer.write(b"S")
                 await writer.start_tls(self._context)
-            behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._target)
-            for source, sink in ((reader, behind_writer), (behind_reader, writer)):
-                task = asyncio.create_task(_pump(source, sink))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    try:
-        with suppress(OSError):
-            while data := await source.read(65536):
-                sink.write(data)
-                await sink.drain()
-    finally:
-        sink.close()
+            await super()._accept(reader, writer)

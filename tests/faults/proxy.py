@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Self
@@ -14,12 +15,13 @@ class Proxy:
         self._target = (host, port)
         self._open = asyncio.Event()
         self._open.set()
+        self._tls: ssl.SSLContext | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._losing: Iterator[bool] = itertools.repeat(False)
         self.lost = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
@@ -50,7 +52,7 @@ class Proxy:
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answers: bool) -> None:
         try:
-            with suppress(ConnectionError):
+            with suppress(OSError):
                 while data := await source.read(65536):
                     await self._open.wait()
                     if answers and next(self._losing):
