@@ -115,11 +115,14 @@ def _files(environment: Mapping[str, str], names: Iterable[str]) -> Iterator[tup
 def _parameters(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """`SETTINGS_SSM_PATHS=/academy/all,/academy/video`: parameters are called like variables; the later path
     wins."""
+    paths = list(filter(None, map(str.strip, environment.get("SETTINGS_SSM_PATHS", "").split(","))))
+    if not paths:
+        return {}
     wanted, found = set(names), {}
     try:
-        for path in filter(None, map(str.strip, environment.get("SETTINGS_SSM_PATHS", "").split(","))):
-            region = environment.get("AWS_REGION") or "ap-northeast-2"
-            pages = boto3.client("ssm", region_name=region).get_paginator("get_parameters_by_path")
+        region = environment.get("AWS_REGION") or "ap-northeast-2"
+        pages = boto3.client("ssm", region_name=region).get_paginator("get_parameters_by_path")
+        for path in paths:
             for page in pages.paginate(Path=path, WithDecryption=True):
                 for each in page["Parameters"]:
                     found[each["Name"].rpartition("/")[2].lower()] = each["Value"]

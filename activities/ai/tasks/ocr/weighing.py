@@ -73,9 +73,7 @@ def weighed(mine: Sequence[Guess], others: Sequence[Sequence[Guess]]) -> list[Gu
         if not unsure:
             chosen += here
             continue
-        readings = [
-            [word for word in other if left <= (word.left + word.right) / 2 < right] for other in others
-        ]
+        readings = [_between(other, left, right) for other in others]
         if here and any(_text(reading) == _text(here) for reading in readings):
             chosen += [replace(word, confidence=max(word.confidence, AGREED)) for word in here]
         else:
