@@ -1,16 +1,17 @@
 """Alimtalk that the provider refuses when it is registered goes as its text, where it has one."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database import messaging, messaging_chunks
 from clients.database.credits import RecipientOutcome
+from clients.database.messaging import MessageJobRow
 from clients.keys import Sealer
 from contracts.messaging import Channel, GroupRef, NoteCode
-from rules.messaging.chunks import between, encode, pack, unpack
+from rules.messaging.chunks import between, encode, pack, unpack_all
 
 # No such receiver, twice in a group, the provider's balance, opted out, an unknown sender: a text would be
 # refused for the same. What is wrong with template or channel has other codes.
@@ -30,7 +31,11 @@ def refused_as_alimtalk(
 
 
 async def turn_to_text(
-    connection: AsyncConnection, sealer: Sealer, group: GroupRef, codes: Mapping[int, str | None]
+    connection: AsyncConnection,
+    sealer: Sealer,
+    job: MessageJobRow,
+    group: GroupRef,
+    codes: Mapping[int, str | None],
 ) -> bool:
     """Write the chunk's messages anew, as texts those of the positions in `codes` that are Alimtalk still,
     and a note of how many for each code. False if none of them has a text to fall back to. The caller holds
@@ -46,13 +51,8 @@ async def turn_to_text(
         people.append((between(message, to, position), to, position))
     if turned:
         await messaging_chunks.rewrite(connection, group, sealer.seal(pack(people), aad))
-        await messaging.add_notes(connection, group.job_id, NoteCode.SENT_AS_TEXT, turned)
+        await messaging.add_notes(connection, job, NoteCode.SENT_AS_TEXT, turned)
     return bool(channels)
-
-
-def unpack_all(pieces: Iterable[bytes]) -> Iterator[tuple[int, str, bytes]]:
-    for piece in pieces:
-        yield from unpack(piece)
 
 
 def _may_be_text(message: bytes) -> bool:

@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 from clients.database.credits import RecipientOutcome
 from contracts.errors import ErrorType
 from contracts.messaging import NOT_UNDERSTOOD, RecipientState
-from rules.messaging.chunks import unpack
+from rules.messaging.chunks import unpack_all
 
 ACCEPTED = "2000"
 
@@ -17,11 +17,10 @@ def manifest(pieces: Iterable[bytes], ended: Set[int]) -> tuple[bytes, dict[int,
     """The messages of those who have no end yet, as they travel, and position → phone in their order."""
     wanted: dict[int, str] = {}
     messages = []
-    for piece in pieces:
-        for position, to, message in unpack(piece):
-            if position not in ended:
-                wanted[position] = to
-                messages.append(message)
+    for position, to, message in unpack_all(pieces):
+        if position not in ended:
+            wanted[position] = to
+            messages.append(message)
     return b",".join(messages), wanted
 
 

@@ -19,7 +19,7 @@ from clients.database import credits, messaging, messaging_chunks, messaging_gro
 from clients.database.credits import RecipientOutcome
 from clients.database.messaging import MessageJobRow
 from clients.database.messaging_groups import GroupRow
-from clients.keys import TenantKeys
+from clients.keys import Sealer, TenantKeys
 from clients.solapi import (
     Ambiguous,
     Group,
@@ -142,7 +142,7 @@ class SendActivities:
             raise ambiguous(error.code) from None
         registered, outcomes = compared(wanted, results)
         codes = refused_as_alimtalk(pieces, outcomes)
-        if codes and await self._turn_to_text(group, codes):
+        if codes and await self._turn_to_text(sealer, group, codes):
             raise ambiguous("it lacks the Alimtalk that goes as text now")
         async with self._engine.begin() as connection:
             if not await messaging_groups.move(connection, group, GroupState.ADDING, GroupState.ADDED):
@@ -151,14 +151,13 @@ class SendActivities:
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return Added(accepted=len(registered))
 
-    async def _turn_to_text(self, group: GroupRef, codes: Mapping[int, str | None]) -> bool:
+    async def _turn_to_text(self, sealer: Sealer, group: GroupRef, codes: Mapping[int, str | None]) -> bool:
         """Whether another group must take this one's place, which is never sent."""
-        sealer = await self._keys.sealer(group.tenant_id)
         async with self._engine.begin() as connection:
-            await messaging.lock_job(connection, group.job_id, group.tenant_id)
+            job = await messaging.lock_job(connection, group.job_id, group.tenant_id)
             known = await messaging_groups.group(connection, group, lock=True)
             if known and (known.group_id, known.state) == (group.group_id, GroupState.ADDING):
-                return await turn_to_text(connection, sealer, group, codes)
+                return await turn_to_text(connection, sealer, job, group, codes)
             return True
 
     async def _lacks_reservation(self, chunk: ChunkRef) -> bool:

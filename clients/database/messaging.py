@@ -108,16 +108,15 @@ async def mark_prepared(
 
 
 async def add_notes(
-    connection: AsyncConnection, job_id: UUID, code: NoteCode, recipients: Mapping[str, int]
+    connection: AsyncConnection, job: MessageJobRow, code: NoteCode, recipients: Mapping[str, int]
 ) -> None:
     """Add to a locked job's notes how many recipients `code` concerns because of what."""
-    known = await find_job(connection, job_id)
-    noted = {(note.code, note.about): note.recipients for note in (notes_of(known) if known else [])}
+    noted = {(note.code, note.about): note.recipients for note in notes_of(job)}
     for about, count in recipients.items():
         noted[code, about] = noted.get((code, about), 0) + count
     notes = [Note(code=code, about=about, recipients=count) for (code, about), count in noted.items()]
     await connection.execute(
-        update(MessageJob).where(MessageJob.job_id == job_id).values(notes=_notes(notes))
+        update(MessageJob).where(MessageJob.job_id == job.job_id).values(notes=_notes(notes))
     )
 
 

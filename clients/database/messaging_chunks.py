@@ -110,7 +110,7 @@ async def write_chunks(
     """Write the sealed messages of a job's chunks, from the first on."""
     for chunk, piece in enumerate(sealed):
         row = insert(MessageChunk).values(job_id=job_id, chunk=chunk, tenant_id=tenant_id)
-        await connection.execute(row.values(sealed=func.array_append(text("'{}'::bytea[]"), piece)))
+        await connection.execute(row.values(sealed=_alone(piece)))
 
 
 async def pending(connection: AsyncConnection, chunk: ChunkRef) -> tuple[list[bytes], set[int]]:
@@ -141,8 +141,7 @@ async def fallbacks(
 
 async def rewrite(connection: AsyncConnection, chunk: ChunkRef, piece: bytes) -> None:
     """Another sealed piece in place of all that the chunk has."""
-    values = {"sealed": func.array_append(text("'{}'::bytea[]"), piece)}
-    await connection.execute(update(MessageChunk).where(*_is(chunk)).values(values))
+    await connection.execute(update(MessageChunk).where(*_is(chunk)).values(sealed=_alone(piece)))
 
 
 async def count_open(connection: AsyncConnection, chunk: ChunkRef) -> int:
@@ -243,6 +242,11 @@ async def write_differences(connection: AsyncConnection, found: Sequence[Differe
     """Each once, however often its day is compared."""
     rows = [asdict(each) for each in found]
     await connection.execute(insert(ProviderDifference).on_conflict_do_nothing(), rows)
+
+
+def _alone(piece: bytes) -> ColumnElement[list[bytes]]:
+    """An array of it; the driver would write that in Python."""
+    return func.array_append(text("'{}'::bytea[]"), piece)
 
 
 def _is(chunk: ChunkRef) -> tuple[ColumnElement[bool], ...]:

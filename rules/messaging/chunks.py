@@ -54,6 +54,12 @@ def unpack(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
             yield position, to, message(encoded, to, position)
 
 
+def unpack_all(pieces: Iterable[bytes]) -> Iterator[tuple[int, str, bytes]]:
+    """The same of all pieces of a chunk."""
+    for piece in pieces:
+        yield from unpack(piece)
+
+
 def split(
     messages: Iterable[bytes], max_count: int = MAX_COUNT, max_bytes: int = MAX_BYTES
 ) -> Iterator[list[bytes]]:

@@ -132,7 +132,7 @@ SERVERS = (
     Defence(
         "refused-alimtalk-goes-as-text",
         "activities/messaging/sending.py",
-        "if codes and await self._turn_to_text(group, codes):",
+        "if codes and await self._turn_to_text(sealer, group, codes):",
         "if False:",
         "tests/integration/test_messages.py::test_alimtalk_that_is_refused_when_it_is_registered_is_a_text",
     ),
