@@ -35,6 +35,27 @@ ACCESS = (
         f"{_ALL}::test_without_a_record_there_is_no_answer",
     ),
     Defence(
+        "no-command-without-a-record",
+        "clients/operators.py",
+        "            await record(BEGUN)\n",
+        "            pass\n",
+        "tests/integration/test_commands.py::test_without_a_record_nothing_is_done[DESTROY_KEY]",
+    ),
+    Defence(
+        "rights-of-a-key",
+        "api/auth/callers.py",
+        'return Caller(f"key {prefix}", key.tenant_id, key.rights)',
+        'return Caller(f"key {prefix}", key.tenant_id)',
+        f"{_ALL}::test_without_its_right_nobody_does_it",
+    ),
+    Defence(
+        "begin-again",
+        "intake/tombstones.py",
+        "if not await asyncio.to_thread(self._stands, tenant_id):",
+        "if False:",
+        "tests/integration/test_tombstones.py::test_who_may_begin_again_is_not_buried_again",
+    ),
+    Defence(
         "nonce-of-a-sign-in",
         _OIDC,
         'if not secrets.compare_digest(str(claims.get("nonce")).encode(), asked["nonce"].encode()):',
