@@ -131,7 +131,10 @@ async def _open(request: Request, services: Services, staff: Staff, payload: Pay
 
 def _parse(body: bytes) -> list[Payload]:
     try:
-        return list(ParseDict(strict_json(body), Payloads(), ignore_unknown_fields=True).payloads)
+        asked = strict_json(body)
+        if not isinstance(asked, dict):
+            raise ParseError("no object")
+        return list(ParseDict(asked, Payloads(), ignore_unknown_fields=True).payloads)
     except (ParseError, Poison):
         raise HTTPException(400, {"detail": "Not a list of payloads.", "code": "invalid"}) from None
 

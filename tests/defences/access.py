@@ -56,9 +56,16 @@ ACCESS = (
         "tests/integration/test_tombstones.py::test_who_may_begin_again_is_not_buried_again",
     ),
     Defence(
+        "token-that-can-be-stored",
+        "api/auth/people.py",
+        "if not is_storable(text):",
+        "if False:",
+        "tests/hostile/test_pages.py::test_a_token_that_says_what_cannot_be[sub]",
+    ),
+    Defence(
         "nonce-of-a-sign-in",
         _OIDC,
-        'if not secrets.compare_digest(str(claims.get("nonce")).encode(), asked["nonce"].encode()):',
+        'if not secrets.compare_digest(_bytes(claims.get("nonce")), asked["nonce"].encode()):',
         "if False:",
         f"{_PROVIDER}::test_what_does_not_lead_in",
     ),
