@@ -14,7 +14,7 @@ from api import metrics
 from clients.database.accepting import Acceptance
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy/prometheus"
-OURS = re.compile(r"\b(?:api|jobs|reconciler|orphan|host)_\w+")
+OURS = re.compile(r"\b(?:api|jobs|reconciler|orphan|host|dead)_\w+")
 
 
 def alerts() -> list[dict[str, Any]]:
