@@ -190,6 +190,20 @@ CONTENT = (
         "tests/integration/test_ocr_plain.py::test_a_child_may_start_nothing[become]",
     ),
     Defence(
+        "unseen-rules",
+        "activities/ai/tasks/ocr/tables.py",
+        "or _goes_on(boxes, table, outside)",
+        "",
+        "tests/unit/test_tables.py::test_a_table_whose_rules_were_not_all_seen_is_doubted[lost4]",
+    ),
+    Defence(
+        "steep-page",
+        "activities/ai/tasks/ocr/order.py",
+        "abs(tilt) > STEEP",
+        "False",
+        "tests/unit/test_order.py::test_lines_of_a_steep_page_may_be_in_another_order[45-True]",
+    ),
+    Defence(
         "build-that-has-gone",
         "activities/video/builds.py",
         "poller.last_access_time.ToDatetime(UTC) > since for",
