@@ -2,7 +2,6 @@
 database that was restored, or failed over with loss. Each difference is a line of JSON; with `--repair` what
 can be written again is."""
 
-import argparse
 import asyncio
 import json
 import sys
@@ -20,12 +19,12 @@ from temporalio.converter import WorkflowSerializationContext
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
 from activities.orphans import OrphanActivities
-from clients import progress, temporal
+from clients import operators, progress, temporal
 from clients.database import jobs
-from clients.database.engine import create_engine
 from clients.database.turns import Turns
 from clients.keys import TenantKeys
 from clients.objects import Objects
+from clients.operators import Command, Operator, acting
 from clients.settings import Settings
 from clients.solapi import Solapi
 from clients.vault import Vault, VaultError
@@ -195,24 +194,26 @@ class AfterRestore:
         await solapi.aclose()
 
 
-async def run(settings: Settings, repair: bool, days: int) -> Counter[str]:
+async def run(settings: Settings, operator: Operator, repair: bool, days: int) -> Counter[str]:
     """Print each difference; returns how many there are of each kind that nobody has repaired."""
-    engine = create_engine(settings, "after-restore")
-    client = await temporal.connect(settings, engine)
     left: Counter[str] = Counter()
-    async for each in AfterRestore(settings, engine, client, repair).run(days):
-        sys.stdout.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")
-        left[each.kind] += not each.repaired
-    await engine.dispose()
+    command = Command.REPAIR if repair else Command.AFTER_RESTORE
+    async with acting(settings, operator, command, None, days=days) as act:
+        client = await temporal.connect(settings, act.engine)
+        async for each in AfterRestore(settings, act.engine, client, repair).run(days):
+            sys.stdout.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")
+            left[each.kind] += not each.repaired
+        act.about["left"] = left.total()
     sys.stdout.write(json.dumps({"left": +left, "repair": repair}, ensure_ascii=False) + "\n")
     return +left
 
 
 def main(settings: Settings, argv: list[str]) -> None:
     """Ends with 1 where something is left to do."""
-    parser = argparse.ArgumentParser(prog="workers reconcile")
+    parser = operators.parser("workers reconcile")
     parser.add_argument("--after-restore", action="store_true", required=True)
     parser.add_argument("--repair", action="store_true", help="write again what can be; else it only tells")
     parser.add_argument("--days", type=int, default=7, help="of messages to compare with the provider's list")
     arguments = parser.parse_args(argv)
-    raise SystemExit(1 if asyncio.run(run(settings, arguments.repair, arguments.days)) else 0)
+    left = asyncio.run(run(settings, operators.who(arguments), arguments.repair, arguments.days))
+    raise SystemExit(1 if left else 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
@@ -10,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.console.pages import Operator, ServerAway, page, signed_in
+from api.console.pages import Operator, ServerAway, large_page, signed_in
 from api.routing import first
 from api.services import UseServices
 from clients.queues import DeadLetter, Queue
@@ -50,8 +51,8 @@ async def letters(
         )
     except (BotoCoreError, ClientError):
         raise ServerAway("queues") from None
-    by_queue = {name: [about(each) for each in some] for name, some in zip(opened, found, strict=True)}
-    return page(request, "dead_letters.html", by_queue=by_queue, moved=moved, limit=LOOK_AT)
+    by_queue = await asyncio.to_thread(about_all, dict(zip(opened, found, strict=True)))
+    return await large_page(request, "dead_letters.html", by_queue=by_queue, moved=moved, limit=LOOK_AT)
 
 
 @router.post("/letters")
@@ -70,6 +71,11 @@ async def redrive(
     except (BotoCoreError, ClientError):
         raise ServerAway("queues") from None
     return RedirectResponse(f"/console/letters?moved={moved}", 303)
+
+
+def about_all(letters: Mapping[str, Sequence[DeadLetter]]) -> dict[str, list[About]]:
+    """Hundreds of bodies that others wrote."""
+    return {name: [about(each) for each in some] for name, some in letters.items()}
 
 
 def about(letter: DeadLetter) -> About:

@@ -114,7 +114,7 @@ async def everywhere(lab: Lab, servers: Servers, tenant: int) -> None:
     await fill(lab, tenant)
     submitter = PatientSubmitter(lab.engine, lab.temporal, _vault(lab))
     await submitter.submit(job_request(tenant, key=uuid4().hex))
-    await tenant_keys(lab).renew(tenant)
+    await tenant_keys(lab).renew(tenant, lab.objects)
     names = "video/raw/a.mp4 video/hls/1/x-1/s.m4s ai/work/y/z ai/results/j/r ai/sources/s messages/list x"
     for name in names.split():
         lab.objects.put(f"tenants/{tenant}/{name}", b"of somebody", "text/plain")
@@ -207,7 +207,7 @@ async def test_nothing_is_taken_for_an_erased_tenant(lab: Lab, servers: Servers)
     found = {each.prefix: each.why async for each in sweeping.find()}
     assert found[f"tenants/{tenant}/video/"] == TENANT_ERASED
     # It begins again when an operator says so.
-    await tenant_keys(lab).renew(tenant)
+    await tenant_keys(lab).renew(tenant, lab.objects)
     await tenant_keys(lab).sealer(tenant)
     await submitter.submit(job_request(tenant, key="again"))
 

@@ -186,6 +186,15 @@ def test_scratch_space_is_a_volume(services: dict[str, Any]) -> None:
     assert worker["environment"]["WORK_DIR"] in {volume["target"] for volume in worker["volumes"]}
 
 
+def test_a_worker_is_asked_whether_it_takes_work(services: dict[str, Any]) -> None:
+    for name, process in PROCESSES.items():
+        if process in (Process.API, Process.MIGRATE):
+            continue
+        address = services[name]["environment"]["HEALTH_ADDRESS"]
+        assert address.startswith("127.0.0.1:"), "nobody outside of the container asks"
+        assert f"http://{address}/readyz" in services[name]["healthcheck"]["test"][-1], name
+
+
 def test_stopping_waits_for_running_work(services: dict[str, Any]) -> None:
     for name in ("worker-video", "worker-ops", "bridge"):
         grace = float(services[name]["environment"]["SHUTDOWN_GRACE_SECONDS"])
