@@ -146,9 +146,9 @@ SERVERS = (
     ),
     Defence(
         "two-executions-of-one-job",
-        "activities/messaging/sending.py",
-        "if known is None or known.group_id != group.group_id:\n                return Decided",
-        "if known is None:\n                return Decided",
-        "tests/faults/test_messages_twice.py::test_a_second_start_beside_one_that_is_held[add]",
+        "clients/database/messaging_groups.py",
+        ".where(*_of(group), MessageGroup.group_id == group.group_id, MessageGroup.state == old)",
+        ".where(*_of(group), MessageGroup.state == old)",
+        "tests/faults/test_messages_twice.py::test_a_group_that_was_replaced_goes_nowhere",
     ),
 )
