@@ -21,9 +21,19 @@ from clients.database import credits, jobs, messaging, videos
 from clients.database.credits import RecipientOutcome
 from clients.database.jobs import SealedJob
 from clients.keys import KeyDestroyed
+from clients.vault import UnknownKey, VaultError
 from contracts.activities.ops import RECONCILE_LONGEST
 from contracts.catalog import CATALOG, Domain
-from contracts.errors import CANCELLED, INTERNAL, PAYLOAD_LOST, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
+from contracts.errors import (
+    CANCELLED,
+    INTERNAL,
+    KEY_LOST,
+    PAYLOAD_LOST,
+    REASONS,
+    START_REFUSED,
+    TERMINATED,
+    TIMED_OUT,
+)
 from contracts.jobs import SUCCEEDED, JobOutcome
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
@@ -101,8 +111,8 @@ class Reconciler:
             case WorkflowExecutionStatus.TIMED_OUT:
                 outcome = await self._clean_up(row, TIMED_OUT)
             case _:
-                outcome = await recorded(handle)
-                if _is_in_rows(row, outcome):
+                outcome = await self._recorded(row, handle)
+                if outcome.error_code != KEY_LOST and _is_in_rows(row, outcome):
                     return await self._made_again(row, outcome)
         await self._finish(row, outcome)
         return "repaired"
@@ -123,6 +133,16 @@ class Reconciler:
             return "running"
         await self._finish(row, await recorded(self._handle(workflow_id)))
         return "repaired"
+
+    async def _recorded(self, row: SealedJob, handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
+        """As `recorded`; KEY_LOST where the tenant's key, as the database has it, does not open the end."""
+        try:
+            return await recorded(handle)
+        except (KeyDestroyed, UnknownKey):
+            raise
+        except VaultError:
+            log.error("the end of job %s is sealed by a key that this database does not know", row.id)
+            return _bad_end(KEY_LOST)
 
     def _handle(self, workflow_id: str) -> WorkflowHandle[Any, JobOutcome]:
         return self._temporal.get_workflow_handle(workflow_id, result_type=JobOutcome)
