@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
@@ -98,6 +99,9 @@ class Reconciler:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             if row.sealed_payload is None and row.restored_at:  # without it, and its workflow is gone since
+                await self._temporal.workflow_service.describe_namespace(  # not with its namespace
+                    DescribeNamespaceRequest(namespace=self._temporal.namespace), timeout=RPC_TIMEOUT
+                )
                 await self._finish(row, _bad_end(PAYLOAD_LOST))
                 return "lost"
             await self._submitter.restart(row)

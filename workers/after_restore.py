@@ -65,7 +65,7 @@ class AfterRestore:
         self._keys = TenantKeys(engine, vault)
         self._objects = Objects(settings)
         self._restorer = Restorer(engine, vault)
-        endings = Endings(engine, self._objects, vault)
+        endings = Endings(engine, client, self._objects, vault)
         self._reconciler = Reconciler(engine, client, Submitter(engine, client, vault), endings)
 
     async def run(self, days: int) -> AsyncIterator[Difference]:

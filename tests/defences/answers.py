@@ -107,6 +107,20 @@ ANSWERS = (
         "::test_a_stored_body_that_another_key_sealed_is_left_for_who_has_it",
     ),
     Defence(
+        "namespace-that-is-gone",
+        "intake/reconcile.py",
+        "await self._temporal.workflow_service.describe_namespace(  # not with its namespace",
+        "_ = (",
+        "tests/integration/test_reconcile.py::test_a_namespace_that_is_gone_loses_no_job",
+    ),
+    Defence(
+        "deletion-that-is-not-known-again",
+        "intake/ending.py",
+        "if await self._was_followed(job):",
+        "if False:",
+        "tests/faults/test_restored.py::test_a_lecture_was_done_though_its_deletion_is_not_known_again_yet",
+    ),
+    Defence(
         "end-that-a-lost-key-sealed",
         "intake/reconcile.py",
         "        except VaultError:\n            log.error(",
