@@ -7,6 +7,7 @@ _JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_h
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
 _CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media_encode.py"
 _COVERED = "tests/unit/test_omr_covered.py"
+_ODD = "tests/unit/test_roster_odd.py::test_nobody_is_lost_and_nobody_gets_anothers"
 _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
 CONTENT = (
@@ -231,6 +232,27 @@ CONTENT = (
         "    if field := field_like_a_key(parameters):",
         "    if False and (field := field_like_a_key(parameters)):",
         "tests/unit/test_omr_grading.py::test_a_key_under_another_name_is_refused",
+    ),
+    Defence(
+        "number-of-another-family",
+        "rules/roster/identity.py",
+        "    found = {number for number, names in families.items() if len(names) > _FAMILIES}",
+        "    found = set[str]()",
+        f"{_ODD}[a number that was copied down]",
+    ),
+    Defence(
+        "row-in-one-cell",
+        "activities/ai/tasks/roster/parse.py",
+        "if number not in banners and _is_row_in_a_cell(cells, len(readers)):",
+        "if False:",
+        f"{_ODD}[a row of tabs among commas]",
+    ),
+    Defence(
+        "hidden-column",
+        "activities/ai/tasks/roster/parse.py",
+        "hidden = _blanked(sheet) if sheet.hidden_columns else ()",
+        "hidden: tuple[str, ...] = ()",
+        f"{_ODD}[a hidden column of numbers]",
     ),
     Defence(
         "build-that-has-gone",
