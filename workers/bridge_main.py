@@ -51,5 +51,5 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
             told = "%s gives messages up after %d receives: healthy ones need %d in an outage"
             log.warning(told, name, receives, RECEIVES)
     log.info(READY)
-    await Bridge(queues, submitter, Breaker(probe, transient), stop).run()
+    await Bridge(queues, submitter, Breaker(probe, transient), stop, settings.external).run()
     await engine.dispose()
