@@ -4,7 +4,7 @@ import asyncio
 import math
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from api.auth.people import Staff
 from api.auth.sessions import Purpose
 from api.auth.staff import identify, known_staff
 from api.console import translations
+from api.console.may import acts_for, may
 from api.services import get_services
 from contracts.errors import REASONS
 from rules.quiet_hours import KST
@@ -114,7 +115,8 @@ async def large_page(request: Request, template: str, **values: Any) -> HTMLResp
 
 
 def render(request: Request, template: str, **values: Any) -> str:
-    """A template with `t(ko, en)`, the staff (None before login, or whom `values` name) and `values`."""
+    """A template with `t(ko, en)`, the staff (None before login, or whom `values` name), what they may, and
+    `values`."""
     lang = language(request)
     staff = values.pop("staff", None) or known_staff(request)
     return (
@@ -126,6 +128,8 @@ def render(request: Request, template: str, **values: Any) -> str:
             words=translations.In(lang),
             reason=lambda code: getattr(REASONS[code], lang) if code in REASONS else code,
             staff=staff,
+            may=partial(may, staff),
+            acts_for=partial(acts_for, staff),
             path=request.url.path,
             settings=get_services(request).settings,
             **values,

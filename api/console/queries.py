@@ -1,13 +1,13 @@
 """What the pages show: rows of Postgres, with live progress beside them. Read only."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from clients.database import listings, messaging
 from clients.database.jobs import JobRow
@@ -27,15 +27,11 @@ class Shown(JobRow):
     """A job as a line of the list."""
 
     progress: Progress | None
+    retryable: bool = False  # the API would run it again
 
     @property
     def final(self) -> bool:
         return self.state in FINAL_STATES
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the API takes a retry, as far as its state tells."""
-        return self.state in RETRYABLE_STATES
 
     @property
     def short(self) -> str:
@@ -54,18 +50,25 @@ async def page_of_jobs(
     async with engine.connect() as connection:
         rows = await listings.jobs(connection, tenant, show, before=before, types=types, limit=PAGE)
         count = await listings.count_open(connection, tenant)
-    return list(await asyncio.gather(*(with_progress(board, each) for each in rows))), count
+        retryable = await _retryable(connection, rows)
+    return list(await asyncio.gather(*(with_progress(board, each, retryable) for each in rows))), count
 
 
 async def one_job(engine: AsyncEngine, board: ProgressBoard, tenant: int | None, job: UUID) -> Shown | None:
     async with engine.connect() as connection:
         row = await listings.job(connection, tenant, job)
-    return await with_progress(board, row) if row else None
+        retryable = await _retryable(connection, [row] if row else [])
+    return await with_progress(board, row, retryable) if row else None
 
 
-async def with_progress(board: ProgressBoard, job: JobRow) -> Shown:
+async def _retryable(connection: AsyncConnection, rows: Sequence[JobRow]) -> set[UUID]:
+    ended = [row.id for row in rows if row.state in RETRYABLE_STATES]
+    return await listings.retryable(connection, ended) if ended else set()
+
+
+async def with_progress(board: ProgressBoard, job: JobRow, retryable: Collection[UUID] = ()) -> Shown:
     live = None if job.state in FINAL_STATES else await board.read(job_key(job.tenant_id or 0, job.id))
-    return Shown(**_fields(job), progress=live)
+    return Shown(**_fields(job), progress=live, retryable=job.id in retryable)
 
 
 @dataclass(frozen=True)

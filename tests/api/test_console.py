@@ -219,3 +219,42 @@ async def test_a_picture_is_ones_own_academys(academy: Caller, stranger: Caller,
         link = (await http.get(f"/console/ocr/{mine}/pages/2")).headers["location"]
     async with httpx.AsyncClient() as store:
         assert (await store.get(link)).content == b"a picture"
+
+
+async def test_buttons_are_offered_where_they_can_work(
+    academy: Caller, stranger: Caller, stack: Stack
+) -> None:
+    """Once each way in which a retry or a cancel could not be done."""
+
+    async def failed(job_type: str = "ai.ocr", whose: Caller = academy, **values: Any) -> UUID:
+        name = str(uuid4())
+        await whose.row(name, JobState.FAILED, job_type=job_type, **values)
+        async with academy.lab.engine.connect() as connection:
+            found: UUID = (
+                await connection.execute(select(Job.id).where(Job.external_id == name))
+            ).scalar_one()
+        return found
+
+    gone = {"sealed_payload": None}
+    good, text, theirs = await failed(), await failed("messages.send", **gone), await failed(whose=stranger)
+    again = await failed()
+    await academy.row(f"retry:{again}", JobState.DONE)
+    old = await failed("video.encode", video_id=7)
+    await academy.row(str(uuid4()), JobState.DONE, job_type="video.encode", video_id=7)
+    running = await job(academy, "ai.ocr", JobState.RUNNING)
+    retry, cancel = ">Retry<", ">Cancel<"
+    english = {"Accept-Language": "en"}
+    async with console(academy.lab, stack, academy.tenant) as http:
+
+        async def shown(job_id: UUID) -> str:
+            answer = await http.get(f"/console/jobs/{job_id}", headers=english)
+            assert answer.status_code == 200
+            return answer.text
+
+        assert retry in await shown(good) and cancel in await shown(running)
+        for each in (text, theirs, again, old):
+            assert retry not in await shown(each), each
+    async with console(academy.lab, stack, academy.tenant, rights=frozenset({Right.LOOK})) as http:
+        assert retry not in await shown(good) and cancel not in await shown(running)
+        for page in ("lectures", "ocr", "rosters"):
+            assert "data-drop" not in (await http.get(f"/console/{page}")).text, page
