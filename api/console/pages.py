@@ -16,7 +16,7 @@ from markupsafe import Markup
 from api.auth.people import Staff
 from api.auth.sessions import Purpose
 from api.auth.staff import identify, known_staff
-from api.console import translations
+from api.console import result_words, translations
 from api.console.may import acts_for, may
 from api.services import get_services
 from contracts.errors import REASONS
@@ -127,6 +127,8 @@ def render(request: Request, template: str, **values: Any) -> str:
             t=lambda ko, en: ko if lang == "ko" else en,
             words=translations.In(lang),
             reason=lambda code: getattr(REASONS[code], lang) if code in REASONS else code,
+            remark=partial(result_words.remark, lang=lang),
+            fact=partial(result_words.fact, lang=lang),
             staff=staff,
             may=partial(may, staff),
             acts_for=partial(acts_for, staff),
@@ -151,12 +153,12 @@ def environment() -> Environment:
 
 
 def when(at: datetime | None) -> Markup:
-    """`<time>` in Korean time, the day only when it is not today's."""
+    """`<time>` in Korean time, with its day; the year where it is another one."""
     if at is None:
         return Markup("–")
     there = at.astimezone(KST)
-    today = datetime.now(UTC).astimezone(KST).date()
-    shown = there.strftime("%H:%M:%S" if there.date() == today else "%Y-%m-%d %H:%M")
+    this_year = there.year == datetime.now(UTC).astimezone(KST).year
+    shown = there.strftime("%m-%d %H:%M:%S" if this_year else "%Y-%m-%d %H:%M")
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), shown)
 
 

@@ -88,6 +88,16 @@ async def job(connection: AsyncConnection, tenant: int | None, job_id: UUID) -> 
     return await one_or_none(connection, select(*_JOB).where(_of(tenant), Job.id == job_id), JobRow)
 
 
+async def titles(connection: AsyncConnection, jobs: Sequence[JobRow]) -> dict[UUID, str]:
+    """What the lectures of jobs are called, where they have a title."""
+    ids = [each.id for each in jobs if each.video_id is not None]
+    if not ids:
+        return {}
+    its = (Video.tenant_id == Job.tenant_id) & (Video.id == Job.video_id)
+    query = select(Job.id, Video.title).join(Video, its).where(Job.id.in_(ids), Video.title.is_not(None))
+    return {job_id: title for job_id, title in await connection.execute(query) if title}
+
+
 async def retryable(connection: AsyncConnection, job_ids: Collection[UUID]) -> set[UUID]:
     """Those that the API would run again: what they were asked for is kept, nobody has run them again, and
     no newer job works on the same lecture, which is still there."""

@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select, update
 
 import api.app
 from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
+from api.console.site import STATIC
 from api.middleware import requests
 from clients.database.models import Job, Video
 from clients.queues import LARGEST, Queue, QueueMessage
@@ -258,3 +259,21 @@ async def test_buttons_are_offered_where_they_can_work(
         assert retry not in await shown(good) and cancel not in await shown(running)
         for page in ("lectures", "ocr", "rosters"):
             assert "data-drop" not in (await http.get(f"/console/{page}")).text, page
+
+
+async def test_static_files_are_compressed_and_pages_are_not(academy: Caller, stack: Stack) -> None:
+    """A page's length must not tell what is on it."""
+    name = "/console/static/console.css"
+    plain = (STATIC / "console.css").read_bytes()
+    async with console(academy.lab, stack, academy.tenant) as http:
+        packed = await http.get(name, headers={"Accept-Encoding": "br, gzip;q=0.8"})
+        assert packed.content == plain and packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < len(plain) / 2
+        assert "accept-encoding" in packed.headers["vary"].lower()
+        again = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["etag"]}
+        assert (await http.get(name, headers=again)).status_code == 304
+        for other in ({"Accept-Encoding": "gzip;q=0"}, {"Accept-Encoding": "gzip", "Range": "bytes=0-9"}):
+            assert "content-encoding" not in (await http.get(name, headers=other)).headers
+        for page in ("/", "/messages", "/login"):
+            answer = await http.get(f"/console{page}", headers={"Accept-Encoding": "gzip"})
+            assert (answer.status_code, "content-encoding" in answer.headers) == (200, False), page

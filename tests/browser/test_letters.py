@@ -27,7 +27,7 @@ async def test_a_dead_letter_is_sent_back_and_done_once(visit: Visit, credential
         assert phone not in await page.content()
         assert await visit.grave() == []
         await row.get_by_role("button").click()
-        await expect(page.locator(".notice.good")).to_contain_text("1")
+        await expect(page.locator(".notice")).to_contain_text("1건을 큐로 되돌렸습니다")
         await lab.drained("messaging")
     (job,) = await lab.ended(visit.tenant)
     assert job.idempotency_key == f"sqs:{first}"
@@ -45,8 +45,22 @@ async def test_what_cannot_be_a_job_comes_back_and_is_not_sent_for_ever(
         return [each.id for each in queue.dead_letters(100) if each.body == mark]
 
     (first,) = await eventually(there, what="buried")
+    (before,) = [each.first_at for each in queue.dead_letters(100) if each.body == mark]
     page = visit.page
     await visit.open("/console/letters")
     await page.get_by_role("button", name="모두 되돌리기 ai-lite").click()
-    await expect(page.locator(".notice.good")).to_be_visible()
+    assert "모두 되돌릴까요" in visit.asked.pop()
+    row = page.locator("tr", has_text=first)
+    await expect(row).to_contain_text("1번 되돌렸으나 다시 옴")  # the page has looked again by itself
+    await expect(page.locator(".notice.bad")).to_contain_text("다시 왔습니다")
+    await expect(page.locator(".notice.good")).to_have_count(0)
     assert await eventually(there, what="buried again") == [first]
+    assert [each.first_at for each in queue.dead_letters(100) if each.body == mark] == [before]
+    await row.get_by_text("버리기").first.click()
+    await row.get_by_role("button", name="버리기").click()  # not without a reason
+    await row.get_by_label("사유").select_option("mistaken")
+    await row.get_by_role("button", name="버리기").click()
+    await expect(page.locator(".notice")).to_contain_text("버렸습니다")
+    assert await there() == [] and len(visit.asked) == 1
+    await visit.open("/console/audit")
+    await expect(page.locator("tr", has_text="처리 불가 요청 버리기").first).to_contain_text("잘못 보낸 요청")

@@ -194,6 +194,12 @@ async def test_jobs_are_live_and_a_failed_one_says_why(visit: Visit, tmp_path: P
     visit.lab.send("video", encode_body(visit.tenant, video := fresh_id(), key))
     await visit.open("/console/?show=all")
     row = page.locator("tbody tr", has_text=f"강의 {video}")
+    for width in (800, 1024, 1180):  # a tablet, or 150 % of a desk's
+        await page.set_viewport_size({"width": width, "height": 800})
+        title, button = row.get_by_role("link").first, row.get_by_role("button", name=again)
+        place, last = await title.bounding_box(), await button.bounding_box()
+        assert place and last and place["height"] < 30, "a title is in one line"
+        assert last["x"] + last["width"] < width, "and no button is cut"
     await row.get_by_role("button", name=again).click()
     await expect(page.locator("#live")).to_contain_text("요청했습니다.")
     await visit.lab.ended(visit.tenant, 3)

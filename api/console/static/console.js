@@ -8,7 +8,7 @@ export { korean, t } from "./language.js";
 const STEPS = {
   "영상 확인": "Checking the video", "영상 변환": "Encoding", "게시 준비": "Publishing",
   "내용 확인": "Checking the text", "발송": "Sending", "결과 확인": "Waiting for reports",
-  "파일 확인": "Checking the file", "인식": "Reading", "결과 정리": "Putting together",
+  "파일 확인": "Checking the file", "처리": "Working", "결과 정리": "Putting together",
 };
 export const step = (display) => (korean ? display : STEPS[display] || display);
 
@@ -76,6 +76,11 @@ document.addEventListener("click", async (event) => {
     say(error.message, true);
   }
   button.disabled = false;
+});
+
+document.addEventListener("submit", (event) => {
+  const { confirm: question } = event.target.dataset;
+  if (question && !confirm(question)) event.preventDefault();
 });
 
 // The day's clock is the academy's; the exact moment is a hover away.
