@@ -153,12 +153,12 @@ def environment() -> Environment:
 
 
 def when(at: datetime | None) -> Markup:
-    """`<time>` in Korean time, with its day; the year where it is another one."""
+    """`<time>` in Korean time, with its day; to the second on this one."""
     if at is None:
         return Markup("–")
     there = at.astimezone(KST)
-    this_year = there.year == datetime.now(UTC).astimezone(KST).year
-    shown = there.strftime("%m-%d %H:%M:%S" if this_year else "%Y-%m-%d %H:%M")
+    today = datetime.now(UTC).astimezone(KST).date()
+    shown = there.strftime("%m-%d %H:%M:%S" if there.date() == today else "%Y-%m-%d %H:%M")
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), shown)
 
 

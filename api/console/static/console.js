@@ -56,12 +56,15 @@ export function watch(job, { progress = () => {}, state = () => {}, end = () => 
   return source;
 }
 
-// Put the same element of this page, as the server has it now, in place of ours.
+// Put the same element of this page, as the server has it now, in place of ours. Of several at once the last one
+// that was asked for stays.
+const newest = {};
 export async function refresh(id) {
+  const mine = (newest[id] = (newest[id] ?? 0) + 1);
   const answer = await fetch(location.href);
-  if (!answer.ok) return;
+  if (!answer.ok || mine !== newest[id]) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
-  if (fresh) document.getElementById(id).replaceWith(fresh);
+  if (fresh && mine === newest[id]) document.getElementById(id).replaceWith(fresh);
 }
 
 document.addEventListener("click", async (event) => {
