@@ -23,6 +23,7 @@ OVER = 0.5  # heights by which a line reaches over a gutter on both sides
 SAME_LINE = 0.5  # of the lower height: boxes that overlap by this much stand beside each other
 UPRIGHT = 3.0  # times as high as wide: vertical writing
 VERTICAL = 3  # so many of them
+STEEP = 20.0  # degrees: a page at 15 comes out right, at 45 which line is the next one is a guess
 DEEP = 8  # gutters within gutters
 
 
@@ -49,6 +50,7 @@ def reading_order(boxes: Sequence[Box], tilt: float = 0.0) -> Order:
     doubts = [
         sum(bottom - top > UPRIGHT * (right - left) for left, top, right, bottom in straight) >= VERTICAL
     ]
+    doubts.append(abs(tilt) > STEEP and len(boxes) > 1)
     return Order(list(_ordered(straight, range(len(boxes)), doubts, DEEP)), any(doubts))
 
 
