@@ -8,6 +8,7 @@ from activities.host.cage.caging import hide
 from clients.settings import Settings, load
 from clients.settings_sources import Process
 from workers import lifecycle, log
+from workers.health import HEALTH, told
 from workers.notice import Notice, until_noticed
 
 
@@ -28,7 +29,8 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
             raise AssertionError(role)
     notice = _notice(settings)
     watching = asyncio.create_task(until_noticed(notice, stop)) if notice else None
-    await start(settings, stop)
+    async with told(HEALTH, settings.health_address, stop):
+        await start(settings, stop)
     if notice and watching:
         watching.cancel()
         await notice.done()

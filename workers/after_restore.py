@@ -11,18 +11,20 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.converter import WorkflowSerializationContext
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
 from activities.orphans import OrphanActivities
 from clients import progress
+from clients.codec import PRIVATE
 from clients.database import jobs
 from clients.database.turns import Turns
 from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.solapi import Solapi
-from clients.vault import Vault, VaultError
+from clients.vault import UnknownKey, Vault, VaultError
 from contracts.messaging import Day
 from intake.ending import Endings
 from intake.reconcile import Reconciler
@@ -57,13 +59,15 @@ class AfterRestore:
         self._keys = TenantKeys(engine, vault)
         self._objects = Objects(settings)
         self._restorer = Restorer(engine, vault)
-        endings = Endings(engine, self._objects, vault)
+        endings = Endings(engine, client, self._objects, vault)
         self._reconciler = Reconciler(engine, client, Submitter(engine, client, vault), endings)
 
     async def run(self, days: int) -> AsyncIterator[Difference]:
         async for each in self._erased():
             yield each
         async for each in self._jobs():
+            yield each
+        async for each in self._locked():
             yield each
         async for each in self._ends():
             yield each
@@ -123,6 +127,25 @@ class AfterRestore:
             job: dict[str, Any] = (await converter.decode(asked))[0]
             return UUID(str(job.get("job_id") or job["job"]["job_id"]))
         raise NotOurs(workflow.id)
+
+    async def _locked(self) -> AsyncIterator[Difference]:
+        """Jobs of messages that go on by themselves no more: the tenant's key, as the database has it, opens
+        nothing of their workflow. Their messages were asked for again, else they have no row."""
+        async with self._engine.connect() as connection:
+            still_open = await jobs.all_open(connection)
+        for workflow_id in still_open:
+            if not workflow_id.startswith(PRIVATE):
+                continue
+            try:
+                workflow = await self._temporal.get_workflow_handle(workflow_id).describe()
+                await self._job_id(workflow)
+            except UnknownKey:
+                raise
+            except VaultError as error:
+                yield Difference("sealed by a lost key", workflow_id, str(error))
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
 
     async def _ends(self) -> AsyncIterator[Difference]:
         """Jobs whose workflow has ended, or that have none."""

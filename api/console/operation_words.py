@@ -6,7 +6,7 @@ _JOB = ("작업 결과 보기", "Looked at a job's result")
 _START = ("작업 시작", "Started a job")
 _UPLOAD = ("파일 올리기", "Uploaded a file")
 _MESSAGES = ("문자 발송", "Sent messages")
-_SIGNED_IN = ("들어옴", "Signed in")
+_SIGNED_IN = ("로그인", "Signed in")
 
 OPERATION_WORDS = {
     "GET /api/v1/jobs/{job_id}/": _JOB,
@@ -45,8 +45,9 @@ OPERATION_WORDS = {
     "POST /codec/login": _SIGNED_IN,
     "POST /console/login": _SIGNED_IN,
     "GET /console/oidc/callback": _SIGNED_IN,
-    "POST /console/logout": ("나감", "Signed out"),
-    "POST /console/letters": ("실패 메시지 돌려보내기", "Sent dead letters back"),
+    "POST /console/logout": ("로그아웃", "Signed out"),
+    "POST /console/letters": ("처리 불가 요청 되돌리기", "Sent dead letters back"),
+    "POST /console/letters/discard": ("처리 불가 요청 버리기", "Discarded a dead letter"),
 }
 
 COMMAND_WORDS = {

@@ -63,6 +63,13 @@ ACCESS = (
         "tests/hostile/test_pages.py::test_a_token_that_says_what_cannot_be[sub]",
     ),
     Defence(
+        "pieces-of-a-result",
+        "api/console/pieces.py",
+        "if self._text[end : end + 1] in ENDS or not self._more():",
+        "if True:",
+        "tests/unit/test_pieces.py::test_pieces_are_those_of_the_whole[None-1]",
+    ),
+    Defence(
         "nonce-of-a-sign-in",
         _OIDC,
         'if not secrets.compare_digest(_bytes(claims.get("nonce")), asked["nonce"].encode()):',

@@ -205,7 +205,7 @@ def test_what_a_group_may(account: Account, kind: str) -> None:
         wanted["TakeOverMessages"] = (sqs(*TAKES, "GetQueueAttributes"), queues(), None)
         wanted["BuryPoison"] = (sqs("SendMessage"), {"sqs:academy-*-dlq"}, None)
     if kind == "api":
-        wanted["LookAtDeadLetters"] = (sqs(*TAKES), {"sqs:academy-*-dlq"}, None)
+        wanted["LookAtDeadLetters"] = (sqs(*TAKES, "GetQueueAttributes"), {"sqs:academy-*-dlq"}, None)
         wanted["SendThemBack"] = (sqs("GetQueueAttributes", "SendMessage"), queues(), None)
     else:
         wanted["Leave"] = ({"autoscaling:CompleteLifecycleAction"}, {auto(kind)}, None)
