@@ -4,7 +4,6 @@ What changes anything, or looks at data, does nothing before Postgres has its re
 what, on whose data. A second one says how it ended.
 """
 
-import argparse
 import os
 import pwd
 import re
@@ -30,18 +29,29 @@ _NAME = re.compile(r"[\w.@+-]{1,100}")
 class Command(StrEnum):
     """As the audit calls what was typed. One that only looks has no sign of what it would have done."""
 
-    DESTROY_KEY = "shell: keys destroy"
-    RENEW_KEY = "shell: keys renew"
-    REWRAP_KEYS = "shell: keys rewrap"
-    CREATE_SERVICE_KEY = "shell: service_keys create"
-    REVOKE_SERVICE_KEY = "shell: service_keys revoke"
-    LIST_SERVICE_KEYS = "shell: service_keys list"
+    ADD_TENANT = "shell: tenant add"
+    CREATE_SERVICE_KEY = "shell: key create"
+    REVOKE_SERVICE_KEY = "shell: key revoke"
+    LIST_SERVICE_KEYS = "shell: key list"
+    REWRAP_KEYS = "shell: data-key rewrap"
+    DESTROY_KEY = "shell: data-key destroy"
+    RENEW_KEY = "shell: data-key renew"
+    ISSUE_STAFF_TOKEN = "shell: staff token"  # noqa: S105 - what was typed, and no token
+    SHOW_ACCOUNT = "shell: account show"
+    SHOW_ACCOUNT_NUMBERS = "shell: account show --numbers"
+    SET_ACCOUNT = "shell: account set"
+    ADD_CREDIT = "shell: credit add"
+    SHOW_RESULT = "shell: job show --result"
+    CANCEL_JOB = "shell: job cancel"
+    RETRY_JOB = "shell: job retry"
+    SEND_BACK = "shell: letters send-back"
+    DISCARD = "shell: letters discard"
     LOOK_AT_TENANT = "shell: erase tenant"
     ERASE_TENANT = "shell: erase tenant --for-ever"
     LOOK_FOR_PERSON = "shell: erase person"
     ERASE_PERSON = "shell: erase person --for-ever"
-    AFTER_RESTORE = "shell: reconcile --after-restore"
-    REPAIR = "shell: reconcile --after-restore --repair"
+    AFTER_RESTORE = "shell: after-restore"
+    REPAIR = "shell: after-restore --repair"
     LOOK_AT_RETENTION = "shell: retention"
     ENFORCE_RETENTION = "shell: retention --enforce"
 
@@ -63,23 +73,18 @@ class Act:
     status: int = DONE
 
 
-def parser(prog: str, description: str = "") -> argparse.ArgumentParser:
-    """One that takes `--as NAME` beside whatever is added to it."""
-    made = argparse.ArgumentParser(prog=prog, description=description)
-    text = "who asks, for the audit, where the user of this machine is not a person's own"
-    made.add_argument("--as", dest="operator", type=_name, metavar="NAME", help=text)
-    return made
-
-
-def who(given: argparse.Namespace) -> Operator:
+def who(name: str | None) -> Operator:
+    """Who types: the user of this machine, or whom they name. Raises ValueError for what is no name."""
+    if name is not None and not _NAME.fullmatch(name):
+        raise ValueError("letters, digits and . @ + - _, at most 100")
     user = _user()
-    return Operator(given.operator or user, user)
+    return Operator(name or user, user)
 
 
 def number(text: str) -> int:
-    """Of a row or a tenant. Raises ArgumentTypeError for what none can have."""
+    """Of a row or a tenant. Raises ValueError for what none can have."""
     if not re.fullmatch(r"[1-9][0-9]{0,17}", text, re.ASCII):
-        raise argparse.ArgumentTypeError("a number of 1 to 18 digits")
+        raise ValueError("a number of 1 to 18 digits")
     return int(text)
 
 
@@ -131,9 +136,3 @@ def _user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container's
         return f"uid {os.getuid()}"
-
-
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError("letters, digits and . @ + - _, at most 100")
-    return text

@@ -104,7 +104,8 @@ class Lab:
         await self.engine.dispose()
 
     def endings(self) -> Endings:
-        return Endings(self.engine, self.objects, Vault(self.settings.payload_keys.get_secret_value()))
+        vault = Vault(self.settings.payload_keys.get_secret_value())
+        return Endings(self.engine, self.temporal, self.objects, vault)
 
     def send(self, queue: str, body: dict[str, Any] | str) -> str:
         return self.producer.send(self.settings.queue_names()[queue], body)

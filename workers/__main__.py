@@ -1,5 +1,4 @@
-"""`python -m workers video|messaging|ai|ops|bridge`, or what ends:
-`reconcile --after-restore`, `erase tenant`, `retention`, `scaler`."""
+"""`python -m workers video|messaging|ai|ops|bridge`, or `scaler`, which ends."""
 
 import asyncio
 import os
@@ -45,24 +44,12 @@ def _notice(settings: Settings) -> Notice | None:
 
 def main() -> None:
     roles = ("video", "messaging", "ai", "ops", "bridge")
-    if sys.argv[1:2] == ["reconcile"]:
-        from workers import after_restore
-
-        after_restore.main(load(), sys.argv[2:])
-    if sys.argv[1:2] == ["erase"]:
-        from workers import erase
-
-        erase.main(load(), sys.argv[2:])
     if sys.argv[1:] == ["scaler"]:
         from workers import scaler
 
         scaler.main()
-    if sys.argv[1:2] == ["retention"]:
-        from workers import retention
-
-        retention.main(load(), sys.argv[2:])
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
-        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}, reconcile, erase or retention")
+        raise SystemExit(f"usage: python -m workers {'|'.join(roles)} or scaler")
     log.configure()
     hide()  # what it holds, from those that it starts
     os.umask(0o077)  # what we write holds what people have uploaded

@@ -53,5 +53,5 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
             log.warning(told, name, receives, RECEIVES)
     HEALTH.started()
     log.info(READY)
-    await Bridge(queues, submitter, Breaker(probe, transient), stop).run()
+    await Bridge(queues, submitter, Breaker(probe, transient), stop, settings.external).run()
     await engine.dispose()

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from api.console import files, queries
 from api.console.jobs import find
+from api.console.may import may
 from api.console.pages import Someone, Tenant, large_page, page, signed_in
 from api.console.pieces import pieces
 from api.console.translations import COLUMNS
@@ -66,9 +67,9 @@ async def preview(
     tenant: Tenant,
     staff: Someone,
     job_id: UUID,
-    file: str | None = None,
 ) -> Response:
-    """What a roster would change, or has changed. With `file` it was a dry run and can be imported."""
+    """What a roster would change, or has changed: its job says which. A dry run can be stored from here, as
+    long as its file is kept."""
     job = await find(request, staff, job_id)
     if job.job_type != JOB_TYPE or job.tenant_id != tenant:
         raise HTTPException(404)
@@ -80,13 +81,19 @@ async def preview(
         async with _one_at_a_time:
             made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
     summary = (job.result or {}).get("summary", {})
+    mode, file = (job.result or {}).get("mode"), (job.result or {}).get("file_key")
+    may_store = mode == "preview" and may(staff, "POST /api/v1/jobs", JOB_TYPE)
+    if file is None or not may_store or not await files.exists(services, file):
+        file = None
     return await large_page(
         request,
         "roster.html",
         job=job,
         preview=made,
         summary=summary,
+        mode=mode,
         file=file,
+        changes=sum(summary.get(kind, 0) for kind in ("new", "changed")),
         failed=FAILED in found,
     )
 

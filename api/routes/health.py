@@ -8,12 +8,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from redis.exceptions import RedisError
 
 from api import metrics
 from api.services import Services, UseServices
 from api.standing import Standing
 from clients.confinement import lacking
+from clients.progress import SICK
 from intake.errors import INFRASTRUCTURE_ERRORS
 
 PROBE_TIMEOUT = 3.0
@@ -77,7 +77,7 @@ async def _confinement(services: Services) -> dict[str, list[str]]:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             return await lacking(services.redis)
-    except (RedisError, TimeoutError, OSError):
+    except (*SICK, TimeoutError, ValueError):
         return {}
 
 
@@ -94,7 +94,7 @@ async def _answers(check: Awaitable[object]) -> bool:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             await check
-    except (*INFRASTRUCTURE_ERRORS, RuntimeError, RedisError, ClientError, BotoCoreError):
+    except (*INFRASTRUCTURE_ERRORS, RuntimeError, *SICK, ClientError, BotoCoreError):
         return False
     return True
 

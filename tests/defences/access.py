@@ -39,7 +39,7 @@ ACCESS = (
         "clients/operators.py",
         "            await record(BEGUN)\n",
         "            pass\n",
-        "tests/integration/test_commands.py::test_without_a_record_nothing_is_done[DESTROY_KEY]",
+        "tests/integration/test_academy.py::test_without_a_record_nothing_is_done[DESTROY_KEY]",
     ),
     Defence(
         "rights-of-a-key",
