@@ -1,14 +1,9 @@
-"""`python -m workers reconcile --after-restore`: where Temporal, the store and the provider know more than a
-database that was restored, or failed over with loss. Each difference is a line of JSON; with `--repair` what
-can be written again is."""
+"""`academy after-restore`: where Temporal, the store and the provider know more than a database that was
+restored, or failed over with loss. With `--repair` what can be written again is."""
 
-import argparse
 import asyncio
-import json
-import sys
-from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,10 +16,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
 from activities.orphans import OrphanActivities
-from clients import progress, temporal
+from clients import progress
 from clients.codec import PRIVATE
 from clients.database import jobs
-from clients.database.engine import create_engine
 from clients.database.turns import Turns
 from clients.keys import TenantKeys
 from clients.objects import Objects
@@ -216,26 +210,3 @@ class AfterRestore:
             for kind, count in found.kinds.items():
                 yield Difference(f"messages: {kind}", str(today - timedelta(days=ago)), str(count))
         await solapi.aclose()
-
-
-async def run(settings: Settings, repair: bool, days: int) -> Counter[str]:
-    """Print each difference; returns how many there are of each kind that nobody has repaired."""
-    engine = create_engine(settings, "after-restore")
-    client = await temporal.connect(settings, engine)
-    left: Counter[str] = Counter()
-    async for each in AfterRestore(settings, engine, client, repair).run(days):
-        sys.stdout.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")
-        left[each.kind] += not each.repaired
-    await engine.dispose()
-    sys.stdout.write(json.dumps({"left": +left, "repair": repair}, ensure_ascii=False) + "\n")
-    return +left
-
-
-def main(settings: Settings, argv: list[str]) -> None:
-    """Ends with 1 where something is left to do."""
-    parser = argparse.ArgumentParser(prog="workers reconcile")
-    parser.add_argument("--after-restore", action="store_true", required=True)
-    parser.add_argument("--repair", action="store_true", help="write again what can be; else it only tells")
-    parser.add_argument("--days", type=int, default=7, help="of messages to compare with the provider's list")
-    arguments = parser.parse_args(argv)
-    raise SystemExit(1 if asyncio.run(run(settings, arguments.repair, arguments.days)) else 0)

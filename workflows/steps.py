@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -28,6 +29,7 @@ T = TypeVar("T")
 In = TypeVar("In", bound=Contract | None)
 Out = TypeVar("Out")
 STAGE = SearchAttributeKey.for_keyword("Stage")
+_too_late_for_a_cancel = ContextVar("_too_late_for_a_cancel", default=False)
 
 
 async def run(
@@ -37,23 +39,42 @@ async def run(
     summary: str | None = None,
     priority: Priority = Priority.default,
 ) -> Out:
-    """Ask for an activity and wait for its answer. The only way that workflows ask for one."""
+    """Ask for an activity and wait for its answer. The only way that workflows ask for one.
+
+    Raises CancelledError where a cancel was asked for and this or the step before it has not heard of it in
+    time: it finished, failed or missed its heartbeat, which the SDK hands on, and forgets the cancel.
+    """
+    if _cancel_asked():
+        raise asyncio.CancelledError
     cancel = ActivityCancellationType
-    answer: Out = await workflow.execute_activity(
-        activity.name,
-        args=[] if what is None else [what],
-        task_queue=activity.queue,
-        result_type=activity.returns,
-        schedule_to_start_timeout=activity.schedule_to_start,
-        start_to_close_timeout=activity.start_to_close,
-        schedule_to_close_timeout=activity.schedule_to_close,
-        heartbeat_timeout=activity.heartbeat,
-        cancellation_type=cancel.WAIT_CANCELLATION_COMPLETED if activity.awaits_cancel else cancel.TRY_CANCEL,
-        retry_policy=activity.retry and POLICIES[activity.retry],
-        summary=summary,
-        priority=priority,
-    )
+    try:
+        answer: Out = await workflow.execute_activity(
+            activity.name,
+            args=[] if what is None else [what],
+            task_queue=activity.queue,
+            result_type=activity.returns,
+            schedule_to_start_timeout=activity.schedule_to_start,
+            start_to_close_timeout=activity.start_to_close,
+            schedule_to_close_timeout=activity.schedule_to_close,
+            heartbeat_timeout=activity.heartbeat,
+            cancellation_type=(
+                cancel.WAIT_CANCELLATION_COMPLETED if activity.awaits_cancel else cancel.TRY_CANCEL
+            ),
+            retry_policy=activity.retry and POLICIES[activity.retry],
+            summary=summary,
+            priority=priority,
+        )
+    except ActivityError as error:
+        if is_cancelled_exception(error) or not _cancel_asked():
+            raise
+        raise asyncio.CancelledError from error
     return answer
+
+
+def _cancel_asked() -> bool:
+    """Whether the workflow was asked to stop, and is not at what comes after that."""
+    asked = workflow.cancellation_reason() is not None and not _too_late_for_a_cancel.get()
+    return asked and workflow.patched("a-cancel-is-kept")
 
 
 def stage(name: str, details: str = "") -> None:
@@ -65,7 +86,12 @@ def stage(name: str, details: str = "") -> None:
 
 async def shielded(step: Coroutine[Any, Any, T]) -> T:
     """A step that a cancel comes too late for: half of it would be worse than all of it."""
-    task = asyncio.create_task(step)
+
+    async def to_its_end() -> T:
+        _too_late_for_a_cancel.set(True)
+        return await step
+
+    task = asyncio.create_task(to_its_end())
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

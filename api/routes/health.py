@@ -59,6 +59,7 @@ async def readyz(services: UseServices) -> JSONResponse:
 async def prometheus(services: UseServices) -> Response:
     metrics.show(await _standing(services))
     metrics.show_confinement(await _confinement(services))
+    metrics.show_dead(await _dead(services))
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -77,6 +78,15 @@ async def _confinement(services: Services) -> dict[str, list[str]]:
         async with asyncio.timeout(PROBE_TIMEOUT):
             return await lacking(services.redis)
     except (*SICK, TimeoutError, ValueError):
+        return {}
+
+
+async def _dead(services: Services) -> dict[str, int]:
+    """Nothing while SQS is away, or shows us nothing."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            return await services.dead.get(None) or {}
+    except (BotoCoreError, ClientError, TimeoutError):
         return {}
 
 

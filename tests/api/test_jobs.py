@@ -14,7 +14,7 @@ from contracts.catalog import CATALOG
 from contracts.jobs import JobState
 from devstack.app import App
 from tests.api.conftest import Caller
-from tests.lab import CLIP, fresh_id
+from tests.lab import CLIP, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -184,6 +184,12 @@ async def test_a_retry_of_an_encode_that_has_a_newer_file(academy: Caller) -> No
         await academy.ended(again.json()["job_id"])
     payload = {"video_id": video, "file_key": file}
     newer = (await academy.post("/jobs", {"job_type": "video.encode", "payload": payload}))["job_id"]
+
+    async def begun() -> bool:
+        log = await academy.get(f"/jobs/{newer}/log")
+        return "began" in [line["kind"] for line in log["items"]]
+
+    await eventually(begun, "the newer file is the video's")
     await academy.post(f"/jobs/{newer}/cancel")
     await academy.ended(newer)
     assert await academy.refused("POST", f"/jobs/{job_id}/retry", 409) == "superseded"

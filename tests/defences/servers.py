@@ -10,6 +10,13 @@ _LETTERS = "tests/integration/test_dead_letters.py"
 
 SERVERS = (
     Defence(
+        "outage-is-told",
+        "workers/running.py",
+        '            HEALTH.hindered("temporal", f"namespace {client.namespace}: {error.status.name}")\n',
+        "",
+        "tests/unit/test_running.py::test_an_outage_is_told",
+    ),
+    Defence(
         "bridge-killed-before-it-accepts",
         _BRIDGE,
         "        errors = await self._accept(batch, [each for",

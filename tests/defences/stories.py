@@ -29,6 +29,20 @@ STORIES = (
         f"{_STORIES}::test_a_cancel_while_cleaning_up_changes_nothing[video.erase]",
     ),
     Defence(
+        "cancel-unheard",
+        _STEPS,
+        "    if _cancel_asked():\n        raise asyncio.CancelledError\n",
+        "",
+        "tests/workflows/test_cancels.py::test_a_step_that_did_not_hear_of_it[video.probe-answers]",
+    ),
+    Defence(
+        "cancel-then-failure",
+        _STEPS,
+        "if is_cancelled_exception(error) or not _cancel_asked():",
+        "if error:",
+        "tests/workflows/test_cancels.py::test_a_step_that_did_not_hear_of_it[video.probe-fails]",
+    ),
+    Defence(
         "encoder-changed",
         _ENCODE,
         "if not _encoder_changed(error):",

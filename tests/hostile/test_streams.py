@@ -18,6 +18,8 @@ from tests.lab import PATIENCE
 __all__ = ["academy"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WITHIN = 10.0
+ON_A_BUSY_MACHINE = 2 * WITHIN  # without a look at the credential it would never end
+TOKEN = 4  # seconds; enough to open the stream
 
 
 async def read(who: Caller, path: str, headers: dict[str, str]) -> tuple[str, float]:
@@ -45,7 +47,7 @@ async def test_of_a_revoked_key(academy: Caller) -> None:
         await connection.execute(update(ServiceKey).where(this).values(revoked_at=func.now()))
     revoked = time.monotonic()
     await asyncio.wait_for(reading, PATIENCE)
-    assert time.monotonic() - revoked < WITHIN + 2
+    assert time.monotonic() - revoked < ON_A_BUSY_MACHINE
     assert (await academy.http.get(path, headers={"Authorization": f"Bearer {key}"})).status_code == 401
 
 
@@ -53,9 +55,9 @@ async def test_of_a_revoked_key(academy: Caller) -> None:
 async def test_of_a_token_that_expires(academy: Caller, path: str) -> None:
     if path.endswith("told/events"):
         await academy.row("told", JobState.RUNNING)
-    cookie = await signed_in.header(academy.lab, academy.tenant, seconds=2)
+    cookie = await signed_in.header(academy.lab, academy.tenant, seconds=TOKEN)
     said, lasted = await read(academy, path, cookie)
-    assert lasted < 2 + WITHIN
+    assert lasted < TOKEN + ON_A_BUSY_MACHINE
     assert ("event: signed-out" in said) is path.startswith("/console")
     answer = await academy.http.get(path, headers=cookie)
     assert answer.status_code in (303, 401)

@@ -5,7 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -90,6 +90,7 @@ async def test_all_go_back_with_the_attributes_they_came_with(queue: Queue, lab:
     answer = lab.producer._sqs.receive_message(QueueUrl=queue._url, MessageAttributeNames=["All"])
     (message,) = answer["Messages"]
     given = {name: each["StringValue"] for name, each in message["MessageAttributes"].items()}
+    assert datetime.fromisoformat(given.pop("SentBack").split()[0]) == letter.sent_at
     assert given == {"Shard": "7", "OriginalMessageId": letter.id}
 
 

@@ -116,3 +116,10 @@ def test_few_boxes_and_none() -> None:
     assert reading_order([]).indices == []
     assert reading_order([(0, 0, 10, 10)]).indices == [0]
     assert reading_order([(550, 95, 950, 125), (50, 100, 450, 130)]).indices == [1, 0], "a row"
+
+
+@pytest.mark.parametrize(("degrees", "doubted"), [(0, False), (12, False), (-35, True), (45, True)])
+def test_lines_of_a_steep_page_may_be_in_another_order(degrees: float, doubted: bool) -> None:
+    """At 45 degrees every letter was right, and two lines were swapped."""
+    lines = [(200, 300 + 60 * row, 900, 340 + 60 * row) for row in range(6)]
+    assert reading_order(lines, degrees).doubted is doubted

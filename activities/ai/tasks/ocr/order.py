@@ -23,15 +23,21 @@ OVER = 0.5  # heights by which a line reaches over a gutter on both sides
 SAME_LINE = 0.5  # of the lower height: boxes that overlap by this much stand beside each other
 UPRIGHT = 3.0  # times as high as wide: vertical writing
 VERTICAL = 3  # so many of them
+STEEP = 20.0  # degrees: a page at 15 comes out right, at 45 which line is the next one is a guess
 DEEP = 8  # gutters within gutters
 
 
 @dataclass(frozen=True)
 class Order:
-    """Indices of the boxes as a person would read them; `doubted`: perhaps in another order."""
+    """Indices of the boxes as a person would read them; `doubted`: perhaps in another order. `parts` are the
+    same, parted into what has no gutter within: columns, and what reaches over them."""
 
-    indices: list[int]
+    parts: list[list[int]]
     doubted: bool
+
+    @property
+    def indices(self) -> list[int]:
+        return [index for part in self.parts for index in part]
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,16 @@ def reading_order(boxes: Sequence[Box], tilt: float = 0.0) -> Order:
     doubts = [
         sum(bottom - top > UPRIGHT * (right - left) for left, top, right, bottom in straight) >= VERTICAL
     ]
+    doubts.append(abs(tilt) > STEEP and len(boxes) > 1)
     return Order(list(_ordered(straight, range(len(boxes)), doubts, DEEP)), any(doubts))
 
 
-def _ordered(boxes: Sequence[Box], indices: Sequence[int], doubts: list[bool], deep: int) -> Iterator[int]:
+def _ordered(
+    boxes: Sequence[Box], indices: Sequence[int], doubts: list[bool], deep: int
+) -> Iterator[list[int]]:
     bands = _bands(boxes, indices) if deep else []
     if not any(band.sides for band in bands):
-        yield from (index for row in _rows(boxes, indices) for index in row)
+        yield [index for row in _rows(boxes, indices) for index in row]
         return
     for band in bands:
         doubts.append(band.unsure)
