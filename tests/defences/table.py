@@ -6,7 +6,8 @@ from tests.defences.content import CONTENT
 from tests.defences.database import DATABASE
 from tests.defences.deploy import DEPLOY
 from tests.defences.host import HOST
+from tests.defences.marks import MARKS
 from tests.defences.servers import SERVERS
 from tests.defences.stories import STORIES
 
-DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *STORIES, *DATABASE, *SERVERS, *ACCESS, *DEPLOY)
+DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *MARKS, *STORIES, *DATABASE, *SERVERS, *ACCESS, *DEPLOY)
