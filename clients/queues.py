@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.settings import Settings
-from clients.stored_bodies import BodyGone, StoredBodies, is_stub
+from clients.stored_bodies import BodyGone, BodyLocked, StoredBodies, is_stub
 
 BATCH = 10  # the most that SQS takes in one call
 RECEIVES = 100  # `maxReceiveCount` that outages need: decision 32
@@ -22,7 +22,9 @@ LARGEST = 256 * 1024  # bytes of a body and its attributes that every queue take
 # What SQS says of a message that it will never take: longer than this queue allows, or of other characters.
 REFUSALS = ("InvalidParameterValue", "InvalidMessageContents", "InvalidAttributeValue")
 ORIGINAL_ID = "OriginalMessageId"
-OUR_ATTRIBUTES = ("Reason", "Detail", "BodySha256", ORIGINAL_ID)
+SENT_BACK = "SentBack"
+OUR_ATTRIBUTES = ("Reason", "Detail", "BodySha256", ORIGINAL_ID, SENT_BACK)
+MOST_ATTRIBUTES = 10  # that SQS takes beside a body
 LOOKING_SECONDS = 30  # how long a look hides messages from others, if it is not given back before
 MOVING_SECONDS = 60
 Message = TypeVar("Message", bound="QueueMessage")
@@ -34,12 +36,14 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class QueueMessage:
     """A body that was too large to be sent lies in the object store (`clients.stored_bodies`): `stub` is
-    what the queue has of it, and `body` is the same stub when it cannot be had any more."""
+    what the queue has of it, and `body` is the same stub when it cannot be had any more. `sent_back`: what it
+    carries of its time as a dead letter (`DeadLetter.first_at`)."""
 
     id: str
     receipt_handle: str
     body: str
     stub: str | None = None
+    sent_back: str | None = None
 
     @property
     def body_is_gone(self) -> bool:
@@ -49,7 +53,8 @@ class QueueMessage:
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter(QueueMessage):
     """`id` is that of the message when it was first sent. What SQS itself gave up on, after too many
-    receives, has no reason. Looks count as receives too."""
+    receives, has no reason. Looks count as receives too. `first_at`: when it first lay here; a letter that
+    was sent back `times` times, last at `back_at`, and came again is as old as before."""
 
     dead_id: str
     sent_at: datetime
@@ -59,6 +64,26 @@ class DeadLetter(QueueMessage):
     @property
     def reason(self) -> str | None:
         return self._text("Reason")
+
+    @property
+    def first_at(self) -> datetime:
+        return self._back[0]
+
+    @property
+    def back_at(self) -> datetime | None:
+        return self._back[1]
+
+    @property
+    def times(self) -> int:
+        return self._back[2]
+
+    @cached_property
+    def _back(self) -> tuple[datetime, datetime | None, int]:
+        try:
+            first, last, times = (self._text(SENT_BACK) or "").split()
+            return datetime.fromisoformat(first), datetime.fromisoformat(last), int(times)
+        except ValueError:  # never, or somebody else's attribute of that name
+            return self.sent_at, None, 0
 
     @property
     def detail(self) -> str | None:
@@ -107,16 +132,26 @@ class Queue:
             MaxNumberOfMessages=BATCH,
             WaitTimeSeconds=self._wait,
             VisibilityTimeout=self.hold_seconds,
-            MessageAttributeNames=[ORIGINAL_ID],
+            MessageAttributeNames=[ORIGINAL_ID, SENT_BACK],
         )
         received = [
-            QueueMessage(_first_id(message), message["ReceiptHandle"], message["Body"])
+            QueueMessage(
+                _first_id(message),
+                message["ReceiptHandle"],
+                message["Body"],
+                sent_back=_attribute(message, SENT_BACK),
+            )
             for message in answer.get("Messages", [])
         ]
         opened = []
         for message in received:
             try:
-                opened.append(self._with_body(message))
+                opened.append(self._opened(message))
+            except BodyGone as error:
+                if isinstance(error, BodyLocked):
+                    log.error("no key of PAYLOAD_KEYS opens the stored body of message %s", message.id)
+                    continue
+                opened.append(replace(message, stub=message.body))
             except (BotoCoreError, ClientError) as error:
                 log.warning(
                     "the stored body of message %s cannot be read: %s", message.id, type(error).__name__
@@ -147,7 +182,9 @@ class Queue:
             ORIGINAL_ID: message.id,
             "BodySha256": hashlib.sha256(message.body.encode(errors="surrogatepass")).hexdigest(),
         }
-        given = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        if message.sent_back:
+            attributes[SENT_BACK] = message.sent_back
+        given = {name: _text_attribute(value) for name, value in attributes.items()}
         return self._send(self._dlq_url, message, given)
 
     def drop_body(self, message: QueueMessage) -> None:
@@ -156,12 +193,16 @@ class Queue:
             self._bodies.drop(message.stub)
 
     def _with_body(self, message: Message) -> Message:
-        if not is_stub(message.body):
-            return message
         try:
-            return replace(message, body=self._bodies.open(message.body), stub=message.body)
+            return self._opened(message)
         except BodyGone:
             return replace(message, stub=message.body)
+
+    def _opened(self, message: Message) -> Message:
+        """Raises BodyGone."""
+        if not is_stub(message.body):
+            return message
+        return replace(message, body=self._bodies.open(message.body), stub=message.body)
 
     def _send(self, url: str, message: QueueMessage, attributes: dict[str, Any]) -> str:
         """Send a body with attributes; one that the queue does not take beside them goes to the object store,
@@ -212,7 +253,7 @@ class Queue:
                     break
         finally:
             self._give_back(found)
-        return sorted((self._shown(each) for each in found[:limit]), key=lambda each: each.sent_at)
+        return sorted((self._shown(each) for each in found[:limit]), key=lambda each: each.first_at)
 
     def _shown(self, letter: DeadLetter) -> DeadLetter:
         try:
@@ -289,8 +330,16 @@ class Queue:
 
 def _first_id(message: Any) -> str:
     """The id that a message had before it was redriven, else its own."""
-    named: str | None = message.get("MessageAttributes", {}).get(ORIGINAL_ID, {}).get("StringValue")
-    return named or message["MessageId"]
+    return _attribute(message, ORIGINAL_ID) or message["MessageId"]
+
+
+def _attribute(message: Any, name: str) -> str | None:
+    found: str | None = message.get("MessageAttributes", {}).get(name, {}).get("StringValue")
+    return found
+
+
+def _text_attribute(value: str) -> dict[str, str]:
+    return {"DataType": "String", "StringValue": value}
 
 
 def _dead_letter(message: Any) -> DeadLetter:
@@ -307,7 +356,8 @@ def _dead_letter(message: Any) -> DeadLetter:
 
 
 def _original(letter: DeadLetter) -> dict[str, Any]:
-    """The attributes it was first sent with, and its first id."""
+    """The attributes it was first sent with, its first id, and since when it has been a dead letter, where
+    there is room for that."""
     given = {
         name: {
             key: value
@@ -317,7 +367,11 @@ def _original(letter: DeadLetter) -> dict[str, Any]:
         for name, attribute in letter.attributes.items()
         if name not in OUR_ATTRIBUTES
     }
-    return given | {ORIGINAL_ID: {"DataType": "String", "StringValue": letter.id}}
+    given[ORIGINAL_ID] = _text_attribute(letter.id)
+    if len(given) < MOST_ATTRIBUTES:
+        back = f"{letter.first_at.isoformat()} {datetime.now(UTC).isoformat()} {letter.times + 1}"
+        given[SENT_BACK] = _text_attribute(back)
+    return given
 
 
 def _entries(messages: Sequence[QueueMessage]) -> list[Any]:

@@ -5,7 +5,7 @@ from contracts.base import Contract
 # name, what a teacher reads, the percentage of the whole job at which it begins
 VIDEO_STEPS = (("probe", "영상 확인", 0), ("encode", "영상 변환", 5), ("publish", "게시 준비", 95))
 MESSAGE_STEPS = (("prepare", "내용 확인", 0), ("send", "발송", 10), ("reports", "결과 확인", 60))
-AI_STEPS = (("plan", "파일 확인", 0), ("run", "인식", 5), ("assemble", "결과 정리", 90))
+AI_STEPS = (("plan", "파일 확인", 0), ("run", "처리", 5), ("assemble", "결과 정리", 90))
 
 
 class Progress(Contract):

@@ -4,13 +4,13 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.implements import implements
-from activities.messaging.provider import provider_errors
+from activities.messaging.provider import provider_errors, tried
 from activities.messaging.requested import (
     Problems,
     occurrence,
@@ -37,8 +37,6 @@ from contracts.errors import (
     IMAGE_WITH_ALIMTALK,
     PAYLOAD_LOST,
     RECIPIENTS_MISSING,
-    SCHEDULE_PAST,
-    SCHEDULE_TOO_FAR,
     TEMPLATE_NOT_READABLE,
     TOO_MANY_RECIPIENTS,
 )
@@ -63,11 +61,10 @@ from rules.messaging.chunks import between, encode, message, pack, split
 from rules.messaging.compose import asked_for, compose, provider_message, usable
 from rules.messaging.template import by_name, read
 from rules.messaging.unsendable import Unsendable
-from rules.messaging.validity import NOW, expires_at
+from rules.messaging.validity import check_schedule, expires_at
 
 MAX_RECIPIENTS = 100_000
 MAX_PROBLEMS = 100  # told; the first of them is the job's reason
-MAX_AHEAD = timedelta(days=180)
 MAX_NOTES, MAX_NAME = 20, 100
 
 
@@ -162,11 +159,7 @@ class PrepareActivities:
                 shares = await credits.account(connection, owner)
             account = account.model_copy(update={"pf_id": shares.pf_id if shares else None})
         request = read_request(ref.job_type, payload)
-        send_at = request.draft.send_at
-        if send_at and send_at - accepted_at > MAX_AHEAD:
-            raise Unsendable(SCHEDULE_TOO_FAR, {"days": MAX_AHEAD.days})
-        if send_at and accepted_at - send_at > NOW:
-            raise Unsendable(SCHEDULE_PAST)
+        check_schedule(request.draft.send_at, accepted_at)
         recipients = await self._recipients(ref.tenant_id, request)
         draft, template, notes = await self._channel(request.draft, account, len(recipients))
         return Job(
@@ -218,14 +211,15 @@ class PrepareActivities:
             return None
         with provider_errors(ends=True):
             try:
-                found = await self._solapi.template(template_id)
-            except NotUnderstood:
-                raise Unsendable(TEMPLATE_NOT_READABLE) from None
+                return read(template_id, await self._solapi.template(template_id))
+            except (NotUnderstood, Unsendable) as error:
+                if tried():
+                    raise Unsendable(TEMPLATE_NOT_READABLE) from None
+                raise NotUnderstood from error
             except Refused as error:
                 if error.own and error.status in (400, 404, 422):  # no such id, or none that could be one
                     return None
                 raise
-        return read(template_id, found)
 
     async def _image(self, draft: Draft) -> str | None:
         if not draft.image_key:

@@ -127,6 +127,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /console/messages/{job_id}": reads(),
     "GET /console/letters": looks("letters without their bodies"),
     "POST /console/letters": changes(MANAGE),
+    "POST /console/letters/discard": changes(MANAGE),
     "GET /console/fleet": looks("servers"),
     "GET /console/audit": reads(MANAGE),
 }

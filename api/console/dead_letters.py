@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
 
@@ -10,9 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.console.pages import Operator, ServerAway, page, signed_in
+from api.auth import audit
+from api.console.pages import Operator, ServerAway, large_page, signed_in
 from api.routing import first
-from api.services import UseServices
+from api.services import Services, UseServices
 from clients.queues import DeadLetter, Queue
 from clients.settings import Settings
 
@@ -23,6 +27,15 @@ LOOK_AT = 100  # letters of a queue
 @lru_cache(maxsize=1)
 def queues(settings: Settings) -> dict[str, Queue]:
     return {name: Queue(settings, queue) for name, queue in settings.queue_names().items()}
+
+
+class Discarding(StrEnum):
+    """Why a letter is thrown away: of words of ours, because people's own may speak of people."""
+
+    DUPLICATE = "duplicate"
+    MISTAKEN = "mistaken"
+    OUTDATED = "outdated"
+    TRIAL = "trial"
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,10 @@ async def letters(
     services: UseServices,
     _staff: Operator,
     moved: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
+    since: Annotated[int, Query(ge=0, lt=2**35)] = 0,
+    discarded: Annotated[int | None, Query(ge=0, le=1)] = None,
 ) -> Response:
+    """`moved` were sent back `since` then; of those that came again the page says so."""
     try:
         opened = await asyncio.to_thread(queues, services.settings)
         found = await asyncio.gather(
@@ -50,8 +66,20 @@ async def letters(
         )
     except (BotoCoreError, ClientError):
         raise ServerAway("queues") from None
-    by_queue = {name: [about(each) for each in some] for name, some in zip(opened, found, strict=True)}
-    return page(request, "dead_letters.html", by_queue=by_queue, moved=moved, limit=LOOK_AT)
+    by_queue = await asyncio.to_thread(about_all, dict(zip(opened, found, strict=True)))
+    return await large_page(
+        request,
+        "dead_letters.html",
+        by_queue=by_queue,
+        moved=moved,
+        came_again=sum(
+            bool(each.letter.back_at and each.letter.back_at.timestamp() >= since)
+            for some in by_queue.values()
+            for each in some
+        ),
+        discarded=discarded,
+        limit=LOOK_AT,
+    )
 
 
 @router.post("/letters")
@@ -62,14 +90,45 @@ async def redrive(
     letter: Annotated[str, Form()] = "",
 ) -> Response:
     """One letter, or all of a queue."""
+    begin = int(time.time())
     try:
-        opened = await asyncio.to_thread(queues, services.settings)
-        if queue not in opened:
-            raise HTTPException(404)
-        moved = await asyncio.to_thread(opened[queue].redrive, [letter] if letter else None)
+        opened = await _queue(services, queue)
+        moved = await asyncio.to_thread(opened.redrive, [letter] if letter else None)
     except (BotoCoreError, ClientError):
         raise ServerAway("queues") from None
-    return RedirectResponse(f"/console/letters?moved={moved}", 303)
+    return RedirectResponse(f"/console/letters?moved={moved}&since={begin}", 303)
+
+
+@router.post("/letters/discard")
+async def discard(
+    request: Request,
+    services: UseServices,
+    _staff: Operator,
+    queue: Annotated[str, Form()],
+    letter: Annotated[str, Form(min_length=1)],
+    reason: Annotated[Discarding, Form()],
+) -> Response:
+    """A letter goes for ever, with its body. The audit has which and why."""
+    audit.about(request, queue=queue, letter=letter, reason=reason)
+    try:
+        opened = await _queue(services, queue)
+        gone = await asyncio.to_thread(opened.sift_dead, lambda each: each.dead_id == letter, erase=True)
+    except (BotoCoreError, ClientError):
+        raise ServerAway("queues") from None
+    return RedirectResponse(f"/console/letters?discarded={gone}", 303)
+
+
+async def _queue(services: Services, name: str) -> Queue:
+    """HTTPException 404 for one that is not ours."""
+    opened = await asyncio.to_thread(queues, services.settings)
+    if name not in opened:
+        raise HTTPException(404)
+    return opened[name]
+
+
+def about_all(letters: Mapping[str, Sequence[DeadLetter]]) -> dict[str, list[About]]:
+    """Hundreds of bodies that others wrote."""
+    return {name: [about(each) for each in some] for name, some in letters.items()}
 
 
 def about(letter: DeadLetter) -> About:

@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.auth import audit
 from api.auth.people import Staff
 from api.console import files, queries
+from api.console.may import may
 from api.console.pages import Someone, page, render, signed_in, signed_in_still
 from api.console.queries import LOG_LINES, Shown
 from api.params import Before
@@ -28,7 +29,7 @@ from intake.submit import RPC_TIMEOUT
 
 router = APIRouter(route_class=first(signed_in))
 LOOK_AGAIN = 1.0  # seconds between two looks of one open list
-OPENED_AT = {"ai.ocr": "/console/ocr/{}", "ai.excel_parsing": "/console/rosters/{}"}
+OPENED_AT = {"ai.ocr": "ocr", "ai.excel_parsing": "rosters"}
 
 
 @router.get("/")
@@ -77,11 +78,6 @@ async def one_job(request: Request, services: UseServices, staff: Someone, job_i
     async with services.engine.connect() as connection:
         events = await listings.newest_events(connection, job.id, LOG_LINES)
     result = job.result or {}
-    opened_at = OPENED_AT.get(job.job_type)
-    if job.job_type in queries.MESSAGE_TYPES:
-        opened_at = "/console/messages/{}"
-    elif not result.get("files"):
-        opened_at = None
     return page(
         request,
         "job.html",
@@ -92,8 +88,17 @@ async def one_job(request: Request, services: UseServices, staff: Someone, job_i
         files=sorted(result.get("files", {})),
         made=result,
         review=[] if result.get("damage") else result.get("review", []),  # the same in both languages
-        opened_at=opened_at and staff.tenant_id is not None and opened_at.format(job.id),
+        opened_at=opened_at(staff, job),
     )
+
+
+def opened_at(staff: Staff, job: Shown) -> str | None:
+    """Where its result is shown, to who may see that."""
+    kind = "messages" if job.job_type in queries.MESSAGE_TYPES else OPENED_AT.get(job.job_type)
+    there = kind == "messages" or (job.result or {}).get("files")
+    if kind is None or not there or staff.tenant_id != job.tenant_id:
+        return None
+    return f"/console/{kind}/{job.id}" if may(staff, f"GET /console/{kind}/{{job_id}}") else None
 
 
 @router.get("/jobs/{job_id}/files/{name}")

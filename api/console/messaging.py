@@ -1,9 +1,7 @@
 """Messages to parents: write with a preview, and see how each ended."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,31 +9,19 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import FailFast, Field
 from starlette.responses import Response
 
-from api.console import alimtalk_templates, queries
+from api.console import alimtalk_templates, previews, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, language, page, signed_in
 from api.routing import first
 from api.services import UseServices
 from clients.database import credits
 from clients.database import messaging as database
-from clients.database.credits import AccountRow
 from clients.database.listings import SENDINGS
-from contracts.errors import REASONS
-from contracts.messaging import Account, Channel, Composed, Draft, Private, Recipient
-from rules.messaging import phones
+from contracts.messaging import Account, Composed, Draft, Private, Recipient
 from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, compose
-from rules.messaging.text import size
-from rules.messaging.unsendable import Unsendable
 
 router = APIRouter(route_class=first(signed_in))
-SHOWN = 20  # previews; all recipients are counted
 PER_PAGE = 100
-PRICES = {
-    Channel.SMS: "price_sms",
-    Channel.LMS: "price_lms",
-    Channel.MMS: "price_mms",
-    Channel.ATA: "price_ata",
-}
 
 
 @router.get("/messages")
@@ -72,7 +58,6 @@ class Preview(Private):
 @router.post("/messages/preview")
 async def preview(request: Request, services: UseServices, tenant: Tenant, what: Preview) -> dict[str, Any]:
     """What each recipient would get and what it would cost: the checks of sending, without sending."""
-    lang = language(request)
     async with services.engine.connect() as connection:
         known = await credits.account(connection, tenant)
         numbers = await database.sender_numbers(connection, tenant)
@@ -86,34 +71,9 @@ async def preview(request: Request, services: UseServices, tenant: Tenant, what:
     def composed(recipient: Recipient) -> Composed:
         return compose(what.draft, recipient, account, template, default_pf_id)
 
-    return await asyncio.to_thread(_previews, what.recipients, composed, known, lang)
-
-
-def _previews(
-    recipients: Sequence[Recipient], composed: Callable[[Recipient], Composed], known: AccountRow, lang: str
-) -> dict[str, Any]:
-    shown: list[dict[str, Any]] = []
-    total, wrong = Decimal(0), 0
-    for position, recipient in enumerate(recipients):
-        try:
-            message = composed(recipient)
-        except Unsendable as error:
-            wrong += 1
-            text = getattr(REASONS[error.code], lang)
-            one: dict[str, Any] = {"code": error.code, "error": text, "detail": error.detail}
-        else:
-            price = _price(message, known)
-            total += price
-            one = _shown(message) | {"price": float(price)}
-        if position < SHOWN or ("error" in one and len(shown) < 2 * SHOWN):
-            shown.append({"position": position + 1} | one)
-    return {
-        "recipients": shown,
-        "count": len(recipients),
-        "wrong": wrong,
-        "total": float(total),
-        "balance": float(known.credit_balance),
-    }
+    return await asyncio.to_thread(
+        previews.preview, what.draft, what.recipients, composed, known, language(request)
+    )
 
 
 @router.get("/messages/{job_id}")
@@ -143,22 +103,3 @@ async def sending(
         more=people[-1].position if len(people) == PER_PAGE else None,
         problems=(job.result or {}).get("problems", []),
     )
-
-
-def _price(composed: Composed, account: Any) -> Decimal:
-    """What may be charged at most: with a fallback, the dearer of the two."""
-    channels = [each for each in (composed.channel, composed.fallback) if each]
-    return max(Decimal(getattr(account, PRICES[each])) for each in channels)
-
-
-def _shown(composed: Composed) -> dict[str, Any]:
-    kakao = composed.channel is Channel.ATA and composed.fallback is None
-    return {
-        "phone": phones.mask(composed.to),
-        "channel": composed.channel,
-        "fallback": composed.fallback,
-        "subject": composed.subject,
-        "text": composed.text,
-        "length": len(composed.text) if kakao else size(composed.text),
-        "unit": "characters" if kakao else "bytes",
-    }

@@ -4,7 +4,7 @@ import asyncio
 import math
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,8 @@ from markupsafe import Markup
 from api.auth.people import Staff
 from api.auth.sessions import Purpose
 from api.auth.staff import identify, known_staff
-from api.console import translations
+from api.console import result_words, translations
+from api.console.may import acts_for, may
 from api.services import get_services
 from contracts.errors import REASONS
 from rules.quiet_hours import KST
@@ -114,7 +115,8 @@ async def large_page(request: Request, template: str, **values: Any) -> HTMLResp
 
 
 def render(request: Request, template: str, **values: Any) -> str:
-    """A template with `t(ko, en)`, the staff (None before login, or whom `values` name) and `values`."""
+    """A template with `t(ko, en)`, the staff (None before login, or whom `values` name), what they may, and
+    `values`."""
     lang = language(request)
     staff = values.pop("staff", None) or known_staff(request)
     return (
@@ -125,7 +127,11 @@ def render(request: Request, template: str, **values: Any) -> str:
             t=lambda ko, en: ko if lang == "ko" else en,
             words=translations.In(lang),
             reason=lambda code: getattr(REASONS[code], lang) if code in REASONS else code,
+            remark=partial(result_words.remark, lang=lang),
+            fact=partial(result_words.fact, lang=lang),
             staff=staff,
+            may=partial(may, staff),
+            acts_for=partial(acts_for, staff),
             path=request.url.path,
             settings=get_services(request).settings,
             **values,
@@ -147,12 +153,12 @@ def environment() -> Environment:
 
 
 def when(at: datetime | None) -> Markup:
-    """`<time>` in Korean time, the day only when it is not today's."""
+    """`<time>` in Korean time, with its day; to the second on this one."""
     if at is None:
         return Markup("–")
     there = at.astimezone(KST)
     today = datetime.now(UTC).astimezone(KST).date()
-    shown = there.strftime("%H:%M:%S" if there.date() == today else "%Y-%m-%d %H:%M")
+    shown = there.strftime("%m-%d %H:%M:%S" if there.date() == today else "%Y-%m-%d %H:%M")
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), shown)
 
 

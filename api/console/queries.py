@@ -1,20 +1,20 @@
 """What the pages show: rows of Postgres, with live progress beside them. Read only."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from clients.database import listings, messaging
 from clients.database.jobs import JobRow
 from clients.database.videos import VideoRow
 from clients.progress import ProgressBoard, job_key
 from contracts.catalog import CATALOG, Domain
-from contracts.jobs import FINAL_STATES, RETRYABLE_STATES
+from contracts.jobs import FINAL_STATES, RETRYABLE_STATES, JobState
 from contracts.progress import Progress
 
 PAGE = 50
@@ -27,15 +27,17 @@ class Shown(JobRow):
     """A job as a line of the list."""
 
     progress: Progress | None
+    retryable: bool = False  # the API would run it again
+    title: str | None = None  # of its lecture
+
+    @property
+    def shown_state(self) -> str:
+        """What its badge says: one whose bar moves does not wait, whatever its row says yet."""
+        return JobState.RUNNING if self.state == JobState.PENDING and self.progress else self.state
 
     @property
     def final(self) -> bool:
         return self.state in FINAL_STATES
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the API takes a retry, as far as its state tells."""
-        return self.state in RETRYABLE_STATES
 
     @property
     def short(self) -> str:
@@ -54,18 +56,37 @@ async def page_of_jobs(
     async with engine.connect() as connection:
         rows = await listings.jobs(connection, tenant, show, before=before, types=types, limit=PAGE)
         count = await listings.count_open(connection, tenant)
-    return list(await asyncio.gather(*(with_progress(board, each) for each in rows))), count
+        beside = await _beside(connection, rows)
+    return list(await asyncio.gather(*(with_progress(board, each, beside) for each in rows))), count
 
 
 async def one_job(engine: AsyncEngine, board: ProgressBoard, tenant: int | None, job: UUID) -> Shown | None:
     async with engine.connect() as connection:
         row = await listings.job(connection, tenant, job)
-    return await with_progress(board, row) if row else None
+        beside = await _beside(connection, [row] if row else [])
+    return await with_progress(board, row, beside) if row else None
 
 
-async def with_progress(board: ProgressBoard, job: JobRow) -> Shown:
+@dataclass(frozen=True)
+class _Beside:
+    """What pages say of jobs that is not in their rows."""
+
+    retryable: Collection[UUID] = ()
+    titles: Mapping[UUID, str] = field(default_factory=dict)
+
+
+async def _beside(connection: AsyncConnection, rows: Sequence[JobRow]) -> _Beside:
+    ended = [row.id for row in rows if row.state in RETRYABLE_STATES]
+    retryable = await listings.retryable(connection, ended) if ended else set()
+    return _Beside(retryable, await listings.titles(connection, rows))
+
+
+async def with_progress(board: ProgressBoard, job: JobRow, beside: _Beside | None = None) -> Shown:
+    beside = beside or _Beside()
     live = None if job.state in FINAL_STATES else await board.read(job_key(job.tenant_id or 0, job.id))
-    return Shown(**_fields(job), progress=live)
+    return Shown(
+        **_fields(job), progress=live, retryable=job.id in beside.retryable, title=beside.titles.get(job.id)
+    )
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,10 @@ class Sending:
     cancel_requested_at: datetime | None
     states: dict[str, int]
 
+    @property
+    def is_scheduled(self) -> bool:
+        return not self.job.final and self.send_at is not None and self.send_at > datetime.now(UTC)
+
 
 async def sendings(engine: AsyncEngine, board: ProgressBoard, tenant: int, show: str) -> list[Sending]:
     """The newest `PAGE` jobs of messages, of those that `show` names in `listings.SENDINGS`."""
@@ -128,4 +153,4 @@ async def sendings(engine: AsyncEngine, board: ProgressBoard, tenant: int, show:
 
 
 def _fields(row: JobRow | VideoRow) -> dict[str, Any]:
-    return {field.name: getattr(row, field.name) for field in fields(row)}
+    return {each.name: getattr(row, each.name) for each in fields(row)}

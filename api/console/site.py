@@ -6,13 +6,12 @@ from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Scope
 from temporalio.service import RPCError
 
+from api.assets import Assets
 from api.auth.access import AGAIN, admitted
 from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, oidc, rosters
 from api.console.guard import Guard
@@ -39,17 +38,6 @@ def site(parent: FastAPI) -> FastAPI:
     for kind in (ServerAway, *INFRASTRUCTURE_ERRORS):
         app.add_exception_handler(kind, away)
     return app
-
-
-class Assets(StaticFiles):
-    """Ours are asked for again each time (304 by their ETag), so that all modules are of one version;
-    what is of others has its version in its name."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        kept = path.startswith("vendor/")
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
-        return response
 
 
 async def to_login(request: Request, _error: Exception) -> Response:

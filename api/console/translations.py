@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api.console.operation_words import OPERATION_WORDS
+from api.console.operation_words import COMMAND_WORDS, OPERATION_WORDS
 from contracts.catalog import CATALOG
 
 STATES = {
@@ -22,7 +22,7 @@ STEPS = {
     "send": ("발송", "Sending"),
     "reports": ("결과 확인", "Waiting for reports"),
     "plan": ("파일 확인", "Checking the file"),
-    "run": ("인식", "Reading"),
+    "run": ("처리", "Working"),
     "assemble": ("결과 정리", "Putting together"),
 }
 SERVERS = {
@@ -47,9 +47,9 @@ VIDEOS = {
 }
 RECIPIENTS = {
     "PENDING": ("대기", "Waiting"),
-    "ACCEPTED": ("보냄", "Sent"),
-    "DELIVERED": ("전달됨", "Delivered"),
-    "FAILED": ("전달 실패", "Not delivered"),
+    "ACCEPTED": ("보냄, 결과 대기", "Sent, no report yet"),
+    "DELIVERED": ("도착", "Delivered"),
+    "FAILED": ("도착 실패", "Not delivered"),
     "REFUSED": ("거절됨", "Refused"),
     "UNCONFIRMED": ("확인 안 됨", "Unconfirmed"),
     "SUPPRESSED": ("보내지 않음", "Not sent"),
@@ -86,6 +86,25 @@ FACTS = {  # numbers of a result
     "own_lines": ("파일에 있던 줄", "Lines of the file's own"),
     "questions": ("문항", "Questions"),
     "engine_used": ("인식기", "Engine"),
+    "left_out": ("보이지 않아 뺀 단어", "Words left out"),
+    "tables": ("표", "Tables"),
+    "removed": ("뺀 것", "Removed"),
+    "sheets": ("답안지", "Sheets"),
+    "empty_pages": ("빈 쪽", "Empty pages"),
+    "graded": ("채점", "Graded"),
+    "seconds": ("길이(초)", "Seconds"),
+    "spoken_seconds": ("말한 시간(초)", "Spoken seconds"),
+    "cues": ("자막", "Cues"),
+    "frames": ("화면", "Frames"),
+    "blank": ("빈 화면", "Blank"),
+    "blurred": ("흐림", "Blurred"),
+    "looked_at": ("살펴본 화면", "Looked at"),
+    "unsure": ("불확실한 줄", "Unsure lines"),
+    "problems": ("문제", "Problems"),
+    "questions_seen": ("보인 문항", "Questions seen"),
+    "questions_not_seen": ("보이지 않은 문항", "Questions not seen"),
+    "model": ("모델", "Model"),
+    "machine_made": ("기계가 만듦", "Machine-made"),
 }
 ROWS = {
     "new": ("새 학생", "New"),
@@ -124,10 +143,16 @@ LETTERS = {
     ),
     "": (
         "SQS가 여러 번 전달한 뒤 옮겼습니다. 메시지에 잘못이 있다는 뜻이 아니니 되돌리십시오. "
-        "다시 오면 브리지의 로그에 까닭이 있습니다.",
+        "다시 오면 브리지의 로그에 사유가 있습니다.",
         "SQS moved it after too many receives, which says nothing against it: send it back. "
         "Should it come again, the bridge's log says why.",
     ),
+}
+DISCARDING = {
+    "duplicate": ("이미 처리된 요청", "It was done already"),
+    "mistaken": ("잘못 보낸 요청", "It was sent by mistake"),
+    "outdated": ("너무 오래되어 필요 없음", "It is too old to be of use"),
+    "trial": ("시험용", "It was a trial"),
 }
 DAMAGE = {
     "picture_missing": ("화면이 멈춰 있습니다", "The picture stands still"),
@@ -158,11 +183,12 @@ _TABLES: Mapping[str, _Table] = {
     "recipient": RECIPIENTS,
     "channel": CHANNELS,
     "letter": LETTERS,
+    "discarding": DISCARDING,
     "column": COLUMNS,
     "row": ROWS,
     "fact": FACTS,
     "damage": DAMAGE,
-    "operation": OPERATION_WORDS,
+    "operation": OPERATION_WORDS | COMMAND_WORDS,
 }
 
 

@@ -4,9 +4,9 @@ tokens."""
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
-from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse
 
+from api.assets import Assets
 from api.policy import HEADERS
 
 router = APIRouter(include_in_schema=False)
@@ -30,5 +30,5 @@ async def page() -> HTMLResponse:
 
 
 def install(app: FastAPI) -> None:
-    app.mount("/docs/static", StaticFiles(directory=STATIC))
+    app.mount("/docs/static", Assets(directory=STATIC))
     app.include_router(router)

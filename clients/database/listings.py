@@ -1,20 +1,21 @@
 """What lists of the console read: of one academy, or of all where no tenant is named."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from clients.database.jobs import EventRow, JobRow
 from clients.database.messaging_models import MessageJob
 from clients.database.models import Job, JobEvent, Rendition, Video
 from clients.database.rows import columns, made, many, one_or_none
 from clients.database.videos import VideoRow
-from contracts.jobs import JobState
+from contracts.jobs import RETRYABLE_STATES, JobState
 
 _TO_LOOK_AT = (JobState.FAILED, JobState.REJECTED_BAD_INPUT, JobState.REVIEW_REQUIRED)
 _OVER = (JobState.DONE, JobState.CANCELLED)
@@ -67,6 +68,7 @@ async def jobs(
     *,
     before: int | None = None,
     types: Sequence[str] = (),
+    states: Sequence[JobState] = (),
     limit: int,
 ) -> list[JobRow]:
     """Newest first; `before` is the `seq` of the last one of the page before."""
@@ -75,6 +77,8 @@ async def jobs(
         query = query.where(Job.seq < before)
     if types:
         query = query.where(Job.job_type.in_(types))
+    if states:
+        query = query.where(Job.state.in_(states))
     return await many(connection, query, JobRow)
 
 
@@ -85,6 +89,41 @@ async def count_open(connection: AsyncConnection, tenant: int | None) -> int:
 
 async def job(connection: AsyncConnection, tenant: int | None, job_id: UUID) -> JobRow | None:
     return await one_or_none(connection, select(*_JOB).where(_of(tenant), Job.id == job_id), JobRow)
+
+
+async def titles(connection: AsyncConnection, jobs: Sequence[JobRow]) -> dict[UUID, str]:
+    """What the lectures of jobs are called, where they have a title."""
+    ids = [each.id for each in jobs if each.video_id is not None]
+    if not ids:
+        return {}
+    its = (Video.tenant_id == Job.tenant_id) & (Video.id == Job.video_id)
+    query = select(Job.id, Video.title).join(Video, its).where(Job.id.in_(ids), Video.title.is_not(None))
+    return {job_id: title for job_id, title in await connection.execute(query) if title}
+
+
+async def retryable(connection: AsyncConnection, job_ids: Collection[UUID]) -> set[UUID]:
+    """Those that the API would run again: what they were asked for is kept, nobody has run them again, and
+    no newer job works on the same lecture, which is still there."""
+    again, newer = aliased(Job), aliased(Job)
+    was_retried = exists().where(
+        again.tenant_id == Job.tenant_id,
+        again.job_type == Job.job_type,
+        again.idempotency_key == func.concat("retry:", cast(Job.id, String)),
+    )
+    is_superseded = exists().where(
+        newer.tenant_id == Job.tenant_id, newer.video_id == Job.video_id, newer.seq > Job.seq
+    )
+    has_lecture = exists().where(
+        Video.tenant_id == Job.tenant_id, Video.id == Job.video_id, Video.deleted_at.is_(None)
+    )
+    query = select(Job.id).where(
+        Job.id.in_(job_ids),
+        Job.state.in_(RETRYABLE_STATES),
+        Job.sealed_payload.is_not(None),
+        ~was_retried,
+        or_(Job.job_type != "video.encode", and_(has_lecture, ~is_superseded)),
+    )
+    return set((await connection.execute(query)).scalars())
 
 
 async def newest_events(connection: AsyncConnection, job_id: UUID, limit: int) -> list[EventRow]:

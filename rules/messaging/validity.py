@@ -4,10 +4,13 @@ import re
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from contracts.errors import SCHEDULE_PAST, SCHEDULE_TOO_FAR
 from contracts.messaging import Draft
+from rules.messaging.unsendable import Unsendable
 
 ATTENDANCE, SCORES, NOTICES = timedelta(minutes=30), timedelta(days=1), timedelta(days=2)
 NOW = timedelta(minutes=1)  # `send_at` so far back is still now: clocks differ, requests take a moment
+MAX_AHEAD = timedelta(days=180)
 # Words of an `event_type`. What has none of them is a notice.
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[가-힣]+")
 _ATTENDANCE = re.compile(
@@ -30,3 +33,11 @@ def valid_for(draft: Draft) -> timedelta:
 def expires_at(draft: Draft, asked_at: datetime) -> datetime:
     """After this it is not sent any more. Counts from when it was to be sent."""
     return (draft.send_at or asked_at) + valid_for(draft)
+
+
+def check_schedule(send_at: datetime | None, asked_at: datetime) -> None:
+    """Raises Unsendable(SCHEDULE_TOO_FAR) or Unsendable(SCHEDULE_PAST)."""
+    if send_at and send_at - asked_at > MAX_AHEAD:
+        raise Unsendable(SCHEDULE_TOO_FAR, {"days": MAX_AHEAD.days})
+    if send_at and asked_at - send_at > NOW:
+        raise Unsendable(SCHEDULE_PAST)

@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select, update
 
 import api.app
 from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
+from api.console.site import STATIC
 from api.middleware import requests
 from clients.database.models import Job, Video
 from clients.queues import LARGEST, Queue, QueueMessage
@@ -219,3 +220,60 @@ async def test_a_picture_is_ones_own_academys(academy: Caller, stranger: Caller,
         link = (await http.get(f"/console/ocr/{mine}/pages/2")).headers["location"]
     async with httpx.AsyncClient() as store:
         assert (await store.get(link)).content == b"a picture"
+
+
+async def test_buttons_are_offered_where_they_can_work(
+    academy: Caller, stranger: Caller, stack: Stack
+) -> None:
+    """Once each way in which a retry or a cancel could not be done."""
+
+    async def failed(job_type: str = "ai.ocr", whose: Caller = academy, **values: Any) -> UUID:
+        name = str(uuid4())
+        await whose.row(name, JobState.FAILED, job_type=job_type, **values)
+        async with academy.lab.engine.connect() as connection:
+            found: UUID = (
+                await connection.execute(select(Job.id).where(Job.external_id == name))
+            ).scalar_one()
+        return found
+
+    gone = {"sealed_payload": None}
+    good, text, theirs = await failed(), await failed("messages.send", **gone), await failed(whose=stranger)
+    again = await failed()
+    await academy.row(f"retry:{again}", JobState.DONE)
+    old = await failed("video.encode", video_id=7)
+    await academy.row(str(uuid4()), JobState.DONE, job_type="video.encode", video_id=7)
+    running = await job(academy, "ai.ocr", JobState.RUNNING)
+    retry, cancel = ">Retry<", ">Cancel<"
+    english = {"Accept-Language": "en"}
+    async with console(academy.lab, stack, academy.tenant) as http:
+
+        async def shown(job_id: UUID) -> str:
+            answer = await http.get(f"/console/jobs/{job_id}", headers=english)
+            assert answer.status_code == 200
+            return answer.text
+
+        assert retry in await shown(good) and cancel in await shown(running)
+        for each in (text, theirs, again, old):
+            assert retry not in await shown(each), each
+    async with console(academy.lab, stack, academy.tenant, rights=frozenset({Right.LOOK})) as http:
+        assert retry not in await shown(good) and cancel not in await shown(running)
+        for page in ("lectures", "ocr", "rosters"):
+            assert "data-drop" not in (await http.get(f"/console/{page}")).text, page
+
+
+async def test_static_files_are_compressed_and_pages_are_not(academy: Caller, stack: Stack) -> None:
+    """A page's length must not tell what is on it."""
+    name = "/console/static/console.css"
+    plain = (STATIC / "console.css").read_bytes()
+    async with console(academy.lab, stack, academy.tenant) as http:
+        packed = await http.get(name, headers={"Accept-Encoding": "br, gzip;q=0.8"})
+        assert packed.content == plain and packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < len(plain) / 2
+        assert "accept-encoding" in packed.headers["vary"].lower()
+        again = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["etag"]}
+        assert (await http.get(name, headers=again)).status_code == 304
+        for other in ({"Accept-Encoding": "gzip;q=0"}, {"Accept-Encoding": "gzip", "Range": "bytes=0-9"}):
+            assert "content-encoding" not in (await http.get(name, headers=other)).headers
+        for page in ("/", "/messages", "/login"):
+            answer = await http.get(f"/console{page}", headers={"Accept-Encoding": "gzip"})
+            assert (answer.status_code, "content-encoding" in answer.headers) == (200, False), page

@@ -1,14 +1,26 @@
 """A browser in front of the console: the system's Chromium on the real application."""
 
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Locator,
+    Page,
+    Route,
+    async_playwright,
+    expect,
+)
 
 from devstack.app import App
 from devstack.stack import Stack
@@ -19,12 +31,14 @@ from tests.messages import FAST, Mail
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 GRAVE = ("serious", "critical")
+LOST, RESET = "connectionreset", "net::ERR_CONNECTION_RESET"  # no answer came, and what a browser says of it
 expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass
 class Visit:
-    """One person's browser on the console. `troubles` are errors of its console and requests elsewhere."""
+    """One person's browser on the console. `troubles` are errors of its console and requests elsewhere,
+    `asked` the dialogs of the browser itself, which are all agreed to."""
 
     page: Page
     url: str
@@ -32,6 +46,7 @@ class Visit:
     tenant: int
     origins: frozenset[str]
     troubles: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     @property
     def lab(self) -> Lab:
@@ -44,14 +59,48 @@ class Visit:
                 self.troubles.append(f"asks {parts.netloc}")
 
         self.page.on("request", lambda request: requested(request.url))
+
+        def said(message: ConsoleMessage) -> None:
+            if message.type == "error" and RESET not in message.text:
+                self.troubles.append(f"{message.text} {message.location}")
+
+        async def before_leaving(dialog: Dialog) -> None:
+            self.asked.append(f"{dialog.type} {dialog.message}")
+            await dialog.accept()
+
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on(
-            "console",
-            lambda said: said.type == "error" and self.troubles.append(f"{said.text} {said.location}"),
-        )
+        self.page.on("console", said)
+        self.page.on("dialog", before_leaving)
 
     async def open(self, path: str) -> None:
         await self.page.goto(self.url + path)
+
+    @asynccontextmanager
+    async def lost(self, addresses: re.Pattern[str]) -> AsyncIterator[None]:
+        """What is asked of these never leaves the browser."""
+        await self.page.route(addresses, lambda route: route.abort(LOST))
+        try:
+            yield
+        finally:
+            await self.page.unroute_all()
+
+    @asynccontextmanager
+    async def lost_answers(self, path: str) -> AsyncIterator[list[str]]:
+        """Posts to `path` are done, and nobody hears of it; their keys."""
+        keys: list[str] = []
+
+        async def lose(route: Route) -> None:
+            if route.request.method != "POST":
+                return await route.continue_()
+            await route.fetch()
+            keys.append(route.request.headers["idempotency-key"])
+            await route.abort(LOST)
+
+        await self.page.route(f"**{path}", lose)
+        try:
+            yield keys
+        finally:
+            await self.page.unroute_all()
 
     async def follow(self, link: Locator) -> None:
         """Open what a link leads to; before a page's scripts have run, a click there does nothing."""

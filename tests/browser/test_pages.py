@@ -1,9 +1,7 @@
 """Each page of the console does in a real browser what it is for."""
 
 import asyncio
-import json
 import re
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,13 +11,10 @@ from playwright.async_api import Request, Route, expect
 from sqlalchemy import select
 
 from clients.database.academy_models import Student
-from clients.queues import Queue, QueueMessage
 from devstack.demo_ai import BAD, GOOD, HEADER
 from devstack.producer import encode_body
-from rules.quiet_hours import KST
 from tests.browser.conftest import Visit
-from tests.lab import CLIP, PATIENCE, SAMPLE, eventually, fresh_id
-from tests.messages import phones
+from tests.lab import CLIP, PATIENCE, SAMPLE, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 PAGE = SAMPLE.with_name("exam-page.png")
@@ -28,8 +23,15 @@ PAGE = SAMPLE.with_name("exam-page.png")
 async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     page = visit.page
     await visit.open("/console/lectures")
+    for path in ("/api/v1/uploads", "/api/v1/videos", "/api/v1/jobs"):
+        async with visit.lost_answers(path):
+            await page.set_input_files("#file", CLIP)
+            await expect(page.locator("#uploads .why")).to_contain_text("두 번 처리되지 않습니다")
+            await page.reload()
     await page.set_input_files("#file", CLIP)
     await expect(page.locator("#grid .lecture [data-watch] progress")).to_be_attached()
+    await expect(page.locator("#grid .lecture")).to_have_count(1)
+    assert len(await visit.lab.jobs(visit.tenant)) == 1
     await expect(page.locator("#grid .badge.good")).to_be_visible()
     await visit.until("document.querySelector('#grid img').naturalWidth > 0")
     asked: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
@@ -38,6 +40,7 @@ async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     held = await asyncio.wait_for(asked, PATIENCE)
     await expect(page.locator("#play")).to_be_disabled()  # nothing to play yet: a click would be lost
     await held.continue_()
+    await page.unroute_all()
     await page.click("#play")
     await visit.until("document.getElementById('video').currentTime > 1")
     assert await page.text_content("#mark")
@@ -46,6 +49,18 @@ async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     await page.select_option("#rate", "2")
     assert await page.evaluate("document.getElementById('video').playbackRate") == 2
     assert await visit.grave() == []
+    await page.evaluate("document.getElementById('video').pause()")
+    left = await page.evaluate("document.getElementById('video').currentTime")
+    async with visit.lost(re.compile(r"\.m3u8|\.m4s")):
+        await page.reload()
+        await expect(page.locator("#message")).to_contain_text("연결을 기다리고")
+    await page.click("#play")
+    await visit.until("document.getElementById('video').readyState > 2")
+    assert abs(left - await page.evaluate("document.getElementById('video').currentTime")) < 2, (
+        "it goes on there"
+    )
+    await expect(page.locator("#message")).to_be_hidden()
+    assert visit.asked == []
 
 
 async def test_an_upload_goes_on_after_a_reload(visit: Visit, tmp_path: Path) -> None:
@@ -68,11 +83,10 @@ async def test_an_upload_goes_on_after_a_reload(visit: Visit, tmp_path: Path) ->
     await page.route("**/api/v1/uploads/*/parts", two_alone)
     await visit.open("/console/lectures")
     await page.set_input_files("#file", file)
-    kept = "JSON.parse(Object.values(localStorage)[0]).upload_id"
-    look = f"fetch('/api/v1/uploads/' + {kept}).then((answer) => answer.json())"
-    await eventually(lambda: page.evaluate("localStorage.length"), what="begun")
+    kept = "Object.keys(localStorage).find((name) => name.startsWith('upload:'))"
+    look = f"fetch('/api/v1/uploads/' + JSON.parse(localStorage[{kept}]).upload_id).then((it) => it.json())"
+    await visit.until(kept)
     await visit.until(f"{look}.then(({{ parts }}) => parts.length === 2)")
-    page.on("dialog", lambda dialog: dialog.accept())
     await page.reload()
     await page.unroute_all()
     await expect(page.locator("#uploads")).to_contain_text("같은 파일을 다시 고르면")
@@ -125,8 +139,17 @@ async def test_errors_of_a_roster_stand_in_their_cells_and_the_rest_is_stored(
         for number, row in enumerate([HEADER, *GOOD[:3], *BAD, *GOOD[3:5]]):
             sheet.write_row(number, 0, row)
     await visit.open("/console/rosters")
-    await page.set_input_files("#file", file)
+    async with visit.lost_answers("/api/v1/jobs") as tried:
+        await page.set_input_files("#file", file)
+        await expect(page.locator("#uploads .why")).to_contain_text("두 번 처리되지 않습니다")
+        await page.reload()
+    await page.set_input_files("#file", file)  # goes on where it was: nothing is uploaded or tried twice
     await expect(page.locator("td.wrong")).to_have_count(3)
+    await expect(page.locator("h1")).to_contain_text("명단 미리보기")
+    assert len(await visit.lab.jobs(visit.tenant)) == len(tried) == 1
+    await visit.open("/console/rosters")  # from the list it is a dry run too, and can be stored
+    await visit.follow(page.locator("tbody a"))
+    await expect(page.locator("h1")).to_contain_text("명단 미리보기")
     rows = [await each.text_content() or "" for each in await page.locator(".sheet tbody tr").all()]
     assert [number for number, row in enumerate(rows, 2) if "오류" in row] == [5, 6, 7]
     assert "없음" in (await page.locator("td.wrong").nth(1).text_content() or "")
@@ -136,96 +159,19 @@ async def test_errors_of_a_roster_stand_in_their_cells_and_the_rest_is_stored(
         await page.click("text=오류 행만 내려받기")
     assert (await failed.value).url.startswith(visit.lab.settings.r2_endpoint_url)
     await page.fill("#password", "change-me")
-    await page.click("#commit button")
-    await page.wait_for_url(lambda address: "file=" not in address)
+    async with visit.lost_answers("/api/v1/jobs") as first:
+        await page.click("#commit button")
+        await expect(page.locator("#live")).to_contain_text("두 번 처리되지 않습니다")
+        await page.reload()
+    async with page.expect_request("**/api/v1/jobs") as second:
+        await page.fill("#password", "change-me")
+        await page.click("#commit button")
+    assert first == [(await second.value).headers["idempotency-key"]]
+    await expect(page.locator("h1")).to_contain_text("저장한 명단")
     await expect(page.locator(".tiles .good b")).to_have_text("5")
     assert await _students(visit) == 5
-
-
-async def test_a_message_is_counted_priced_and_sent(visit: Visit) -> None:
-    page, (one, two) = visit.page, phones(2)
-    await visit.open("/console/messages/new")
-    await page.fill("#text", "똠 #{이름}")
-    await page.fill("#people", f"{one}, 하늘\n02-123-4567, 바다")
-    await expect(page.locator(".bubble.wrong")).to_have_count(1)
-    await expect(page.locator("#send")).to_be_disabled()
-    await page.fill("#people", f"{one}, 하늘\n{two}, 가람누리")
-    await expect(page.locator("#send")).to_be_enabled()
-    await expect(page.locator("#bytes")).to_have_text("7")
-    await expect(page.locator("#total")).to_have_text("40")
-    await page.fill("#text", "가" * 46)
-    await page.fill("#people", one)
-    await expect(page.locator("#type")).to_have_text("LMS")
-    await expect(page.locator("#total")).to_have_text("50")
-    await expect(page.locator("#send")).to_be_enabled()
-    assert await visit.grave() == []
-    await page.click("#send")
-    await page.wait_for_url("**/console/messages/*-*")
-    await expect(page.locator("tbody .badge.good")).to_be_visible()
-    assert f"010-****-{one[-4:]}" in await page.inner_text("tbody")
-    assert one not in await page.content()
-    job = await visit.lab.only_job(visit.tenant)
-    assert visit.mail.sent(job.id) == [one]
-    assert await visit.grave() == []
-
-
-async def test_a_scheduled_message_is_listed_and_cancelled(visit: Visit) -> None:
-    page = visit.page
-    await visit.open("/console/messages/new")
-    await page.fill("#text", "다음 달 안내")
-    await page.fill("#people", phones(1)[0])
-    day = datetime.now(KST).date() + timedelta(days=30)
-    await page.fill("#at", f"{day}T09:00")
-    await expect(page.locator("#send")).to_be_enabled()
-    await page.click("#send")
-    await page.wait_for_url("**/console/messages/*-*")
-    await expect(page.locator(".notice")).to_contain_text(f"{day} 09:00")
-    await visit.open("/console/messages?show=scheduled")
-    await visit.follow(page.locator("tbody a"))
-    page.on("dialog", lambda dialog: dialog.accept())
-    await page.click("text=취소")
-    await expect(page.locator("h1 .badge")).to_have_text("취소됨")
-    await visit.open("/console/messages?show=cancelled")
-    await expect(page.locator("tbody tr")).to_have_count(1)
-
-
-async def test_a_dead_letter_is_sent_back_and_done_once(visit: Visit, credentials: None) -> None:
-    page, lab = visit.page, visit.lab
-    (phone,) = phones(1)
-    body = json.dumps({"tenant_id": visit.tenant, "to": phone, "text": "안녕하세요", "message_mode": "sms"})
-    queue = Queue(lab.settings, lab.settings.queue_names()["messaging"])
-    first = f"first-{visit.tenant}"
-    for _ in range(2):  # the second time it is the same request: nothing more is sent
-        queue.dead_letter(QueueMessage(first, "", body), "REFUSED_BY_DATABASE", "OperationalError")
-        await visit.open("/console/letters")
-        row = page.locator("tr", has_text=first)
-        await expect(row).to_contain_text("데이터베이스가 받지 않았습니다.")
-        assert phone not in await page.content()
-        assert await visit.grave() == []
-        await row.get_by_role("button").click()
-        await expect(page.locator(".notice.good")).to_contain_text("1")
-        await lab.drained("messaging")
-    (job,) = await lab.ended(visit.tenant)
-    assert job.idempotency_key == f"sqs:{first}"
-    assert visit.mail.sent(job.id) == [phone]
-
-
-async def test_what_cannot_be_a_job_comes_back_and_is_not_sent_for_ever(
-    visit: Visit, credentials: None
-) -> None:
-    queue = Queue(visit.lab.settings, visit.lab.settings.queue_names()["ai-lite"])
-    mark = f"nonsense {visit.tenant}"
-    visit.lab.send("ai-lite", mark)
-
-    async def there() -> list[str]:
-        return [each.id for each in queue.dead_letters(100) if each.body == mark]
-
-    (first,) = await eventually(there, what="buried")
-    page = visit.page
-    await visit.open("/console/letters")
-    await page.get_by_role("button", name="모두 되돌리기 ai-lite").click()
-    await expect(page.locator(".notice.good")).to_be_visible()
-    assert await eventually(there, what="buried again") == [first]
+    assert len(await visit.lab.jobs(visit.tenant)) == 2
+    assert visit.asked == [], "nothing is lost by going on, so nobody is asked"
 
 
 async def test_jobs_are_live_and_a_failed_one_says_why(visit: Visit, tmp_path: Path) -> None:
@@ -248,6 +194,12 @@ async def test_jobs_are_live_and_a_failed_one_says_why(visit: Visit, tmp_path: P
     visit.lab.send("video", encode_body(visit.tenant, video := fresh_id(), key))
     await visit.open("/console/?show=all")
     row = page.locator("tbody tr", has_text=f"강의 {video}")
+    for width in (800, 1024, 1180):  # a tablet, or 150 % of a desk's
+        await page.set_viewport_size({"width": width, "height": 800})
+        title, button = row.get_by_role("link").first, row.get_by_role("button", name=again)
+        place, last = await title.bounding_box(), await button.bounding_box()
+        assert place and last and place["height"] < 30, "a title is in one line"
+        assert last["x"] + last["width"] < width, "and no button is cut"
     await row.get_by_role("button", name=again).click()
     await expect(page.locator("#live")).to_contain_text("요청했습니다.")
     await visit.lab.ended(visit.tenant, 3)

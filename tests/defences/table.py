@@ -2,12 +2,12 @@
 
 from tests.defences import Defence
 from tests.defences.access import ACCESS
+from tests.defences.answers import ANSWERS
 from tests.defences.content import CONTENT
 from tests.defences.database import DATABASE
 from tests.defences.deploy import DEPLOY
 from tests.defences.host import HOST
-from tests.defences.marks import MARKS
 from tests.defences.servers import SERVERS
 from tests.defences.stories import STORIES
 
-DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *MARKS, *STORIES, *DATABASE, *SERVERS, *ACCESS, *DEPLOY)
+DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *STORIES, *DATABASE, *SERVERS, *ACCESS, *DEPLOY, *ANSWERS)

@@ -78,14 +78,14 @@ class RosterActivities:
             with self.files.folder() as folder:
                 write = partial(self._write, ref, payload, password_hash)
                 try:
-                    return await self._imported(ref, child, file, Path(folder), write)
+                    return await self._imported(ref, payload, child, file, Path(folder), write)
                 except Interfered:
                     raise ApplicationError(
                         "another roster was written meanwhile", type=ErrorType.INTERFERED
                     ) from None
 
     async def _imported(
-        self, ref: JobRef, child: Child, file: Path, folder: Path, write: _Write
+        self, ref: JobRef, payload: dict[str, Any], child: Child, file: Path, folder: Path, write: _Write
     ) -> JobOutcome:
         """Raises BadInput, Interfered."""
         units, out = folder / "units", folder / "out"
@@ -130,6 +130,8 @@ class RosterActivities:
             summary=summary,
             names=(*done.files, CHANGES),
             review=done.review,
+            mode="preview" if payload.get("dry_run") else "import",
+            file_key=payload["file_key"],
         )
 
     async def _write(

@@ -1,10 +1,16 @@
-// Writing a message: bytes as one types, then what each recipient would get, as the server composes it.
-import { ask, Failed, korean, say, t } from "./console.js";
-import { send as upload } from "./upload.js";
+// Writing a message: bytes as one types, then what each recipient would get, as the server composes it; what is wrong
+// stands at its field. What is sent is asked for once more, held for ten seconds, and sent once.
+import { ask, Failed, isOpen, korean, say, t } from "./console.js";
+import { agreed } from "./sure.js";
+import { forget, send as upload } from "./upload.js";
 
+const WISH = { wish: "message" };
+const WRITTEN = "message"; // what was sent and not answered, for a reload: gone with the answer, and with the tab
+const FIELDS = ["template", "sender", "subject", "text", "people", "at"];
 const form = document.getElementById("compose");
 const field = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat(korean ? "ko-KR" : "en-GB");
+const won = (amount) => `${number.format(amount)}${t("원", " won")}`;
 let image = null; // the key of the uploaded picture
 let asked = 0;
 let timer;
@@ -13,6 +19,8 @@ const mode = () => form.elements.mode.value;
 
 // Bytes of cp949: one for ASCII, two for the rest. The server's count, with all its replacements, follows.
 const bytes = (text) => [...text].reduce((sum, letter) => sum + (letter.codePointAt(0) < 128 ? 1 : 2), 0);
+
+const seoul = (text) => `${text}:00+09:00`; // the academy's clock
 
 function draft() {
   const at = field("at").value;
@@ -24,7 +32,7 @@ function draft() {
     advertising: field("advertising").checked,
     image_key: image,
     template_id: mode() === "sms" ? null : field("template").value || null,
-    send_at: at ? `${at}:00+09:00` : null, // the academy's clock
+    send_at: at ? seoul(at) : null,
   };
   return Object.fromEntries(Object.entries(value).filter(([, given]) => given !== null && given !== false));
 }
@@ -38,50 +46,93 @@ function recipients() {
   });
 }
 
+const make = (tag, text, className = "") => Object.assign(document.createElement(tag), { textContent: text, className });
+
 function bubble(each) {
-  const item = Object.assign(document.createElement("li"), { className: each.error ? "bubble wrong" : "bubble" });
+  const item = make("li", "", "bubble");
   const head = document.createElement("header");
-  const add = (tag, text, className = "") => head.append(Object.assign(document.createElement(tag), { textContent: text, className }));
-  add("b", each.error ? `${t("줄", "Line")} ${each.position}` : each.phone);
-  if (!each.error) {
-    add("span", each.fallback ? `${each.channel} → ${each.fallback}` : each.channel, "badge busy");
-    add("span", `${each.length} ${each.unit === "bytes" ? t("바이트", "bytes") : t("자", "characters")}`);
-    add("span", `${number.format(each.price)}${t("원", " won")}`);
-  }
-  const text = document.createElement("p");
-  const where = each.detail?.character || each.detail?.variable;
-  text.textContent = each.error ? `${each.error}${where ? ` (${where})` : ""}` : [each.subject, each.text].filter(Boolean).join("\n\n");
-  item.append(head, text);
+  const channel = each.channel === "ATA" ? t("알림톡", "Alimtalk") : each.channel;
+  head.append(
+    make("b", each.phone),
+    make("span", each.fallback ? `${channel} → ${each.fallback}` : channel, "badge busy"),
+    make("span", `${each.length} ${each.unit === "bytes" ? t("바이트", "bytes") : t("자", "characters")}`),
+    make("span", won(each.price)),
+  );
+  item.append(head, make("p", [each.subject, each.text].filter(Boolean).join("\n\n")));
   return item;
 }
+
+// "All 30 recipients: …", "Lines 2, 5 and 3 more: …": one sentence for all that it holds for.
+function sentence({ error, about, lines, count }, people) {
+  const shown = lines.slice(0, 5).join(", ");
+  const more = count - Math.min(5, lines.length);
+  const others = more ? t(` 외 ${more}줄`, ` and ${more} more`) : "";
+  const where = count === people && people > 1 ? t(`${people}명 모두`, `All ${people} recipients`) : t(`${shown}번 줄${others}`, `Line ${shown}${others}`);
+  return `${count ? `${where}: ` : ""}${error}${about ? ` (${about})` : ""}`;
+}
+
+// What is wrong stands below its field, which says so to screen readers too.
+function mark(troubles, people) {
+  for (const id of FIELDS) {
+    const wrong = troubles.filter((each) => each.field === id);
+    const place = field(`${id}-wrong`);
+    place.replaceChildren(...wrong.map((each) => make("span", sentence(each, people))));
+    if (wrong.length) field(id).setAttribute("aria-invalid", "true");
+    else field(id).removeAttribute("aria-invalid");
+  }
+}
+
+// Why it cannot be sent, or nothing; in one region that screen readers follow.
+function off(why) {
+  field("send").disabled = Boolean(why);
+  if (field("why-off").textContent !== why) field("why-off").textContent = why;
+}
+
+function tell(total, about) {
+  field("total").textContent = number.format(total);
+  field("about").textContent = about;
+}
+
+// Whether a time that was written has passed; the server looks once more.
+const isPast = () => field("at").value && Date.parse(seoul(field("at").value)) < Date.now();
 
 async function preview() {
   const mine = ++asked;
   const people = recipients();
-  const ready = people.length && (field("text").value.trim() || mode() === "alimtalk");
-  field("send").disabled = true;
-  if (!ready) {
+  const missing = [
+    mode() !== "alimtalk" && !field("text").value.trim() && t("내용", "the text"),
+    !people.length && t("받는 사람", "recipients"),
+  ].filter(Boolean);
+  if (missing.length) {
     field("bubbles").replaceChildren();
-    field("total").textContent = "0";
-    field("about").textContent = "";
-    return;
+    tell(0, "");
+    mark([], 0);
+    off(t(`${missing.join("과 ")}을 적으면 보낼 수 있습니다.`, `It can be sent once you have written ${missing.join(" and ")}.`));
+    return null;
   }
+  off(t("확인하고 있습니다.", "Looking at it."));
   let answer;
   try {
     answer = await ask("/console/messages/preview", { draft: draft(), recipients: people });
   } catch (error) {
-    if (mine === asked) field("about").textContent = error.message;
-    return;
+    if (mine === asked) off(error.message);
+    return null;
   }
-  if (mine !== asked) return; // a later keystroke has asked again
-  field("bubbles").replaceChildren(...answer.recipients.map(bubble));
-  field("total").textContent = number.format(answer.total);
-  const short = answer.total > answer.balance ? ` · ${t("잔액이 부족합니다", "more than the credit")}` : "";
-  const wrong = answer.wrong ? ` · ${t("보낼 수 없음", "cannot be sent")} ${answer.wrong}` : "";
-  field("about").textContent = `${number.format(answer.count)}${t("명", " recipients")}${wrong}${short}`;
-  const first = answer.recipients.find((each) => !each.error);
-  if (first) count(first.length, first.channel, first.unit);
-  field("send").disabled = answer.wrong > 0;
+  if (mine !== asked) return null; // a later keystroke has asked again
+  const { troubles, recipients: shown, count: all, wrong, total, balance, saving } = answer;
+  mark(troubles, all);
+  field("bubbles").replaceChildren(
+    ...troubles.filter((each) => !FIELDS.includes(each.field)).map((each) => make("li", sentence(each, all), "bubble wrong")),
+    ...shown.map(bubble),
+  );
+  const said = [t(`${number.format(all)}명`, all === 1 ? "1 recipient" : `${number.format(all)} recipients`)];
+  if (wrong) said.push(t(`보낼 수 없음 ${wrong}명`, `${wrong} cannot be sent`));
+  if (total > balance) said.push(t(`잔액이 ${won(total - balance)} 모자랍니다. 충전한 뒤에 나갑니다`, `${won(total - balance)} more than the credit: it waits until that is charged`));
+  if (saving) said.push(t(`${saving.bytes}바이트 줄이면 SMS, ${won(saving.total)}`, `${saving.bytes} bytes less and it is SMS, ${won(saving.total)}`));
+  tell(total, said.join(" · "));
+  if (shown.length) count(shown[0].length, shown[0].channel, shown[0].unit);
+  off(troubles.length ? t("표시한 곳을 고치면 보낼 수 있습니다.", "It can be sent once what is marked is mended.") : "");
+  return troubles.length ? null : answer;
 }
 
 function count(length, channel, unit) {
@@ -99,7 +150,63 @@ function typed() {
   field("template-part").hidden = mode() === "sms";
   field("text").required = mode() !== "alimtalk";
   clearTimeout(timer);
+  if (isPast()) {
+    asked++; // what is on its way is of before
+    mark([{ field: "at", error: t("이미 지난 시각입니다.", "This time has passed."), count: 0, lines: [] }], 0);
+    off(t("표시한 곳을 고치면 보낼 수 있습니다.", "It can be sent once what is marked is mended."));
+    return;
+  }
+  field("send").disabled = true;
   timer = setTimeout(preview, 250);
+}
+
+// What somebody agrees to: how many, at most how much, when, by what and from where.
+function facts(answer) {
+  const names = { ATA: t("알림톡", "Alimtalk") };
+  const at = field("at").value && new Date(seoul(field("at").value));
+  const day = { timeZone: "Asia/Seoul", dateStyle: "full", timeStyle: "short" };
+  return [
+    [t("받는 사람", "Recipients"), t(`${number.format(answer.count)}명`, number.format(answer.count))],
+    [t("요금", "Price"), t(`최대 ${won(answer.total)} (잔액 ${won(answer.balance)})`, `at most ${won(answer.total)} (credit ${won(answer.balance)})`)],
+    [t("보내는 시각", "When"), at ? t(`${at.toLocaleString("ko-KR", day)} 예약`, `${at.toLocaleString("en-GB", day)}, Korean time`) : t("지금 바로", "Now")],
+    [t("종류", "Type"), Object.entries(answer.channels).map(([channel, many]) => `${names[channel] ?? channel} ${number.format(many)}`).join(", ")],
+    [t("발신번호", "From"), field("sender").value],
+  ];
+}
+
+async function submit() {
+  const answer = isPast() ? typed() : await preview();
+  if (!answer) return field("send").disabled || say(t("다시 확인해 주세요.", "Look at it once more."), true);
+  const hold = field("at").value ? 0 : 10; // what is scheduled can be cancelled until then
+  if (!(await agreed(facts(answer), hold))) return;
+  field("send").disabled = true;
+  const written = { who: document.documentElement.dataset.who, image, mode: mode(), advertising: field("advertising").checked };
+  for (const id of FIELDS) written[id] = field(id).value;
+  sessionStorage.setItem(WRITTEN, JSON.stringify(written));
+  try {
+    const payload = { draft: draft(), recipients: recipients() };
+    const job = await ask("/api/v1/jobs", { job_type: "messages.send", payload }, WISH);
+    sessionStorage.removeItem(WRITTEN);
+    location.assign(`/console/messages/${job.job_id}`);
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    if (!error.open) sessionStorage.removeItem(WRITTEN);
+    off("");
+    say(error.message, true);
+  }
+}
+
+// After a reload without an answer: what was written is there again, and sending it is the same request.
+async function again() {
+  const written = JSON.parse(sessionStorage.getItem(WRITTEN));
+  const open = await isOpen(WISH.wish);
+  if (!open || written?.who !== document.documentElement.dataset.who) sessionStorage.removeItem(WRITTEN);
+  field("unanswered").hidden = !open;
+  if (!open || !sessionStorage.getItem(WRITTEN)) return;
+  for (const id of FIELDS) field(id).value = written[id];
+  form.elements.mode.value = written.mode;
+  field("advertising").checked = written.advertising;
+  image = written.image;
 }
 
 if (form) {
@@ -110,6 +217,7 @@ if (form) {
     if (file) {
       try {
         image = (await upload(file, "image", () => {})).file_key;
+        forget(file, "image");
         say(t("사진을 올렸습니다.", "The picture is uploaded."));
       } catch (error) {
         say(error.message, true);
@@ -117,17 +225,10 @@ if (form) {
     }
     typed();
   });
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    field("send").disabled = true;
-    try {
-      const payload = { draft: draft(), recipients: recipients() };
-      const job = await ask("/api/v1/jobs", { job_type: "messages.send", payload });
-      location.assign(`/console/messages/${job.job_id}`);
-    } catch (error) {
-      if (!(error instanceof Failed)) throw error;
-      say(error.message, true);
-      field("send").disabled = false;
-    }
+    submit();
   });
+  await again();
+  typed();
 }

@@ -1,12 +1,14 @@
-// What every page needs: asking the API, saying what happened, buttons that post, and watching a job.
+// What every page needs: saying what happened, buttons that post, and watching a job.
+import { ask } from "./asking.js";
+import { korean, t } from "./language.js";
 
-export const korean = document.documentElement.lang === "ko";
-export const t = (ko, en) => (korean ? ko : en);
+export { ask, Failed, isOpen } from "./asking.js";
+export { korean, t } from "./language.js";
 
 const STEPS = {
   "영상 확인": "Checking the video", "영상 변환": "Encoding", "게시 준비": "Publishing",
   "내용 확인": "Checking the text", "발송": "Sending", "결과 확인": "Waiting for reports",
-  "파일 확인": "Checking the file", "인식": "Reading", "결과 정리": "Putting together",
+  "파일 확인": "Checking the file", "처리": "Working", "결과 정리": "Putting together",
 };
 export const step = (display) => (korean ? display : STEPS[display] || display);
 
@@ -24,42 +26,6 @@ export function say(text, bad = false) {
   live.className = bad ? "toast bad" : "toast";
   clearTimeout(say.timer);
   say.timer = setTimeout(() => (live.className = "hidden"), 6000);
-}
-
-export class Failed extends Error {
-  constructor(status, body) {
-    super(body?.detail || t("서버가 응답하지 않습니다.", "The server does not answer."));
-    this.status = status;
-    this.code = body?.code;
-  }
-}
-
-// The API's answer to a request; throws Failed. Without a valid sign-in the login page comes up.
-export async function ask(path, body, tenant) {
-  const options = { method: body === undefined ? "GET" : "POST", headers: {} };
-  if (tenant) options.headers["X-Tenant-Id"] = tenant; // operators say for whom they act
-  if (body !== undefined) {
-    options.headers["Content-Type"] = "application/json";
-    options.headers["Idempotency-Key"] = crypto.randomUUID();
-    options.body = JSON.stringify(body);
-  }
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Failed(0);
-  }
-  if (answer.status === 401) {
-    location.assign(`/console/login?next=${encodeURIComponent(location.pathname)}`);
-  }
-  const kind = answer.headers.get("content-type") || "";
-  const value = kind.includes("json") ? await answer.json() : null;
-  if (value?.code === "sign_in_again") {
-    window.open("/console/login?again=true", "_blank", "noopener"); // what was written here stays
-    throw new Failed(answer.status, { detail: t("새 창에서 본인임을 다시 확인한 뒤 한 번 더 눌러 주세요.", "Show who you are in the window that opened, then press once more.") });
-  }
-  if (!answer.ok) throw new Failed(answer.status, value);
-  return value;
 }
 
 // Fill a `[data-meter]` element with a progress of the API.
@@ -90,12 +56,15 @@ export function watch(job, { progress = () => {}, state = () => {}, end = () => 
   return source;
 }
 
-// Put the same element of this page, as the server has it now, in place of ours.
+// Put the same element of this page, as the server has it now, in place of ours. Of several at once the last one
+// that was asked for stays.
+const newest = {};
 export async function refresh(id) {
+  const mine = (newest[id] = (newest[id] ?? 0) + 1);
   const answer = await fetch(location.href);
-  if (!answer.ok) return;
+  if (!answer.ok || mine !== newest[id]) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
-  if (fresh) document.getElementById(id).replaceWith(fresh);
+  if (fresh && mine === newest[id]) document.getElementById(id).replaceWith(fresh);
 }
 
 document.addEventListener("click", async (event) => {
@@ -103,13 +72,18 @@ document.addEventListener("click", async (event) => {
   if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
   button.disabled = true;
   try {
-    await ask(button.dataset.post, {}, button.dataset.tenant);
+    await ask(button.dataset.post, {}, { tenant: button.dataset.tenant });
     say(button.dataset.said || t("요청했습니다.", "Asked for."));
     document.dispatchEvent(new CustomEvent("posted", { detail: button }));
   } catch (error) {
     say(error.message, true);
   }
   button.disabled = false;
+});
+
+document.addEventListener("submit", (event) => {
+  const { confirm: question } = event.target.dataset;
+  if (question && !confirm(question)) event.preventDefault();
 });
 
 // The day's clock is the academy's; the exact moment is a hover away.

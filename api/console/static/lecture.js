@@ -11,6 +11,7 @@ if (encoding) {
 
 const player = document.getElementById("player");
 const video = document.getElementById("video");
+let token, hls, refreshing;
 const seconds = (text) => text.trim().split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
 
 // Cues of a WebVTT file: [start, end, text]. Settings and styles are not needed here.
@@ -30,44 +31,116 @@ async function text(url) {
   return answer.text();
 }
 
-function fail(words) {
+// What is said over the picture; nothing takes it away.
+function over(words) {
   const message = document.getElementById("message");
   message.textContent = words;
-  message.hidden = false;
+  message.hidden = !words;
 }
 
-function play(playback) {
-  const { master } = playback.urls;
-  if (window.Hls?.isSupported()) {
-    const hls = new Hls({ enableWorker: false }); // its worker would be a blob, which the policy forbids
-    hls.loadSource(master);
-    hls.attachMedia(video);
-    hls.on(Hls.Events.ERROR, (_, problem) => {
-      if (problem.fatal) fail(t("재생할 수 없습니다. 다시 열어 주세요.", "It cannot be played. Open the page again."));
-    });
-  } else {
-    video.src = master; // Safari on phones
+function fail(words) {
+  clearInterval(refreshing);
+  hls?.destroy();
+  hls = null;
+  over(words);
+}
+
+const path = `/api/v1/media/videos/${player?.dataset.video}/playback`;
+const place = `watched:${document.documentElement.dataset.who}:${player?.dataset.video}`;
+const START_AGAIN = ["token_expired", "session_ended", "policy_changed"];
+const pause = (wait) => new Promise((resolve) => setTimeout(resolve, 1000 * wait));
+
+// Ask until somebody answers: a lost network comes back.
+async function patiently(attempt) {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error.status !== 0 && error.status < 500) throw error;
+      waiting();
+      await pause(Math.min(8, 2 ** tries));
+    }
   }
+}
+
+const waiting = () => over(t("연결을 기다리고 있습니다. 연결되면 이어서 재생합니다.", "Waiting for the network. It goes on when that is back."));
+
+function play({ urls }, at) {
+  hls?.destroy();
+  if (window.Hls?.isSupported()) {
+    // Its worker would be a blob, which the policy forbids.
+    hls = new Hls({ enableWorker: false, startPosition: at || -1 });
+    hls.loadSource(urls.master);
+    hls.attachMedia(video);
+    hls.on(Hls.Events.ERROR, (_, problem) => problem.fatal && recover(problem));
+    hls.on(Hls.Events.FRAG_BUFFERED, () => over(""));
+  } else {
+    video.src = urls.master; // Safari on phones
+    video.addEventListener("playing", () => over(""), { once: true });
+    video.addEventListener("loadedmetadata", () => at && (video.currentTime = at), { once: true });
+    video.onerror = () => recover({ type: "networkError" });
+  }
+}
+
+// hls.js gives up after some tries of its own. What lost its session gets a new one, at the same place; what the
+// picture's decoder could not take is taken up again once, what the network could not bring as often as it needs.
+let recovering = false;
+async function recover(problem) {
+  if (recovering) return;
+  if (problem.type === "mediaError" && hls && Date.now() - (recover.media ?? 0) > 10_000) {
+    recover.media = Date.now();
+    return hls.recoverMediaError();
+  }
+  if (problem.type !== "networkError") return fail(t("재생할 수 없습니다. 다시 열어 주세요.", "It cannot be played. Open the page again."));
+  recovering = true;
+  waiting();
+  await pause(2);
+  try {
+    await begin();
+  } catch (error) {
+    fail(error.message);
+  }
+  recovering = false;
+}
+
+// A playback from where it was: in this window, or before the last reload.
+async function begin() {
+  const at = video.currentTime || Number(localStorage.getItem(place)) || 0;
+  const paused = video.paused;
+  const playback = await patiently(() => ask(`${path}/start/`, {}));
+  token = playback.token;
+  play(playback, at);
+  if (!paused) video.play().catch(() => {}); // a browser that wants a click first has its button
+  keep(playback);
+  return [playback, at];
 }
 
 // The links live as long as the newest token: a new one comes well before the old one ends.
 function keep(playback) {
-  const path = `/api/v1/media/videos/${player.dataset.video}/playback`;
-  let { token } = playback;
-  const timer = setInterval(async () => {
+  clearInterval(refreshing);
+  refreshing = setInterval(async () => {
     try {
       token = (await ask(`${path}/refresh/`, { token })).token;
     } catch (error) {
-      if (error.status) {
-        clearInterval(timer);
-        fail(error.message);
-      }
+      if (START_AGAIN.includes(error.code)) return recover({ type: "networkError" });
+      if (error.open) return; // the next one may be answered
+      fail(error.message);
     }
   }, (1000 * playback.expires_in) / 2);
-  addEventListener("pagehide", () => {
-    const headers = { "Content-Type": "application/json" };
-    fetch(`${path}/end/`, { method: "POST", headers, body: JSON.stringify({ token }), keepalive: true });
-  });
+}
+
+// Where somebody stopped is kept in their browser, until the end was seen.
+function remember() {
+  if (!video.currentTime || !video.duration) return;
+  const left = video.duration - video.currentTime;
+  if (left < Math.min(5, video.duration / 10)) localStorage.removeItem(place);
+  else localStorage.setItem(place, video.currentTime.toFixed(1));
+}
+
+function leaving() {
+  remember();
+  const headers = { "Content-Type": "application/json" };
+  fetch(`${path}/end/`, { method: "POST", headers, body: JSON.stringify({ token }), keepalive: true });
 }
 
 function rates(most) {
@@ -132,7 +205,7 @@ async function captions(url) {
 function controls() {
   document.querySelector(".controls").disabled = false;
   const [button, seek, now] = ["play", "seek", "now"].map((id) => document.getElementById(id));
-  const toggle = () => (video.paused ? video.play() : video.pause());
+  const toggle = () => (video.paused ? video.play().catch(() => {}) : video.pause()); // a new source ends a play
   button.addEventListener("click", toggle);
   video.addEventListener("click", toggle);
   for (const kind of ["play", "pause"]) {
@@ -165,13 +238,15 @@ function controls() {
 
 if (player) {
   try {
-    const playback = await ask(`/api/v1/media/videos/${player.dataset.video}/playback/start/`, {});
-    rates(playback.policy.max_rate);
-    watermark(playback.policy.watermark);
-    play(playback);
+    const [{ policy, urls }, at] = await begin();
+    rates(policy.max_rate);
+    watermark(policy.watermark);
     controls();
-    keep(playback);
-    for (const extra of [storyboard(playback.urls.storyboard), captions(playback.urls.subtitles)]) {
+    video.addEventListener("pause", remember);
+    setInterval(() => video.paused || remember(), 5000);
+    addEventListener("pagehide", leaving);
+    if (at) say(t(`${clock(at)}부터 이어서 봅니다.`, `It goes on at ${clock(at)}.`));
+    for (const extra of [storyboard(urls.storyboard), captions(urls.subtitles)]) {
       extra.catch(() => say(t("미리보기나 자막을 불러오지 못했습니다.", "Previews or captions could not be loaded."), true));
     }
   } catch (error) {

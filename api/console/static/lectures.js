@@ -10,7 +10,7 @@ dropZone(async (upload, file, row) => {
   row.item.remove();
   say(t("올렸습니다. 변환을 시작합니다.", "Uploaded. Encoding begins."));
   await show();
-  await begun(job.job_id);
+  begun(job.job_id); // not waited for: everything is sent
 });
 
 // A lecture's job is known to the grid once its workflow has begun.

@@ -4,5 +4,5 @@ import { dropZone } from "./upload.js";
 
 dropZone(async (upload) => {
   const job = await ask("/api/v1/jobs", { job_type: "ai.ocr", payload: { file_key: upload.file_key, mode: "auto" } });
-  location.assign(`/console/ocr/${job.job_id}`);
+  return `/console/ocr/${job.job_id}`;
 });

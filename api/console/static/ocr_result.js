@@ -17,6 +17,6 @@ document.addEventListener("click", async (event) => {
     say(t("복사했습니다.", "Copied."));
   } catch {
     getSelection().selectAllChildren(text); // no leave: it is selected, to be copied by hand
-    say(t("글을 선택했습니다. Ctrl+C를 누르세요.", "The text is selected: press Ctrl+C."));
+    say(t("텍스트를 선택했습니다. Ctrl+C를 누르세요.", "The text is selected: press Ctrl+C."));
   }
 });

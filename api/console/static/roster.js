@@ -17,7 +17,8 @@ document.addEventListener("submit", async (event) => {
   try {
     const password = document.getElementById("password").value;
     const payload = { file_key: event.target.dataset.file, initial_password: password };
-    const made = await ask("/api/v1/jobs", { job_type: "ai.excel_parsing", payload });
+    const wish = { wish: `roster ${event.target.dataset.job}` };
+    const made = await ask("/api/v1/jobs", { job_type: "ai.excel_parsing", payload }, wish);
     location.assign(`/console/rosters/${made.job_id}`);
   } catch (error) {
     say(error.message, true);

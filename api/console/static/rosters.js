@@ -9,5 +9,5 @@ dropZone(async (upload) => {
     dry_run: true,
   };
   const job = await ask("/api/v1/jobs", { job_type: "ai.excel_parsing", payload });
-  location.assign(`/console/rosters/${job.job_id}?file=${encodeURIComponent(upload.file_key)}`);
+  return `/console/rosters/${job.job_id}`;
 });

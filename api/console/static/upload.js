@@ -69,15 +69,24 @@ async function parts(upload, file, progress) {
   await Promise.all(Array.from({ length: AT_ONCE }, one));
 }
 
-// Upload a file; returns the upload as the API named it. Throws Failed.
+// How an upload stands, or null where it is not known any more. Throws Failed when nobody answers.
+async function standing(upload) {
+  try {
+    return await ask(`/api/v1/uploads/${upload.upload_id}`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return null;
+  }
+}
+
+// Upload a file; returns the upload as the API named it. Throws Failed. It is remembered until `forget`, so that the
+// same file chosen again goes on with it, also when only the answer to what follows was lost.
 export async function send(file, purpose, progress) {
   const name = nameOf(purpose, file);
   let upload = JSON.parse(localStorage.getItem(name));
-  if (upload) {
-    const known = await ask(`/api/v1/uploads/${upload.upload_id}`).catch(() => null);
-    if (known?.state !== "open") upload = null; // swept, or finished: begin anew
-  }
-  if (!upload || upload.method === "put") {
+  const state = upload && (await standing(upload))?.state;
+  if (state === "completed") return upload;
+  if (state !== "open" || upload.method === "put") {
     upload = await ask("/api/v1/uploads", {
       filename: file.name,
       size: file.size,
@@ -91,10 +100,11 @@ export async function send(file, purpose, progress) {
   } else {
     await parts(upload, file, progress);
   }
-  await ask(`/api/v1/uploads/${upload.upload_id}/complete`, {});
-  localStorage.removeItem(name);
+  await again(() => ask(`/api/v1/uploads/${upload.upload_id}/complete`, {}));
   return upload;
 }
+
+export const forget = (file, purpose) => localStorage.removeItem(nameOf(purpose, file));
 
 // What a reload has cut short: name and size of each file.
 function unfinished(purpose) {
@@ -127,9 +137,11 @@ function line(list, name) {
   };
 }
 
-// Make the page's drop zone work: each file is uploaded and given to `then(upload, file, row)`.
+// Make the page's drop zone work: each file is uploaded and given to `then(upload, file, row)`, which may answer
+// with the address where its result will be.
 export function dropZone(then) {
   const zone = document.querySelector("[data-drop]");
+  if (!zone) return; // not for who is signed in
   const input = zone.querySelector("input");
   const list = document.getElementById("uploads");
   const { purpose } = zone.dataset;
@@ -146,28 +158,33 @@ export function dropZone(then) {
     });
     row.item.append(drop);
     waiting.set(name, row);
-    if (upload.method === "multipart") {
-      ask(`/api/v1/uploads/${upload.upload_id}`).then(
-        ({ state, parts: done }) => state !== "open" ? drop.click() : row.progress(Math.min(upload.size, done.length * upload.part_size), upload.size),
-        () => drop.click(),
-      );
-    }
+    standing(upload).then((known) => {
+      if (!["open", "completed"].includes(known?.state)) drop.click(); // swept
+      else if (known.state === "completed") row.progress(upload.size, upload.size);
+      else if (upload.method === "multipart") row.progress(Math.min(upload.size, known.parts.length * upload.part_size), upload.size);
+    }, () => {}); // nobody answers now: it may be there
   }
 
   async function take(file) {
     waiting.get(nameOf(purpose, file))?.item.remove();
     const row = line(list, file.name);
+    let result;
     busy++;
     try {
       const upload = await send(file, purpose, (sent) => row.progress(sent, file.size));
       row.progress(file.size, file.size);
-      await then(upload, file, row);
+      result = await then(upload, file, row);
+      forget(file, purpose);
     } catch (error) {
       row.note.textContent = error.message;
       row.note.className = "why";
       say(error.message, true);
     }
     busy--;
+    if (!result) return;
+    if (!busy) return location.assign(result); // nothing would be lost, so nobody is asked
+    const link = Object.assign(document.createElement("a"), { href: result, textContent: t("결과 보기", "Look at it") });
+    row.note.replaceChildren(link); // other files are still on their way
   }
 
   const all = (files) => [...files].forEach(take);

@@ -1,0 +1,138 @@
+"""What each recipient would get and what it would cost: the checks of sending, without sending."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from clients.database.credits import AccountRow
+from contracts.errors import REASONS
+from contracts.messaging import Channel, Composed, Draft, Recipient
+from rules.messaging import phones
+from rules.messaging.compose import SMS_BYTES
+from rules.messaging.text import size
+from rules.messaging.unsendable import Unsendable
+from rules.messaging.validity import check_schedule
+
+SHOWN = 20  # messages, and lines of a trouble; all recipients are counted
+LITTLE = 20  # bytes that somebody may well save to pay for an SMS
+# Which field of the form a refusal is about, by how its code begins. Others are of a recipient's line.
+_FIELDS = {
+    "SCHEDULE": "at",
+    "SENDER": "sender",
+    "SUBJECT": "subject",
+    "TEXT": "text",
+    "ADVERTIS": "text",
+    "OPT_OUT": "text",
+    "IMAGE": "image",
+    "TEMPLATE": "template",
+    "CHANNEL": "template",
+}
+
+
+@dataclass
+class Trouble:
+    """Why something cannot be sent, once for all lines that it holds for. `lines` count from 1; none: it is
+    about the form and nobody's line."""
+
+    code: str
+    about: str | None
+    field: str
+    lines: list[int] = dataclasses.field(default_factory=list)
+
+    def shown(self, lang: str) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "error": getattr(REASONS[self.code], lang),
+            "about": self.about,
+            "field": self.field,
+            "lines": self.lines[:SHOWN],
+            "count": len(self.lines),
+        }
+
+
+def preview(
+    draft: Draft,
+    recipients: Sequence[Recipient],
+    composed: Callable[[Recipient], Composed],
+    account: AccountRow,
+    lang: str,
+) -> dict[str, Any]:
+    """For the page of a new message; `composed` raises Unsendable."""
+    good: list[tuple[int, Composed]] = []
+    troubles: dict[tuple[str, str | None, str], Trouble] = {}
+
+    def add(error: Unsendable, line: int | None) -> None:
+        about = error.detail.get("character") or error.detail.get("variable")
+        key = error.code, None if about is None else str(about), field_of(error)
+        found = troubles.setdefault(key, Trouble(*key))
+        if line is not None:
+            found.lines.append(line)
+
+    try:
+        check_schedule(draft.send_at, datetime.now(UTC))
+    except Unsendable as error:
+        add(error, None)
+    for line, recipient in enumerate(recipients, 1):
+        try:
+            good.append((line, composed(recipient)))
+        except Unsendable as error:
+            add(error, line)
+    prices = [price(message, account) for _, message in good]
+    return {
+        "recipients": [
+            {"position": line, "price": float(each)} | _shown(message)
+            for (line, message), each in zip(good[:SHOWN], prices, strict=False)
+        ],
+        "troubles": [each.shown(lang) for each in troubles.values()],
+        "count": len(recipients),
+        "wrong": len(recipients) - len(good),
+        "total": float(sum(prices, Decimal(0))),
+        "balance": float(account.credit_balance),
+        "channels": Counter(message.channel for _, message in good),
+        "saving": _saving([message for _, message in good], account),
+    }
+
+
+def field_of(error: Unsendable) -> str:
+    """`people`, or the field of the form that has to be changed."""
+    if written := error.detail.get("field"):  # a character in the text, the subject, or somebody's value
+        return str(written) if written in ("text", "subject") else "people"
+    return next((named for begins, named in _FIELDS.items() if error.code.startswith(begins)), "people")
+
+
+def price(composed: Composed, account: AccountRow) -> Decimal:
+    """What may be charged at most: with a fallback, the dearer of the two."""
+    prices = {
+        Channel.SMS: account.price_sms,
+        Channel.LMS: account.price_lms,
+        Channel.MMS: account.price_mms,
+        Channel.ATA: account.price_ata,
+    }
+    return max(Decimal(prices[each]) for each in (composed.channel, composed.fallback) if each)
+
+
+def _saving(messages: Sequence[Composed], account: AccountRow) -> dict[str, float] | None:
+    """By how many bytes the longest is too long for an SMS, if that is little, and what all would cost so."""
+    if any(each.channel not in (Channel.SMS, Channel.LMS) or each.subject for each in messages):
+        return None
+    over = max((size(each.text) for each in messages), default=0) - SMS_BYTES
+    if not 0 < over <= LITTLE:
+        return None
+    return {"bytes": over, "total": float(account.price_sms * len(messages))}
+
+
+def _shown(composed: Composed) -> dict[str, Any]:
+    kakao = composed.channel is Channel.ATA and composed.fallback is None
+    return {
+        "phone": phones.mask(composed.to),
+        "channel": composed.channel,
+        "fallback": composed.fallback,
+        "subject": composed.subject,
+        "text": composed.text,
+        "length": len(composed.text) if kakao else size(composed.text),
+        "unit": "characters" if kakao else "bytes",
+    }

@@ -1,0 +1,102 @@
+"""Messages are written, looked at, sent once, and cancelled."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from playwright.async_api import Page, expect
+
+from rules.quiet_hours import KST
+from tests.browser.conftest import Visit
+from tests.messages import phones
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+async def test_a_message_is_counted_priced_and_sent(visit: Visit) -> None:
+    page, (one, two) = visit.page, phones(2)
+    await visit.open("/console/messages/new")
+    await page.fill("#text", "똠 #{이름}")
+    await expect(page.locator("#why-off")).to_contain_text("받는 사람")
+    await page.fill("#people", f"{one}, 하늘\n02-123-4567, 바다")
+    await expect(page.locator("#people-wrong")).to_contain_text("2번 줄: 받는 번호가")
+    await expect(page.get_by_label("받는 사람")).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#send")).to_be_disabled()
+    await page.fill("#people", "\n".join(phones(30)))
+    await page.fill("#text", "시험 😀")
+    await expect(page.locator("#text-wrong span")).to_have_count(1)  # not thirty
+    await expect(page.locator("#text-wrong")).to_contain_text("30명 모두")
+    await page.fill("#text", "똠 #{이름}")
+    await page.fill("#people", f"{one}, 하늘\n{two}, 가람누리")
+    await expect(page.locator("#send")).to_be_enabled()
+    await expect(page.locator("#bytes")).to_have_text("7")
+    await expect(page.locator("#total")).to_have_text("40")
+    await page.fill("#text", "가" * 46)
+    await page.fill("#people", one)
+    await expect(page.locator("#type")).to_have_text("LMS")
+    await expect(page.locator("#total")).to_have_text("50")
+    await expect(page.get_by_role("status").filter(has_text="1명")).to_contain_text(
+        "2바이트 줄이면 SMS, 20원"
+    )
+    await page.fill("#at", "2020-01-01T09:00")
+    await expect(page.locator("#at-wrong")).to_contain_text("지난 시각")
+    await expect(page.locator("#send")).to_be_disabled()
+    await page.fill("#at", "")
+    await expect(page.locator("#send")).to_be_enabled()
+    assert await visit.grave() == []
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.click("#send")
+    sure = page.get_by_role("dialog")
+    await expect(sure).to_contain_text("1명")
+    await expect(sure).to_contain_text("최대 50원")
+    await expect(sure).to_contain_text("지금 바로")
+    assert await visit.grave() == []
+    await page.click("#sure-go")
+    await expect(sure).to_contain_text("초 뒤에 보냅니다")
+    await page.click("#sure-back")
+    await expect(sure).to_be_hidden()
+    assert not [each for each in asked if each.endswith("/api/v1/jobs")], "it was taken back"
+    async with visit.lost_answers("/api/v1/jobs") as first:
+        await _send(page)
+        await expect(page.locator("#live")).to_contain_text("두 번 처리되지 않습니다")
+        await page.reload()
+    await expect(page.locator("#unanswered")).to_be_visible()
+    assert await page.input_value("#people") == one, "what was written is still there"
+    async with page.expect_request("**/api/v1/jobs") as second:
+        await _send(page)
+    assert first == [(await second.value).headers["idempotency-key"]]
+    await page.wait_for_url("**/console/messages/*-*")
+    assert await page.evaluate("localStorage.length + sessionStorage.length") == 0
+    await expect(page.locator("tbody .badge.good")).to_be_visible()
+    assert f"010-****-{one[-4:]}" in await page.inner_text("tbody")
+    assert one not in await page.content()
+    job = await visit.lab.only_job(visit.tenant)
+    assert visit.mail.sent(job.id) == [one]
+    assert await visit.grave() == []
+
+
+async def test_a_scheduled_message_is_listed_and_cancelled(visit: Visit) -> None:
+    page = visit.page
+    await visit.open("/console/messages/new")
+    await page.fill("#text", "다음 달 안내")
+    await page.fill("#people", phones(1)[0])
+    day = datetime.now(KST).date() + timedelta(days=30)
+    await page.fill("#at", f"{day}T09:00")
+    await expect(page.locator("#send")).to_be_enabled()
+    await _send(page, now=False)
+    await page.wait_for_url("**/console/messages/*-*")
+    await expect(page.locator(".notice")).to_contain_text(f"{day} 09:00")
+    await visit.open("/console/messages?show=scheduled")
+    await visit.follow(page.locator("tbody a"))
+    await page.click("text=취소")
+    await expect(page.locator("h1 .badge")).to_have_text("취소됨")
+    await visit.open("/console/messages?show=cancelled")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+
+
+async def _send(page: Page, *, now: bool = True) -> None:
+    """Press, agree, and do not wait for the ten seconds; what is scheduled has none."""
+    await page.click("#send:enabled")
+    await page.click("#sure-go")
+    if now:
+        await page.click("#sure-go:has-text('지금')")
