@@ -24,8 +24,8 @@ CONSOLE = (
     Defence(
         "console-leaves-without-a-word",
         f"{_STATIC}/upload.js",
-        "    busy--;\n    if (!result) return;",
-        "    if (!result) return busy--;",
+        "    busy--;\n    if (!result) return;\n    if (!busy) return",
+        "    if (!result) return busy--;\n    if (busy === 1) return",
         _ROSTER,
     ),
     Defence(
