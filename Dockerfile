@@ -36,6 +36,9 @@ COPY clients clients
 COPY intake intake
 COPY workers workers
 COPY api api
+COPY academy academy
+RUN printf '#!/bin/sh\nPYTHONPATH=/app exec /venv/bin/python -m academy "$@"\n' > /venv/bin/academy \
+    && chmod 755 /venv/bin/academy
 
 # Compiled now: the file system is read-only when it runs.
 RUN /venv/bin/python -m compileall -q .

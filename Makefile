@@ -112,4 +112,6 @@ $(UV): requirements-bootstrap.lock
 $(READY): $(UV) requirements-dev.lock
 	@echo "installing what requirements-dev.lock names into .venv"
 	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv/bin/python requirements-dev.lock
+	@printf '#!/bin/sh\nroot="$$(dirname -- "$$0")/../.."\nPYTHONPATH="$$root" exec "$$root/.venv/bin/python" -m academy "$$@"\n' \
+		> .venv/bin/academy && chmod 755 .venv/bin/academy
 	@touch $(READY)

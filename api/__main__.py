@@ -1,6 +1,8 @@
 """`python -m api [--host ADDRESS] [--port PORT]`: the API, with the limits of its settings."""
 
 import argparse
+import gc
+import socket
 
 import uvicorn
 
@@ -9,12 +11,21 @@ from clients.settings import load
 from clients.settings_sources import Process
 
 
+class Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """What is there by now stays: whoever collects garbage later need not look at it. All our modules and
+        the models of AWS's services are more than 100 ms of looking, in which nobody is answered."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m api")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args()
-    uvicorn.Server(config(load(Process.API), host=given.host, port=given.port)).run()
+    Server(config(load(Process.API), host=given.host, port=given.port)).run()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ ORPHANS = Gauge("orphan_objects", "Objects that the daily sweep has found withou
 ORPHANS_REMOVED = Gauge("orphan_objects_removed", "Those that it has removed, since ever")
 
 
+DEAD = Gauge("dead_letters", "Messages in a dead letter queue, as SQS counts them", ("queue",))
 UNCONFINED = Gauge("host_unconfined", "How much of the cage a worker's host lacks; 0: nothing", ("worker",))
 
 
@@ -36,6 +37,13 @@ def show_confinement(told: Mapping[str, Sequence[str]]) -> None:
     UNCONFINED.clear()
     for worker, lacks in told.items():
         UNCONFINED.labels(worker).set(len(lacks))
+
+
+def show_dead(letters: Mapping[str, int]) -> None:
+    """By queue; nothing while SQS is away."""
+    DEAD.clear()
+    for queue, count in letters.items():
+        DEAD.labels(queue).set(count)
 
 
 def show(standing: Standing | None) -> None:

@@ -118,7 +118,7 @@ async def _away(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _erased(request: Request, _error: Exception) -> JSONResponse:
-    """The tenant's key is gone on purpose; `python -m clients.keys renew` makes a new one."""
+    """The tenant's key is gone on purpose; `academy data-key renew` makes a new one."""
     return problem(request, 410, "tenant_erased", ERASED)
 
 

@@ -1,5 +1,6 @@
 """What the routes use, built once, and the way to it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from clients.database.engine import create_engine
 from clients.database.erasing import Tombstone
 from clients.database.jobs import JobRow, SealedJob
 from clients.database.videos import VideoRow
+from clients.depths import Depths
 from clients.keys import TenantKeys
 from clients.progress import ProgressBoard
 from clients.settings import Settings
@@ -32,6 +34,9 @@ from intake.submit import Submitter
 SEEN_SECONDS = 1.0  # how old the state of an open job may be that a poll sees
 
 STANDING_SECONDS = 5.0
+DEAD_SECONDS = (
+    30.0  # how old the number of dead letters may be: SQS counts approximately, and each look costs
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,7 @@ class Services:
     seen_jobs: Fresh[tuple[int, str], SealedJob]
     seen_videos: Fresh[tuple[int, int], tuple[VideoRow, JobRow | None]]
     standing: Fresh[None, Standing]
+    dead: Fresh[None, dict[str, int]]
     provider: Provider | None
     settings: Settings
 
@@ -94,11 +100,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         seen_jobs=Fresh(lambda key: _job(engine, *key), SEEN_SECONDS),
         seen_videos=Fresh(lambda key: _video(engine, *key), SEEN_SECONDS),
         standing=Fresh(lambda _: standing(engine, client), STANDING_SECONDS),
+        dead=Fresh(lambda _: asyncio.to_thread(_dead, settings), DEAD_SECONDS),
         provider=Provider(settings, vault) if settings.oidc_issuer else None,
         settings=settings,
     )
     await redis.aclose()
     await engine.dispose()
+
+
+def _dead(settings: Settings) -> dict[str, int]:
+    """How many dead letters each queue has, by our names of queues. Blocks."""
+    depths = Depths(settings)
+    return {name: depths.dead([name]) for name in settings.queue_names()}
 
 
 async def _tombstone(engine: AsyncEngine, tenant_id: int) -> Tombstone:

@@ -154,6 +154,6 @@ async def in_store(call: Callable[[*Arguments], Answer], *arguments: *Arguments)
     """HTTPException 503 when the object store does not answer; its own answers are raised."""
     try:
         return await asyncio.to_thread(call, *arguments)
-    except (ClientError, BotoCoreError):
+    except (ClientError, BotoCoreError, ConnectionError):
         detail = "The object store does not answer. Send the same again in a moment."
         raise refused(503, "unavailable", detail, Retry_After="5") from None

@@ -9,9 +9,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import cast
 
-from redis.exceptions import RedisError
-
-from clients.progress import Server
+from clients.progress import SICK, Server
 
 KEY = "confinement"
 EVERY, KEPT = 60.0, 180  # seconds between two tellings; that one counts
@@ -20,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 async def tell(redis: Server, role: str, missing: Sequence[str]) -> None:
-    """Once. Raises RedisError."""
+    """Once. Raises one of SICK."""
     told = json.dumps({"at": time.time(), "lacks": list(missing)})
     await redis.hset(KEY, f"{socket.gethostname()}:{role}", told)
     await redis.expire(KEY, KEPT)
@@ -31,13 +29,14 @@ async def keep_telling(redis: Server, role: str, missing: Sequence[str]) -> None
     while True:
         try:
             await tell(redis, role, missing)
-        except (RedisError, OSError) as error:
+        except (*SICK, ValueError) as error:
             log.debug("confinement cannot be told: %s", type(error).__name__)
         await asyncio.sleep(EVERY)
 
 
 async def lacking(redis: Server) -> dict[str, list[str]]:
-    """By `host:role`, of all that were heard of lately: what its host does not give. Raises RedisError."""
+    """By `host:role`, of all that were heard of lately: what its host does not give. Raises one of SICK,
+    ValueError."""
     found = {}
     told: dict[str | bytes, str] = await cast(Awaitable[dict[str | bytes, str]], redis.hgetall(KEY))
     for field, text in sorted(told.items()):

@@ -9,6 +9,7 @@ from sqlalchemy import URL
 from temporalio.service import TLSConfig
 
 from clients.settings_sources import Part
+from contracts.catalog import ai_payloads
 from contracts.scaling import Group
 
 ENCRYPTED = ("require", "verify-ca", "verify-full")
@@ -158,6 +159,8 @@ class QueuesPart(AwsPart):
     # Of newer producers, where they are: `academy-v1-tools-queue`, `academy-video-delete-r2`.
     tools_sqs_queue_name: str | None = None
     video_delete_sqs_queue_name: str | None = None
+    # Job types of the AI queues that nobody here implements, comma separated: they wait by name for who does.
+    external_job_types: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,49}( *, *|$))*$")
     sqs_wait_seconds: int = Field(default=20, ge=0, le=20)
     # The queues' own visibility timeouts are hours, for workers that held a message while they worked. The
     # bridge holds one for moments: after a crash its messages come back when this is over.
@@ -169,6 +172,19 @@ class QueuesPart(AwsPart):
         if len(set(queues.values())) != len(queues):
             raise ValueError("two of *_SQS_QUEUE_NAME* are the same queue; only AI tiers may share one")
         return self
+
+    @field_validator("external_job_types")
+    @classmethod
+    def _not_ours(cls, names: str) -> str:
+        if ours := _names(names) & ai_payloads().keys():
+            raise ValueError(
+                f"EXTERNAL_JOB_TYPES names types that are implemented here: {', '.join(sorted(ours))}"
+            )
+        return names
+
+    @property
+    def external(self) -> frozenset[str]:
+        return _names(self.external_job_types)
 
     def queue_names(self) -> dict[str, str]:
         """Our name of a queue → the SQS queue's name. AI tiers that share a queue are one, named `ai`."""
@@ -185,6 +201,10 @@ class QueuesPart(AwsPart):
             "messaging": self.messaging_sqs_queue_name,
             **{ours: name for ours, name in further.items() if name},
         }
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(filter(None, (name.strip() for name in listed.split(","))))
 
 
 class ScalerPart(TemporalPart, QueuesPart):

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 import httpx
 from pydantic import Field, FiniteFloat, ValidationError
+from pydantic_core import from_json
 
 from clients.settings import Settings
 from contracts.ai_jobs import ModelKind
@@ -26,6 +27,8 @@ CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 32 * 2**20  # 256 texts of 4,096 dimensions have 20 MB
 CHAT_BYTES = 4 * 2**20
 LONGEST_WAIT = 3600.0  # seconds that a server may send us away
+REFUSAL_BYTES = 2**20
+OF_THE_REQUEST = frozenset({400, 422})  # where the server says more; else it may be anybody in between
 
 M = TypeVar("M", bound=Message)
 
@@ -47,11 +50,12 @@ class Busy(ModelError):
 
 
 class ModelUnavailable(ModelError):
-    """No connection, a 5xx, a timeout or an answer that was cut: worth another try."""
+    """No connection, a 5xx, a timeout, an answer that was cut, or one that tells of the server and not of the
+    request (a wrong key or path, a proxy's page): worth another try."""
 
 
 class RefusedByModel(ModelError):
-    """Any other answer without success: the same request will be refused again."""
+    """What was asked for is too large, or not valid: the same request will be refused again."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"HTTP {status}")
@@ -60,6 +64,10 @@ class RefusedByModel(ModelError):
 
 class UnusableAnswer(ModelError):
     """A whole answer that is not what was asked for: other JSON, vectors missing, too long, stopped early."""
+
+
+class NotOfProtocol(UnusableAnswer):
+    """JSON of another shape: of this request, or of a server that is another than it should be."""
 
 
 class Word(Message):
@@ -264,19 +272,27 @@ class Models:
                 self._http.stream(method, url, **request) as answer,
             ):
                 if not answer.is_success:
-                    raise _refusal(answer)
+                    raise await _refusal(answer)
                 yield answer
         except (httpx.HTTPError, TimeoutError) as error:
             raise ModelUnavailable(type(error).__name__) from None
 
 
-def _refusal(answer: httpx.Response) -> ModelError:
+async def _refusal(answer: httpx.Response) -> ModelError:
     status = answer.status_code
     if status in (429, 503):
         return Busy(status, _retry_after(answer.headers.get("Retry-After", "")))
-    if status >= 500 or status == 408:
-        return ModelUnavailable(f"HTTP {status}")
-    return RefusedByModel(status)
+    if status == 413 or (status in OF_THE_REQUEST and await _is_json(answer)):
+        return RefusedByModel(status)
+    return ModelUnavailable(f"HTTP {status}")
+
+
+async def _is_json(answer: httpx.Response) -> bool:
+    try:
+        from_json(b"".join([chunk async for chunk in _bounded(answer, REFUSAL_BYTES)]))
+    except (ValueError, UnusableAnswer):
+        return False
+    return True
 
 
 def _retry_after(text: str) -> float | None:
@@ -292,10 +308,16 @@ def _retry_after(text: str) -> float | None:
 
 async def _read(answer: httpx.Response, model: type[M]) -> M:
     content = b"".join([chunk async for chunk in _bounded(answer, ANSWER_BYTES)])
+    return _as(model, content)
+
+
+def _as(model: type[M], content: bytes) -> M:
     try:
         return model.model_validate_json(content)
-    except ValidationError:
-        raise UnusableAnswer("the answer is not of the protocol") from None
+    except ValidationError as error:
+        if error.errors(include_input=False)[0]["type"] == "json_invalid":
+            raise ModelUnavailable("the answer is no JSON") from None
+        raise NotOfProtocol("the answer is not of the protocol") from None
 
 
 async def _events(answer: httpx.Response) -> AsyncIterator[_Event]:
@@ -309,10 +331,7 @@ async def _events(answer: httpx.Response) -> AsyncIterator[_Event]:
                 continue
             if data.strip() == b"[DONE]":
                 return
-            try:
-                yield _Event.model_validate_json(data)
-            except ValidationError:
-                raise UnusableAnswer("an event is not of the protocol") from None
+            yield _as(_Event, data)
     raise ModelUnavailable("the answer was cut")
 
 

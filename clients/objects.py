@@ -3,13 +3,14 @@
 import errno
 import hashlib
 import io
+import itertools
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import boto3
 from botocore.config import Config
@@ -18,9 +19,12 @@ from botocore.exceptions import ClientError
 from clients.connections import ObjectsPart
 from contracts.video import SourceRef
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ListObjectsV2OutputTypeDef
+
 CHUNK = 1024 * 1024
 RUN_BY_BROWSERS = (".html", ".htm", ".xhtml", ".svg", ".xml")
-
+NOT_THERE = frozenset({"NoSuchKey", "NoSuchUpload"})  # not the bucket, and not a proxy's own 404
 
 ERASED = "erased-tenants/"  # an empty object for each erased tenant, for a database that has lost its own
 
@@ -59,10 +63,7 @@ class Objects:
 
     def head(self, key: str) -> SourceRef:
         """Raises ObjectMissing."""
-        try:
-            answer = self._s3.head_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            raise typed(error) from error
+        answer = self._head(key)
         return SourceRef(key=key, etag=answer["ETag"], size=answer["ContentLength"])
 
     def get(self, key: str) -> bytes:
@@ -93,7 +94,7 @@ class Objects:
                     Bucket=self._bucket, Key=source.key, IfMatch=source.etag, Range=f"bytes={done}-"
                 )["Body"]
             except ClientError as error:
-                raise typed(error) from error
+                raise self._meant(error, source) from error
             with path.open("ab") as file:
                 for chunk in body.iter_chunks(CHUNK):
                     file.write(chunk)
@@ -115,7 +116,7 @@ class Objects:
         try:
             body = self._s3.get_object(Bucket=self._bucket, Key=source.key, IfMatch=source.etag)["Body"]
         except ClientError as error:
-            raise typed(error) from error
+            raise self._meant(error, source) from error
         return digest == _digest(body.iter_chunks(CHUNK))
 
     def _md5(self, source: SourceRef) -> str | None:
@@ -124,12 +125,31 @@ class Objects:
         told = source.etag.strip('"')
         if not re.fullmatch("[0-9a-f]{32}", told):
             return None
-        try:
-            answer = self._s3.head_object(Bucket=self._bucket, Key=source.key, IfMatch=source.etag)
-        except ClientError as error:
-            raise typed(error) from error
+        answer = self._head(source.key)
+        if answer["ETag"] != source.etag:
+            raise ObjectChanged
         plain = answer.get("ServerSideEncryption", "AES256") == "AES256"
         return told if plain and "SSECustomerAlgorithm" not in answer else None
+
+    def _head(self, key: str) -> "HeadObjectOutputTypeDef":
+        """Raises ObjectMissing where the store's list has no such key either: an answer to HEAD has no body,
+        and whoever stands between says 404 as well."""
+        try:
+            return self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if _status(error) != 404:
+                raise
+            if key in (listed for listed, _ in itertools.islice(self.list(key), 1)):
+                raise ConnectionError("the store lists what it says it has not") from error
+            raise ObjectMissing from error
+
+    def _meant(self, error: ClientError, source: SourceRef) -> Exception:
+        """What the error of a read means. That a source is not there, or another one, ends its job: so the
+        store is asked again for what it has. Raises ObjectMissing."""
+        meant = typed(error)
+        if meant is not error and self._head(source.key)["ETag"] == source.etag:
+            return ConnectionError("the store does not give what it says it has")
+        return meant
 
     def put(
         self,
@@ -163,22 +183,28 @@ class Objects:
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Key and size of every object below `prefix`."""
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+        for page in self._pages(Prefix=prefix):
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"]
 
     def written(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
         """Key, size and time of every object below `prefix`."""
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+        for page in self._pages(Prefix=prefix):
             for item in page.get("Contents", []):
                 yield item["Key"], item["Size"], item["LastModified"]
 
     def folders(self, start: str) -> Iterator[str]:
         """What begins with `start`, up to the next slash, of all keys that have one."""
-        pages = self._s3.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=start, Delimiter="/"):
+        for page in self._pages(Prefix=start, Delimiter="/"):
             for item in page.get("CommonPrefixes", []):
                 yield item["Prefix"]
+
+    def _pages(self, **asked: Any) -> "Iterator[ListObjectsV2OutputTypeDef]":
+        """Each names its bucket. What does not is somebody's page, which reads like an empty list."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **asked):
+            if page.get("Name") != self._bucket:
+                raise ConnectionError("an answer of the store is no list of this bucket")
+            yield page
 
     def erase(self, prefix: str) -> int:
         """Remove everything below `prefix`, until a listing finds nothing; returns how many objects went."""
@@ -226,15 +252,23 @@ def _digest(chunks: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
+def md5(data: bytes) -> str:
+    """As `md5_of`."""
+    return _digest([data])
+
+
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
 def typed(error: ClientError) -> Exception:
-    """ObjectMissing and ObjectChanged for what S3 means by 404, 409 and 412; the error itself otherwise."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    if status == 404:
+    """ObjectMissing and ObjectChanged for what S3 itself means by 404, 409 and 412; the error otherwise."""
+    if _status(error) == 404 and error.response.get("Error", {}).get("Code") in NOT_THERE:
         return ObjectMissing()
-    if status in (409, 412):
+    if _status(error) in (409, 412):
         return ObjectChanged()
     return error
+
+
+def _status(error: ClientError) -> int | None:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")

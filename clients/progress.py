@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from pydantic import ValidationError
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from clients.connections import RedisPart
 from contracts.progress import Progress
@@ -17,6 +18,7 @@ from contracts.progress import Progress
 VIDEO_TTL = 4 * 3600
 JOB_TTL = 3600
 PAUSE_AFTER_FAILURE = 10.0  # seconds in which a sick Redis is not asked again
+SICK = (RedisError, RedisClusterException, OSError)  # a cluster of which nobody answers is no RedisError
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ class ProgressBoard:
     async def read(self, key: str) -> Progress | None:
         """The progress under a key, None if there is none or Redis is away."""
         text = await self.read_text(key)
-        return Progress.model_validate_json(text) if text else None
+        return _shown(text) if text else None
 
     async def read_text(self, key: str) -> str | None:
         """As `read`, in JSON."""
@@ -114,7 +116,7 @@ class ProgressBoard:
                 for key in keys:
                     pipe.get(key)
                 texts = await pipe.execute()
-            return [Progress.model_validate_json(text) if text else None for text in texts]
+            return [_shown(text) if text else None for text in texts]
 
         return await self._try(get) or [None] * len(keys)
 
@@ -128,7 +130,17 @@ class ProgressBoard:
             return None
         try:
             return await call()
-        except (RedisError, OSError) as error:
+        except ValueError as error:  # somebody else's, under a key of ours
+            log.warning("redis has something else where progress should be: %s", type(error).__name__)
+            return None
+        except SICK as error:
             self._quiet_until = time.monotonic() + PAUSE_AFTER_FAILURE
             log.warning("redis is away, progress is not shown: %s", type(error).__name__)
             return None
+
+
+def _shown(text: str) -> Progress | None:
+    try:
+        return Progress.model_validate_json(text)
+    except ValidationError:  # as above
+        return None

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.settings import Settings
-from clients.stored_bodies import BodyGone, StoredBodies, is_stub
+from clients.stored_bodies import BodyGone, BodyLocked, StoredBodies, is_stub
 
 BATCH = 10  # the most that SQS takes in one call
 RECEIVES = 100  # `maxReceiveCount` that outages need: decision 32
@@ -146,7 +146,12 @@ class Queue:
         opened = []
         for message in received:
             try:
-                opened.append(self._with_body(message))
+                opened.append(self._opened(message))
+            except BodyGone as error:
+                if isinstance(error, BodyLocked):
+                    log.error("no key of PAYLOAD_KEYS opens the stored body of message %s", message.id)
+                    continue
+                opened.append(replace(message, stub=message.body))
             except (BotoCoreError, ClientError) as error:
                 log.warning(
                     "the stored body of message %s cannot be read: %s", message.id, type(error).__name__
@@ -188,12 +193,16 @@ class Queue:
             self._bodies.drop(message.stub)
 
     def _with_body(self, message: Message) -> Message:
-        if not is_stub(message.body):
-            return message
         try:
-            return replace(message, body=self._bodies.open(message.body), stub=message.body)
+            return self._opened(message)
         except BodyGone:
             return replace(message, stub=message.body)
+
+    def _opened(self, message: Message) -> Message:
+        """Raises BodyGone."""
+        if not is_stub(message.body):
+            return message
+        return replace(message, body=self._bodies.open(message.body), stub=message.body)
 
     def _send(self, url: str, message: QueueMessage, attributes: dict[str, Any]) -> str:
         """Send a body with attributes; one that the queue does not take beside them goes to the object store,

@@ -163,6 +163,7 @@ class Solapi:
     async def template(self, template_id: str) -> dict[str, Any]:
         """An Alimtalk template as the provider has it. Refused when there is none."""
         answer: dict[str, Any] = await self._call("GET", f"/kakao/v2/templates/{quote(template_id, safe='')}")
+        _named(answer, "status")
         return answer
 
     async def _call(

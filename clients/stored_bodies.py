@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from clients.objects import ObjectMissing, Objects
 from clients.settings import Settings
-from clients.vault import Vault, VaultError
+from clients.vault import UnknownKey, Vault, VaultError
 
 PREFIX = "dead-letters/"
 # A letter lies 14 days, the most that SQS keeps, and 14 more in its queue when it was sent back.
@@ -17,7 +17,11 @@ _STUB = re.compile(r'\{"stored_body":"(dead-letters/[0-9a-f]{64})"\}')
 
 
 class BodyGone(Exception):
-    """The object is not there (its message was done, or it was kept too long), or no key of ours opens it."""
+    """The object is not there (its message was done, or it was kept too long), or it was altered."""
+
+
+class BodyLocked(BodyGone):
+    """The object is there, and the key that opens it is not among ours now."""
 
 
 def is_stub(body: str) -> bool:
@@ -39,10 +43,12 @@ class StoredBodies:
         return stub(key)
 
     def open(self, stub: str) -> str:
-        """Raises BodyGone."""
+        """Raises BodyGone, BodyLocked."""
         key = _key(stub)
         try:
             data = self._vault.decrypt(self._objects.get(key), key.encode())
+        except UnknownKey as error:
+            raise BodyLocked(key) from error
         except (ObjectMissing, VaultError) as error:
             raise BodyGone(key) from error
         return data.decode(errors="surrogatepass")

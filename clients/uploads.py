@@ -103,10 +103,7 @@ class UploadStore(Objects):
 
     def type_and_size(self, key: str) -> tuple[str, int]:
         """Raises ObjectMissing."""
-        try:
-            found = self._s3.head_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            raise typed(error) from error
+        found = self._head(key)
         return found.get("ContentType", ""), found["ContentLength"]
 
     def ping(self) -> None:

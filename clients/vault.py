@@ -19,6 +19,11 @@ class VaultError(Exception):
     """A sealed payload cannot be opened: unknown key, other job, or altered bytes."""
 
 
+class UnknownKey(VaultError):
+    """Sealed with a key that PAYLOAD_KEYS does not hold: of another process, or one that was taken out too
+    early. It opens again when the key is there."""
+
+
 class Vault:
     """Seals with the first key of the ring, opens with any: rotate by putting a new key in front.
 
@@ -62,7 +67,7 @@ class Vault:
         """Raises VaultError."""
         key_id, _, rest = sealed.partition(b":")
         if key_id not in self._ring:
-            raise VaultError("sealed with a key that PAYLOAD_KEYS does not hold")
+            raise UnknownKey("sealed with a key that PAYLOAD_KEYS does not hold")
         try:
             return self._ring[key_id].decrypt(rest[:_NONCE], rest[_NONCE:], bound_to)
         except (InvalidTag, ValueError):  # ValueError: cut off inside the nonce

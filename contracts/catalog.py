@@ -212,7 +212,28 @@ _ROWS = (
     ),
 )
 
-CATALOG: dict[str, JobType] = {row.name: row for row in _ROWS}
+EXTERNAL = "external."
+
+
+class _Catalog(dict[str, JobType]):
+    """A job type of others is known by its name, `external.<name>`: which of them are taken is a setting of
+    the bridge, and every process can deal with one that was."""
+
+    def __missing__(self, name: str) -> JobType:
+        if not name.startswith(EXTERNAL):
+            raise KeyError(name)
+        return JobType(
+            name=name,
+            ko=f"외부 작업 {name.removeprefix(EXTERNAL)}",
+            en=f"External: {name.removeprefix(EXTERNAL)}",
+            domain=Domain.AI,
+            payload=AiPayload,
+            activity_queue=TaskQueue.EXTERNAL,
+            fairness=_by_tier,
+        )
+
+
+CATALOG: dict[str, JobType] = _Catalog((row.name, row) for row in _ROWS)
 
 
 def ai_payloads() -> dict[str, type[AiPayload]]:

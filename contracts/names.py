@@ -12,6 +12,7 @@ class TaskQueue(StrEnum):
     AI_GPU = "ai-gpu"
     MESSAGING = "messaging"
     OPS = "ops"
+    EXTERNAL = "external"  # of nobody here: whoever implements a job type of `EXTERNAL_JOB_TYPES`
 
 
 def queue_of_build(encoder: str) -> str:

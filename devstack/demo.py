@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth.service_keys import create_key
 from clients.database.engine import create_engine
-from clients.database.models import Job, Tenant
+from clients.database.models import Job
 from clients.settings import Settings
+from contracts.rights import Right
 from devstack import demo_ai, demo_messages, programs
 from devstack.app import EVERYTHING, App
 from devstack.ports import LOOPBACK
@@ -175,8 +176,7 @@ def repeat(clip: Path, times: int, target: Path) -> None:
 
 def _key(settings: Settings) -> str:
     async def create(connection: AsyncConnection) -> str:
-        await connection.execute(insert(Tenant).values(id=TENANT))
-        return await create_key(connection, TENANT)
+        return await create_key(connection, TENANT, frozenset(Right))
 
     return _with_database(settings, create)
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.routes.accounts import AccountSettings, save_account
+from api.accounts import AccountSettings, save_account
 from clients.database import credits
 from clients.database.models import Job
 from clients.settings import Settings

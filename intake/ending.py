@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from clients.database import jobs, videos
 from clients.database.jobs import JobRow
@@ -18,8 +19,9 @@ from intake.versions import stored_version
 
 
 class Endings:
-    def __init__(self, engine: AsyncEngine, objects: Objects, vault: Vault) -> None:
+    def __init__(self, engine: AsyncEngine, temporal: Client, objects: Objects, vault: Vault) -> None:
         self._engine = engine
+        self._temporal = temporal
         self._objects = objects
         self._vault = vault
 
@@ -27,7 +29,7 @@ class Endings:
         """Write the final state once, on the job and its video; returns the state that stands.
 
         An encode has not succeeded before its version is shown: one that the database does not know is read
-        from the store, and the job is RESULT_LOST if it is not there either. Raises JobMissing.
+        from the store, and the job is RESULT_LOST if it is not there either. Raises JobMissing, RPCError.
         """
         if outcome.state in SUCCEEDED:
             async with self._engine.connect() as connection:
@@ -55,6 +57,8 @@ class Endings:
             async with self._engine.connect() as connection:
                 if await videos.is_to_be_deleted(connection, job):
                     return outcome
+            if await self._was_followed(job):
+                return outcome
             return JobOutcome(state=REASONS[RESULT_LOST].state, error_code=RESULT_LOST)
         file_key = self._vault.open(sealed, str(job.id))["file_key"] if sealed else ""
         duration = outcome.result.get("duration", stored.version.duration)
@@ -72,6 +76,17 @@ class Endings:
         except NotCurrent:  # deleted, replaced or ended meanwhile
             return outcome
         return outcome
+
+    async def _was_followed(self, job: JobRow) -> bool:
+        """Whether Temporal knows of what took the version away: a deletion of the video, or another encode,
+        whose row this database may not have again yet."""
+        kinds = "JobType IN ('video.delete', 'video.encode')"
+        async for each in self._temporal.list_workflows(f"TenantId = '{job.tenant_id}' AND {kinds}"):
+            of_it = f"-t{job.tenant_id}-v{job.video_id}-" in each.id and each.id != job.workflow_id
+            tried = each.id.startswith("video.delete") or each.status is WorkflowExecutionStatus.COMPLETED
+            if of_it and tried and each.start_time >= job.accepted_at:
+                return True
+        return False
 
     async def _tombstone(self, connection: AsyncConnection, job: JobRow) -> None:
         assert job.tenant_id is not None and job.video_id is not None, "a deletion is of somebody's video"

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
@@ -21,9 +22,19 @@ from clients.database import credits, jobs, messaging, videos
 from clients.database.credits import RecipientOutcome
 from clients.database.jobs import SealedJob
 from clients.keys import KeyDestroyed
+from clients.vault import UnknownKey, VaultError
 from contracts.activities.ops import RECONCILE_LONGEST
 from contracts.catalog import CATALOG, Domain
-from contracts.errors import CANCELLED, INTERNAL, PAYLOAD_LOST, REASONS, START_REFUSED, TERMINATED, TIMED_OUT
+from contracts.errors import (
+    CANCELLED,
+    INTERNAL,
+    KEY_LOST,
+    PAYLOAD_LOST,
+    REASONS,
+    START_REFUSED,
+    TERMINATED,
+    TIMED_OUT,
+)
 from contracts.jobs import SUCCEEDED, JobOutcome
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
@@ -88,6 +99,9 @@ class Reconciler:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             if row.sealed_payload is None and row.restored_at:  # without it, and its workflow is gone since
+                await self._temporal.workflow_service.describe_namespace(  # not with its namespace
+                    DescribeNamespaceRequest(namespace=self._temporal.namespace), timeout=RPC_TIMEOUT
+                )
                 await self._finish(row, _bad_end(PAYLOAD_LOST))
                 return "lost"
             await self._submitter.restart(row)
@@ -101,8 +115,8 @@ class Reconciler:
             case WorkflowExecutionStatus.TIMED_OUT:
                 outcome = await self._clean_up(row, TIMED_OUT)
             case _:
-                outcome = await recorded(handle)
-                if _is_in_rows(row, outcome):
+                outcome = await self._recorded(row, handle)
+                if outcome.error_code != KEY_LOST and _is_in_rows(row, outcome):
                     return await self._made_again(row, outcome)
         await self._finish(row, outcome)
         return "repaired"
@@ -123,6 +137,16 @@ class Reconciler:
             return "running"
         await self._finish(row, await recorded(self._handle(workflow_id)))
         return "repaired"
+
+    async def _recorded(self, row: SealedJob, handle: WorkflowHandle[Any, JobOutcome]) -> JobOutcome:
+        """As `recorded`; KEY_LOST where the tenant's key, as the database has it, does not open the end."""
+        try:
+            return await recorded(handle)
+        except (KeyDestroyed, UnknownKey):
+            raise
+        except VaultError:
+            log.error("the end of job %s is sealed by a key that this database does not know", row.id)
+            return _bad_end(KEY_LOST)
 
     def _handle(self, workflow_id: str) -> WorkflowHandle[Any, JobOutcome]:
         return self._temporal.get_workflow_handle(workflow_id, result_type=JobOutcome)

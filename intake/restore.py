@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecution
 
 from clients.database.restored import restore_job
-from clients.vault import Vault, VaultError
+from clients.vault import UnknownKey, Vault, VaultError
 from contracts.jobs import JobRecord
 from intake.submit import ACCEPTED, JOB_TYPE, RPC_TIMEOUT
 
@@ -42,8 +42,8 @@ class Restorer:
         self._vault = vault
 
     async def restore(self, temporal: Client, workflow_id: str, job_id: UUID) -> bool:
-        """Write the job's row again out of its workflow. False if it is there. Raises NotOurs, RPCError and
-        the database's errors."""
+        """Write the job's row again out of its workflow. False if it is there. Raises NotOurs, UnknownKey,
+        RPCError and the database's errors."""
         found = await temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
         record = await self.record(found) or _guessed(found, job_id)
         sealed = None
@@ -56,10 +56,13 @@ class Restorer:
         return restored
 
     async def record(self, workflow: WorkflowExecution) -> JobRecord | None:
-        """What a workflow carries of its job; None where it carries nothing that can be read."""
+        """What a workflow carries of its job; None where it carries nothing that can be read. Raises
+        UnknownKey."""
         try:
             sealed = await workflow.memo_value(ACCEPTED, b"", type_hint=bytes)
             return JobRecord.model_validate_json(self._vault.decrypt(sealed, workflow.id.encode()))
+        except UnknownKey:
+            raise  # whoever has the key restores it whole
         except (VaultError, ValidationError):
             return None
 

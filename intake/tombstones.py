@@ -37,9 +37,19 @@ class Tombstones:
     async def restore(self) -> set[int]:
         """Write the tombstones again that the database has lost: nothing is taken for those tenants, and no
         row is written. What the backup had of them is there until they are erased once more."""
-        lost = await self.lost()
-        for tenant_id in lost:
-            async with self._engine.begin() as connection:
-                await erasing.bury(connection, tenant_id, for_good=True)
-            log.error("tenant %d was erased and came back with a backup: erase it again", tenant_id)
-        return lost
+        return {tenant_id for tenant_id in await self.lost() if await self._bury_again(tenant_id)}
+
+    async def _bury_again(self, tenant_id: int) -> bool:
+        """Unless it may begin again since we looked: `TenantKeys.renew` takes the bucket's tombstone away
+        before it waits for the row that is locked here."""
+        async with self._engine.connect() as connection:
+            await erasing.bury(connection, tenant_id, for_good=True)
+            if not await asyncio.to_thread(self._stands, tenant_id):
+                return False
+            await connection.commit()
+        log.error("tenant %d was erased and came back with a backup: erase it again", tenant_id)
+        return True
+
+    def _stands(self, tenant_id: int) -> bool:
+        name = f"{ERASED}{tenant_id}"
+        return name in {key for key, _ in self._objects.list(name)}

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import psutil
 from sqlalchemy import Row, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -21,11 +20,12 @@ from temporalio.service import RPCError
 from api.auth.service_keys import create_key
 from clients import temporal
 from clients.database.engine import create_engine
-from clients.database.models import Job, Rendition, Tenant, Video
+from clients.database.models import Job, Rendition, Video
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
 from contracts.jobs import FINAL_STATES, JobRecord
+from contracts.rights import EVERYTHING, Right
 from devstack.ports import free
 from devstack.producer import Producer, encode_body
 from devstack.stack import Stack
@@ -104,7 +104,8 @@ class Lab:
         await self.engine.dispose()
 
     def endings(self) -> Endings:
-        return Endings(self.engine, self.objects, Vault(self.settings.payload_keys.get_secret_value()))
+        vault = Vault(self.settings.payload_keys.get_secret_value())
+        return Endings(self.engine, self.temporal, self.objects, vault)
 
     def send(self, queue: str, body: dict[str, Any] | str) -> str:
         return self.producer.send(self.settings.queue_names()[queue], body)
@@ -186,10 +187,9 @@ class Lab:
 
         await eventually(look, f"{queue} drained")
 
-    async def service_key(self, tenant: int) -> str:
+    async def service_key(self, tenant: int, rights: frozenset[Right] = EVERYTHING) -> str:
         async with self.engine.begin() as connection:
-            await connection.execute(insert(Tenant).values(id=tenant).on_conflict_do_nothing())
-            return await create_key(connection, tenant)
+            return await create_key(connection, tenant, rights)
 
 
 def cpu_seconds(pid: int) -> float:

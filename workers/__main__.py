@@ -1,5 +1,4 @@
-"""`python -m workers video|messaging|ai|ops|bridge`, or what ends:
-`reconcile --after-restore`, `erase tenant`, `retention`, `scaler`."""
+"""`python -m workers video|messaging|ai|ops|bridge`, or `scaler`, which ends."""
 
 import asyncio
 import os
@@ -9,6 +8,7 @@ from activities.host.cage.caging import hide
 from clients.settings import Settings, load
 from clients.settings_sources import Process
 from workers import lifecycle, log
+from workers.health import HEALTH, told
 from workers.notice import Notice, until_noticed
 
 
@@ -29,7 +29,8 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
             raise AssertionError(role)
     notice = _notice(settings)
     watching = asyncio.create_task(until_noticed(notice, stop)) if notice else None
-    await start(settings, stop)
+    async with told(HEALTH, settings.health_address, stop):
+        await start(settings, stop)
     if notice and watching:
         watching.cancel()
         await notice.done()
@@ -43,24 +44,12 @@ def _notice(settings: Settings) -> Notice | None:
 
 def main() -> None:
     roles = ("video", "messaging", "ai", "ops", "bridge")
-    if sys.argv[1:2] == ["reconcile"]:
-        from workers import after_restore
-
-        after_restore.main(load(), sys.argv[2:])
-    if sys.argv[1:2] == ["erase"]:
-        from workers import erase
-
-        erase.main(load(), sys.argv[2:])
     if sys.argv[1:] == ["scaler"]:
         from workers import scaler
 
         scaler.main()
-    if sys.argv[1:2] == ["retention"]:
-        from workers import retention
-
-        retention.main(load(), sys.argv[2:])
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
-        raise SystemExit(f"usage: python -m workers {'|'.join(roles)}, reconcile, erase or retention")
+        raise SystemExit(f"usage: python -m workers {'|'.join(roles)} or scaler")
     log.configure()
     hide()  # what it holds, from those that it starts
     os.umask(0o077)  # what we write holds what people have uploaded

@@ -1,14 +1,9 @@
-"""`python -m workers reconcile --after-restore`: where Temporal, the store and the provider know more than a
-database that was restored, or failed over with loss. Each difference is a line of JSON; with `--repair` what
-can be written again is."""
+"""`academy after-restore`: where Temporal, the store and the provider know more than a database that was
+restored, or failed over with loss. With `--repair` what can be written again is."""
 
-import argparse
 import asyncio
-import json
-import sys
-from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,19 +11,20 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.converter import WorkflowSerializationContext
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
 from activities.orphans import OrphanActivities
-from clients import progress, temporal
+from clients import progress
+from clients.codec import PRIVATE
 from clients.database import jobs
-from clients.database.engine import create_engine
 from clients.database.turns import Turns
 from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.solapi import Solapi
-from clients.vault import Vault, VaultError
+from clients.vault import UnknownKey, Vault, VaultError
 from contracts.messaging import Day
 from intake.ending import Endings
 from intake.reconcile import Reconciler
@@ -63,13 +59,15 @@ class AfterRestore:
         self._keys = TenantKeys(engine, vault)
         self._objects = Objects(settings)
         self._restorer = Restorer(engine, vault)
-        endings = Endings(engine, self._objects, vault)
+        endings = Endings(engine, client, self._objects, vault)
         self._reconciler = Reconciler(engine, client, Submitter(engine, client, vault), endings)
 
     async def run(self, days: int) -> AsyncIterator[Difference]:
         async for each in self._erased():
             yield each
         async for each in self._jobs():
+            yield each
+        async for each in self._locked():
             yield each
         async for each in self._ends():
             yield each
@@ -129,6 +127,25 @@ class AfterRestore:
             job: dict[str, Any] = (await converter.decode(asked))[0]
             return UUID(str(job.get("job_id") or job["job"]["job_id"]))
         raise NotOurs(workflow.id)
+
+    async def _locked(self) -> AsyncIterator[Difference]:
+        """Jobs of messages that go on by themselves no more: the tenant's key, as the database has it, opens
+        nothing of their workflow. Their messages were asked for again, else they have no row."""
+        async with self._engine.connect() as connection:
+            still_open = await jobs.all_open(connection)
+        for workflow_id in still_open:
+            if not workflow_id.startswith(PRIVATE):
+                continue
+            try:
+                workflow = await self._temporal.get_workflow_handle(workflow_id).describe()
+                await self._job_id(workflow)
+            except UnknownKey:
+                raise
+            except VaultError as error:
+                yield Difference("sealed by a lost key", workflow_id, str(error))
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
 
     async def _ends(self) -> AsyncIterator[Difference]:
         """Jobs whose workflow has ended, or that have none."""
@@ -193,26 +210,3 @@ class AfterRestore:
             for kind, count in found.kinds.items():
                 yield Difference(f"messages: {kind}", str(today - timedelta(days=ago)), str(count))
         await solapi.aclose()
-
-
-async def run(settings: Settings, repair: bool, days: int) -> Counter[str]:
-    """Print each difference; returns how many there are of each kind that nobody has repaired."""
-    engine = create_engine(settings, "after-restore")
-    client = await temporal.connect(settings, engine)
-    left: Counter[str] = Counter()
-    async for each in AfterRestore(settings, engine, client, repair).run(days):
-        sys.stdout.write(json.dumps(asdict(each), ensure_ascii=False) + "\n")
-        left[each.kind] += not each.repaired
-    await engine.dispose()
-    sys.stdout.write(json.dumps({"left": +left, "repair": repair}, ensure_ascii=False) + "\n")
-    return +left
-
-
-def main(settings: Settings, argv: list[str]) -> None:
-    """Ends with 1 where something is left to do."""
-    parser = argparse.ArgumentParser(prog="workers reconcile")
-    parser.add_argument("--after-restore", action="store_true", required=True)
-    parser.add_argument("--repair", action="store_true", help="write again what can be; else it only tells")
-    parser.add_argument("--days", type=int, default=7, help="of messages to compare with the provider's list")
-    arguments = parser.parse_args(argv)
-    raise SystemExit(1 if asyncio.run(run(settings, arguments.repair, arguments.days)) else 0)

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from workers.health import HEALTH
+
 log = logging.getLogger(__name__)
 
 MOST = 16  # batches that ask the servers at the same time
@@ -96,6 +98,7 @@ class Breaker:
         self._worked_at = time.monotonic()
         if not self._closed:
             log.info("breaker closed")
+            HEALTH.free("breaker")
             self._closed = True
         self._allowed = min(self._most, self._allowed + 1 / self._allowed)
         if self._allowed == self._most:
@@ -114,6 +117,7 @@ class Breaker:
         if self._worked_at >= turn.began:
             return False
         log.warning("breaker open: %s", reason)
+        HEALTH.hindered("breaker", f"open: {reason}")
         self._outages += 1
         self._allowed, self._entered, self._closed = 0.0, 0, False
         self._probing = asyncio.create_task(self._probe_until_well())

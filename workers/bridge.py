@@ -6,7 +6,7 @@ ended), or when it lies in the dead letter queue with a reason.
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -69,12 +69,19 @@ class Bridge:
     """Receives from every queue until `stop` is set, then settles what it holds."""
 
     def __init__(
-        self, queues: dict[str, Queue], submitter: Submitter, breaker: Breaker, stop: asyncio.Event
+        self,
+        queues: dict[str, Queue],
+        submitter: Submitter,
+        breaker: Breaker,
+        stop: asyncio.Event,
+        external: Collection[str] = frozenset(),
     ) -> None:
+        """`external`: job types of the AI queues that others implement."""
         self._queues = queues
         self._submitter = submitter
         self._breaker = breaker
         self._stop = stop
+        self._external = external
         self._fatal: Misconfigured | None = None
 
     async def run(self) -> None:
@@ -124,7 +131,7 @@ class Bridge:
         try:
             async with VisibilityLease(queue, messages, self._stop) as lease:
                 try:
-                    await self._settle(_parsed(name, messages, lease, letters))
+                    await self._settle(_parsed(name, messages, lease, letters, self._external))
                 except Stopping:
                     log.info("giving back what is left of %d messages of %s", len(messages), name)
         except Exception:
@@ -242,7 +249,11 @@ class Bridge:
 
 
 def _parsed(
-    name: str, messages: Sequence[QueueMessage], lease: VisibilityLease, letters: DeadLetters
+    name: str,
+    messages: Sequence[QueueMessage],
+    lease: VisibilityLease,
+    letters: DeadLetters,
+    external: Collection[str],
 ) -> Batch:
     """What can be a job; the rest is on its way to the dead letter queue."""
     batch = Batch(lease, letters, [])
@@ -251,7 +262,7 @@ def _parsed(
             letters.take(lease, message, "BODY_GONE", "its body is not in the object store any more")
             continue
         try:
-            batch.pending.append(Pending(message, parse(name, message.body, message.id)))
+            batch.pending.append(Pending(message, parse(name, message.body, message.id, external)))
         except Poison as poison:
             letters.take(lease, message, poison.code, poison.detail)
     return batch

@@ -16,6 +16,7 @@ from intake.errors import ErrorKind, classify
 from intake.submit import Submitter
 from workers.breaker import Breaker
 from workers.bridge import Bridge
+from workers.health import HEALTH
 from workers.running import READY
 
 PROBE_TIMEOUT = timedelta(seconds=5)
@@ -50,6 +51,7 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
         if (receives := await asyncio.to_thread(queue.receives)) and receives < RECEIVES:
             told = "%s gives messages up after %d receives: healthy ones need %d in an outage"
             log.warning(told, name, receives, RECEIVES)
+    HEALTH.started()
     log.info(READY)
-    await Bridge(queues, submitter, Breaker(probe, transient), stop).run()
+    await Bridge(queues, submitter, Breaker(probe, transient), stop, settings.external).run()
     await engine.dispose()

@@ -79,7 +79,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     submitter = Submitter(engine, client, vault)
     callbacks = CallbackActivities(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
     objects = Objects(settings)
-    endings = Endings(engine, objects, vault)
+    endings = Endings(engine, client, objects, vault)
     activities = JobActivities(
         endings, Reconciler(engine, client, submitter, endings), Tombstones(engine, objects)
     )

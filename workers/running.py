@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from intake.errors import ErrorKind, classify
+from workers.health import HEALTH
 
 READY = "ready"  # supervisors wait for this line
 ASK_EVERY, REFUSALS = 5.0, 2  # seconds; refusals in a row that end the process
@@ -33,6 +34,7 @@ async def run_workers(
     running = [asyncio.create_task(worker.run()) for worker in workers]
     refused = asyncio.create_task(_until_refused(workers[0].client))
     watching = [refused, *map(asyncio.create_task, beside)]
+    HEALTH.started()
     log.info(READY)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({*running, *watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -58,8 +60,10 @@ async def _until_refused(client: Client) -> NoReturn:
             )
         except RPCError as error:
             refusals = refusals + 1 if classify(error) is ErrorKind.FATAL else 0
+            HEALTH.hindered("temporal", f"namespace {client.namespace}: {error.status.name}")
             log.warning("asking for namespace %s: %s", client.namespace, error.status.name)
             if refusals == REFUSALS:
                 raise Refused(f"namespace {client.namespace}: {error.status.name}") from None
         else:
+            HEALTH.free("temporal")
             refusals = 0

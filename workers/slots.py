@@ -16,6 +16,7 @@ from temporalio.worker import (
 
 from activities.host.threads import in_thread
 from activities.host.trouble import HostTrouble
+from workers.health import HEALTH
 
 LOOK_AGAIN = 2.0  # seconds
 OTHER_SLOTS = 100  # of tasks that need no disk; the SDK's own number
@@ -65,8 +66,10 @@ class _Slots(CustomSlotSupplier):
         except HostTrouble as trouble:
             if not self._resting:
                 log.error("no task of %s is taken: %s", queue, trouble)
+            HEALTH.hindered(queue, f"no task is taken: {trouble}")
             self._resting = True
             return False
+        HEALTH.free(queue)
         if self._resting:
             log.info("tasks of %s are taken again", queue)
         self._resting = False

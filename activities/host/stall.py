@@ -36,9 +36,9 @@ class Stall:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Processor time of a process; 0 when it has gone."""
+    """Processor time of a process; 0 when it has gone, or the host shows nothing of it (hidepid, proc(5))."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -32,10 +32,13 @@ def of_host(error: OSError) -> bool:
 
 def killed_for_memory() -> int:
     """How many processes the kernel of this host has killed because memory ran out, of anybody's
-    (`oom_kill`, proc_vmstat(5)). More than before: who was killed needed not too much, but was there."""
-    return sum(
-        int(line.split()[1]) for line in _VMSTAT.read_text().splitlines() if line.startswith("oom_kill ")
-    )
+    (`oom_kill`, proc_vmstat(5)). More than before: who was killed needed not too much, but was there. 0 where
+    a container hides it: then such an end is the file's own."""
+    try:
+        lines = _VMSTAT.read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
 def trouble_of(code: int, stderr: str) -> HostTrouble | None:

@@ -154,7 +154,7 @@ class Mender:
         try:
             return await self._solapi.group(group_id)
         except Refused as error:
-            if error.status != 404:
+            if error.status != 404 or not error.own:
                 raise
         return None
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.implements import implements
-from activities.messaging.provider import provider_errors
+from activities.messaging.provider import provider_errors, tried
 from activities.messaging.requested import (
     Problems,
     occurrence,
@@ -211,14 +211,15 @@ class PrepareActivities:
             return None
         with provider_errors(ends=True):
             try:
-                found = await self._solapi.template(template_id)
-            except NotUnderstood:
-                raise Unsendable(TEMPLATE_NOT_READABLE) from None
+                return read(template_id, await self._solapi.template(template_id))
+            except (NotUnderstood, Unsendable) as error:
+                if tried():
+                    raise Unsendable(TEMPLATE_NOT_READABLE) from None
+                raise NotUnderstood from error
             except Refused as error:
                 if error.own and error.status in (400, 404, 422):  # no such id, or none that could be one
                     return None
                 raise
-        return read(template_id, found)
 
     async def _image(self, draft: Draft) -> str | None:
         if not draft.image_key:

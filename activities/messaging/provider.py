@@ -27,7 +27,7 @@ def provider_errors(ends: bool = False) -> Iterator[None]:
     try:
         yield
     except NotUnderstood as error:
-        if ends and _tried():
+        if ends and tried():
             raise _final(PROVIDER_NOT_UNDERSTOOD, error.code) from None
         raise _again(ErrorType.PROVIDER_NOT_UNDERSTOOD, error.code, None) from None
     except Throttled as error:
@@ -40,12 +40,13 @@ def provider_errors(ends: bool = False) -> Iterator[None]:
     except Refused as error:
         if error.code in CREDENTIALS:
             raise _again(ErrorType.PROVIDER_REFUSES_CREDENTIALS, error.code, CREDENTIALS_DELAY) from None
-        if ends and error.own and error.status in FINAL and _tried():
+        if ends and error.own and error.status in FINAL and tried():
             raise _final(PROVIDER_REFUSED, error.code) from None
         raise _again(ErrorType.PROVIDER_REFUSES, error.code, None) from None
 
 
-def _tried() -> bool:
+def tried() -> bool:
+    """Whether an answer has come so often that it is no accident."""
     return activity.in_activity() and activity.info().attempt >= TRIES
 
 

@@ -313,7 +313,7 @@ class SendActivities:
             return await self._solapi.group(row.ref.group_id)
         except Refused as error:
             asked = row.send_began_at
-            if error.status != 404 or (asked and self._now() - asked < LOST_AFTER):
+            if error.status != 404 or not error.own or (asked and self._now() - asked < LOST_AFTER):
                 raise
         return None
 

@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.video import playlists
 from activities.video.damage import worth_a_look
 from clients.database.videos import Version
-from clients.objects import Objects, sha256
+from clients.objects import ObjectMissing, Objects, md5, sha256
 from contracts.errors import ENCODE_FAILED
 from contracts.video import (
     Damage,
@@ -84,7 +84,9 @@ class Publication:
         stored = dict(self._objects.list(self._plan.prefix))
         for track in self._tracks():
             for segment in (track.init, *track.segments):
-                _require(stored.get(segment.key) == segment.size, f"{segment.key} is not as it was written")
+                if stored.get(segment.key) != segment.size:
+                    _require(_is_there(self._objects, segment), f"{segment.key} is not as it was written")
+                    raise ConnectionError("the store does not list all that it has")
         if not all(stored.get(picture.key) == picture.size for picture in self._pictures):
             self._pictures = []
         for track in self._tracks():
@@ -127,9 +129,20 @@ def _tracks(objects: Objects, manifest: Manifest) -> SegmentManifest:
 
 
 def _load(objects: Objects, manifest: Manifest) -> bytes:
+    """Raises ConnectionError for other bytes than the store says that it has."""
     data = objects.get(manifest.key)
-    _require(sha256(data) == manifest.sha256, f"{manifest.key} was altered")
+    if sha256(data) != manifest.sha256:
+        _require(not objects.same(objects.head(manifest.key), md5(data)), f"{manifest.key} was altered")
+        raise ConnectionError("a manifest did not come as it is stored")
     return data
+
+
+def _is_there(objects: Objects, segment: Segment) -> bool:
+    """Asked by name: a list can be behind."""
+    try:
+        return objects.head(segment.key).size == segment.size
+    except ObjectMissing:
+        return False
 
 
 def _joined(parts: list[Track]) -> Track:

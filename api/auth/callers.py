@@ -122,10 +122,10 @@ async def _identify(request: Request, *, use: bool = True) -> Caller:
         return _staff(request, await identify(request, Purpose.CONSOLE))
     prefix, _, secret = credential.partition(".")
     if scheme.lower() == "bearer" and secret:
-        tenant = await get_services(request).service_keys.tenant(prefix, secret)
-        if tenant is not None:
+        key = await get_services(request).service_keys.find(prefix, secret)
+        if key is not None:
             _names_no_tenant(request)
-            return Caller(f"key {prefix}", tenant)
+            return Caller(f"key {prefix}", key.tenant_id, key.rights)
     raise refused(401, "not_authenticated", "Send Authorization: Bearer <service key or staff token>.")
 
 

@@ -112,14 +112,13 @@ class Provider:
             raise NotLetIn("another provider's answer")
         token = await self._redeemed(code, asked["verifier"], asked["uri"])
         claims = await self._claims(token)
-        if not secrets.compare_digest(str(claims.get("nonce")).encode(), asked["nonce"].encode()):
+        if not secrets.compare_digest(_bytes(claims.get("nonce")), asked["nonce"].encode()):
             raise NotLetIn("a token of another sign-in")
-        if asked["again"]:
-            shown = claims.get("auth_time")
-            longest = self._settings.staff_recent_seconds
-            if not isinstance(shown, int | float) or time.time() - shown > longest:
-                raise NotLetIn("not shown again")
-        return Known(self._staff(claims), asked["next"])
+        staff = self._staff(claims)
+        longest = self._settings.staff_recent_seconds
+        if asked["again"] and (staff.auth_time is None or time.time() - staff.auth_time > longest):
+            raise NotLetIn("not shown again")
+        return Known(staff, asked["next"])
 
     def _opened(self, kept: str) -> dict[str, Any]:
         try:
@@ -169,8 +168,8 @@ class Provider:
             found = await self._talk("GET", described.jwks_uri)
             self._looked = time.monotonic()
             try:
-                self._keys = {key.key_id or "": key for key in jwt.PyJWKSet.from_dict(found).keys}
-            except jwt.PyJWTError:
+                self._keys = {str(key.key_id or ""): key for key in jwt.PyJWKSet.from_dict(found).keys}
+            except (jwt.PyJWTError, AttributeError, TypeError, ValueError):  # its parser trusts the shape
                 raise ProviderAway("its keys cannot be read") from None
         if name not in self._keys:
             raise NotLetIn("signed with an unknown key")
@@ -226,3 +225,8 @@ class Provider:
         if answer.status_code != 200 or not isinstance(found, dict):
             raise ProviderAway(f"it answers {answer.status_code}")
         return found
+
+
+def _bytes(claim: object) -> bytes:
+    """Whatever is claimed, to be compared with what is right."""
+    return str(claim).encode(errors="surrogatepass")

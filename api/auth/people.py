@@ -1,10 +1,20 @@
 """Who a member of staff is, as a token, a session or a provider says it."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, field_validator, model_validator
 
+from contracts.base import is_storable
 from contracts.rights import Right
+
+Moment = Annotated[float, Field(ge=0, lt=253402300800, allow_inf_nan=False)]  # until the end of the year 9999
+
+
+def _storable(text: str) -> str:
+    """Sessions and records have it."""
+    if not is_storable(text):
+        raise ValueError("nothing that could be stored")
+    return text
 
 
 class Staff(BaseModel):
@@ -13,10 +23,10 @@ class Staff(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    sub: str = Field(min_length=1, max_length=200)
-    exp: float
-    iat: float | None = None
-    auth_time: float | None = None
+    sub: Annotated[str, AfterValidator(_storable)] = Field(min_length=1, max_length=200)
+    exp: Moment
+    iat: Moment | None = None
+    auth_time: Moment | None = None
     tenant_id: StrictInt | None = Field(default=None, gt=0, lt=2**63)
     role: str | None = None
     roles: frozenset[Right] | None = None
@@ -26,7 +36,7 @@ class Staff(BaseModel):
     def _known_roles(cls, given: object) -> object:
         """Those of other systems are no rights here."""
         if isinstance(given, list | tuple):
-            return {each for each in given if each in set(Right)}
+            return {each for each in given if isinstance(each, str) and each in set(Right)}
         return given
 
     @model_validator(mode="after")
@@ -38,7 +48,7 @@ class Staff(BaseModel):
     @property
     def authenticated_at(self) -> float:
         """In seconds since 1970; 0 where nothing is known of it."""
-        return self.auth_time or self.iat or 0.0
+        return self.auth_time if self.auth_time is not None else self.iat or 0.0
 
     @property
     def rights(self) -> frozenset[Right]:

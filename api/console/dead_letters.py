@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -13,7 +14,7 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import audit
-from api.console.pages import Operator, ServerAway, page, signed_in
+from api.console.pages import Operator, ServerAway, large_page, signed_in
 from api.routing import first
 from api.services import Services, UseServices
 from clients.queues import DeadLetter, Queue
@@ -65,8 +66,8 @@ async def letters(
         )
     except (BotoCoreError, ClientError):
         raise ServerAway("queues") from None
-    by_queue = {name: [about(each) for each in some] for name, some in zip(opened, found, strict=True)}
-    return page(
+    by_queue = await asyncio.to_thread(about_all, dict(zip(opened, found, strict=True)))
+    return await large_page(
         request,
         "dead_letters.html",
         by_queue=by_queue,
@@ -123,6 +124,11 @@ async def _queue(services: Services, name: str) -> Queue:
     if name not in opened:
         raise HTTPException(404)
     return opened[name]
+
+
+def about_all(letters: Mapping[str, Sequence[DeadLetter]]) -> dict[str, list[About]]:
+    """Hundreds of bodies that others wrote."""
+    return {name: [about(each) for each in some] for name, some in letters.items()}
 
 
 def about(letter: DeadLetter) -> About:

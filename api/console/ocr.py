@@ -1,7 +1,6 @@
 """Reading documents: upload, and the page with the words that were found on it."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,6 +12,7 @@ from api.auth.people import Staff
 from api.console import files, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, large_page, page, signed_in
+from api.console.pieces import pieces
 from api.console.queries import Shown
 from api.routing import first
 from api.services import Services, UseServices
@@ -21,7 +21,6 @@ router = APIRouter(route_class=first(signed_in))
 JOB_TYPE = "ai.ocr"
 RESULT, OVERLAY = "result.json", "overlay.png"
 PICTURE = "page-{:04}/page.jpg"  # below the result's `units`
-_JSON = json.JSONDecoder()
 PageNumber = Annotated[int, Path(ge=1, le=10_000)]
 _one_at_a_time = asyncio.Semaphore()
 SURE, UNSURE = 90.0, 75.0  # percent, as in the overlay that the task draws
@@ -100,28 +99,15 @@ async def read_page(content: bytes, number: int) -> tuple[dict[str, Any] | None,
     """A page of a result, counted from 1, and how many there are. A result may have 40 MiB: it is read page
     by page, in a thread, and of one viewer at a time."""
     async with _one_at_a_time:
-        return await asyncio.to_thread(_read_page, content.decode(), number)
+        return await asyncio.to_thread(_read_page, content, number)
 
 
-def _read_page(text: str, number: int) -> tuple[dict[str, Any] | None, int]:
+def _read_page(content: bytes, number: int) -> tuple[dict[str, Any] | None, int]:
     found, count = None, 0
-    at = text.index("[", text.index('"pages":'))  # our own file, which begins so
-    while text[at] != "]":
-        start = _skip(text, at + 1)
-        if text[start] == "]":
-            break
-        page, at = _JSON.raw_decode(text, start)
-        count += 1
+    for count, each in enumerate(pieces(content, "pages"), 1):
         if count == number:
-            found = page
-        at = _skip(text, at)
+            found = each
     return found, count
-
-
-def _skip(text: str, at: int) -> int:
-    while text[at].isspace():
-        at += 1
-    return at
 
 
 def words(shown: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,6 @@
-"""What the audit calls the operations that it records, in both languages."""
+"""What the audit calls the operations and commands that it records, in both languages."""
+
+from clients.operators import Command
 
 _JOB = ("작업 결과 보기", "Looked at a job's result")
 _START = ("작업 시작", "Started a job")
@@ -46,4 +48,35 @@ OPERATION_WORDS = {
     "POST /console/logout": ("로그아웃", "Signed out"),
     "POST /console/letters": ("처리 불가 요청 되돌리기", "Sent dead letters back"),
     "POST /console/letters/discard": ("처리 불가 요청 버리기", "Discarded a dead letter"),
+}
+
+COMMAND_WORDS = {
+    Command.DESTROY_KEY: ("명령: 학원 열쇠 없애기", "Command: destroyed an academy's key"),
+    Command.RENEW_KEY: ("명령: 학원 다시 시작", "Command: let an academy begin again"),
+    Command.REWRAP_KEYS: ("명령: 학원 열쇠 다시 감싸기", "Command: wrapped keys anew"),
+    Command.CREATE_SERVICE_KEY: ("명령: 서비스 키 만들기", "Command: made a service key"),
+    Command.REVOKE_SERVICE_KEY: ("명령: 서비스 키 거두기", "Command: revoked a service key"),
+    Command.LIST_SERVICE_KEYS: ("명령: 서비스 키 보기", "Command: listed service keys"),
+    Command.ADD_TENANT: ("명령: 학원 추가", "Command: added an academy"),
+    Command.ISSUE_STAFF_TOKEN: ("명령: 직원 토큰 발급", "Command: issued a staff token"),
+    Command.SHOW_ACCOUNT: ("명령: 문자 계정 조회", "Command: looked at a messaging account"),
+    Command.SHOW_ACCOUNT_NUMBERS: (
+        "명령: 문자 계정과 발신번호 조회",
+        "Command: looked at a messaging account and its numbers",
+    ),
+    Command.SET_ACCOUNT: ("명령: 문자 계정 변경", "Command: changed a messaging account"),
+    Command.ADD_CREDIT: ("명령: 충전", "Command: added credit"),
+    Command.SHOW_RESULT: ("명령: 작업 결과 조회", "Command: looked at a job's result"),
+    Command.CANCEL_JOB: ("명령: 작업 취소", "Command: cancelled a job"),
+    Command.RETRY_JOB: ("명령: 작업 재시도", "Command: ran a job again"),
+    Command.SEND_BACK: ("명령: 처리 불가 요청 되돌리기", "Command: sent dead letters back"),
+    Command.DISCARD: ("명령: 처리 불가 요청 폐기", "Command: discarded a dead letter"),
+    Command.LOOK_AT_TENANT: ("명령: 학원 자료 세기", "Command: counted what there is of an academy"),
+    Command.ERASE_TENANT: ("명령: 학원 지우기", "Command: erased an academy"),
+    Command.LOOK_FOR_PERSON: ("명령: 한 사람의 자료 찾기", "Command: looked for a person"),
+    Command.ERASE_PERSON: ("명령: 한 사람 지우기", "Command: erased a person"),
+    Command.AFTER_RESTORE: ("명령: 복구 뒤 견주기", "Command: compared after a restore"),
+    Command.REPAIR: ("명령: 복구 뒤 고치기", "Command: repaired after a restore"),
+    Command.LOOK_AT_RETENTION: ("명령: 보관 기한 지난 것 세기", "Command: counted what is over its time"),
+    Command.ENFORCE_RETENTION: ("명령: 보관 기한 지난 것 지우기", "Command: removed what is over its time"),
 }

@@ -1,9 +1,12 @@
 """Rosters: a dry run with every error in its cell, then the import."""
 
 import asyncio
+import heapq
 import io
+import itertools
 import json
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,6 +19,7 @@ from api.console import files, queries
 from api.console.jobs import find
 from api.console.may import may
 from api.console.pages import Someone, Tenant, large_page, page, signed_in
+from api.console.pieces import pieces
 from api.console.translations import COLUMNS
 from api.routing import first
 from api.services import UseServices
@@ -25,7 +29,9 @@ router = APIRouter(route_class=first(signed_in))
 JOB_TYPE = "ai.excel_parsing"
 ROWS, REPORT, FAILED, CHANGES = "rows.jsonl", "report.json", "failed.xlsx", "changes.json"
 SHOWN = 300  # rows on a page
+QUIET = ("unchanged", "new")  # kinds of rows that nobody has to look at first
 BEFORE_FIELDS = 3  # columns of failed.xlsx that are ours: sheet, row, error
+_one_at_a_time = asyncio.Semaphore()
 _BY_LABEL = {labels[0]: name for name, labels in COLUMNS.items()}
 
 
@@ -72,7 +78,8 @@ async def preview(
     if REPORT in found:
         names = [name for name in (ROWS, REPORT, CHANGES, FAILED) if name in found]
         contents = await asyncio.gather(*(files.read(services, found[name]) for name in names))
-        made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
+        async with _one_at_a_time:
+            made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
     summary = (job.result or {}).get("summary", {})
     mode, file = (job.result or {}).get("mode"), (job.result or {}).get("file_key")
     may_store = mode == "preview" and may(staff, "POST /api/v1/jobs", JOB_TYPE)
@@ -91,28 +98,53 @@ async def preview(
     )
 
 
-def preview_of(contents: dict[str, bytes]) -> Preview:
-    """The rows of the task's files, those with errors and changes before the others if there are many, in
-    the order of the file."""
-    changes = {(each["sheet"], each["row"]): each for each in json.loads(contents.get(CHANGES, b"[]"))}
-    lines = list(bad_lines(json.loads(contents[REPORT])["problems"], contents.get(FAILED)))
-    rows = contents.get(ROWS, b"").splitlines()
-    hidden = 0
-    for text in rows:
-        sheet, row, values, _ = json.loads(text)
-        change = changes.get((sheet, row))
-        if change is None and len(lines) >= SHOWN:
-            hidden += 1
-            continue
-        lines.append(line_of(sheet, row, values, change))
-    lines.sort(key=lambda line: (line.kind in ("unchanged", "new"), line.sheet, line.row))
-    hidden += max(0, len(lines) - SHOWN)
-    lines = sorted(lines[:SHOWN], key=lambda line: (line.sheet, line.row))
+def preview_of(contents: Mapping[str, bytes]) -> Preview:
+    """Of the task's files. If there are many rows, those with errors and changes before the others, in the
+    order of the file: there may be 50,000, so no more of them are kept than are shown."""
+    report = contents[REPORT]
+    wrong = {(each["sheet"], each["row"]) for each in pieces(report, "problems")}
+    changed = _Altered()
+    altered = heapq.nsmallest(SHOWN, changed.of(contents.get(CHANGES, b"[]")), key=_of_change)
+    by_place = {(each["sheet"], each["row"]): each for each in altered}
+    count = len(wrong)
+
+    def taken() -> Iterator[Line]:
+        nonlocal count
+        for text in io.BytesIO(contents.get(ROWS, b"")):
+            sheet, row, values, _ = json.loads(text)
+            count += 1
+            change = by_place.get((sheet, row))
+            if change is not None or (sheet, row) not in changed.places:
+                yield line_of(sheet, row, values, change)
+
+    bad = bad_lines(report, set(heapq.nsmallest(SHOWN, wrong)), contents.get(FAILED))
+    lines = heapq.nsmallest(SHOWN, itertools.chain(bad, taken()), key=_of_line)
+    lines.sort(key=lambda line: (line.sheet, line.row))
     used = {name for line in lines for name in (*line.values, *line.errors)}
-    return Preview(lines, [name for name in COLUMNS if name in used], hidden)
+    return Preview(lines, [name for name in COLUMNS if name in used], count - len(lines))
 
 
-def line_of(sheet: str, row: int, values: dict[str, str], change: dict[str, Any] | None) -> Line:
+class _Altered:
+    """Changes as they are read, and the places of all that were."""
+
+    def __init__(self) -> None:
+        self.places: set[tuple[str, int]] = set()
+
+    def of(self, content: bytes) -> Iterator[dict[str, Any]]:
+        for each in pieces(content):
+            self.places.add((each["sheet"], each["row"]))
+            yield each
+
+
+def _of_change(change: Mapping[str, Any]) -> tuple[bool, str, int]:
+    return change["kind"] in QUIET, change["sheet"], change["row"]
+
+
+def _of_line(line: Line) -> tuple[bool, str, int]:
+    return line.kind in QUIET, line.sheet, line.row
+
+
+def line_of(sheet: str, row: int, values: dict[str, str], change: Mapping[str, Any] | None) -> Line:
     if change is None:
         return Line(sheet, row, "unchanged", values)
     line = Line(sheet, row, change["kind"], values)
@@ -123,23 +155,34 @@ def line_of(sheet: str, row: int, values: dict[str, str], change: dict[str, Any]
     return line
 
 
-def bad_lines(problems: list[dict[str, Any]], failed: bytes | None) -> list[Line]:
-    """Rows that are not taken: their values from `failed.xlsx`, their errors from the report."""
-    values: dict[tuple[str, int], dict[str, str]] = {}
-    if failed:
-        head, *rows = CalamineWorkbook.from_filelike(io.BytesIO(failed)).get_sheet_by_index(0).to_python()
-        names = [_BY_LABEL.get(str(label), str(label)) for label in head[BEFORE_FIELDS:]]
-        for row in rows:
-            cells = (_text(cell) for cell in row[BEFORE_FIELDS:])
-            values[str(row[0]), int(float(str(row[1])))] = dict(zip(names, cells, strict=False))
+def bad_lines(report: bytes, places: set[tuple[str, int]], failed: bytes | None) -> list[Line]:
+    """Rows of these places, which are not taken: their values from `failed.xlsx`, their errors from the
+    report."""
+    values = dict(_values(places, failed))
     errors: dict[tuple[str, int], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for problem in problems:
+    for problem in pieces(report, "problems"):
         place = (problem["sheet"], problem["row"])
+        if place not in places:
+            continue
         row_values = values.setdefault(place, {})
         name = field_of(problem["column"], str(problem["value"]), row_values)
         errors[place][name].append(problem["code"])
         row_values.setdefault(name, str(problem["value"]))
     return [Line(*place, "bad", values[place], dict(found)) for place, found in errors.items()]
+
+
+def _values(
+    places: set[tuple[str, int]], failed: bytes | None
+) -> Iterator[tuple[tuple[str, int], dict[str, str]]]:
+    if not failed:
+        return
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(failed)).get_sheet_by_index(0).iter_rows()
+    names = [_BY_LABEL.get(str(label), str(label)) for label in next(rows)[BEFORE_FIELDS:]]
+    for row in rows:
+        place = (str(row[0]), int(float(str(row[1]))))
+        if place in places:
+            cells = (_text(cell) for cell in row[BEFORE_FIELDS:])
+            yield place, dict(zip(names, cells, strict=False))
 
 
 def field_of(label: str, value: str, values: dict[str, str]) -> str:

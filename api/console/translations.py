@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api.console.operation_words import OPERATION_WORDS
+from api.console.operation_words import COMMAND_WORDS, OPERATION_WORDS
 from contracts.catalog import CATALOG
 
 STATES = {
@@ -188,7 +188,7 @@ _TABLES: Mapping[str, _Table] = {
     "row": ROWS,
     "fact": FACTS,
     "damage": DAMAGE,
-    "operation": OPERATION_WORDS,
+    "operation": OPERATION_WORDS | COMMAND_WORDS,
 }
 
 

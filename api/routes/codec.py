@@ -50,6 +50,7 @@ class Readable(APIRoute):
 
 router = APIRouter(prefix="/codec", include_in_schema=False, route_class=Readable)
 log = logging.getLogger(__name__)
+TENANTS = 100  # that one request may read of: the Web UI asks for what it shows
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Staff</title>
 <form method="post">{}<p><label>Staff token <input name="token" type="password" size="60" autofocus></label>
@@ -77,6 +78,9 @@ async def decode(request: Request, services: UseServices) -> Response:
     """
     staff = await staff_of(request, Purpose.CODEC)
     payloads = await asyncio.to_thread(_parse, await request.body())
+    tenants = {tenant_of(_workflow_id(each)) for each in payloads if is_encrypted(each)}
+    if len(tenants) > TENANTS:
+        raise HTTPException(400, {"detail": f"Of more than {TENANTS} tenants at once.", "code": "invalid"})
     opened = []
     for each in payloads:
         opened.append(await _open(request, services, staff, each))
@@ -131,7 +135,10 @@ async def _open(request: Request, services: Services, staff: Staff, payload: Pay
 
 def _parse(body: bytes) -> list[Payload]:
     try:
-        return list(ParseDict(strict_json(body), Payloads(), ignore_unknown_fields=True).payloads)
+        asked = strict_json(body)
+        if not isinstance(asked, dict):
+            raise ParseError("no object")
+        return list(ParseDict(asked, Payloads(), ignore_unknown_fields=True).payloads)
     except (ParseError, Poison):
         raise HTTPException(400, {"detail": "Not a list of payloads.", "code": "invalid"}) from None
 

@@ -8,12 +8,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from redis.exceptions import RedisError
 
 from api import metrics
 from api.services import Services, UseServices
 from api.standing import Standing
 from clients.confinement import lacking
+from clients.progress import SICK
 from intake.errors import INFRASTRUCTURE_ERRORS
 
 PROBE_TIMEOUT = 3.0
@@ -59,6 +59,7 @@ async def readyz(services: UseServices) -> JSONResponse:
 async def prometheus(services: UseServices) -> Response:
     metrics.show(await _standing(services))
     metrics.show_confinement(await _confinement(services))
+    metrics.show_dead(await _dead(services))
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -76,7 +77,16 @@ async def _confinement(services: Services) -> dict[str, list[str]]:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             return await lacking(services.redis)
-    except (RedisError, TimeoutError, OSError):
+    except (*SICK, TimeoutError, ValueError):
+        return {}
+
+
+async def _dead(services: Services) -> dict[str, int]:
+    """Nothing while SQS is away, or shows us nothing."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            return await services.dead.get(None) or {}
+    except (BotoCoreError, ClientError, TimeoutError):
         return {}
 
 
@@ -84,7 +94,7 @@ async def _answers(check: Awaitable[object]) -> bool:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
             await check
-    except (*INFRASTRUCTURE_ERRORS, RuntimeError, RedisError, ClientError, BotoCoreError):
+    except (*INFRASTRUCTURE_ERRORS, RuntimeError, *SICK, ClientError, BotoCoreError):
         return False
     return True
 

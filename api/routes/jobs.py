@@ -1,44 +1,32 @@
 """Jobs of any type: start, list, look, cancel, retry."""
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
-from temporalio.service import RPCError, RPCStatusCode
 
 from api.auth import audit
 from api.auth.access import may_start
 from api.auth.callers import Tenant, caller_of
+from api.job_changes import run_again, stop
 from api.job_requests import ai_request, messages_request
 from api.jobs import find_job, links, seen, submit
 from api.params import IdempotencyKey, JobId
-from api.problems import message_of, not_found, refused
+from api.problems import message_of, not_found
 from api.progress import Source, progress_of
 from api.routing import first
 from api.schemas import AnyWanted, job_request
 from api.services import Services, UseServices
-from clients.database import jobs, messaging, videos
-from clients.database.accepting import Acceptance, Accepted
+from clients.database import jobs, videos
+from clients.database.accepting import Accepted
 from clients.database.jobs import JobRow
 from clients.progress import job_key
-from contracts.catalog import CATALOG, Domain
-from contracts.errors import CANCELLED, REASONS
-from contracts.jobs import (
-    FINAL_STATES,
-    RETRYABLE_STATES,
-    JobOutcome,
-    JobRequest,
-    JobState,
-    payload_sha256,
-)
+from contracts.jobs import FINAL_STATES, JobRequest, JobState
 from contracts.messaging import SendRequest
 from contracts.progress import Progress
-from contracts.queues.video import VOLATILE
-from intake.submit import RPC_TIMEOUT
 
 LOG_LINES = 1000
 
@@ -156,28 +144,7 @@ async def get_log(job_id: JobId, tenant: Tenant, services: UseServices) -> JobLo
 async def cancel(job_id: JobId, tenant: Tenant, services: UseServices) -> JobTaken:
     """Ask a job to stop; look at it for what came of that. 409 when it has ended."""
     job = await find_job(services, tenant, job_id)
-    if job.state in FINAL_STATES:
-        raise refused(409, "already_final", f"The job has ended: {job.state}.")
-    handle = services.temporal.get_workflow_handle(job.workflow_id)
-    async with services.engine.begin() as connection:
-        await jobs.add_event(connection, job.id, "cancel asked")
-        if CATALOG[job.job_type].domain is Domain.MESSAGING:
-            await messaging.request_cancel(connection, job.id, tenant)
-    if CATALOG[job.job_type].domain is Domain.MESSAGING:
-        with suppress(
-            RPCError, RuntimeError
-        ):  # what was written is asked for before every send; this only makes it sooner
-            await handle.signal("cancel", rpc_timeout=RPC_TIMEOUT)
-    else:
-        try:
-            await handle.cancel(rpc_timeout=RPC_TIMEOUT)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            await _end_unstarted(services, job)
-        except RuntimeError:  # the client has not reached Temporal since we started
-            detail = "Temporal does not answer. Send the same again in a moment."
-            raise refused(503, "unavailable", detail, Retry_After="5") from None
+    await stop(services, job)
     return _answer(job)
 
 
@@ -186,32 +153,8 @@ async def retry(job_id: JobId, tenant: Tenant, request: Request, services: UseSe
     """The same request again, as a new job; once for each job. 409 with the reason when it cannot be."""
     job = await find_job(services, tenant, job_id)
     may_start(request, job.job_type)
-    if job.state not in FINAL_STATES:
-        raise refused(409, "not_final", "The job has not ended yet.")
-    if job.state not in RETRYABLE_STATES:
-        raise refused(409, "not_retryable", f"A job that ended {job.state} is not tried again.")
-    if job.sealed_payload is None:
-        why = "is kept for a week" if CATALOG[job.job_type].kept_for_retry else "is not kept for this type"
-        raise refused(409, "payload_gone", f"What a job was asked for {why}: send a new one.")
-    payload = services.submitter.payload(job.id, job.sealed_payload)
-    if job.job_type == "video.encode":
-        async with services.engine.connect() as connection:
-            video = await videos.find(connection, tenant, payload["video_id"])
-        if video is None or video.deleted_at or video.file_key != payload["file_key"]:
-            raise refused(409, "superseded", "The video is gone, or has a newer file.")
-    again = JobRequest(
-        job_type=job.job_type,
-        tenant_id=tenant,
-        idempotency_key=f"retry:{job.id}",
-        subject=job.subject,
-        payload=payload,
-        payload_sha256=payload_sha256(payload, VOLATILE),
-        source="api",
-    )
-    accepted = await submit(services, again)
+    accepted = await run_again(services, job)
     audit.about(request, type=job.job_type, job=str(accepted.job_id))
-    if accepted.status is Acceptance.FINAL:
-        raise refused(409, "already_retried", f"It was tried again as {accepted.job_id}: retry that one.")
     return await _submitted(services, accepted)
 
 
@@ -259,14 +202,6 @@ async def _file_of(services: Services, tenant: int, video_id: int) -> str:
     if video is None or video.deleted_at:
         raise not_found("video")
     return str(video.file_key)
-
-
-async def _end_unstarted(services: Services, job: JobRow) -> None:
-    """Accepted, and never started: a start that is on its way meanwhile finds it final."""
-    async with services.engine.begin() as connection:
-        outcome = JobOutcome(state=REASONS[CANCELLED].state, error_code=CANCELLED)
-        await jobs.finish(connection, job.id, outcome)
-        await videos.fail_encode(connection, job.id, CANCELLED)
 
 
 async def _submitted(services: Services, accepted: Accepted) -> JobTaken:

@@ -1,5 +1,7 @@
 """One connection pool a process."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import boto3
@@ -46,6 +48,16 @@ def create_engine(settings: PostgresPart, application_name: str) -> AsyncEngine:
     if settings.db_auth == "iam":
         sign_in_by_role(engine.sync_engine, settings)
     return engine
+
+
+@asynccontextmanager
+async def opened(settings: PostgresPart, application_name: str) -> AsyncIterator[AsyncEngine]:
+    """A pool for as long as it is used."""
+    engine = create_engine(settings, application_name)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 def sign_in_by_role(engine: Engine, settings: PostgresPart) -> None:

@@ -232,6 +232,10 @@ async def get(connection: AsyncConnection, job_id: UUID) -> JobRow:
     return found
 
 
+async def sealed(connection: AsyncConnection, job_id: UUID) -> SealedJob | None:
+    return await one_or_none(connection, select(*_SEALED).where(Job.id == job_id), SealedJob)
+
+
 async def page(
     connection: AsyncConnection,
     tenant_id: int,

@@ -1,4 +1,4 @@
-"""Tenants' data keys, wrapped. `clients/keys.py` holds what is done with them; the caller the transaction."""
+"""Tenants' data keys, wrapped. `clients/keys` holds what is done with them; the caller the transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

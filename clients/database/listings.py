@@ -68,6 +68,7 @@ async def jobs(
     *,
     before: int | None = None,
     types: Sequence[str] = (),
+    states: Sequence[JobState] = (),
     limit: int,
 ) -> list[JobRow]:
     """Newest first; `before` is the `seq` of the last one of the page before."""
@@ -76,6 +77,8 @@ async def jobs(
         query = query.where(Job.seq < before)
     if types:
         query = query.where(Job.job_type.in_(types))
+    if states:
+        query = query.where(Job.state.in_(states))
     return await many(connection, query, JobRow)
 
 

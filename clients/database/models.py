@@ -51,13 +51,15 @@ class Tenant(Base):
 
 
 class ServiceKey(Base):
-    """`prefix.secret` of a calling system; only the hash of the secret is kept, several may be active."""
+    """`prefix.secret` of a calling system; only the hash of the secret is kept, several may be active.
+    `rights`: words between commas; None of one from before there were any, which has all."""
 
     __tablename__ = "service_keys"
 
     prefix: Mapped[str] = mapped_column(String(16), primary_key=True)
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"))
     secret_sha256: Mapped[str] = mapped_column(String(64))
+    rights: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     revoked_at: Mapped[datetime | None]
 

@@ -239,6 +239,18 @@ ROSTER_VALUE_MISSING = _add(
     "수식의 계산 결과가 파일에 없습니다. 엑셀에서 열어 저장하거나 값을 직접 입력해 주세요.",
     "The file does not hold what the formula gives. Open and save it in Excel, or enter the value.",
 )
+ROSTER_DITTO = _add(
+    "ROSTER_DITTO",
+    _R,
+    "위와 같다는 표시는 읽지 않습니다. 값을 직접 입력해 주세요.",
+    "A sign for “as above” is not read. Enter the value.",
+)
+ROSTER_NUMBER_OF_ANOTHER = _add(
+    "ROSTER_NUMBER_OF_ANOTHER",
+    _R,
+    "다른 학생의 번호와 같습니다. 누구의 번호인지 확인해 주세요.",
+    "The number stands with other students as well. Check whose it is.",
+)
 ROSTER_TOO_MANY_ROWS = _add(
     "ROSTER_TOO_MANY_ROWS",
     _R,

@@ -47,6 +47,14 @@ RESULT_LOST = _add(
     "작업은 끝났지만 결과가 저장소에 없습니다. 다시 요청해 주세요.",
     "The job was done, and its result is in neither database nor object store. Send the request again.",
 )
+KEY_LOST = _add(
+    "KEY_LOST",
+    _F,
+    "데이터베이스를 복구하면서 이 작업의 암호 키가 사라졌습니다. "
+    "이미 발송되었을 수 있으니 발송 내역을 먼저 확인해 주세요.",
+    "The database was restored, and the key that sealed this job is lost. Its messages may have been sent: "
+    "look at the provider's list first.",
+)
 UNSTORABLE_TEXT = _add(
     "UNSTORABLE_TEXT",
     _R,

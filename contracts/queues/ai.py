@@ -1,11 +1,12 @@
 """`academy-ai-jobs-lite|basic|premium`: one envelope, one payload model per job type."""
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from contracts.catalog import ai_payloads
+from contracts.catalog import EXTERNAL, ai_payloads
 from contracts.fields import LooseId, QueueMessage
 from contracts.jobs import JobRequest, payload_sha256
 from contracts.payloads import AiPayload
@@ -30,10 +31,13 @@ class AiMessage(QueueMessage):
     payload: dict[str, Any]
 
 
-def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
-    """Raises Poison on an unknown job type or another tenant's data, ValidationError on fields."""
+def read(
+    body: dict[str, Any], queue: str, message_id: str, external: Collection[str] = frozenset()
+) -> JobRequest:
+    """`external` are job types that others implement. Raises Poison on an unknown job type or another
+    tenant's data, ValidationError on fields."""
     message = AiMessage.model_validate(body)
-    known = ai_payloads()
+    known = dict.fromkeys(external, AiPayload) | ai_payloads()
     if message.job_type not in known:
         raise Poison(PoisonCode.UNKNOWN_JOB_TYPE, f"job_type is none of {', '.join(known)}")
     model = known[message.job_type].model_validate(message.payload)
@@ -46,7 +50,7 @@ def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
         | {"tier": queue.removeprefix("ai-") if queue in TIERS else message.tier or "basic"}
     )
     return JobRequest(
-        job_type=f"ai.{message.job_type}",
+        job_type=f"{EXTERNAL if message.job_type in external else 'ai.'}{message.job_type}",
         tenant_id=tenant_id,
         idempotency_key=message.job_id,
         external_id=message.job_id,

@@ -1,6 +1,6 @@
 """From the bytes of a queue to a `JobRequest`: pure, and total but for `Poison`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,9 +25,10 @@ QUEUES: dict[str, Callable[[dict[str, Any], str, str], JobRequest]] = {
 }
 
 
-def parse(queue: str, body: str, message_id: str) -> JobRequest:
-    """The request in a message of `queue` (a key of QUEUES). Raises Poison, and nothing else, on any body."""
-    return _read(_decode(body), queue, message_id)
+def parse(queue: str, body: str, message_id: str, external: Collection[str] = frozenset()) -> JobRequest:
+    """The request in a message of `queue` (a key of QUEUES); `external` are job types of AI queues that
+    others implement. Raises Poison, and nothing else, on any body."""
+    return _read(_decode(body), queue, message_id, external)
 
 
 def read(queue: str, body: dict[str, Any]) -> JobRequest:
@@ -37,9 +38,15 @@ def read(queue: str, body: dict[str, Any]) -> JobRequest:
     return _read(body, queue, "")
 
 
-def _read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
+def _read(
+    body: dict[str, Any], queue: str, message_id: str, external: Collection[str] = frozenset()
+) -> JobRequest:
+    reader = QUEUES[queue]
     try:
-        request = QUEUES[queue](body, queue, message_id)
+        if reader is ai.read:
+            request = ai.read(body, queue, message_id, external)
+        else:
+            request = reader(body, queue, message_id)
     except ValidationError as error:
         poison = from_validation(error)
     else:

@@ -4,7 +4,7 @@
 --   ROLE_PASSWORD_API=… ROLE_PASSWORD_VIDEO=… psql --file roles.sql
 --
 -- A role without one keeps the password that it has; with DB_AUTH=iam: GRANT rds_iam TO academy_api, and so on.
--- Migrations and what operators type (`python -m workers erase`, `reconcile`, `python -m clients.keys`) are the owner's.
+-- Migrations and what operators type (`academy`) are the owner's; `academy key` is content with the role of the API.
 
 \set ON_ERROR_STOP on
 BEGIN;

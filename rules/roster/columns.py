@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from rules.roster.signs import FILLERS
 from rules.roster.values import looks_like_phone
 
 HEADER_WITHIN = 30  # rows; above the header stand titles, dates and notes
@@ -89,6 +90,10 @@ _STRANGERS = re.compile(
     r"담임|강사|교사|선생|담당|직원|원장|기사|형제|자매|조모|조부|조부모|친척|추천인|학원|기관|teacher|staff"
 )
 _STRANGE_GROUP = re.compile(rf"(학교|{_STRANGERS.pattern})(님|교사|선생님)?")
+# 학부모 연락처(구): a number of before, or one that nobody wants to be called at.
+_FORMER = re.compile(
+    "구|전|옛|이전|예전|기존|종전|변경전|수정전|사용안함|사용중지|해지|삭제|수신거부|old|previous|former"
+)
 _OTHER_SCRIPT = re.compile("영문|영어|한자|english", re.IGNORECASE)  # 이름(영문): the name once more
 _OWNERS = re.compile("학생|원생|본인|자녀"), re.compile("부모|보호자|어머니|아버지|모친|부친|엄마|아빠")
 _BRACKETS = re.compile(r"[(\[<{].*?[)\]>}]")
@@ -98,7 +103,7 @@ _NOISE = re.compile(r"[\W_]+|필수|선택|입력|정보")
 @lru_cache(maxsize=4096)
 def _readings(label: str) -> tuple[str, ...]:
     """The label as letters and digits; with what stands in brackets, and without it."""
-    written = unicodedata.normalize("NFKC", label).casefold()
+    written = unicodedata.normalize("NFKC", FILLERS.sub("", label)).casefold()
     readings = (_NOISE.sub("", each) for each in (written, _BRACKETS.sub("", written)))
     return tuple(dict.fromkeys(each for each in readings if each))
 
@@ -203,13 +208,16 @@ def ranked_field(label: str, group: str = "") -> tuple[str, int] | None:
         all(owner.search(own[0]) for owner in _OWNERS)
     ):
         own = own[:1]  # 학부모 연락처(학생): of both, or of neither
-    upper = _readings(group)
+    upper = () if group == label else _readings(group)  # one cell that reaches over both rows
     grouped = [above + each for above in upper for each in own]
     turned = [each + above for above in upper for each in own]
     if any(_STRANGE_GROUP.fullmatch(each) for each in upper):
         own = ()
     found = next((found for each in (*grouped, *turned, *own) if (found := _known(each))), None)
-    return None if found and found[0] == "name" and _OTHER_SCRIPT.search(label) else found
+    if found is None or not found[0].endswith(("name", "phone")):
+        return found
+    others = any(_FORMER.fullmatch(each) or _STRANGE_GROUP.fullmatch(each) for each in remarks)
+    return None if others or (found[0] == "name" and _OTHER_SCRIPT.search(label)) else found
 
 
 def is_label(written: str) -> bool:

@@ -9,9 +9,21 @@ from functools import lru_cache
 from contracts.errors import (
     PHONE_NOT_MOBILE,
     ROSTER_DATE_INVALID,
+    ROSTER_DITTO,
     ROSTER_GENDER_INVALID,
     ROSTER_NAME_INVALID,
+    ROSTER_ROW_MISPLACED,
     ROSTER_TEXT_TOO_LONG,
+)
+from rules.roster.signs import (
+    FILLERS,
+    is_class,
+    is_ditto,
+    is_garbled,
+    is_grade,
+    is_nobody,
+    is_school,
+    is_two_names,
 )
 
 Cell = str | float | bool | date | datetime | time | timedelta
@@ -21,6 +33,9 @@ _NOTHING = frozenset({"", "-", "–", "—", "없음", "해당없음", "x", "X",
 _PHONE = re.compile(r"0?(10)-?(\d{4})-?(\d{4})", re.ASCII)
 _HANGUL = re.compile("[가-힣]+")
 _DATE = re.compile(r"(\d{4}|\d{2})(?:[-./]|년) ?(\d{1,2})(?:[-./]|월) ?(\d{1,2})[.일]?", re.ASCII)
+_WEEKDAYS = "월화수목금토일"
+_WEEKDAY = re.compile(rf" ?\(([{_WEEKDAYS}])(?:요일)?\)$")
+_MIDNIGHT = re.compile(r"[ T]0{1,2}:00(?::00(?:\.0+)?)?$", re.ASCII)
 _DIGITS = re.compile(r"(\d{4}|\d{2})(\d{2})(\d{2})", re.ASCII)
 # In any column, a mobile number beside other words.
 _PHONE_WITHIN = re.compile(r"(?<!\d)0?1[016789][-. ]?\d{3,4}[-. ]?\d{4}(?!\d)", re.ASCII)
@@ -46,7 +61,7 @@ _TOTALS = {
     *("계", "합계", "총계", "소계", "총합계", "누계", "합", "총원", "총인원", "인원", "평균"),
     *("total", "sum", "subtotal", "grandtotal"),
 }
-_TWO_NAMES = re.compile(r"[,;/|&+?\ufffd]|[^\W\d]\s*[\r\n]\s*[^\W\d]")
+_TWO_NAMES = re.compile(r"[,;/|&+?\ufffd]|[^\W\d]\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*[^\W\d]")
 _EARLIEST = 1920  # a date cell of almost nothing is of the year 1900
 _LIFETIME = 70  # years for which a year of two digits can be of the last century
 _GENDERS = dict.fromkeys(("남", "남자", "남성", "남학생", "m", "male"), "M") | dict.fromkeys(
@@ -84,6 +99,9 @@ def phone(cell: Cell) -> str:
     raw = text(raw)
     if raw in _NOTHING:
         return ""
+    if is_ditto(raw):
+        raise Invalid(ROSTER_DITTO)
+    raw = raw.lstrip("'")  # how a number was kept a text in Excel
     # Here, for few files need it: it takes longer to load than a small roster to read.
     from rules.messaging import phones
     from rules.messaging.unsendable import Unsendable
@@ -109,18 +127,25 @@ def name(cell: Cell) -> str:
     a number or two names. Raises Invalid."""
     if not isinstance(cell, str):
         raise Invalid(ROSTER_NAME_INVALID)
-    written = text(cell)
+    written = FILLERS.sub("", text(cell)).strip()
     plain = written.isalpha()
     if len(written) > 50 or not (plain or not written or any(map(str.isalpha, written))):
         raise Invalid(ROSTER_NAME_INVALID)
+    if is_ditto(written):
+        raise Invalid(ROSTER_DITTO)
     bare = written.replace(" ", "").casefold()
-    if bare in _NO_NAMES or bare in _TOTALS:
+    if bare in _NO_NAMES or bare in _TOTALS or is_nobody(written):
         raise Invalid(ROSTER_NAME_INVALID)
     if (
         written
         and not plain
-        and (_TWO_NAMES.search(cell.strip()) or written[0] == "#" or _digits(written) > 6)
-    ):
+        and (
+            _TWO_NAMES.search(cell.strip())
+            or is_two_names(written)
+            or written[0] == "#"
+            or _digits(written) > 6
+        )
+    ) or (not _HANGUL.fullmatch(written) and is_garbled(written)):
         raise Invalid(ROSTER_NAME_INVALID)
     return written
 
@@ -132,9 +157,11 @@ def is_total(cell: Cell) -> bool:
 
 def parents_name(cell: Cell) -> str:
     """Blank, or a name of at most 50 characters that is no number. Raises Invalid."""
-    written = text(cell)
+    written = FILLERS.sub("", text(cell)).strip()
     if written in _NOTHING:
         return ""
+    if is_ditto(written):
+        raise Invalid(ROSTER_DITTO)
     if len(written) > 50:
         raise Invalid(ROSTER_TEXT_TOO_LONG)
     if _digits(written) > 6:
@@ -167,10 +194,15 @@ def _day(cell: Cell, latest: date) -> str:
     if isinstance(cell, date):
         found = cell.date() if isinstance(cell, datetime) else cell
     else:
-        raw = text(cell)
+        raw = unicodedata.normalize("NFKC", text(cell))
         if raw in _NOTHING:
             return ""
-        found = _written_day(raw, latest)
+        if is_ditto(raw):
+            raise Invalid(ROSTER_DITTO)
+        weekday = _WEEKDAY.search(raw)
+        found = _written_day(_MIDNIGHT.sub("", raw[: weekday.start()] if weekday else raw), latest)
+        if weekday and _WEEKDAYS[found.weekday()] != weekday[1]:
+            raise Invalid(ROSTER_DATE_INVALID)
     if found.year < _EARLIEST or found > latest:
         raise Invalid(ROSTER_DATE_INVALID)
     return found.isoformat()
@@ -199,9 +231,23 @@ def within(limit: int) -> Callable[[Cell], str]:
             return ""
         if len(written) > limit:
             raise Invalid(ROSTER_TEXT_TOO_LONG)
+        if is_ditto(written):
+            raise Invalid(ROSTER_DITTO)
         return written
 
     return read
+
+
+def unlike(read: Callable[[Cell], str], *others: Callable[[str], bool]) -> Callable[[Cell], str]:
+    """What `read` reads, unless it is what another column holds: two cells may have changed places."""
+
+    def read_own(cell: Cell) -> str:
+        written = read(cell)
+        if any(other(written) for other in others):
+            raise Invalid(ROSTER_ROW_MISPLACED)
+        return written
+
+    return read_own
 
 
 def _cached(read: Callable[[Cell], str]) -> Callable[[Cell], str]:
@@ -215,8 +261,8 @@ READ: dict[str, Callable[[Cell], str]] = {
     "other_parent_phone": phone,
     "parent_name": parents_name,
     "student_phone": phone,
-    "school": _cached(within(100)),
-    "grade": _cached(within(20)),
+    "school": _cached(unlike(within(100), is_grade)),
+    "grade": _cached(unlike(within(20), is_school, is_class)),
     "class_name": _cached(within(100)),
     "gender": _cached(gender),
     "birth_date": _cached(birthday),

@@ -15,8 +15,10 @@ import api.app
 from api.auth.access import AGAIN
 from api.auth.operations import JOB_TYPES, OPERATIONS, Record
 from api.auth.staff import issue
-from api.console.operation_words import OPERATION_WORDS
+from api.console.operation_words import COMMAND_WORDS, OPERATION_WORDS
 from clients.database.audit import AuditRecord
+from clients.database.models import ServiceKey
+from clients.operators import Command
 from contracts.catalog import CATALOG
 from contracts.rights import EVERYTHING, Right
 from devstack.stack import Stack
@@ -69,14 +71,16 @@ async def test_every_operation_has_its_entry() -> None:
             assert not name.startswith("GET ") or name.endswith("/callback"), name
     recorded = {name for name, each in OPERATIONS.items() if each.record is not Record.NOTHING}
     assert recorded == set(OPERATION_WORDS)
+    assert set(Command) == set(COMMAND_WORDS)
 
 
 @pytest.mark.parametrize("missing", Right)
 async def test_without_its_right_nobody_does_it(academy: Caller, stack: Stack, missing: Right) -> None:
-    """Each operation that needs a right, by somebody who has all others; and of what is recorded there is a
-    record of the refusal."""
+    """Each operation that needs a right, by a person and by a system who have all others; and of what is
+    recorded there is a record of the refusal."""
     rights = EVERYTHING - {missing}
     token = issue(academy.lab.settings, "kim", SECONDS, academy.tenant, operator=True, rights=rights)
+    key = await academy.lab.service_key(academy.tenant, rights)
     before = await newest(academy)
     refused = []
     async with console(academy.lab, stack, academy.tenant, rights=rights) as http:
@@ -84,18 +88,36 @@ async def test_without_its_right_nobody_does_it(academy: Caller, stack: Stack, m
             if each.right is not missing:
                 continue
             method, path, body = ask(operation, academy.tenant)
-            headers = {"Origin": "http://console"}
-            if not path.startswith("/console"):
-                headers["Authorization"] = f"Bearer {token}"
-            answer = await http.request(method, path, headers=headers, **body)
-            assert answer.status_code == 403, (operation, answer.status_code, answer.text[:300])
-            if path.startswith("/api"):
-                assert answer.json()["code"] == "not_allowed", operation
-            if each.record is not Record.NOTHING:
-                refused.append(operation)
+            bearers = [token, key]
+            if not path.startswith("/api") or "{tenant_id}" in operation:
+                bearers = [token]  # no key is let in that far
+            for bearer in bearers:
+                headers = {"Origin": "http://console"}
+                if not path.startswith("/console"):
+                    headers["Authorization"] = f"Bearer {bearer}"
+                answer = await http.request(method, path, headers=headers, **body)
+                assert answer.status_code == 403, (operation, answer.status_code, answer.text[:300])
+                if path.startswith("/api"):
+                    assert answer.json()["code"] == "not_allowed", operation
+                if each.record is not Record.NOTHING:
+                    refused.append(operation)
     records = await since(academy, before)
     assert [each.operation for each in records] == refused
     assert {each.status for each in records} <= {403}
+
+
+async def test_what_a_job_needs_besides_is_asked_of_keys_as_well(academy: Caller) -> None:
+    """And a key of before there were rights has all of them."""
+    sender = await academy.lab.service_key(academy.tenant, frozenset({Right.LOOK, Right.SEND}))
+    delete_it = {"job_type": "video.delete", "payload": {"video_id": 7}}
+    as_sender = {"Authorization": f"Bearer {sender}"}
+    assert await academy.refused("POST", "/jobs", 403, delete_it, **as_sender) == "not_allowed"
+    old = await academy.lab.service_key(academy.tenant)
+    async with academy.lab.engine.begin() as connection:
+        mine = ServiceKey.prefix == old.partition(".")[0]
+        await connection.execute(update(ServiceKey).where(mine).values(rights=None))
+    answer = await academy.ask("POST", "/jobs", delete_it, Authorization=f"Bearer {old}")
+    assert answer.status_code != 403, answer.text
 
 
 async def newest(academy: Caller) -> int:

@@ -35,7 +35,14 @@ async def served() -> AsyncIterator[OidcProvider]:
 @pytest.fixture
 def provider(served: OidcProvider, academy: Caller) -> OidcProvider:
     """Honest again for each test."""
-    served.__dict__ |= {"lies": {}, "described": {}, "signs": None, "away": False, "keys": [Key("one")]}
+    served.__dict__ |= {
+        "lies": {},
+        "described": {},
+        "signs": None,
+        "shows": None,
+        "away": False,
+        "keys": [Key("one")],
+    }
     served.person = {"tenant_id": academy.tenant, "roles": ["look", "send", "a role of theirs"]}
     return served
 
@@ -133,6 +140,11 @@ LIES: dict[str, dict[str, Any]] = {
     "nobody": {"sub": None},
     "nowhere": {"tenant_id": None},
     "a tenant that is a text": {"tenant_id": "7"},
+    "half a letter for a nonce": {"nonce": "\ud800"},
+    "a name that cannot be stored": {"sub": "a\0b"},
+    "seen at no time": {"auth_time": float("nan")},
+    "seen beyond all time": {"auth_time": 10**400},
+    "roles that are none": {"roles": {"look": 1}},
 }
 
 
@@ -198,6 +210,10 @@ async def test_a_provider_that_is_away_or_another(stack: Stack, provider: OidcPr
             provider.described = lie
             assert (await http.get("/console/oidc/start")).status_code == 503, lie
         provider.described = {}
+        for keys in (7, [7], [{"kty": "EC"}], [{"kid": ["x"]}]):
+            provider.shows = keys
+            assert (await http.get(await way(http))).status_code in (401, 503), keys
+        provider.shows = None
         back = await way(http)
         provider.away = True
         assert (await http.get(back)).status_code == 503

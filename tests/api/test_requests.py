@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -9,11 +10,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from fastapi import HTTPException
+from prometheus_client import generate_latest
 from sqlalchemy import func, select, update
 
+from api import metrics
 from api import rates as rating
+from api.cache import Fresh
 from api.rates import Rates
+from api.routes import health
 from clients.database import idempotency
 from clients.database.idempotency import IdempotencyKey
 from devstack.stack import Stack
@@ -178,6 +184,17 @@ async def test_metrics_name_routes_and_no_tenant(academy: Caller) -> None:
     assert 'route="unmatched"' in text and "api_request_seconds_bucket" in text
     assert 'api_submits_total{acceptance="NEW",job_type="ai.embedding"}' in text
     assert str(academy.tenant) not in text.replace(".", " ").split()
+    assert re.search(r'^dead_letters\{queue="video"\} \d', text, re.M)
+
+
+async def test_without_sqs_the_other_metrics_are_told() -> None:
+    async def away(_: None) -> dict[str, int]:
+        raise EndpointConnectionError(endpoint_url="none")
+
+    metrics.show_dead({"video": 1})
+    services: Any = SimpleNamespace(dead=Fresh(away, 1.0))
+    metrics.show_dead(await health._dead(services))
+    assert "dead_letters{" not in generate_latest().decode()
 
 
 async def test_who_asks_too_often_waits(monkeypatch: pytest.MonkeyPatch) -> None:

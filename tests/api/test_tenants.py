@@ -175,17 +175,18 @@ async def test_nobody_comes_in(academy: Caller, ids: dict[str, Any]) -> None:
 
 
 async def test_a_revoked_key_stops_working(academy: Caller) -> None:
-    from api.auth.service_keys import ServiceKeys
+    from api.auth.service_keys import KnownKey, ServiceKeys
+    from contracts.rights import EVERYTHING
 
     revoked = await academy.lab.service_key(academy.tenant)
     prefix, _, secret = revoked.partition(".")
     keys = ServiceKeys(academy.lab.engine, 0.0)
-    assert await keys.tenant(prefix, secret) == academy.tenant
+    assert await keys.find(prefix, secret) == KnownKey(academy.tenant, EVERYTHING)
     async with academy.lab.engine.begin() as connection:
         await connection.execute(
             update(ServiceKey).where(ServiceKey.prefix == prefix).values(revoked_at=func.now())
         )
-    assert await keys.tenant(prefix, secret) is None
+    assert await keys.find(prefix, secret) is None
 
 
 async def test_operators_name_the_tenant_and_nobody_else_may(

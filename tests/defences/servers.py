@@ -10,6 +10,13 @@ _LETTERS = "tests/integration/test_dead_letters.py"
 
 SERVERS = (
     Defence(
+        "outage-is-told",
+        "workers/running.py",
+        '            HEALTH.hindered("temporal", f"namespace {client.namespace}: {error.status.name}")\n',
+        "",
+        "tests/unit/test_running.py::test_an_outage_is_told",
+    ),
+    Defence(
         "bridge-killed-before-it-accepts",
         _BRIDGE,
         "        errors = await self._accept(batch, [each for",
@@ -29,7 +36,7 @@ SERVERS = (
         "intake/errors.py",
         "RPCStatusCode.NOT_FOUND: ErrorKind.FATAL,",
         "RPCStatusCode.NOT_FOUND: ErrorKind.UNKNOWN,",
-        f"{_KILLED}::test_a_wrong_namespace_stops_the_bridge_and_leaves_the_messages",
+        "tests/unit/test_error_kinds.py::test_a_wrong_configuration_stops",
     ),
     Defence(
         "damaged-namespace",
@@ -57,7 +64,7 @@ SERVERS = (
         "workers/breaker.py",
         "if self._worked_at >= turn.began:",
         "if False:",
-        "tests/faults/test_breaker.py::test_one_request_that_nobody_answers_is_no_outage",
+        "tests/unit/test_breaker.py::test_one_that_nobody_answers_is_no_outage_while_others_are",
     ),
     Defence(
         "accepted-and-never-started",
@@ -139,16 +146,16 @@ SERVERS = (
     Defence(
         "committed-group-was-found-dead",
         "activities/messaging/sending.py",
-        "if known.group_id != group.group_id or known.state in OPEN_STATES:",
-        "if False:",
+        "return Decided(verdict=Verdict.DEAD)\n        if known.state != GroupState.COMMITTED:",
+        "raise _unproven(str(known.state))\n        if known.state != GroupState.COMMITTED:",
         "tests/faults/test_messages_twice.py"
         "::test_a_committed_group_that_was_found_dead_is_built_anew[another execution]",
     ),
     Defence(
         "two-executions-of-one-job",
-        "activities/messaging/sending.py",
-        "if known is None or known.group_id != group.group_id:\n                return Decided",
-        "if known is None:\n                return Decided",
-        "tests/faults/test_messages_twice.py::test_a_second_start_beside_one_that_is_held[add]",
+        "clients/database/messaging_groups.py",
+        ".where(*_of(group), MessageGroup.group_id == group.group_id, MessageGroup.state == old)",
+        ".where(*_of(group), MessageGroup.state == old)",
+        "tests/faults/test_messages_twice.py::test_a_group_that_was_replaced_goes_nowhere",
     ),
 )

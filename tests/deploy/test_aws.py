@@ -33,7 +33,8 @@ REGION, ACCOUNT = "ap-northeast-2", "123456789012"
 # What moto cannot make; asserted below in other ways.
 SKIPPED = {"AWS::CloudWatch::Alarm", "AWS::SQS::QueuePolicy"}
 INTERFACES = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface")
-KINDS = ("core", "video", "ai", "messaging")
+SCALED = ("video", "ai", "messaging")
+KINDS = ("api", "bridge", "ops", *SCALED)
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def test_groups(account: Account, kind: str) -> None:
         AutoScalingGroupNames=[group(kind)]
     )["AutoScalingGroups"]
     assert (found["MinSize"], found["MaxSize"]) == (1, 10)
-    assert found["NewInstancesProtectedFromScaleIn"] is (kind != "core")
+    assert found["NewInstancesProtectedFromScaleIn"] is (kind in SCALED)
     spread = found["MixedInstancesPolicy"]
     assert spread["InstancesDistribution"]["OnDemandBaseCapacity"] == 1
     assert len(spread["LaunchTemplate"]["Overrides"]) == 2
@@ -177,27 +178,44 @@ def reads(*paths: str) -> tuple[set[str], set[str], None]:
     return {"ssm:GetParametersByPath"}, {f"ssm:parameter/academy/{each}" for each in paths}, None
 
 
+TAKES = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
+
+
+def sqs(*calls: str) -> set[str]:
+    return {"sqs:GetQueueUrl", *(f"sqs:{each}" for each in calls)}
+
+
+def queues() -> set[str]:
+    """Those of the settings, and none of dead letters."""
+    newer = {"tools_sqs_queue_name": "academy-v1-tools-queue"}
+    newer |= {"video_delete_sqs_queue_name": "academy-video-delete-r2"}
+    return {f"sqs:{each}" for each in ScalerPart(temporal_address="none", **newer).queue_names().values()}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_group_may(account: Account, kind: str) -> None:
     pull = {"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
     wanted: dict[str, Any] = {
         "SignInToImages": ({"ecr:GetAuthorizationToken"}, {"*"}, None),
         "PullTheImage": (pull, {"ecr:repository/academy-workflows"}, None),
-        "Settings": reads("all", *(("api", "bridge", "ops") if kind == "core" else (kind,))),
+        "Settings": reads("all", kind),
         "Log": ({"logs:CreateLogStream", "logs:PutLogEvents"}, {f"logs:log-group:/academy/{kind}:*"}, None),
-        "Leave": ({"autoscaling:CompleteLifecycleAction"}, {auto(kind)}, None),
     }
-    if kind == "core":
-        calls = ("GetQueueUrl", "GetQueueAttributes", "ReceiveMessage", "DeleteMessage")
-        calls += ("ChangeMessageVisibility", "SendMessage")
-        wanted["TakeOverMessages"] = ({f"sqs:{each}" for each in calls}, {"sqs:academy-*"}, None)
+    if kind == "bridge":
+        wanted["TakeOverMessages"] = (sqs(*TAKES, "GetQueueAttributes"), queues(), None)
+        wanted["BuryPoison"] = (sqs("SendMessage"), {"sqs:academy-*-dlq"}, None)
+    if kind == "api":
+        wanted["LookAtDeadLetters"] = (sqs(*TAKES, "GetQueueAttributes"), {"sqs:academy-*-dlq"}, None)
+        wanted["SendThemBack"] = (sqs("GetQueueAttributes", "SendMessage"), queues(), None)
+    else:
+        wanted["Leave"] = ({"autoscaling:CompleteLifecycleAction"}, {auto(kind)}, None)
     found = statements(account, f"academy-{kind}")
     found["Log"] = (found["Log"][0], {place.removesuffix(":*") + ":*" for place in found["Log"][1]}, None)
     assert found == wanted
 
 
 def test_what_the_scaler_may(account: Account) -> None:
-    groups = {auto(kind) for kind in KINDS[1:]}
+    groups = {auto(kind) for kind in SCALED}
     changes = ("SetDesiredCapacity", "SetInstanceProtection", "CreateOrUpdateTags")
     found = statements(account, "academy-scaler")
     assert found.pop("Log")[0] == {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -239,7 +257,7 @@ def test_the_scaler_is_called_each_minute_with_settings_that_it_can_read(account
     assert function["Handler"] == "workers.scaler.handler"
     environment = function["Environment"]["Variables"] | {"AWS_REGION": REGION}
     settings = read(ScalerPart, Process.SCALER, environment)
-    assert {each.name for each in settings.scaler_groups} == {group(kind) for kind in KINDS[1:]}
+    assert {each.name for each in settings.scaler_groups} == {group(kind) for kind in SCALED}
     assert settings.temporal_address == "temporal.example.com:7233"
 
 
@@ -284,7 +302,7 @@ def test_alarms_are_such_as_cloudwatch_takes(account: Account) -> None:
     }
     assert dead == {name for name in queues if name.endswith("Dead")} and len(dead) == 5
     assert {name for name in alarms if name.endswith("ReadingFailed")} == {
-        f"{kind.capitalize()}ReadingFailed" for kind in KINDS[1:]
+        f"{kind.capitalize()}ReadingFailed" for kind in SCALED
     }
 
 
@@ -317,7 +335,7 @@ def test_what_an_instance_starts(kind: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     runs = [line for line in said.read_text().splitlines() if line.startswith("docker run")]
     processes = [re.findall(r"--name (\w+)", run)[0] for run in runs]
-    assert processes == (["api", "bridge", "ops"] if kind == "core" else [kind])
+    assert processes == [kind], "its role is its own: no other process may share the instance"
     for process, run in zip(processes, runs, strict=True):
         confined = (
             "--read-only",
@@ -329,7 +347,7 @@ def test_what_an_instance_starts(kind: str, tmp_path: Path) -> None:
         assert all(each in run for each in confined)
         assert f"SETTINGS_SSM_PATHS=/academy/all,/academy/{process} " in run
         assert ("SANDBOX=require" in run) is (process in ("video", "ai"))
-        assert (f"DRAIN_GROUP={group(kind)}" in run) is (kind != "core")
+        assert (f"DRAIN_GROUP={group(kind)}" in run) is (kind != "api")
         command = "python -m api" if process == "api" else f"python -m workers {process}"
         assert f"academy@sha256:0 {command}" in run
         names = {name.lower() for name in re.findall(r"--env (\w+)=", run)}

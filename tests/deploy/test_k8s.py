@@ -72,6 +72,19 @@ def test_a_pod_is_confined_and_has_its_own_secrets(process: str) -> None:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
+def test_a_pod_is_asked_whether_it_takes_work(process: str) -> None:
+    (container,) = pod(process)["containers"]
+    (port,) = container["ports"]
+    asked = {name: container[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")}
+    assert asked == {
+        "readiness": {"path": "/readyz", "port": port["name"]},
+        "liveness": {"path": "/healthz", "port": port["name"]},
+    }
+    if process != "api":
+        assert variables(process)["HEALTH_ADDRESS"] == f"0.0.0.0:{port['containerPort']}"
+
+
+@pytest.mark.parametrize("process", PROCESSES)
 def test_work_has_ended_before_its_pod(process: str) -> None:
     grace = Settings.model_fields["shutdown_grace_seconds"].default
     asked = int(variables(process).get("SHUTDOWN_GRACE_SECONDS", grace))

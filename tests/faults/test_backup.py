@@ -39,7 +39,7 @@ def restore(stack: Stack, backup: Path) -> None:
 
 def after_restore(stack: Stack, *options: str) -> list[dict[str, Any]]:
     """Its lines; the last one sums up."""
-    argv = [sys.executable, "-m", "workers", "reconcile", "--after-restore", "--days", "1", *options]
+    argv = [sys.executable, "-m", "academy", "after-restore", "--json", "--days", "1", *options]
     done = subprocess.run(
         argv, cwd=ROOT, env=stack.python("x", "-").env, capture_output=True, text=True, timeout=PATIENCE
     )

@@ -11,11 +11,16 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowHandle
 
+from clients.database import messaging_groups
 from clients.database.messaging_models import MessageGroup
+from clients.solapi import Solapi
 from contracts.jobs import JobOutcome, JobRef, JobRequest
-from contracts.messaging import MessagesInput
+from contracts.messaging import GroupRef, MessagesInput
 from devstack.app import App, running
 from devstack.producer import message_body
+from rules.messaging.groups import GroupState
+from tests.integration.conftest import no_turn
+from tests.integration.test_credits import written
 from tests.lab import eventually, fresh_id
 from tests.messages import Mail, draft, phones, request
 
@@ -133,6 +138,9 @@ async def test_a_committed_group_that_was_found_dead_is_built_anew(workers: App,
     """What it found is in the database, and its answer was lost, or another has a new group already."""
     job_request, tenant, wanted, fault = await held_at(mail, "send")
     group_id = (await mail.group(tenant, job_request.job_id)).group_id
+    provider = Solapi(mail.lab.settings, no_turn)
+    await provider.delete(group_id)
+    await provider.aclose()
     values = {"state": "OPEN"} | ({} if by == "a try of its own" else {"group_id": f"{group_id}-next"})
     async with mail.lab.engine.begin() as connection:
         where = MessageGroup.group_id == group_id
@@ -140,6 +148,17 @@ async def test_a_committed_group_that_was_found_dead_is_built_anew(workers: App,
     mail.simulator.remove_fault(fault)
     assert (await mail.ended(job_request.job_id)).state == "DONE"
     await mail.delivered_once(job_request.job_id, tenant, wanted, SPENT)
+
+
+async def test_a_group_that_was_replaced_goes_nowhere(mail: Mail) -> None:
+    tenant = await mail.account()
+    chunk = await written(mail, tenant, PEOPLE)
+    first, second = (GroupRef(**chunk.model_dump(), group_id=name) for name in ("first", "second"))
+    async with mail.lab.engine.begin() as connection:
+        for group in (first, second):
+            assert await messaging_groups.replace_group(connection, chunk, group.group_id)
+        assert not await messaging_groups.move(connection, first, GroupState.OPEN, GroupState.ADDING)
+        assert await messaging_groups.move(connection, second, GroupState.OPEN, GroupState.ADDING)
 
 
 async def test_four_executions_of_each_of_four_jobs_at_once(workers: App, mail: Mail) -> None:

@@ -17,7 +17,9 @@ from contracts.errors import RESULT_LOST
 from contracts.jobs import JobRef
 from contracts.names import TaskQueue, WorkflowType
 from devstack.app import App
+from devstack.producer import delete_body
 from intake.reconcile import Reconciler
+from intake.restore import Restorer
 from intake.submit import JOB_TYPE, TENANT_ID
 from tests.integration.test_encode import encoding_began
 from tests.integration.test_reconcile import closed
@@ -122,6 +124,23 @@ async def test_what_the_activities_wrote_is_written_again(
     (again,) = await lab.jobs(tenant)
     assert (again.state, again.result) == ("DONE", job.result)
     assert await shown(lab, tenant, video) == before
+
+
+async def test_a_lecture_was_done_though_its_deletion_is_not_known_again_yet(
+    app: App, lab: Lab, reconciler: Reconciler, small_lecture: Path
+) -> None:
+    tenant, video = fresh_id(), fresh_id()
+    body = lab.send_encode(tenant, video, small_lecture)
+    (job,) = await lab.ended(tenant)
+    lab.send("video", delete_body(tenant, video, body["file_key"]))
+    for each in await lab.ended(tenant, 2):
+        await closed(lab, each.workflow_id)
+    await lose(lab, tenant)
+    restorer = Restorer(lab.engine, Vault(lab.settings.payload_keys.get_secret_value()))
+    assert await restorer.restore(lab.temporal, job.workflow_id, job.id)
+    await reconciler.run_once(NOW)
+    (again,) = await lab.jobs(tenant)
+    assert (again.id, again.state, again.error_code) == (job.id, "DONE", None)
 
 
 async def test_a_result_that_is_nowhere_is_told(app: App, lab: Lab, reconciler: Reconciler) -> None:

@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, func, select, update
 
+from clients import temporal
+from clients.database.keys import TenantKey
 from clients.database.messaging_models import (
     CreditEntry,
     MessageChunk,
@@ -18,11 +20,14 @@ from clients.database.messaging_models import (
     NotificationLog,
 )
 from clients.database.models import Job, JobEvent
+from clients.vault import Vault
 from devstack.app import App
 from intake.reconcile import Reconciler
+from intake.submit import Submitter
 from tests.integration.test_reconcile import closed
 from tests.lab import eventually
-from tests.messages import PRICES, Mail, phones
+from tests.messages import PRICES, Mail, draft, phones, request
+from workers.after_restore import AfterRestore
 
 PEOPLE = 3
 SPENT = PEOPLE * PRICES["price_sms"]
@@ -91,6 +96,28 @@ async def test_a_text_that_was_delivered_and_is_asked_for_again(
     row = await mail.ended(job)
     assert (row.state, row.result) == (before.state, before.result)
     await mail.delivered_once(job, tenant, people, SPENT)
+
+
+async def test_what_a_lost_key_has_sealed_is_named_and_ends(
+    workers: App, mail: Mail, reconciler: Reconciler
+) -> None:
+    """The tenant's first key is younger than the backup; a producer asks again for what was delivered."""
+    lab, tenant, people = mail.lab, await mail.account(), phones(PEOPLE)
+    job = await mail.send(tenant, people, key="again")
+    before = await mail.ended(job)
+    await closed(lab, before.workflow_id)
+    await lose(mail, tenant, job)
+    async with lab.engine.begin() as connection:
+        await connection.execute(delete(TenantKey).where(TenantKey.tenant_id == tenant))
+    client = await temporal.connect(lab.settings, lab.engine)  # no process knows the key any more
+    again = Submitter(lab.engine, client, Vault(lab.settings.payload_keys.get_secret_value()))
+    await again.submit(request(tenant, draft(), people, key="again"))
+    found = [each async for each in AfterRestore(lab.settings, lab.engine, client, False)._locked()]
+    assert [(each.kind, each.what) for each in found] == [("sealed by a lost key", before.workflow_id)]
+    await Reconciler(lab.engine, client, again, lab.endings()).run_once(timedelta(0))
+    row = await mail.ended(job)
+    assert (row.state, row.error_code) == ("FAILED", "KEY_LOST")
+    assert mail.sent(job) == people, "once"
 
 
 async def test_a_group_whose_commit_was_lost_is_not_sent_again(workers: App, mail: Mail) -> None:

@@ -4,6 +4,7 @@ The API is a process of its own, with the limits that it has in production, but 
 """
 
 import asyncio
+import base64
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -147,9 +148,52 @@ async def result(who: Caller) -> Asked:
     name, key = str(uuid4()), f"tenants/{who.tenant}/ai/results/{uuid4()}/result.json"
     await asyncio.to_thread(who.lab.objects.put, key, data, "application/json")
     await who.row(name, job_type="ai.ocr", result={"files": {"result.json": key}})
+    return Asked(f"/console/ocr/{await job_of(who, name)}?page=900", b"", await cookie(who), (200,), "GET")
+
+
+async def roster(who: Caller) -> Asked:
+    """As many rows as a file may have, each changed, and as many problems."""
+    field = {"name": ["가나다", "라마바"], "parent_phone": ["01012345678", "01087654321"]}
+    made = {
+        "rows.jsonl": b"\n".join(
+            text(["명단", n, {"name": "가나다", "parent_phone": "01012345678", "school": "x" * 20}, ""])
+            for n in range(50_000)
+        ),
+        "changes.json": text(
+            [{"sheet": "명단", "row": n, "kind": "changed", "fields": field} for n in range(50_000)]
+        ),
+        "report.json": text(
+            {
+                "problems": [
+                    {"sheet": "명단", "row": n, "column": "이름", "value": "x", "code": "x"}
+                    for n in range(50_000)
+                ]
+            }
+        ),
+    }
+    name, below = str(uuid4()), f"tenants/{who.tenant}/ai/results/{uuid4()}/"
+    for file, data in made.items():
+        await asyncio.to_thread(who.lab.objects.put, f"{below}{file}", data, "application/json")
+    files = {file: f"{below}{file}" for file in made}
+    await who.row(name, job_type="ai.excel_parsing", result={"files": files})
+    return Asked(f"/console/rosters/{await job_of(who, name)}", b"", await cookie(who), (200,), "GET")
+
+
+async def many_academies(who: Caller) -> Asked:
+    """An operator reads the histories of ten thousand tenants at once."""
+    encoding = base64.b64encode(b"binary/encrypted").decode()
+
+    def payload(tenant: int) -> dict[str, Any]:
+        named = base64.b64encode(f"messages-t{tenant}-000000000000".encode()).decode()
+        return {"metadata": {"encoding": encoding, "workflow-id": named}, "data": "MQ=="}
+
+    body = {"payloads": [payload(10**9 + n) for n in range(10_000)]}
+    return Asked("/codec/decode", text(body), JSON | who.staff(None), (400,))
+
+
+async def job_of(who: Caller, name: str) -> UUID:
     async with who.lab.engine.connect() as connection:
-        job = (await connection.execute(select(Job.id).where(Job.external_id == name))).scalar_one()
-    return Asked(f"/console/ocr/{job}?page=900", b"", await cookie(who), (200,), "GET")
+        return (await connection.execute(select(Job.id).where(Job.external_id == name))).scalar_one()
 
 
 async def decoding(who: Caller) -> Asked:
@@ -177,7 +221,9 @@ ATTACKS: list[Attack] = [
     reports,
     preview,
     result,
+    roster,
     decoding,
+    many_academies,
 ]
 
 

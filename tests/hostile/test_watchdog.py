@@ -13,10 +13,16 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 import api.app
+import api.auth.operations
 from api.middleware import requests
+from clients.database import audit
+from clients.database.audit import NewRecord
+from clients.database.models import Job
 from devstack.stack import Stack
+from tests import signed_in
 from tests.api.conftest import Caller, academy
 from tests.api.test_tenants import MESSAGE, OPERATIONS, fill
 from tests.lab import PATIENCE, fresh_id
@@ -97,6 +103,64 @@ async def test_no_step_is_long(operation: str, academy: Caller, here: httpx.Asyn
             asking = here.request(method, path.format(**ids), content=content(), headers=headers)
             answer = await asyncio.create_task(asking)
         assert answer.status_code < 500, answer.text
+        slow = max(steps)
+        if slow[0] <= AT_ONCE:
+            return
+    pytest.fail(f"{slow[0] * 1000:.0f} ms: {slow[1]}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def filled(academy: Caller) -> AsyncIterator[Caller]:
+    """As much as one page shows, or more: jobs, records, dead letters as large as they may be."""
+    for n in range(120):
+        problems = [f"문제 {n}"] * 20
+        await academy.row(f"shown-{n}", result={"summary": {"of": n}, "review": problems})
+    records = [
+        NewRecord(
+            caller="staff kim",
+            tenant_id=academy.tenant,
+            operation="POST /api/v1/opt-outs/",
+            about={"phone": "010-****-5678"},
+            status=201,
+            address="192.0.2.1",
+            request_id="x",
+        )
+    ] * 150
+    async with academy.lab.engine.begin() as connection:
+        await audit.add(connection, records)
+    sqs = academy.lab.producer._sqs
+    url = sqs.get_queue_url(QueueName=f"{academy.lab.settings.queue_names()['video']}-dlq")["QueueUrl"]
+    body = json.dumps({"tenant_id": academy.tenant, "more": [{"a": n} for n in range(10_000)]})
+    for _ in range(20):
+        await asyncio.to_thread(sqs.send_message, QueueUrl=url, MessageBody=body)
+    yield academy
+    await asyncio.to_thread(academy.lab.dead_letters, "video")
+
+
+READ = [each for each in api.auth.operations.OPERATIONS if each.startswith("GET ")]
+
+
+@pytest.mark.parametrize(
+    "operation", [each for each in READ if "stream" not in each and "/events" not in each]
+)
+async def test_no_page_is_long(operation: str, filled: Caller, here: httpx.AsyncClient) -> None:
+    async with filled.lab.engine.connect() as connection:
+        query = select(Job.id, Job.external_id).where(Job.tenant_id == filled.tenant).limit(1)
+        job_id, external_id = (await connection.execute(query)).one()
+    path = operation.partition(" ")[2]
+    api_path = path.startswith("/api/")
+    ids = {"job_id": external_id if api_path else job_id, "video_id": 7, "name": "a", "number": 1}
+    for name, value in (ids | {"link": "x", "path:path": "x", "upload_id": job_id}).items():
+        path = path.replace(f"{{{name}}}", str(value))
+    headers = {"Authorization": f"Bearer {filled.key}"}
+    if not api_path:
+        headers = await signed_in.header(filled.lab, filled.tenant, operator=True)
+    query_of = {"/api/v1/jobs": "?limit=100", "/console/": "?show=all"}
+    slow = 0.0, ""
+    for _ in range(TRIES):
+        with watched() as steps:
+            answer = await asyncio.create_task(here.get(path + query_of.get(path, ""), headers=headers))
+        assert answer.status_code < 500 or path == "/readyz", answer.text
         slow = max(steps)
         if slow[0] <= AT_ONCE:
             return

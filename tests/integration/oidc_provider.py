@@ -36,7 +36,7 @@ class Key:
 @dataclass
 class OidcProvider:
     """`person`: claims of whoever signs in. `lies`: claims that are put over those. `signs`: what makes a
-    token of claims instead of the newest key."""
+    token of claims instead of the newest key, `shows` what is shown instead of the keys."""
 
     issuer: str = ""
     keys: list[Key] = field(default_factory=lambda: [Key("one")])
@@ -46,6 +46,7 @@ class OidcProvider:
     signs: Any = None
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
+    shows: Any = None
     away: bool = False
 
     def reply(self, request: Request, body: bytes) -> Response:
@@ -57,7 +58,7 @@ class OidcProvider:
                 described = {name: f"{self.issuer}/{end}" for name, end in ends.items()}
                 return JSONResponse({"issuer": self.issuer} | described | self.described)
             case "/keys":
-                return JSONResponse({"keys": [each.public for each in self.keys]})
+                return JSONResponse({"keys": self.shows or [each.public for each in self.keys]})
             case "/authorize":
                 return self._authorize(dict(request.query_params))
             case "/token":

@@ -48,7 +48,7 @@ class Desk:
 async def serving(reply: Reply, port: int = 0) -> AsyncIterator[tuple[Desk, int]]:
     """A desk on the given port, or on one of its own."""
     desk, app = Desk(reply), FastAPI()
-    app.add_api_route("/{path:path}", desk.handle, methods=["GET", "POST"])
+    app.add_api_route("/{path:path}", desk.handle, methods=["GET", "HEAD", "POST"])
     config = uvicorn.Config(app, host=LOOPBACK, port=port, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())

@@ -21,7 +21,7 @@ import uvicorn
 import xlsxwriter
 from fastapi import FastAPI, Request, Response
 from PIL import Image
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, func, select
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest
 from temporalio.common import Priority
@@ -31,6 +31,7 @@ from activities.ai.source import Sources
 from activities.ai.students.people import open_student
 from activities.ai.tasks.omr.sheet import sheet
 from clients.database.academy_models import Student
+from clients.database.models import Job, JobEvent
 from clients.download import Downloads
 from clients.keys import TenantKeys
 from clients.vault import Vault
@@ -39,10 +40,13 @@ from contracts.jobs import JobRef
 from devstack.app import App, running
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
+from intake.reconcile import Reconciler
+from intake.restore import Restorer
 from tests.hostile.documents import DOCUMENTS
 from tests.hostile.tables import TABLES
 from tests.integration.serving import serving
-from tests.lab import PATIENCE, SAMPLE, Lab, cpu_seconds, eventually, fresh_id
+from tests.integration.test_reconcile import closed
+from tests.lab import PATIENCE, SAMPLE, Lab, PatientSubmitter, cpu_seconds, eventually, fresh_id
 from workers.running import READY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -149,6 +153,37 @@ async def test_a_roster_is_tried_committed_and_committed_again(desk: Desk) -> No
     for place in (str(rows), history.to_json(), logs, objects.decode(errors="replace")):
         assert PASSWORD not in place
     assert "학생가" not in history.to_json() + logs + str(rows)
+
+
+async def test_a_roster_that_a_restored_database_has_lost_is_made_again(desk: Desk) -> None:
+    """Job and students are younger than the backup: the workflow has the request, and nobody asks again."""
+    lab, tenant = desk.lab, fresh_id()
+    key = desk.upload(tenant, "roster.xlsx", desk.roster(STUDENTS))
+    payload = {"file_key": key, "bucket": "academy-video", "tenant_id": tenant, "initial_password": PASSWORD}
+    external = desk.send(tenant, "excel_parsing", payload)
+    before = await desk.ended(tenant, external)
+    await closed(lab, before.workflow_id)
+    async with lab.engine.begin() as connection:
+        await connection.execute(delete(Student).where(Student.tenant_id == tenant))
+        await connection.execute(delete(JobEvent).where(JobEvent.job_id == before.id))
+        await connection.execute(delete(Job).where(Job.id == before.id))
+    vault = Vault(lab.settings.payload_keys.get_secret_value())
+    assert await Restorer(lab.engine, vault).restore(lab.temporal, before.workflow_id, before.id)
+    submitter = PatientSubmitter(lab.engine, lab.temporal, vault)
+    reconciler = Reconciler(lab.engine, lab.temporal, submitter, lab.endings())
+
+    async def ended() -> Row[Any] | None:
+        await reconciler.run_once(timedelta(0))
+        (job,) = await lab.jobs(tenant)
+        return job if job.finished_at else None
+
+    again = await eventually(ended)
+    assert again is not None
+    assert (again.id, again.state, again.external_id) == (before.id, "DONE", external)
+    assert again.result["summary"] == before.result["summary"]
+    async with lab.engine.connect() as connection:
+        mine = select(func.count()).select_from(Student).where(Student.tenant_id == tenant)
+        assert await connection.scalar(mine) == len(STUDENTS)
 
 
 @pytest.mark.parametrize("again", [5, 3500])

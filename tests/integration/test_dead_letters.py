@@ -1,6 +1,7 @@
 """Dead letters on a real queue: written whatever their size, looked at, and sent back as what they were."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -207,3 +208,12 @@ async def counts(lab: Lab, url: str) -> dict[str, int]:
         lab.producer._sqs.get_queue_attributes, QueueUrl=url, AttributeNames=names
     )
     return {name: int(answer["Attributes"][name]) for name in names}
+
+
+async def test_a_stored_body_that_another_key_sealed_is_left_for_who_has_it(queue: Queue, lab: Lab) -> None:
+    """A process that lacks one of PAYLOAD_KEYS buries nothing: the key comes, or another process takes it."""
+    queue.dead_letter(QueueMessage("first", "", "x" * LARGEST), "NOT_JSON", "-")
+    assert await asyncio.to_thread(queue.redrive) == 1
+    queue._bodies._vault = Vault(f"other:{base64.b64encode(bytes(32)).decode()}")
+    assert await asyncio.to_thread(queue.receive) == []
+    assert sum(await asyncio.to_thread(queue.depth)) == 1

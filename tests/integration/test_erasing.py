@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
 import clients.database
+from academy import erasing as erasing_command
 from activities.orphans import TENANT_ERASED, OrphanActivities
 from clients import keys
 from clients.database import erasing
@@ -24,6 +25,7 @@ from clients.database.erasing import BLANKED, KEPT, TenantErased, of_tenant, tab
 from clients.database.messaging_models import CreditEntry
 from clients.database.models import Base
 from clients.keys import KeyDestroyed
+from clients.operators import Operator
 from clients.vault import Vault
 from devstack.stack import Stack
 from intake.erasing import TERMINATED, Servers, TenantEraser, names_tenant
@@ -33,7 +35,6 @@ from tests.integration.conftest import admin
 from tests.integration.test_database import job_request
 from tests.integration.test_keys import tenant_keys
 from tests.lab import Lab, PatientSubmitter, fresh_id
-from workers import erase
 
 pytestmark = pytest.mark.slow
 
@@ -41,13 +42,14 @@ for module in pkgutil.iter_modules(clients.database.__path__):
     import_module(f"clients.database.{module.name}")
 
 ONE_SECOND = timedelta(seconds=1)
+KIM = Operator("kim", "root")
 
 
 @pytest.fixture
 async def servers(stack: Stack, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Servers]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, stack.environment()[name])
-    servers = await erase.open_servers(lab.settings)
+    servers = await erasing_command.open_servers(lab.settings)
     yield servers
     async with lab.engine.begin() as connection:  # made up, and nobody can open them
         await connection.exec_driver_sql("DELETE FROM tenant_keys WHERE tenant_id > 10000000")
@@ -114,7 +116,7 @@ async def everywhere(lab: Lab, servers: Servers, tenant: int) -> None:
     await fill(lab, tenant)
     submitter = PatientSubmitter(lab.engine, lab.temporal, _vault(lab))
     await submitter.submit(job_request(tenant, key=uuid4().hex))
-    await tenant_keys(lab).renew(tenant)
+    await tenant_keys(lab).renew(tenant, lab.objects)
     names = "video/raw/a.mp4 video/hls/1/x-1/s.m4s ai/work/y/z ai/results/j/r ai/sources/s messages/list x"
     for name in names.split():
         lab.objects.put(f"tenants/{tenant}/{name}", b"of somebody", "text/plain")
@@ -157,22 +159,26 @@ def test_every_table_is_erased_or_kept_with_its_reason(lab: Lab) -> None:
     assert {name for (name,) in guarded} == {*Base.metadata.tables} - {*KEPT} - by_their_jobs
 
 
-async def test_a_tenant_is_gone_from_every_place_and_its_neighbour_is_not(
-    lab: Lab, servers: Servers, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_tenant_is_gone_from_every_place_and_its_neighbour_is_not(lab: Lab, servers: Servers) -> None:
+    async def erase(*, for_ever: bool) -> dict[str, int]:
+        """What is left."""
+        told = await erasing_command.erase_tenant(
+            lab.settings, KIM, tenant, for_ever=for_ever, patience=ONE_SECOND
+        )
+        return told.left
+
     tenant, other = fresh_id() + 10_000_000, fresh_id() + 20_000_000
     for each in (tenant, other):
         await everywhere(lab, servers, each)
     before, of_other = await rows(lab, tenant), await left(servers, other)
     assert all(before.values()), before
-    assert await erase.run(lab.settings, tenant, False, ONE_SECOND) > 40  # a look changes nothing
+    assert sum((await erase(for_ever=False)).values()) > 40  # a look changes nothing
+    before["audit_records"] += 2  # who looked, and how that ended
     assert await rows(lab, tenant) == before
 
-    first = await erase.run(lab.settings, tenant, True, ONE_SECOND)
-    said = json.loads(capsys.readouterr().out.splitlines()[-1])
     # Where nobody works on it, it is terminated, and its worker might write yet: not silent.
-    assert (first, said["left"]) in ((1, {TERMINATED: 1}), (0, {}))
-    assert await erase.run(lab.settings, tenant, True, ONE_SECOND) == 0
+    assert await erase(for_ever=True) in ({TERMINATED: 1}, {})
+    assert await erase(for_ever=True) == {}
     assert await left(servers, tenant) == {}
     assert {name for name, count in (await rows(lab, tenant)).items() if count} == {*KEPT} - {
         "provider_turns"
@@ -207,7 +213,7 @@ async def test_nothing_is_taken_for_an_erased_tenant(lab: Lab, servers: Servers)
     found = {each.prefix: each.why async for each in sweeping.find()}
     assert found[f"tenants/{tenant}/video/"] == TENANT_ERASED
     # It begins again when an operator says so.
-    await tenant_keys(lab).renew(tenant)
+    await tenant_keys(lab).renew(tenant, lab.objects)
     await tenant_keys(lab).sealer(tenant)
     await submitter.submit(job_request(tenant, key="again"))
 

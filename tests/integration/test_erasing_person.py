@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 from temporalio.service import RPCError
 
+from academy import erasing
 from activities.ai.students.people import seal_students
 from clients.database.academy_models import Attendance, Student
 from clients.database.messaging_models import MessageRecipient, OptOut
@@ -17,7 +18,6 @@ from intake.erasing import Servers
 from intake.erasing_person import OPEN, STUDENTS, PersonEraser, _written
 from tests.lab import Lab
 from tests.messages import Mail, phones
-from workers import erase
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 async def servers(stack: Stack, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Servers]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, stack.environment()[name])
-    servers = await erase.open_servers(lab.settings)
+    servers = await erasing.open_servers(lab.settings)
     yield servers
     await servers.redis.aclose()
     await servers.engine.dispose()

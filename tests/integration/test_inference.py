@@ -5,16 +5,19 @@ import email.message
 import email.parser
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
-from activities.ai.inference.asking import model_errors
+from activities.ai.inference.asking import TRIES_OF_A_SERVER, model_errors
 from clients import inference
 from clients.inference import (
     Busy,
@@ -22,6 +25,7 @@ from clients.inference import (
     Models,
     ModelUnavailable,
     NotConfigured,
+    NotOfProtocol,
     RefusedByModel,
     UnusableAnswer,
 )
@@ -95,11 +99,14 @@ async def test_a_busy_server_says_when(
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (400, RefusedByModel),
-        (401, RefusedByModel),
-        (404, RefusedByModel),
         (413, RefusedByModel),
-        (307, RefusedByModel),
+        (400, ModelUnavailable),  # by nobody who speaks the protocol
+        (401, ModelUnavailable),
+        (403, ModelUnavailable),
+        (404, ModelUnavailable),
+        (405, ModelUnavailable),
+        (421, ModelUnavailable),
+        (307, ModelUnavailable),
         (408, ModelUnavailable),
         (500, ModelUnavailable),
         (502, ModelUnavailable),
@@ -118,6 +125,45 @@ async def test_what_a_status_means(status: int, error: type[ModelError]) -> None
     assert len(desk.asked) == 2, "no redirect is followed and nothing asked twice"
 
 
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_server_that_says_why_refuses_the_request(status: int) -> None:
+    said = {"error": {"message": CANARY, "type": "BadRequestError"}}
+    async with serving(lambda _, __: JSONResponse(said, status)) as (_, port):
+        models = Models(at(port))
+        for ask in (chat(models), models.embed(["x"])):
+            with pytest.raises(RefusedByModel, match=str(status)) as refused:
+                await ask
+            assert "canary" not in str(refused.value)
+        await models.aclose()
+
+
+async def test_a_page_is_no_answer(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.flac"
+    sound.write_bytes(b"x")
+    async with serving(lambda _, __: Response("<html>sign in</html>", 200)) as (_, port):
+        models, tensors = Models(at(port)), Models(at(port, model_embedding_protocol="kserve"))
+        asks = [chat(models), models.embed(["x"]), tensors.embed(["x"]), models.transcribe(sound, "ko")]
+        for ask in asks:
+            with pytest.raises(ModelUnavailable):
+                await ask
+        await models.aclose()
+        await tensors.aclose()
+
+
+def test_another_shape_ends_a_job_when_it_stays() -> None:
+    def ask() -> None:
+        with model_errors():
+            raise NotOfProtocol("x")
+
+    environment, ends = ActivityEnvironment(), []
+    for attempt in (1, TRIES_OF_A_SERVER - 1, TRIES_OF_A_SERVER):
+        environment.info = replace(environment.info, attempt=attempt)
+        with pytest.raises(ApplicationError) as raised:
+            environment.run(ask)
+        ends.append(raised.value.non_retryable)
+    assert ends == [False, False, True]
+
+
 def _broken() -> Iterable[bytes]:
     yield event("half")
     raise ConnectionResetError
@@ -133,8 +179,8 @@ def _broken() -> Iterable[bytes]:
         (lambda: [event("half"), DONE], UnusableAnswer),
         (lambda: [event("half"), event(finish="length"), DONE], UnusableAnswer),
         (lambda: [event("half"), event(finish="content_filter"), DONE], UnusableAnswer),
-        (lambda: [b"data: <html>\n\n", DONE], UnusableAnswer),
-        (lambda: [b'data: {"choices": "none"}\n\n', DONE], UnusableAnswer),
+        (lambda: [b"data: <html>\n\n", DONE], ModelUnavailable),
+        (lambda: [b'data: {"choices": "none"}\n\n', DONE], NotOfProtocol),
         (lambda: (event("x" * 100_000) for _ in range(100)), UnusableAnswer),
         (lambda: (b"x" * 100_000 for _ in range(100)), UnusableAnswer),
     ],
@@ -223,7 +269,8 @@ async def test_vectors_are_put_in_order() -> None:
 async def test_other_vectors_are_none(answer: bytes) -> None:
     async with serving(lambda _, __: Response(answer, media_type="application/json")) as (_, port):
         models = Models(at(port))
-        with pytest.raises(UnusableAnswer):
+        whole = answer.endswith((b"}", b"[]"))
+        with pytest.raises(UnusableAnswer if whole else ModelUnavailable):
             await models.embed([CANARY, "둘"])
         await models.aclose()
 

@@ -126,8 +126,8 @@ async def test_destroyed_for_everybody_until_renewed(lab: Lab, monkeypatch: pyte
     with pytest.raises(KeyDestroyed):
         await elsewhere.sealer(tenant)
     monkeypatch.undo()
-    await here.renew(tenant)
-    await elsewhere.renew(tenant)  # there is one now: left alone
+    await here.renew(tenant, lab.objects)
+    await elsewhere.renew(tenant, lab.objects)  # there is one now: left alone
     renewed = await elsewhere.sealer(tenant)
     assert renewed.key_id == 2 and [each for each, _ in await rows(lab, tenant)] == [1, 2]
     assert renewed.open(renewed.seal(b"new", b"here"), b"here") == b"new"

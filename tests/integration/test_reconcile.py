@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import func, update
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from clients.database import jobs
 from clients.database.jobs import SealedJob
@@ -93,6 +93,24 @@ async def test_a_job_that_was_accepted_but_not_started_is_started(
     assert (await reconciler.run_once(NOW))["started"] == 1
     (job,) = await lab.ended(tenant)
     assert (job.id, job.error_code) == (accepted.job_id, "NOT_A_VIDEO")  # it had the right payload
+
+
+async def test_a_namespace_that_is_gone_loses_no_job(
+    app: App, lab: Lab, submitter: PatientSubmitter, reconciler: Reconciler
+) -> None:
+    """Not found is the workflow, or all of them: a Temporal that is set up anew, or a slip in a name."""
+    tenant = fresh_id()
+    request = job_request(lab, tenant, fresh_id(), CLIP)
+    (accepted,) = await submitter.accept([request])
+    async with lab.engine.begin() as connection:
+        lost = update(Job).where(Job.id == accepted.job_id)
+        await connection.execute(lost.values(sealed_payload=None, restored_at=func.now()))
+    nowhere = await Client.connect(lab.settings.temporal_address, namespace="nowhere")
+    misled = Reconciler(lab.engine, nowhere, submitter, lab.endings())
+    assert (await misled.run_once(NOW))[reconcile.NOT_RECONCILED] == 1
+    assert (await lab.only_job(tenant)).finished_at is None
+    assert (await reconciler.run_once(NOW))["lost"] == 1
+    assert (await lab.only_job(tenant)).error_code == "PAYLOAD_LOST"
 
 
 async def test_a_terminated_workflow_is_a_failed_job_and_the_video_shows_it(
@@ -218,7 +236,7 @@ async def test_all_are_looked_at_in_one_run_the_oldest_first_and_a_few_at_a_time
             old = func.now() - timedelta(hours=1, minutes=age)
             await connection.execute(update(Job).where(Job.id == job_id).values(accepted_at=old))
     began = time.monotonic()
-    endings = Endings(lab.engine, lab.objects, vault)
+    endings = Endings(lab.engine, lab.temporal, lab.objects, vault)
     counts = await Reconciler(lab.engine, lab.temporal, submitter, endings).run_once()
     assert counts == {"started": 23}
     assert time.monotonic() - began >= 4 * 0.3, "no more than a page in its time"

@@ -161,7 +161,7 @@ async def test_when_the_key_is_destroyed_nobody_is_found_any_more(own: Academy) 
     await own.keys.destroy(own.tenant)
     with pytest.raises(KeyDestroyed):
         await own.commit(KIM)
-    await own.keys.renew(own.tenant)
+    await own.keys.renew(own.tenant, own.lab.objects)
     assert kinds(await own.commit(KIM)) == {"new": 1}
 
 

@@ -8,6 +8,7 @@ from clients.vault import Vault
 from devstack.app import App
 from intake.tombstones import Tombstones
 from tests.integration.test_database import job_request
+from tests.integration.test_keys import tenant_keys
 from tests.lab import Lab, PatientSubmitter, eventually, fresh_id
 from workers.after_restore import AfterRestore
 
@@ -38,3 +39,22 @@ async def test_a_lost_tombstone_is_written_again(app: App, lab: Lab) -> None:
         assert (await erasing.tombstone(connection, other)).erased_at is None
     lab.objects.delete(f"erased-tenants/{tenant}")
     lab.objects.delete("erased-tenants/x")
+
+
+async def test_who_may_begin_again_is_not_buried_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by a reconciler that looks later, nor by one that had looked before."""
+    tenant = fresh_id()
+    tombstones, keys = Tombstones(lab.engine, lab.objects), tenant_keys(lab)
+    tombstones.carve(tenant)
+    assert await tombstones.restore() == {tenant}
+    lost = await tombstones.lost()
+    await keys.renew(tenant, lab.objects)
+    assert tenant not in await tombstones.restore()
+
+    async def seen_before() -> set[int]:
+        return lost | {tenant}
+
+    monkeypatch.setattr(tombstones, "lost", seen_before)
+    assert tenant not in await tombstones.restore()
+    async with lab.engine.connect() as connection:
+        assert (await erasing.tombstone(connection, tenant)).erasing_at is None

@@ -62,6 +62,7 @@ async def main(tenant: int) -> None:
     from api.app import app, lifespan
     from api.console.translations import In
     from contracts.queues import parse
+    from contracts.rights import EVERYTHING
     from tests.lab import create_key
     from workflows.generic import RunJob
 
@@ -70,7 +71,7 @@ async def main(tenant: int) -> None:
     client = await temporal.connect(settings, engine)
     toys = ToyActivities(engine, Vault(settings.payload_keys.get_secret_value()))
     async with engine.begin() as connection:
-        key = await create_key(connection, tenant)
+        key = await create_key(connection, tenant, EVERYTHING)
     body = {"job_id": str(uuid4()), "job_type": "toy", "tenant_id": tenant, "payload": {"text": "가나다"}}
     transport = httpx.ASGITransport(app)
     async with (

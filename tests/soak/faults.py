@@ -1,12 +1,14 @@
-"""What happens to processes, servers, network and disk: one thing at a time in each of two lanes."""
+"""What happens to processes, servers, network and disk: one thing at a time in each of two lanes. Once
+Postgres goes back to an older copy of itself, and an operator does what is to be done then."""
 
 import asyncio
 import os
 import random
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +19,7 @@ from devstack.app import App
 from devstack.processes import Processes
 from devstack.solapi.client import Simulator
 from devstack.stack import Stack
+from tests.faults.test_backup import after_restore, restore
 from tests.soak.network import Network
 
 T = TypeVar("T")
@@ -25,6 +28,7 @@ OURS = ("api", "bridge", "video", "video-2", "messaging", "ai", "ops")
 # Those that keep what they were told when they are killed. The simulators of SQS and Solapi only hang.
 DURABLE = ("postgres", "temporal", "seaweedfs", "valkey")
 HANGING = (*DURABLE, "ministack", "solapi")
+BACKUP, RESTORE = 0.35, 0.5  # of all the time
 PROVIDER = ("429", "503_before", "503_after", "reset_before", "reset_after", "truncated")
 
 
@@ -40,8 +44,14 @@ class Chaos:
     say: Callable[[str], None]
     fired: Counter[str] = field(default_factory=Counter)
     _down: set[str] = field(default_factory=set)
+    _planned: list[tuple[float, str, Fault]] = field(default_factory=list)
 
     async def run(self, seconds: float) -> None:
+        now = asyncio.get_running_loop().time()
+        self._planned = [
+            (now + BACKUP * seconds, "BACKUP of Postgres", self._backed_up),
+            (now + RESTORE * seconds, "RESTORE of Postgres", self._restored),
+        ]
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._lane(self._processes, seconds))
             lanes.create_task(self._lane(self._surroundings, seconds))
@@ -70,7 +80,10 @@ class Chaos:
             self.fired[name.split()[0]] += 1
 
     def _processes(self) -> tuple[str, Fault]:
-        """Something of ours, or a server, dies or hangs."""
+        """Something of ours, or a server, dies or hangs; or what is planned is due."""
+        if self._planned and self._planned[0][0] <= asyncio.get_running_loop().time():
+            _, name, fault = self._planned.pop(0)
+            return name, fault
         what = self.dice.choice(("KILL", "KILL", "TERM", "STOP", "STOP"))
         if self.dice.random() < 0.6:
             return self._signal(what, self.app, self.dice.choice(OURS))
@@ -139,6 +152,31 @@ class Chaos:
                     await _patiently(lambda: simulator.remove_fault(fault))
 
         return f"PROVIDER answers {kind} to {step}", odd
+
+    @asynccontextmanager
+    async def _backed_up(self) -> AsyncIterator[None]:
+        """A copy as a snapshot of the disk has it."""
+        await asyncio.to_thread(self.stack.kill, "postgres")
+        folder = self.stack.data_dir / "postgres"
+        copy = ["cp", "-a", str(folder / "data"), str(folder / "backup")]  # its files are `nobody`'s
+        await asyncio.to_thread(subprocess.run, copy, check=True)
+        await asyncio.to_thread(self.stack.restart, "postgres")
+        yield
+
+    @asynccontextmanager
+    async def _restored(self) -> AsyncIterator[None]:
+        await asyncio.to_thread(restore, self.stack, self.stack.data_dir / "postgres" / "backup")
+        yield
+        await self.repair()
+
+    async def repair(self) -> None:
+        """The operator's command, until it comes to its end: servers may be away."""
+        while True:
+            with suppress(AssertionError, subprocess.TimeoutExpired):
+                told = await asyncio.to_thread(after_restore, self.stack, "--repair")
+                if told and "left" in told[-1]:
+                    return self.say(f"after the restore is left: {told[-1]['left']}")
+            await asyncio.sleep(1)
 
     @asynccontextmanager
     async def _full_disk(self) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts.catalog import CATALOG, workflow_id
 from contracts.jobs import JobRequest
 from contracts.queues import Poison, PoisonCode, parse
 from tests.unit.bodies import AT, BODIES, UPLOAD, UUID
@@ -172,6 +173,35 @@ def test_an_ai_payload_is_handed_on_without_our_defaults() -> None:
     bare = envelope("question_segmentation", source_domain=None, source_id=None)
     assert bare.payload == link | {"tier": "basic"}
     assert envelope("ocr", source_id=9001) == envelope("ocr")
+
+
+def test_job_types_of_others_wait_by_name() -> None:
+    """Registered in the bridge alone; every process can deal with one that was accepted."""
+    body = {"job_id": "j1", "job_type": "exam_review", "tenant_id": "7", "payload": {"any": [1]}}
+    with pytest.raises(Poison) as caught:
+        parse("ai-basic", json.dumps(body), "m1")
+    assert caught.value.code == PoisonCode.UNKNOWN_JOB_TYPE
+    request = parse("tools", json.dumps(body), "m1", {"exam_review"})
+    assert (request.job_type, request.tenant_id) == ("external.exam_review", 7)
+    assert request.payload == {"any": [1], "tier": "basic"}
+    assert workflow_id(request).startswith("external.exam_review-t7-")
+    row = CATALOG[request.job_type]
+    assert (row.workflow, row.activity_queue, row.kept_for_retry) == ("job.run", "external", False)
+    assert (
+        parse(
+            "ai-lite",
+            json.dumps(body | {"job_type": "ocr", "payload": {"file_key": "a.pdf"}}),
+            "m1",
+            {"exam_review"},
+        ).job_type
+        == "ai.ocr"
+    )
+    foreign = body | {"payload": {"file_key": "tenants/8/a.pdf"}}
+    with pytest.raises(Poison, match="prefix"):
+        parse("tools", json.dumps(foreign), "m1", {"exam_review"})
+    assert "external.exam_review" not in CATALOG
+    with pytest.raises(KeyError):
+        CATALOG["ai.exam_review"]
 
 
 def test_ai_types_and_ids_are_known() -> None:

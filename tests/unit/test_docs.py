@@ -16,6 +16,10 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_group
+
+from academy.command import app
 
 ROOT = Path(__file__).parents[2]
 IGNORED = {".git", *re.findall(r"^(\S+)/$", (ROOT / ".gitignore").read_text(), re.MULTILINE)}
@@ -123,6 +127,10 @@ class Tree:
 
 
 TREE = Tree(ROOT)
+ACADEMY = {
+    name: {*command.commands} if isinstance(command, TyperGroup) else set()
+    for name, command in get_group(app).commands.items()
+}
 
 
 def anchors(text: str) -> set[str]:
@@ -154,6 +162,11 @@ def wrong_commands(code: str, tree: Tree) -> Iterator[str]:
         for word in re.split(r"\\?\|", words.strip()):
             if not tree.program(module, word):
                 yield f"python -m {module} {word}".strip()
+    for group, command in re.findall(
+        r"(?:^|\bapi )academy (?:--as \w+ )?([a-z][a-z-]+)(?: ([a-z][a-z-]+))?", code, re.M
+    ):
+        if group not in ACADEMY or (command and ACADEMY[group] and command not in ACADEMY[group]):
+            yield f"academy {group} {command}".strip()
     for path in re.findall(r"(?<![\w./-])(?:[\w-]+/)+[\w.-]+\.(?:py|sh|md)\b", code if " " in code else ""):
         if path not in tree.paths:
             yield path
@@ -225,6 +238,7 @@ GOOD = (
     "`problems(text)` and `{not: ours}`, `a b`",
     "`SQS_HOLD_SECONDS` `payload_sha256` `result.json`",
     "`make check` and `make bench NAME=roster`; make sure of it",
+    "`academy erase person 7` `academy usage` `academy --help` `academy --as kim key list 7`",
     "```\n.venv/bin/python -m workers bridge\npython -m devstack staff-token --tenant 7\nmake dev\n```",
     "```\nfrom clients.settings import Settings, load\nfrom somewhere import none\n```",
 )
@@ -251,6 +265,8 @@ PLANTED = (
     ("`python -m pytest tests/unit/test_none.py`", "tests/unit/test_none.py"),
     ("`python -m workers none`", "python -m workers none"),
     ("```\npython -m clients.keys none 7\n```", "python -m clients.keys none"),
+    ("```\nacademy none list\n```", "academy none list"),
+    ("`docker compose exec api academy --as kim key none 7`", "academy key none"),
     ("`python -m workers video\\|none`", "python -m workers none"),
     ("`uvicorn api.app:none`", "api.app:none"),
     ("```\nfrom clients.settings import none\n```", "clients.settings.none"),

@@ -14,6 +14,20 @@ def test_no_status_of_temporal_refuses_a_message(status: RPCStatusCode) -> None:
     assert kind in (ErrorKind.UNKNOWN, ErrorKind.BACK_OFF, ErrorKind.FATAL)
 
 
+@pytest.mark.parametrize(
+    "status",
+    [
+        RPCStatusCode.NOT_FOUND,
+        RPCStatusCode.PERMISSION_DENIED,
+        RPCStatusCode.UNAUTHENTICATED,
+        RPCStatusCode.UNIMPLEMENTED,
+    ],
+)
+def test_a_wrong_configuration_stops(status: RPCStatusCode) -> None:
+    """And leaves the messages where they are: the namespace was removed, or our key."""
+    assert classify(RPCError("", status, b"")) is ErrorKind.FATAL
+
+
 def test_what_is_proven_refuses_it() -> None:
     assert classify(StartRefused()) is classify(KeyDestroyed()) is ErrorKind.POISON
     assert classify(NamespaceDamaged()) is ErrorKind.FATAL

@@ -14,7 +14,7 @@ import pytest
 
 from activities.ai.sandbox.parent import Sandbox
 from activities.ai.sandbox.task import BadInput
-from activities.host import trouble
+from activities.host import stall, trouble
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.trouble import HostTrouble, trouble_of
@@ -99,6 +99,16 @@ async def test_a_child_that_the_kernel_killed_for_memory_is_no_verdict(
             child._process.kill()
             with pytest.raises(end):
                 await asked
+
+
+def test_what_a_host_hides_counts_as_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers hide files of /proc, or whoever else runs: no work fails for that."""
+    (tmp_path / "closed").symlink_to("closed")  # ELOOP also for root, who may open everything else
+    for hidden in (tmp_path / "gone", tmp_path, tmp_path / "closed"):
+        monkeypatch.setattr(trouble, "_VMSTAT", hidden)
+        assert trouble.killed_for_memory() == 0
+    monkeypatch.setattr(stall, "Path", lambda _: tmp_path / "closed")
+    assert stall._cpu_seconds(os.getpid()) == 0
 
 
 async def test_a_worker_without_room_asks_for_no_task(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,8 +1,12 @@
 """Alimtalk templates as Solapi writes them, and answers of it that nobody understands."""
 
+import asyncio
 import dataclasses
 import json
+from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import MagicMock
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -10,13 +14,18 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.messaging.manifest import compared
+from activities.messaging.mending import Mender
+from activities.messaging.preparing import PrepareActivities
 from activities.messaging.provider import TRIES, provider_errors
 from activities.messaging.requested import read_request
+from activities.messaging.sending import SendActivities
 from clients import solapi
+from clients.database.messaging_groups import GroupRow
 from clients.solapi import Ambiguous, NotUnderstood, Refused, SolapiError, Throttled
 from contracts.errors import MESSAGE_NOT_READABLE, REASONS, TEMPLATE_NOT_READABLE, VARIABLE_MISSING
 from contracts.messaging import Account, Composed, Draft, Recipient
 from rules.messaging.compose import compose, provider_message
+from rules.messaging.groups import GroupState
 from rules.messaging.template import read
 from rules.messaging.unsendable import Unsendable
 
@@ -109,6 +118,7 @@ CLIENT = {
     "messages": ("G1",),
     "find": (["M1"],),
     "upload_image": (b"", "x.jpg"),
+    "template": ("KA01",),
 }
 
 
@@ -129,6 +139,30 @@ async def test_an_answer_of_another_shape_is_not_understood(call: str, answer: A
 
 async def _no_turn() -> None:
     return None
+
+
+@pytest.mark.parametrize("answer", [{}, {"message": "점검 중입니다"}, ANSWER | {"buttons": "WL"}, [], None])
+def test_a_template_is_asked_for_again_before_it_is_not_readable(answer: Any) -> None:
+    """A page of the provider's that stands there for a minute refuses nobody, and turns nobody to text."""
+    client = solapi.Solapi.__new__(solapi.Solapi)
+    client._key, client._secret, client._turn = "k", "s", _no_turn
+    preparing, environment = PrepareActivities.__new__(PrepareActivities), ActivityEnvironment()
+    preparing._solapi, preparing._default_template_id = client, None
+    draft = Draft(mode="alimtalk", text="안내", template_id="KA01")
+
+    async def ask() -> None:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+        async with httpx.AsyncClient(base_url="http://solapi", transport=transport) as client._http:
+            await preparing._template(draft)
+
+    environment.info = dataclasses.replace(environment.info, attempt=TRIES - 1)
+    with pytest.raises(ApplicationError) as caught:
+        asyncio.run(environment.run(ask))
+    assert not caught.value.non_retryable
+    environment.info = dataclasses.replace(environment.info, attempt=TRIES)
+    with pytest.raises((Unsendable, ApplicationError)) as ended:
+        asyncio.run(environment.run(ask))
+    assert isinstance(ended.value, Unsendable) or (answer is None and not ended.value.non_retryable)
 
 
 def test_what_is_no_code_is_not_repeated() -> None:
@@ -180,3 +214,21 @@ def test_results_of_others_are_not_understood() -> None:
             compared({0: "01012345678"}, results)
         assert caught.value.details == ("not understood",)
         assert json.dumps(caught.value.details).isascii()
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_404_of_others_loses_no_group(own: bool) -> None:
+    """A group that the provider has lost may have been sent, so nobody gets it again: that needs its word."""
+    long_ago, now = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)
+    provider: Any = MagicMock(solapi.Solapi)
+    provider.group.side_effect = Refused("GroupNotFound" if own else "HTTP404", 404, own=own)
+    unused: Any = None
+    sending = SendActivities(unused, unused, provider, lambda: now)
+    mender = Mender(engine=unused, preparing=unused, reporting=unused, solapi=provider, now=lambda: now)
+    row = GroupRow(7, uuid4(), 0, GroupState.COMMITTED, "G1", long_ago, None)
+    for asked in (lambda: sending._look(row), lambda: mender._find("G1")):
+        if own:
+            assert await asked() is None
+            continue
+        with pytest.raises(Refused):
+            await asked()

@@ -13,8 +13,9 @@ from reportlab.pdfbase.ttfonts import TTFontFile
 from activities.ai.pages import Pixels
 from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.omr import sheet as printing
-from activities.ai.tasks.omr.judging import UNREADABLE, Mark, judge
+from activities.ai.tasks.omr.judging import Mark
 from activities.ai.tasks.omr.layout import MARK, SHEETS, TAGS, Layout
+from activities.ai.tasks.omr.marked import marked
 from activities.ai.tasks.omr.reading import find, measure
 from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN
 from tests.lab import PATIENCE
@@ -27,15 +28,8 @@ SHEETS_EACH = 6
 def read(picture: Pixels) -> tuple[Layout, list[Mark], list[Mark]]:
     """The layout, the questions' marks, the identifier's marks."""
     layout, straight = find(picture, OURS)
-    lines = measure(layout, straight).lines
-    questions = [judge(line.fills, line.strays) if line else UNREADABLE for line in lines]
-    count = len(layout.questions)
-    if None in lines[count:]:
-        return layout, questions[:count], [UNREADABLE] * len(layout.digits[0].bubbles)
-    columns = [
-        zip(*(getattr(line, what) for line in lines[count:]), strict=True) for what in ("fills", "strays")
-    ]
-    return layout, questions[:count], [judge(*column) for column in zip(*columns, strict=True)]
+    found = marked(measure(layout, straight), layout)
+    return layout, found.questions, found.digits
 
 
 def silently_wrong(mark: Mark, meant: int | str | None) -> bool:
@@ -108,7 +102,6 @@ def test_an_untouched_sheet_is_blank(question_count):
         ("pen", {"answered"}),
         ("pencil", {"answered"}),
         ("blank", {"blank"}),
-        ("faint", {"faint"}),
         ("dot", {"faint", "answered"}),
         ("half", {"faint", "answered"}),
         ("tick", {"faint", "answered"}),

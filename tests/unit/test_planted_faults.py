@@ -16,7 +16,18 @@ import pytest
 from tests.lab import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("contracts", "rules", "clients", "workflows", "intake", "activities", "workers", "api", "devstack")
+ROOMS = (
+    "contracts",
+    "rules",
+    "clients",
+    "workflows",
+    "intake",
+    "activities",
+    "workers",
+    "api",
+    "academy",
+    "devstack",
+)
 
 # Where, what stands there, what is planted in its place.
 NAMED = (

@@ -29,3 +29,11 @@ def test_further_queues_are_read_where_they_are_named() -> None:
 def test_two_kinds_of_jobs_share_no_queue() -> None:
     with pytest.raises(ValidationError, match="only AI tiers may share one"):
         settings(messaging_sqs_queue_name="q", video_sqs_queue_name="q")
+
+
+def test_job_types_of_others_are_listed() -> None:
+    assert settings().external == frozenset()
+    assert settings(external_job_types="exam_review, ppt_export,").external == {"exam_review", "ppt_export"}
+    for listed, why in (("ocr", "implemented here"), ("Exam", "pattern"), ("a b", "pattern")):
+        with pytest.raises(ValidationError, match=why):
+            settings(external_job_types=listed)

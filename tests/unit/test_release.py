@@ -23,8 +23,8 @@ def test_the_newest_release_is_the_version() -> None:
 
 
 def test_the_image_and_its_workers_are_called_by_it() -> None:
-    assert stands("docker-compose.yml", r"image: academy-workflows:(\S+)") == [VERSION]
-    assert stands("docker-compose.yml", r"BUILD_ID: (\S+)") == [VERSION]
+    assert stands("docker-compose.yml", r"image: academy-workflows:(\S+)") == [f"${{RELEASE:-{VERSION}}}"]
+    assert stands("docker-compose.yml", r"BUILD_ID: (\S+)") == [f"${{RELEASE:-{VERSION}}}"]
     assert stands("Dockerfile", r'org\.opencontainers\.image\.version="(.+?)"') == [VERSION]
 
 

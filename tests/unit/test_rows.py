@@ -19,7 +19,7 @@ for module in pkgutil.iter_modules(clients.database.__path__):
 
 ROWS = sorted(READ, key=lambda pair: (pair[1].__module__, pair[1].__name__))
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("contracts", "rules", "workflows", "clients", "intake", "activities", "workers", "api")
+SHIPPED = ("contracts", "rules", "workflows", "clients", "intake", "activities", "workers", "api", "academy")
 # To hold a connection, to know an error, to say where the database is: no SQL.
 NO_SQL = {"sqlalchemy": {"URL"}, "sqlalchemy.ext.asyncio": {"AsyncConnection", "AsyncEngine"}}
 

@@ -7,6 +7,7 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from workers import running
+from workers.health import Health
 from workers.running import Refused, run_workers
 
 UNAVAILABLE, DENIED = RPCStatusCode.UNAVAILABLE, RPCStatusCode.PERMISSION_DENIED
@@ -49,3 +50,23 @@ async def test_only_refusals_in_a_row_end_it(
         await asyncio.sleep(0)
     stop.set()
     await working
+
+
+async def test_an_outage_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that it is over."""
+    health, stop = Health(), asyncio.Event()
+    monkeypatch.setattr(running, "ASK_EVERY", 0.001)
+    monkeypatch.setattr(running, "HEALTH", health)
+    one = worker(UNAVAILABLE, UNAVAILABLE)
+    seen: list[set[str]] = []
+    describe = one.client.workflow_service.describe_namespace
+
+    async def looking() -> None:
+        while describe.await_count < 4:
+            seen.append(set(health.hindrances(stop)))
+            await asyncio.sleep(0)
+        stop.set()
+
+    assert set(health.hindrances(stop)) == {"process"}
+    await run_workers([one], stop, looking())
+    assert {"temporal"} in seen and seen[-1] == set()

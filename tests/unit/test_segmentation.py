@@ -8,7 +8,16 @@ import pytest
 from PIL import Image
 
 from activities.ai.sandbox.task import BadInput
-from activities.ai.tasks.segmentation.questions import PADDING, Seen, find, gaps, trimmed
+from activities.ai.tasks.ocr.order import reading_order
+from activities.ai.tasks.segmentation.questions import (
+    PADDING,
+    Question,
+    Seen,
+    find,
+    gaps,
+    overlapping,
+    trimmed,
+)
 from activities.ai.tasks.segmentation.task import QUESTIONS, SEGMENTATION
 from bench import ocr_pages
 from contracts.errors import QUESTIONS_NOT_FOUND
@@ -60,6 +69,58 @@ def test_headings_and_footers_belong_to_no_question():
     assert [(each.text, each.box[3]) for each in found] == [("1. 무엇인가?", 1288), ("2. 왜?", 1288)]
 
 
+PLACES = {
+    "three columns": ([150, 900, 1650], 640),
+    "four columns of a spread": ([100, 1250, 2600, 3750], 1000),
+    "a gutter at 36 %": ([150, 920], 700),
+    "a gutter at 64 %": ([150, 1620], 1400),
+    "one column": ([200], 2000),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_columns_are_where_they_are(name):
+    """Three questions each, under a heading, the last one going on at the head of the next column."""
+    edges, wide = PLACES[name]
+    lines = [Seen("모의고사", (edges[0] + 100, 100, edges[-1] + 500, 150))]
+    truth = []
+    for column, edge in enumerate(edges):
+        y = 250
+        if column:
+            lines.append(Seen("⑤ 앞 문항의 선택지", (edge + 30, y, edge + 400, y + 40)))
+            truth.append((3 * column, column))
+        for number in range(3 * column + 1, 3 * column + 4):
+            y += 150
+            truth.append((number, column))
+            lines.append(Seen(f"{number}. 다음 중 옳은 것은?", (edge, y, edge + wide, y + 40)))
+            for left in (30, 30 + wide // 2):  # choices side by side
+                lines.append(Seen("① 가", (edge + left, y + 60, edge + left + wide // 3, y + 100)))
+            lines.append(Seen("2. 들여 쓴 것", (edge + 150, y + 110, edge + wide, y + 140)))
+    width = edges[-1] + wide + edges[0]
+    ordered = [lines[index] for index in reading_order([line.box for line in lines]).indices]
+    found = find(ordered, width, 3400)
+    assert [(each.numbers[0], each.column) for each in found] == truth
+    assert overlapping(found) == []
+    for question in found:
+        left, _, right, _ = question.box
+        assert edges[question.column] - PADDING == left and right <= edges[question.column] + wide + PADDING
+
+
+def test_a_column_without_numbers_belongs_to_the_question_before():
+    left = [
+        ("1. 다음 글을 읽고 답하시오.", 50, 100),
+        *((f"글 {row}", 50, 130 + 30 * row) for row in range(9)),
+    ]
+    right = [(f"이어지는 글 {row}", 550, 100 + 30 * row) for row in range(10)]
+    found = find(seen(*left, *right), WIDTH, HEIGHT)
+    assert [(each.numbers, each.column) for each in found] == [((1,), 0), ((1,), 1)]
+
+
+def test_boxes_that_overlap_are_seen():
+    first, second = (Question((n,), (50, 100, 400, 100 + 100 * n), 0, "") for n in (1, 2))
+    assert overlapping([first, second]) == [(1, 2)]
+
+
 def test_a_drawing_below_the_last_line_is_in_the_crop():
     page = np.full((HEIGHT, WIDTH), 255, np.uint8)
     page[100:120, 50:350] = 0
@@ -101,3 +162,17 @@ def test_a_page_without_numbers(tmp_path):
     with pytest.raises(BadInput) as refused:
         SEGMENTATION.assemble(tmp_path, [("page-0001", result)], parameters={}, units=tmp_path, out=tmp_path)
     assert refused.value.code == QUESTIONS_NOT_FOUND
+
+
+def test_what_is_missing_is_told_with_its_page(tmp_path):
+    (tmp_path / "page-0002").mkdir()
+    (tmp_path / "page-0002" / "question-001.png").write_bytes(b"")
+    question = {"numbers": (4,), "box": (0, 0, 1, 1), "column": 0, "text": "", "crop": "question-001.png"}
+    first = question | {"numbers": (2,)}
+    results = [("page-0002", {"questions": [first, question], "overlapping": [[2, 4]]})]
+    (tmp_path / "out").mkdir()
+    done = SEGMENTATION.assemble(tmp_path, results, parameters={}, units=tmp_path, out=tmp_path / "out")
+    assert done.review == (
+        "question numbers missing or out of order: 3 (page-0002)",
+        "page-0002: the boxes of questions 2 and 4 overlap",
+    )

@@ -116,14 +116,23 @@ async def test_a_generic_job_fails_with_a_code_of_ours(
     assert written(world) == [outcome(code)]
 
 
-async def test_a_generic_job_that_waits_can_be_cancelled(env: WorkflowEnvironment, world: World) -> None:
-    handle = await start(env, "job.run", message("ai.ocr"), "ops")  # nobody polls `ai`
+@pytest.mark.parametrize(("job_type", "queue"), [("ai.ocr", "ai"), ("external.exam_review", "external")])
+async def test_a_generic_job_that_waits_can_be_cancelled(
+    env: WorkflowEnvironment, world: World, job_type: str, queue: str
+) -> None:
+    handle = await start(env, "job.run", message(job_type), "ops")  # nobody polls these queues
 
     async def asked_for() -> bool:
         return bool((await handle.describe()).raw_description.pending_activities)
 
     await eventually(asked_for)
     assert not world.calls
+    [asked] = [
+        each.activity_task_scheduled_event_attributes
+        for each in (await handle.fetch_history()).events
+        if each.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert (asked.activity_type.name, asked.task_queue.name) == (job_type, queue)
     await handle.cancel()
     assert await ended(handle) == "Cancelled"
     assert written(world) == [outcome("CANCELLED")]

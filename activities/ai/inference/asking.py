@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.ai.sandbox.task import BadInput
@@ -23,6 +24,7 @@ from clients.inference import (
     ModelError,
     ModelUnavailable,
     NotConfigured,
+    NotOfProtocol,
     RefusedByModel,
     UnusableAnswer,
 )
@@ -42,6 +44,7 @@ from contracts.jobs import JobState
 log = logging.getLogger(__name__)
 
 TRIES = 3  # a model that answers nonsense once may not do so again
+TRIES_OF_A_SERVER = 6  # half a minute: one that is no model server just now may be one again
 NOT_CONFIGURED_DELAY = timedelta(minutes=1)  # somebody has to act
 MACHINE_MADE = "made by a machine: somebody has to read it"
 
@@ -157,7 +160,12 @@ def model_errors() -> Iterator[None]:
     except RefusedByModel as error:
         raise _error(MODEL_REFUSED, error, final=True) from None
     except UnusableAnswer as error:
-        raise _error(MODEL_ANSWER_UNUSABLE, error, final=True) from None
+        final = not isinstance(error, NotOfProtocol) or _tried()
+        raise _error(MODEL_ANSWER_UNUSABLE, error, final=final) from None
+
+
+def _tried() -> bool:
+    return activity.in_activity() and activity.info().attempt >= TRIES_OF_A_SERVER
 
 
 @contextmanager

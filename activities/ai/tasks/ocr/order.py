@@ -29,10 +29,15 @@ DEEP = 8  # gutters within gutters
 
 @dataclass(frozen=True)
 class Order:
-    """Indices of the boxes as a person would read them; `doubted`: perhaps in another order."""
+    """Indices of the boxes as a person would read them; `doubted`: perhaps in another order. `parts` are the
+    same, parted into what has no gutter within: columns, and what reaches over them."""
 
-    indices: list[int]
+    parts: list[list[int]]
     doubted: bool
+
+    @property
+    def indices(self) -> list[int]:
+        return [index for part in self.parts for index in part]
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,12 @@ def reading_order(boxes: Sequence[Box], tilt: float = 0.0) -> Order:
     return Order(list(_ordered(straight, range(len(boxes)), doubts, DEEP)), any(doubts))
 
 
-def _ordered(boxes: Sequence[Box], indices: Sequence[int], doubts: list[bool], deep: int) -> Iterator[int]:
+def _ordered(
+    boxes: Sequence[Box], indices: Sequence[int], doubts: list[bool], deep: int
+) -> Iterator[list[int]]:
     bands = _bands(boxes, indices) if deep else []
     if not any(band.sides for band in bands):
-        yield from (index for row in _rows(boxes, indices) for index in row)
+        yield [index for row in _rows(boxes, indices) for index in row]
         return
     for band in bands:
         doubts.append(band.unsure)

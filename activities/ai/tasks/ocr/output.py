@@ -137,7 +137,7 @@ def write_tables(pages: Sequence[Page], path: Path) -> int:
             for cell in table["cells"]:
                 row, column, text = cell["row"], cell["column"], cell["text"][:CELL_LETTERS]
                 last = row + cell["rows"] - 1, column + cell["columns"] - 1
-                if last != (row, column):
+                if last != (row, column) and not table.get("doubted"):  # else they may lie over each other
                     sheet.merge_range(row, column, *last, "", style)
                 sheet.write_string(row, column, text, style)
     return len(found)

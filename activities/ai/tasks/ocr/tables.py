@@ -1,5 +1,6 @@
 """Tables with rules: their cells by what the rules enclose, and what stands in them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,12 +14,30 @@ from activities.ai.tasks.ocr.order import Box
 from activities.ai.tasks.ocr.words import Line, hull
 
 SCALE = 0.5  # at which rules are sought
+SMALL = 1000  # pixels of a page's longer side, at most: as it is, or its rules run into its letters
 RULE = 30  # pixels of a rule there, at least
 GAP = 3  # pixels that a scanner may have left out of one
 SMALLEST = 10  # pixels there of a cell's side, at least
 LARGEST = 0.5  # of the page: a frame around it all is no cell
 CELLS = 4  # of a table, at least
 SAME_EDGE = 8  # pixels there between edges that are one
+SAME_LINE = 4  # pixels there between the middles of two lines at one height
+OVER = 4  # pixels there by which the box of a word reaches over a rule
+SAME_ROW = 0.2  # of a row's height: so near to its middle, a text stands in that row
+
+
+@dataclass(frozen=True)
+class _Word:
+    """Where it stands, at the scale of the rules; `y` is its middle."""
+
+    text: str
+    left: float
+    right: float
+    y: float
+
+    @property
+    def x(self) -> float:
+        return (self.left + self.right) / 2
 
 
 @dataclass(frozen=True)
@@ -34,30 +53,48 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """`box` is on the page."""
+    """`box` is on the page. `doubted`: a rule was not seen, or where none is: cells are joined, lost or lie
+    over each other, or a text stands in no cell."""
 
     box: Box
     cells: tuple[Cell, ...]
+    doubted: bool = False
 
 
 def tables_of(page: Pixels, lines: Sequence[Line], tilt: float = 0.0) -> list[Table]:
     """The tables of a grey page whose lines fall to the right by `tilt` degrees, from top to bottom."""
     height, width = page.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), tilt, 1.0)
-    scaled = np.asarray(turn, np.float64) * SCALE
-    size = max(1, round(width * SCALE)), max(1, round(height * SCALE))
+    scale = SCALE if max(height, width) > SMALL else 1.0
+    scaled = np.asarray(turn, np.float64) * scale
+    size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.warpAffine(page, scaled, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
     rules = _rules(np.asarray(small, np.uint8))
+    words = _words(lines, scaled)
     found = []
-    for boxes in _groups(rules):
+    groups = _groups(rules)
+    whole = [hull(boxes) for boxes in groups]
+    outside = [
+        word for line in words for word in line if not any(_holds(each, word.x, word.y) for each in whole)
+    ]
+    for boxes, table in zip(groups, whole, strict=True):
         places = _placed(boxes)
-        texts = _texts(boxes, lines, scaled)
+        inside = [[word for word in line if _holds(table, word.x, word.y)] for line in words]
+        texts = _texts(boxes, inside)
         cells = [Cell(*place, text) for place, text in zip(places, texts, strict=True)]
+        doubted = (
+            not _tiled(places)
+            or _joined(boxes, places, inside)
+            or _between(boxes, inside)
+            or _beside_each_other(boxes, inside)
+            or _goes_on(boxes, table, outside)
+        )
         back = cv2.invertAffineTransform(scaled)
-        left, top, right, bottom = hull(boxes)
+        left, top, right, bottom = table
         corners = cv2.transform(np.array([[(left, top), (right, bottom)]], np.float64), back)[0]
         (x0, y0), (x1, y1) = corners.round().astype(int).tolist()
-        found.append(Table((x0, y0, x1, y1), tuple(sorted(cells, key=lambda cell: (cell.row, cell.column)))))
+        ordered = tuple(sorted(cells, key=lambda cell: (cell.row, cell.column)))
+        found.append(Table((x0, y0, x1, y1), ordered, doubted))
     return sorted(found, key=lambda table: table.box[1])
 
 
@@ -117,17 +154,99 @@ def _nearest(edges: Sequence[int], place: int) -> int:
     return min(range(len(edges)), key=lambda index: abs(edges[index] - place))
 
 
-def _texts(boxes: Sequence[Box], lines: Sequence[Line], scaled: npt.NDArray[np.float64]) -> list[str]:
-    """What stands in each box, line by line."""
-    found: list[list[str]] = [[] for _ in boxes]
+def _words(lines: Sequence[Line], scaled: npt.NDArray[np.float64]) -> list[list[_Word]]:
+    found = []
     for line in lines:
-        here: dict[int, list[str]] = {}
+        here = []
         for word in line.words:
             left, top, right, bottom = word.box
-            x, y = scaled @ np.array([(left + right) / 2, (top + bottom) / 2, 1.0])
-            for index, (x0, y0, x1, y1) in enumerate(boxes):
-                if x0 <= x < x1 and y0 <= y < y1:
-                    here.setdefault(index, []).append(word.text)
-        for index, words in here.items():
-            found[index].append(" ".join(words))
-    return ["\n".join(each) for each in found]
+            middle = (top + bottom) / 2
+            ends = cv2.transform(np.array([[(left, middle), (right, middle)]], np.float64), scaled)[0]
+            here.append(_Word(word.text, ends[0, 0], ends[1, 0], float(ends[:, 1].mean())))
+        found.append(here)
+    return found
+
+
+def _texts(boxes: Sequence[Box], lines: Sequence[Sequence[_Word]]) -> list[str]:
+    """What stands in each box, line by line."""
+    return [
+        "\n".join(
+            " ".join(word.text for word in here)
+            for line in lines
+            if (here := [word for word in line if _holds(box, word.x, word.y)])
+        )
+        for box in boxes
+    ]
+
+
+def _holds(box: Box, x: float, y: float) -> bool:
+    return box[0] <= x < box[2] and box[1] <= y < box[3]
+
+
+def _tiled(places: Sequence[tuple[int, int, int, int]]) -> bool:
+    """Whether each place of the grid has one cell."""
+    taken = Counter(
+        (row + down, column + over)
+        for row, column, rows, columns in places
+        for down in range(rows)
+        for over in range(columns)
+    )
+    deep, wide = (max(place[axis] for place in taken) + 1 for axis in (0, 1))
+    return len(taken) == deep * wide and taken.total() == deep * wide
+
+
+def _joined(
+    boxes: Sequence[Box], places: Sequence[tuple[int, int, int, int]], lines: Sequence[Sequence[_Word]]
+) -> bool:
+    """Whether a cell over several rows has a text in the middle of more than one of them: one that was meant
+    to be over several has its text in its own middle."""
+    single = {
+        row: (box[1], box[3]) for box, (row, _, rows, _) in zip(boxes, places, strict=True) if rows == 1
+    }
+    for box, (row, _, rows, _) in zip(boxes, places, strict=True):
+        inside = [word.y for line in lines for word in line if _holds(box, word.x, word.y)]
+        spans = [single[each] for each in range(row, row + rows) if each in single]
+        filled = sum(
+            any(abs(y - (top + bottom) / 2) < SAME_ROW * (bottom - top) for y in inside)
+            for top, bottom in spans
+        )
+        if rows > 1 and filled > 1:
+            return True
+    return False
+
+
+def _between(boxes: Sequence[Box], lines: Sequence[Sequence[_Word]]) -> bool:
+    """Whether a word stands in no cell, or over a rule, which may have been read as a letter."""
+    for line in lines:
+        for word in line:
+            around = [box for box in boxes if _holds(box, word.x, word.y)]
+            if not any(box[0] - OVER <= word.left and word.right <= box[2] + OVER for box in around):
+                return True
+    return False
+
+
+def _beside_each_other(boxes: Sequence[Box], lines: Sequence[Sequence[_Word]]) -> bool:
+    """Whether a cell has two lines at one height."""
+    for box in boxes:
+        inside = [words for line in lines if (words := [w for w in line if _holds(box, w.x, w.y)])]
+        heights = sorted(words[0].y for words in inside)
+        if any(lower - upper < SAME_LINE for upper, lower in pairwise(heights)):
+            return True
+    return False
+
+
+def _goes_on(boxes: Sequence[Box], table: Box, others: Sequence[_Word]) -> bool:
+    """Whether texts stand left or right of the table in most of its rows: columns without a rule outside."""
+    wide = float(np.median([right - left for left, _, right, _ in boxes]))
+    rows = {(top, bottom) for _, top, _, bottom in boxes}
+    for near in (
+        [word for word in others if 0 <= table[0] - word.right < wide],
+        [word for word in others if 0 <= word.left - table[2] < wide],
+    ):
+        filled = sum(
+            any(abs(word.y - (top + bottom) / 2) < SAME_ROW * (bottom - top) for word in near)
+            for top, bottom in rows
+        )
+        if filled > max(1, len(rows) / 2):
+            return True
+    return False

@@ -135,6 +135,12 @@ def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
             doubts.append(f"page {page['page']}: {len(unsure)} lines are uncertain: {named}")
         if page.get("order_doubted"):
             doubts.append(f"page {page['page']}: its lines could be read in another order")
+        tables = [n for n, table in enumerate(page.get("tables", ()), 1) if table.get("doubted")]
+        if tables:
+            named = ", ".join(map(str, tables[:NAMED]))
+            doubts.append(
+                f"page {page['page']}: the rules of table {named} are unsure, and with them its cells"
+            )
         if page.get("left_out"):
             doubts.append(f"page {page['page']}: {page['left_out']} words of the file are not to be seen")
         if not page["detected"]:

@@ -4,9 +4,10 @@ The corner marks give the sheet, its version and a first perspective; the anchor
 that line really lies. Darkness is measured against the paper around it, so shadows and grey light count not.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,7 +15,10 @@ import numpy.typing as npt
 
 from activities.ai.pages import Pixels
 from activities.ai.sandbox.task import BadInput
-from activities.ai.tasks.omr.layout import ANCHOR, MARK, TAGS, Layout, Line, Point
+from activities.ai.tasks.omr.anchors import Moved, locate
+from activities.ai.tasks.omr.judging import BLANK
+from activities.ai.tasks.omr.layout import MARK, TAGS, Layout, Line
+from activities.ai.tasks.omr.printed import NO_PRINT, Bubble, Print, look, seen
 from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN
 
 cv2.setNumThreads(1)  # a page is small; several of them are read beside each other
@@ -26,7 +30,6 @@ SCALE = 7  # pixels per millimetre of the straightened page
 # ragged edges of black-and-white scans, the detail for sheets that are small in a large picture.
 _LOOKS = (1800, 0.0), (1800, 1.0), (4000, 0.0)
 _CLOSED = 14.0  # mm; nothing dark on a sheet is as wide, so closing leaves the paper
-_REACH = 3.0  # mm by which an anchor may be out of its place
 _INNER = 2.0  # mm; the printed circle stays outside
 _OUTER = 2.95  # mm; and inside
 _CELL = 3.7, 3.4  # mm to each side of a bubble that are its own; APART keeps its neighbours' circles out
@@ -37,11 +40,13 @@ _INK = 0.4  # of the darkness of print: what counts as a stroke outside a bubble
 @dataclass(frozen=True)
 class Bubbles:
     """A line as it was found: where its bubbles are on the straightened page (pixels), how much of each is
-    filled (0 to 1: darkness as a part of that of black print), and the ink around each in mm²."""
+    filled (0 to 1: darkness as a part of that of black print), the ink around each in mm², and whether what
+    is printed there is to be seen."""
 
     centres: tuple[tuple[float, float], ...]
     fills: tuple[float, ...]
     strays: tuple[float, ...]
+    printed: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,10 @@ def measure(layout: Layout, straight: Pixels) -> Page:
     # Of black print on this very picture: haze and blur make it less than 1.
     black = float(np.median([_mark_black(dark, mark.x, mark.y) for mark in layout.marks]))
     dark = np.clip(dark / max(black, 0.2), 0, 1).astype(np.float32)
-    return Page(straight, tuple(_line(dark, line) for line in layout.lines))
+    located = zip(layout.lines, locate(dark, layout.lines, SCALE), strict=True)
+    lines = [_line(dark, line, moved) if moved else None for line, moved in located]
+    printed = iter(seen(_labelled(lines, len(layout.questions))))
+    return Page(straight, tuple(_as_found(line, printed) if line else None for line in lines))
 
 
 def crop(page: Page, lines: Sequence[Line], found: Sequence[Bubbles | None], above: float = 5) -> bytes:
@@ -156,51 +164,52 @@ def _mark_black(dark: Floats, x: float, y: float) -> float:
     return float(np.nanmedian(square))
 
 
-def _line(dark: Floats, line: Line) -> Bubbles | None:
-    left, right = _anchor(dark, line.left), _anchor(dark, line.right)
-    if left is None or right is None:
-        return None
-    (left_x, left_y), (right_x, right_y) = left, right
-    centres = []
+class _Bubble(NamedTuple):
+    centre: tuple[float, float]
+    fill: float
+    stray: float
+    print: Print
+
+
+def _labelled(lines: Sequence[Sequence[_Bubble] | None], questions: int) -> list[Bubble]:
+    """All bubbles that were found. The choices of a column have one sign in common, and the places of a
+    digit."""
+    return [
+        Bubble(bubble.print, place if index < questions else -index, bubble.fill >= BLANK)
+        for index, line in enumerate(lines)
+        for place, bubble in enumerate(line or ())
+    ]
+
+
+def _as_found(line: Sequence[_Bubble], printed: Iterator[bool]) -> Bubbles:
+    centres, fills, strays, _ = zip(*line, strict=True)
+    return Bubbles(centres, fills, strays, tuple(next(printed) for _ in line))
+
+
+def _line(dark: Floats, line: Line, moved: Moved) -> list[_Bubble]:
+    (left_x, left_y), (right_x, right_y) = moved
+    bubbles = []
     for x, y in line.bubbles:
         part = (x - line.left[0]) / (line.right[0] - line.left[0])
-        centres.append(
-            (
-                x * SCALE + left_x + (right_x - left_x) * part,
-                y * SCALE + left_y + (right_y - left_y) * part,
-            )
-        )
-    measured = [_bubble(dark, x, y) for x, y in centres]
-    fills, strays = zip(*measured, strict=True)
-    return Bubbles(tuple(centres), fills, strays)
+        across = x * SCALE + left_x + (right_x - left_x) * part
+        down = y * SCALE + left_y + (right_y - left_y) * part
+        bubbles.append(_bubble(dark, across, down))
+    return bubbles
 
 
-def _anchor(dark: Floats, expected: Point) -> tuple[float, float] | None:
-    """By how many pixels an anchor is out of its place, or None if nothing there looks like one."""
-    reach = round((_REACH + ANCHOR / 2) * SCALE)
-    column, row = round(expected[0] * SCALE), round(expected[1] * SCALE)
-    window = dark[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
-    _, _, stats, centroids = cv2.connectedComponentsWithStats((window > 0.5).astype(np.uint8))
-    side = ANCHOR * SCALE
-    best: tuple[float, float] | None = None
-    for (_, _, width, height, area), (x, y) in zip(stats[1:], centroids[1:], strict=True):
-        square = 0.65 * side <= min(width, height) and max(width, height) <= 1.4 * side
-        if square and area >= 0.75 * width * height:
-            moved = x - min(reach, column), y - min(reach, row)
-            if best is None or np.hypot(*moved) < np.hypot(*best):
-                best = float(moved[0]), float(moved[1])
-    return best
-
-
-def _bubble(dark: Floats, x: float, y: float) -> tuple[float, float]:
-    """How much is filled, and the ink around in mm²."""
+def _bubble(dark: Floats, x: float, y: float) -> _Bubble:
     inner, around = _masks()
     down, right = around.shape[0] // 2, around.shape[1] // 2
     column, row = round(x), round(y)
     cell = dark[row - down : row + down + 1, column - right : column + right + 1]
     if cell.shape != around.shape:  # out of the picture: as doubtful as it gets
-        return 0.0, float(around.size) / SCALE**2
-    return float(cell[inner].mean()), float((cell[around] > _INK).sum()) / SCALE**2
+        return _Bubble((x, y), 0.0, float(around.size) / SCALE**2, NO_PRINT)
+    return _Bubble(
+        (x, y),
+        float(cell[inner].mean()),
+        float((cell[around] > _INK).sum()) / SCALE**2,
+        look(dark, cell[inner], (x, y), SCALE),
+    )
 
 
 @cache

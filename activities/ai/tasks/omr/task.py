@@ -18,19 +18,25 @@ from activities.ai.pages import Pixels, load, page_index, page_units
 from activities.ai.sandbox.task import Assembled, BadInput, Limits
 from activities.ai.sniff import check_document
 from activities.ai.tasks.omr import grading
-from activities.ai.tasks.omr.judging import UNREADABLE, Mark, judge
+from activities.ai.tasks.omr.classsheet import write_class_sheet
+from activities.ai.tasks.omr.items import items
 from activities.ai.tasks.omr.layout import FIRST_FOREIGN_MARK, SHEETS, Layout
-from activities.ai.tasks.omr.reading import Bubbles, Page, crop, find, measure
+from activities.ai.tasks.omr.marked import marked
+from activities.ai.tasks.omr.pile import answers_of, doubts, sheet_of, unexplained
+from activities.ai.tasks.omr.reading import Bubbles, crop, find, measure
 from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN
 
 MAX_PAGES = 500
 _DPI = 200  # of PDF pages; 11 pixels for a module of a corner mark
+_INK = 0.8  # of the paper's lightness: what is darker is ink
 ANSWERS = "answers.json"
+STATISTICS = "statistics.json"
+CLASS = "class.xlsx"
 
 
 class Omr:
     name = "omr_grading"
-    version = 1
+    version = 2
     limits = Limits(source_bytes=50 << 20, memory_bytes=2 << 30, cpu_seconds=60, wall_seconds=120)
 
     def fingerprint(self) -> str:
@@ -44,28 +50,32 @@ class Omr:
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
         picture = load(source, page_index(unit), dpi=_DPI)
-        if _is_empty(picture):  # backs of sheets, from scanners that take both sides
-            return {"empty": True}
-        layout, straight = _find(picture, parameters)
+        try:
+            layout, straight = _find(picture, parameters)
+        except BadInput as error:
+            # After looking for marks: a sheet that is hardly to be seen is not a back.
+            if error.detail.get("corner_marks") == 0 and _is_empty(picture):
+                return {"empty": True}
+            raise
         page = measure(layout, straight)
-        questions = [_judged(line) for line in page.lines[: len(layout.questions)]]
-        if not page.shows_grey:  # what looks blank may have been marked
-            questions = [UNREADABLE if mark.state == "blank" else mark for mark in questions]
-        for number, mark in enumerate(questions, 1):
+        several = {number for number, asked in grading.questions(parameters).items() if asked.all_of}
+        read = marked(page, layout, several)
+        for number, mark in enumerate(read.questions, 1):
             if mark.doubtful:
                 index = number - 1
                 picture_of_it = crop(page, [layout.questions[index]], [page.lines[index]])
                 (out / f"question-{number:03}.png").write_bytes(picture_of_it)
-        digits = _digits(page, layout)
-        if any(mark.state != "answered" for mark in digits):
+        if any(mark.state != "answered" for mark in read.digits):
             whole = crop(page, layout.digits, page.lines[len(layout.questions) :], above=17)
             (out / "identifier.png").write_bytes(whole)
         return {
             "marks": [mark.id for mark in layout.marks],
             "choices": max(len(line.bubbles) for line in layout.questions),
-            "questions": [[mark.state, mark.choice] for mark in questions],
+            "questions": [list(mark) for mark in read.questions],
+            "several": {str(number): choices for number, choices in read.several.items()},
             "fills": [_rounded(line) for line in page.lines[: len(layout.questions)]],
-            "digits": [[mark.state, mark.choice] for mark in digits],
+            "marked_from": round(read.level.marked, 2),
+            "digits": [list(mark) for mark in read.digits],
         }
 
     def assemble(
@@ -81,19 +91,17 @@ class Omr:
         if not read:
             raise BadInput(OMR_SHEET_NOT_FOUND)
         key = grading.questions(parameters)
-        sheets = [_sheet(unit, result, key) for unit, result in read]
-        review = [reason for sheet in sheets for reason in _doubts(sheet, alone=len(sheets) == 1)]
-        identifiers = Counter(sheet["identifier"] for sheet in sheets if "?" not in sheet["identifier"])
-        for identifier, times in identifiers.items():
-            if identifier and times > 1:
-                pages = ", ".join(sheet["page"] for sheet in sheets if sheet["identifier"] == identifier)
-                review.append(f"{pages}: the same identifier")
+        sheets = [sheet_of(unit, result, key) for unit, result in read]
+        empty = {page_index(unit): "empty" in result for unit, result in results}
+        review = [*doubts(sheets), *(f"page-{index + 1:04}: empty" for index in unexplained(empty))]
         crops = []
         for unit, _ in read:
             for path in sorted((units / unit).glob("*.png")):
                 crops.append(f"{unit}-{path.name}")
                 shutil.copyfile(path, out / crops[-1])
         (out / ANSWERS).write_text(json.dumps({"sheets": sheets}, ensure_ascii=False))
+        answers = [answers_of(result) for _, result in read]
+        files = (ANSWERS, *_analysed(sheets, answers, key, out), *crops)
         states = Counter(question["state"] for sheet in sheets for question in sheet["questions"])
         summary = {
             "sheets": len(sheets),
@@ -101,10 +109,26 @@ class Omr:
             "graded": sum(sheet["score"] is not None for sheet in sheets),
             "questions": dict(states),
         }
-        return Assembled(summary, (ANSWERS, *crops), tuple(review))
+        return Assembled(summary, files, tuple(review))
 
 
 OMR = Omr()
+
+
+def _analysed(
+    sheets: Sequence[Mapping[str, Any]],
+    answers: Sequence[Sequence[grading.Answer]],
+    key: Mapping[int, grading.Keyed],
+    out: Path,
+) -> tuple[str, ...]:
+    """Files about a class: none where nothing is graded, or a sheet came alone."""
+    if len(sheets) < 2 or not any(question.counts for question in key.values()):
+        return ()
+    found = items(key, answers)
+    listed = [item._asdict() for item in found]
+    (out / STATISTICS).write_text(json.dumps({"questions": listed}, ensure_ascii=False))
+    write_class_sheet(out / CLASS, sheets, key, found)
+    return STATISTICS, CLASS
 
 
 def _layouts(parameters: Mapping[str, Any]) -> list[Layout]:
@@ -137,71 +161,9 @@ def _find(picture: Pixels, parameters: Mapping[str, Any]) -> tuple[Layout, Pixel
 
 
 def _is_empty(picture: Pixels) -> bool:
-    """Less ink than a tenth of the corner marks alone."""
-    return bool((picture < 0.5 * np.median(picture)).mean() < 0.0005)
-
-
-def _judged(line: Bubbles | None) -> Mark:
-    return judge(line.fills, line.strays) if line else UNREADABLE
-
-
-def _digits(page: Page, layout: Layout) -> list[Mark]:
-    """A mark for each place of the identifier; its choice is the digit."""
-    lines = page.lines[len(layout.questions) :]
-    if not lines:
-        return []
-    found = [line for line in lines if line]
-    if len(found) < len(lines):  # the missing digit might be anywhere
-        return [UNREADABLE] * len(layout.digits[0].bubbles)
-    fills = zip(*(line.fills for line in found), strict=True)
-    strays = zip(*(line.strays for line in found), strict=True)
-    return [judge(*column) for column in zip(fills, strays, strict=True)]
+    """Less ink than a tenth of the corner marks alone, be it pale. What shines through paper is paler."""
+    return bool((picture < _INK * np.median(picture)).mean() < 0.0005)
 
 
 def _rounded(line: Bubbles | None) -> list[float] | None:
     return [round(fill, 2) for fill in line.fills] if line else None
-
-
-def _sheet(unit: str, result: Mapping[str, Any], key: Mapping[int, grading.Keyed]) -> dict[str, Any]:
-    """A page of `answers.json`. Choices count from 1; a place of the identifier that is not read is `?`."""
-    marks = [Mark(*fields) for fields in result["questions"]]
-    digits = [Mark(*fields) for fields in result["digits"]]
-    score = grading.grade(key, marks, result["choices"])
-    questions = []
-    for number, (mark, fills) in enumerate(zip(marks, result["fills"], strict=True), 1):
-        asked = key.get(number)
-        questions.append(
-            {
-                "number": number,
-                "exam_question_id": asked.exam_question_id if asked else None,
-                "state": mark.state,
-                "choice": None if mark.choice is None else mark.choice + 1,
-                "correct": grading.correct(asked, mark) if asked else None,
-                "fills": fills,
-            }
-        )
-    blank = all(mark.state == "blank" for mark in digits)
-    read = "".join("?" if mark.choice is None else str(mark.choice) for mark in digits)
-    return {
-        "page": unit,
-        "marks": result["marks"],
-        "identifier": "" if blank else read,
-        "questions": questions,
-        "score": score.points if score else None,
-        "score_of": score.of if score else None,
-    }
-
-
-def _doubts(sheet: Mapping[str, Any], alone: bool) -> list[str]:
-    """Why a person should see the sheet, without what the student wrote."""
-    page, questions = sheet["page"], sheet["questions"]
-    doubts = []
-    doubtful = [str(q["number"]) for q in questions if Mark(q["state"]).doubtful]
-    if doubtful:
-        doubts.append(f"{page}: questions {', '.join(doubtful)}")
-    if all(q["state"] == "blank" for q in questions):
-        doubts.append(f"{page}: nothing is marked")
-    # A page sent alone belongs to whoever sent it.
-    if "?" in sheet["identifier"] or not (sheet["identifier"] or alone):
-        doubts.append(f"{page}: identifier")
-    return doubts

@@ -34,7 +34,9 @@ class _Grid:
     merged: list[Range] = field(default_factory=list)
     doubts: dict[int, str] = field(default_factory=dict)
     unvalued: set[Place] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
     shown: bool = True
+    _column: int = 0  # the next one that is described
     _taken: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     _count: int = 0
 
@@ -47,6 +49,13 @@ class _Grid:
             self.cells.append([])
         if hidden:
             self.doubts[number] = ROSTER_ROW_HIDDEN
+
+    def column(self, number: int | None, count: int, hidden: bool) -> None:
+        """What is said of `count` columns: the next ones, or those from `number` (from 0) on."""
+        first = self._column if number is None else number
+        self._column = min(first + count, MAX_COLUMNS)
+        if hidden:
+            self.hidden_columns.update(range(first, self._column))
 
     def place(self, column: int | None = None) -> Place:
         """Where the next cell stands, or the one in `column`."""
@@ -78,9 +87,8 @@ class _Grid:
         for row, taken in self._taken.items():  # cells that reach down into a row that ends before them
             if taken and row < len(self.cells):
                 self.cells[row] += [""] * (min(max(taken) + 1, width) - len(self.cells[row]))
-        return Sheet(
-            *(self.name, 0, self.cells, tuple(self.merged)), doubts=self.doubts, unvalued=self.unvalued
-        )
+        hidden = tuple(sorted(self.hidden_columns))
+        return Sheet(self.name, 0, self.cells, tuple(self.merged), self.doubts, self.unvalued, hidden)
 
 
 def html_sheets(content: str) -> list[Sheet]:
@@ -109,7 +117,9 @@ class _Page(HTMLParser):
             return
         elif tag == "tr":
             self._end_cell()
-            self._open[-1][0].row(hidden="hidden" in said or bool(_UNSEEN.search(said.get("style", ""))))
+            self._open[-1][0].row(hidden=_is_unseen(said))
+        elif tag == "col":
+            self._open[-1][0].column(None, min(max(_number(said.get("span")), 1), 1_000), _is_unseen(said))
         elif tag in ("td", "th"):
             self._end_cell()
             grid = self._open[-1][0]
@@ -118,7 +128,7 @@ class _Page(HTMLParser):
                 min(max(_number(said.get(name)), 1), most) - 1
                 for name, most in (("rowspan", 65_534), ("colspan", 1_000))
             )
-            self._open[-1] = grid, _Text(grid.place(), down, right)
+            self._open[-1] = grid, _Text(grid.place(), down, right, seen=not _is_unseen(said))
         elif tag == "br" and (cell := self._open[-1][1]):
             cell.parts.append("\n")
 
@@ -131,7 +141,7 @@ class _Page(HTMLParser):
             self._open.pop()
 
     def handle_data(self, data: str) -> None:
-        if self._open and (cell := self._open[-1][1]) and self.cdata_elem is None:
+        if self._open and (cell := self._open[-1][1]) and cell.seen and self.cdata_elem is None:
             cell.parts.append(_SPACES.sub(" ", data))
 
     def close(self) -> None:
@@ -151,7 +161,12 @@ class _Text:
     place: Place
     down: int
     right: int
+    seen: bool
     parts: list[str] = field(default_factory=list)
+
+
+def _is_unseen(said: dict[str, str]) -> bool:
+    return "hidden" in said or bool(_UNSEEN.search(said.get("style", "")))
 
 
 def xml_sheets(content: str) -> list[Sheet]:
@@ -192,6 +207,10 @@ class _Book:
                 if index and index <= len(self.grids[-1].cells):
                     raise BadInput(FILE_DAMAGED)
                 self.grids[-1].row(index - 1 if index else None, said.get("Hidden") == "1")
+            case "Column" if self.grids:
+                index = _number(said.get("Index"))
+                count = min(_number(said.get("Span")), MAX_COLUMNS) + 1
+                self.grids[-1].column(index - 1 if index else None, count, said.get("Hidden") == "1")
             case "Cell" if self.grids:
                 index = _number(said.get("Index"))
                 self._cell = self.grids[-1].place(index - 1 if index else None), said

@@ -19,7 +19,7 @@ from contracts.errors import (
     ROSTER_VALUE_MISSING,
 )
 from rules.roster.columns import FIELDS, HEADER_WITHIN, REQUIRED, Column, Header, find_header, is_label, match
-from rules.roster.values import READ, Cell, Invalid, full_name, is_total, looks_like_phone, text
+from rules.roster.values import READ, Cell, Invalid, full_name, holds_phone, is_total, looks_like_phone, text
 
 _MISSING = {"name": ROSTER_NAME_MISSING, "parent_phone": ROSTER_PHONE_MISSING}
 
@@ -57,6 +57,7 @@ class Parsed:
 
 
 def parse(sheet: Sheet) -> Parsed:
+    hidden = _blanked(sheet) if sheet.hidden_columns else ()
     head = [list(row) for row in sheet.cells[: HEADER_WITHIN + 1]]
     fill_merged(head, sheet.merged, columns=True)
     labels = [list(row) for row in head]
@@ -64,10 +65,23 @@ def parse(sheet: Sheet) -> Parsed:
         for row in labels[max(top, 0) : bottom + 1]:
             row[left + 1 : right + 1] = [""] * (min(right + 1, len(row)) - left - 1)
     header = find_header(_texts(labels), _texts(head))
+    if hidden and header:
+        header = replace(header, ignored=(*header.ignored, *hidden))
     if header is None or header.missing:
         suspicious = any(looks_like_phone(cell) for row in sheet.cells for cell in row)
         return Parsed(header, iter(()), suspicious)
     return Parsed(header, _rows(sheet, header))
+
+
+def _blanked(sheet: Sheet) -> tuple[str, ...]:
+    """The first content of each hidden column, all of which is removed: nobody has seen what they upload."""
+    hidden: dict[int, str] = {}
+    for row in sheet.cells:
+        for index in sheet.hidden_columns:
+            if index < len(row) and (written := text(row[index])):
+                hidden.setdefault(index, written)
+                row[index] = ""
+    return tuple(hidden[index] for index in sorted(hidden))
 
 
 def _texts(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
@@ -85,6 +99,8 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
     }
     headings = [_texts([row])[0] for row in sheet.cells[max(0, header.row - 1) : header.row + 1]]
     fill_merged(sheet.cells, sheet.merged, columns=False)
+    if of_two := _of_two(sheet, header):
+        sheet = replace(sheet, doubts={**dict.fromkeys(of_two, ROSTER_ROW_MISPLACED), **sheet.doubts})
     for number, cells in enumerate(sheet.cells[: header.row]):
         if any(map(looks_like_phone, cells)):
             yield _misplaced(sheet, number, cells)
@@ -106,6 +122,8 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
         if careful:
             invalid += table.doubts(number, cells, values)
         if not (values or invalid) or number in banners:
+            if number not in banners and _is_row_in_a_cell(cells, len(readers)):
+                yield _misplaced(sheet, number, cells)
             continue
         if "parent_phone" not in values and "other_parent_phone" in values:
             values["parent_phone"] = values.pop("other_parent_phone")
@@ -239,6 +257,32 @@ def _heading(sheet: Sheet, number: int, headings: Sequence[Sequence[str]]) -> He
     if len(found.columns) < 2 or not fields & {"name", "parent_phone", "student_phone"}:
         return None
     return replace(found, row=number)
+
+
+def _is_row_in_a_cell(cells: Sequence[Cell], columns: int) -> bool:
+    """Whether a row that has nothing under a known heading may be a student all the same: written into one
+    cell, or with other separators than the rest of the file."""
+    return any(
+        holds_phone(written) or any(written.count(each) >= max(columns - 1, 2) for each in ",\t;|")
+        for written in map(str, cells)
+        if written
+    )
+
+
+def _of_two(sheet: Sheet, header: Header) -> set[int]:
+    """Rows that one name reaches over, though they have several numbers: of two people, or of one."""
+    at = {column.field: column.index for column in header.columns}
+    found: set[int] = set()
+    for (top, left), (bottom, right) in sheet.merged:
+        if not left <= at["name"] <= right or bottom <= max(top, header.row):
+            continue
+        rows = range(max(top, header.row + 1), bottom + 1)
+        for field in ("parent_phone", "student_phone"):
+            index = at.get(field, len(header.columns) + header.width)
+            numbers = {text(row[index]) for row in sheet.cells[top : bottom + 1] if index < len(row)}
+            if len(numbers - {""}) > 1:
+                found.update(rows)
+    return found
 
 
 def _misplaced(sheet: Sheet, number: int, cells: Sequence[Cell]) -> Row:

@@ -1,36 +1,46 @@
-"""What an xlsx says of its rows that its cells do not: which are hidden, which formula has no value."""
+"""What an xlsx says of its rows and columns that its cells do not: which are hidden, which formula has no
+value."""
 
 import re
 import zipfile
 from collections.abc import Collection
 from html import unescape
 from pathlib import Path
+from typing import NamedTuple
 
 from activities.ai.tasks.roster.sheet import Place
 from contracts.errors import ROSTER_ROW_HIDDEN
 
 _ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*["']([^"']*)["']""")
 _SHEET, _RELATION = re.compile(r"<(?:\w+:)?sheet\s[^>]*>"), re.compile(r"<(?:\w+:)?Relationship\s[^>]*>")
+_COLUMN, _LAST_COLUMN = re.compile(r"<(?:\w+:)?col\s[^>]*>"), 16_384
 _ROW = re.compile(r"<(?:\w+:)?row\s[^>]*>")
 # Zero is what a link to a blank cell gives, and what some programs write before anybody has computed it.
 _UNVALUED = re.compile(
     r"<(?:\w+:)?c\s([^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"
     r"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>0?</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
+_PLACE = re.compile(r"\d{1,5}", re.ASCII)
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
 
 
-def remarks(
-    source: Path, number: int, parts: Collection[str], start: Place
-) -> tuple[dict[int, str], frozenset[Place]]:
-    """Doubtful rows with their code, and cells of formulas without a value, of the `number`th sheet, counted
-    from its cell `start`. Only `parts` of the file are looked at."""
+class Remarks(NamedTuple):
+    """Doubtful rows with their code, cells of formulas without a value, and hidden columns."""
+
+    doubts: dict[int, str]
+    unvalued: frozenset[Place]
+    hidden_columns: tuple[int, ...]
+
+
+def remarks(source: Path, number: int, parts: Collection[str], start: Place) -> Remarks:
+    """Of the `number`th sheet, counted from its cell `start`. Only `parts` of the file are looked at."""
+    nothing = Remarks({}, frozenset(), ())
     if not parts:
-        return {}, frozenset()
+        return nothing
     with zipfile.ZipFile(source) as archive:
         part = _part(archive, number)
         if part is None or part not in parts:
-            return {}, frozenset()
+            return nothing
         content = archive.read(part).decode("utf-8", "replace")
     hidden: dict[int, str] = {}
     if "hidden" in content:
@@ -44,7 +54,18 @@ def remarks(
         reference = _REFERENCE.fullmatch(said.get("r", ""))
         if reference and said.get("t") != "str":  # a text may be empty
             unvalued.add((int(reference[2]) - 1 - start[0], _column(reference[1]) - start[1]))
-    return hidden, frozenset(unvalued)
+    return Remarks(hidden, frozenset(unvalued), _hidden_columns(content, start[1]))
+
+
+def _hidden_columns(content: str, first: int) -> tuple[int, ...]:
+    found: set[int] = set()
+    for column in _COLUMN.findall(content.partition("sheetData")[0]):
+        said = dict(_ATTRIBUTE.findall(column))
+        first_hidden, last_hidden = (said.get(name, "") for name in ("min", "max"))
+        if said.get("hidden") in ("1", "true") and _PLACE.fullmatch(first_hidden):
+            until = int(last_hidden) if _PLACE.fullmatch(last_hidden) else int(first_hidden)
+            found.update(range(int(first_hidden) - 1 - first, min(until, _LAST_COLUMN) - first))
+    return tuple(sorted(index for index in found if index >= 0))
 
 
 def _part(archive: zipfile.ZipFile, number: int) -> str | None:

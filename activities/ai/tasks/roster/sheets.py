@@ -46,8 +46,8 @@ def read(source: Path, unit: str) -> Sheet:
             ((top - row, left - column), (bottom - row, right - column))
             for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
         )
-        doubts, unvalued = remarks(source, number, table.remarkable, sheet.start)
-        return Sheet(sheet.name, row, sheet.to_python(), merged, doubts, unvalued)
+        said = remarks(source, number, table.remarkable, sheet.start)
+        return Sheet(sheet.name, row, sheet.to_python(), merged, *said)
     except CalamineError:
         raise BadInput(FILE_DAMAGED) from None
 

@@ -23,12 +23,13 @@ from contracts.errors import (
     ROSTER_CONTRADICTION,
     ROSTER_EMPTY,
     ROSTER_HEADER_MISSING,
+    ROSTER_NUMBER_OF_ANOTHER,
     ROSTER_SAME_STUDENT,
     ROSTER_TABLES_BESIDE,
     ROSTER_TOO_MANY_ROWS,
 )
 from rules.roster.columns import FIELDS, REQUIRED
-from rules.roster.identity import identity, soft_match
+from rules.roster.identity import PHONES, identity, numbers_of_others, soft_match
 
 MAX_ROWS = 50_000
 ENGINE = f"python-calamine {version('python-calamine')}"
@@ -40,7 +41,7 @@ _GATHERED = {"class_name": ", ", "memo": "\n"}  # several rows of one student ma
 
 class Roster:
     name = "excel_parsing"
-    version = 2
+    version = 3
     limits = Limits(source_bytes=30 << 20, memory_bytes=1 << 30, cpu_seconds=60, wall_seconds=120)
 
     def fingerprint(self) -> str:
@@ -138,6 +139,8 @@ def merge(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
     A student who attends two classes stands in a file twice. Blank cells are filled from the others,
     classes and notes are gathered.
     """
+    rows = list(rows)
+    numbers = numbers_of_others([row.values for row in rows])
     by_identity: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         by_identity[identity(row.values)].append(row)
@@ -156,6 +159,8 @@ def merge(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
             bad += [_with_problems(row, contradicted, ROSTER_CONTRADICTION) for row in same]
         elif who in doubtful:
             bad += [_with_problems(row, ["parent_phone"], ROSTER_SAME_STUDENT) for row in same]
+        elif fields := [field for field in PHONES if any(row.values.get(field) in numbers for row in same)]:
+            bad += [_with_problems(row, fields, ROSTER_NUMBER_OF_ANOTHER) for row in same]
         else:
             good.append(merged)
     return good, bad
@@ -179,7 +184,9 @@ def _no_collecting() -> Iterator[None]:
 
 
 def _distinct(rows: Sequence[Row]) -> bool:
-    """Whether no two rows are of the same student, so that there is nothing to merge."""
+    """Whether no two rows are of the same student or have one's number, so that there is nothing to merge."""
+    if numbers_of_others([row.values for row in rows]):
+        return False
     soft_matches = [like for row in rows if (like := soft_match(row.values))]
     identities = {identity(row.values) for row in rows}
     return len(identities) == len(rows) and len(set(soft_matches)) == len(soft_matches)

@@ -1,17 +1,19 @@
 """Where the questions of an exam are: by the numbers at the left of its columns. Pure."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import cv2
 import numpy as np
 
 from activities.ai.pages import Pixels
-from activities.ai.tasks.ocr.order import Box
+from activities.ai.tasks.ocr.order import LINES, Box, reading_order
 
 INDENT = 0.03  # of the page's width: a number further in from the column's edge belongs to a list
+FEW = 0.3  # of a column's lines may reach over its edge, as headings do
 PADDING = 12  # pixels around a crop
 MAX_NUMBER = 200
 INK = 150  # grey of what is written, at most
@@ -48,7 +50,7 @@ def find(lines: Sequence[Seen], width: int, height: int) -> list[Question]:
     for line in lines:
         if line in across:
             continue
-        column = 1 if len(edges) == 2 and _centre(line.box) >= width / 2 else 0
+        column = max(bisect_right(edges, line.box[0] + INDENT * width) - 1, 0)
         columns[column].append(line.box)
         numbers = _numbers(line.text)
         at_edge = line.box[0] - edges[column] < INDENT * width
@@ -109,17 +111,38 @@ def _numbers(text: str) -> tuple[int, ...]:
     return (int(number[1]),) if number and 0 < int(number[1]) <= MAX_NUMBER else ()
 
 
+def overlapping(questions: Sequence[Question]) -> list[tuple[int, int]]:
+    """First numbers of questions whose boxes share more than a margin: at most one of them is right."""
+    return [
+        (first.numbers[0], second.numbers[0])
+        for first, second in combinations(questions, 2)
+        if min(first.box[2], second.box[2]) - max(first.box[0], second.box[0]) > 4 * PADDING
+        and min(first.box[3], second.box[3]) - max(first.box[1], second.box[1]) > 4 * PADDING
+    ]
+
+
 def _edges(lines: Sequence[Seen], width: int) -> list[int]:
-    """The left edge of each column, by the lines that begin with a number."""
+    """The left edge of each column: where lines begin with a number, or a part of the page does that has no
+    gutter within, unless the lines to the left of it go on beyond."""
+    parts = reading_order([line.box for line in lines]).parts
     starts = [line.box[0] for line in lines if _numbers(line.text)]
-    left = [start for start in starts if start < width * 0.45]
-    right = [start for start in starts if start >= width * 0.45]
-    return [min(side) for side in (left, right) if side] or [0]
+    starts += [min(lines[index].box[0] for index in part) for part in parts if len(part) >= LINES]
+    near = INDENT * width
+    edges: list[int] = []
+    for start in sorted(starts):
+        if not edges or (start - edges[-1] >= near and not _goes_on(lines, edges[-1], start, near)):
+            edges.append(start)
+    return edges or [0]
 
 
-def _centre(box: Box) -> float:
-    return (box[0] + box[2]) / 2
+def _goes_on(lines: Sequence[Seen], edge: int, start: int, near: float) -> bool:
+    """Whether the lines that begin at `edge` reach beyond `start`, where there are lines that begin there."""
+    own = [line.box for line in lines if abs(line.box[0] - edge) < near]
+    there = [line.box for line in lines if abs(line.box[0] - start) < near]
+    top, bottom = min(box[1] for box in there), max(box[3] for box in there)
+    beside = [box for box in own if box[1] < bottom and box[3] > top] or own
+    return sum(box[2] > start + near for box in beside) > FEW * len(beside)
 
 
 def _crosses(box: Box, edges: Sequence[int], width: int) -> bool:
-    return len(edges) == 2 and all((box[0] < edges[1] - INDENT * width, box[2] > edges[1] + INDENT * width))
+    return any(box[0] < edge - INDENT * width and box[2] > edge + INDENT * width for edge in edges[1:])

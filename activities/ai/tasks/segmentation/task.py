@@ -17,7 +17,7 @@ from activities.ai.sandbox.task import Assembled, BadInput
 from activities.ai.tasks.ocr import engine
 from activities.ai.tasks.ocr.page import read_page
 from activities.ai.tasks.ocr.task import OCR
-from activities.ai.tasks.segmentation.questions import Seen, find, gaps, trimmed
+from activities.ai.tasks.segmentation.questions import Seen, find, gaps, overlapping, trimmed
 from contracts.errors import QUESTIONS_NOT_FOUND
 
 QUESTIONS = "questions.json"
@@ -25,7 +25,7 @@ QUESTIONS = "questions.json"
 
 class Segmentation:
     name = "question_segmentation"
-    version = 3
+    version = 4
     limits = OCR.limits
 
     def fingerprint(self) -> str:
@@ -54,7 +54,8 @@ class Segmentation:
                 }
             )
         size = {"turned": page.turned, "width": width, "height": height}
-        return size | {"questions": found, "order_doubted": page.order_doubted}
+        doubts = {"order_doubted": page.order_doubted, "overlapping": overlapping(questions)}
+        return size | {"questions": found} | doubts
 
     def assemble(
         self,
@@ -77,9 +78,17 @@ class Segmentation:
         # A question that goes on in the next column has two parts of one number.
         numbers = [tuple(question["numbers"]) for question in questions]
         missing = gaps(numbers)
-        review = (
-            [f"question numbers missing or out of order: {', '.join(map(str, missing))}"] if missing else []
-        )
+        review = []
+        if missing:
+            where = {question["numbers"][0]: question["page"] for question in reversed(questions)}
+            # Where the number is, or the first one behind it.
+            places = [f"{n} ({where[min(each for each in where if each >= n)]})" for n in missing]
+            review.append(f"question numbers missing or out of order: {', '.join(places)}")
+        review += [
+            f"{unit}: the boxes of questions {first} and {second} overlap"
+            for unit, result in results
+            for first, second in result.get("overlapping", [])
+        ]
         review += [
             f"{unit}: its lines could be read in another order"
             for unit, result in results

@@ -1,9 +1,5 @@
-"""A data key for each tenant, which can be destroyed: then nothing sealed with it opens any more.
+"""A data key for each tenant, which can be destroyed: then nothing sealed with it opens any more."""
 
-`python -m clients.keys destroy|renew TENANT` and `python -m clients.keys rewrap`, for operators.
-"""
-
-import argparse
 import asyncio
 import os
 import time
@@ -18,10 +14,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from clients.database import erasing, keys
-from clients.database.engine import create_engine
 from clients.database.keys import KeyRow
 from clients.objects import ERASED, Objects
-from clients.settings import load
 from clients.vault import Vault, VaultError
 
 CACHE_SECONDS = 60.0  # after this a destroyed key is gone from every process
@@ -133,8 +127,10 @@ class TenantKeys:
             last = await keys.newest(connection, tenant_id)
         return 1 if last and last.wrapped else 0
 
-    async def renew(self, tenant_id: int) -> None:
-        """A new key for a tenant whose key was destroyed, which may begin again; nothing if it has one."""
+    async def renew(self, tenant_id: int, objects: Objects) -> None:
+        """A new key for a tenant whose key was destroyed, which may begin again; nothing if it has one. Its
+        tombstone goes from the bucket first: else the reconciler would write that of the database again."""
+        await asyncio.to_thread(objects.delete, f"{ERASED}{tenant_id}")
         async with self._engine.begin() as connection:
             await erasing.unearth(connection, tenant_id)
             last = await keys.newest(connection, tenant_id)
@@ -174,32 +170,3 @@ def _bound_to(tenant_id: int, key_id: int) -> bytes:
 
 def _derive(key: bytes, purpose: bytes) -> bytes:
     return HKDFExpand(SHA256(), 32, purpose).derive(key)
-
-
-async def _operate(command: str, tenant_id: int | None) -> str:
-    settings = load()
-    engine = create_engine(settings, "operator")
-    tenants = TenantKeys(engine, Vault(settings.payload_keys.get_secret_value()))
-    try:
-        if tenant_id is None:
-            return f"{await tenants.rewrap()} keys wrapped anew"
-        if command == "renew":  # first, or a reconciler would bury the tenant again
-            await asyncio.to_thread(Objects(settings).delete, f"{ERASED}{tenant_id}")
-        await (tenants.destroy if command == "destroy" else tenants.renew)(tenant_id)
-        return f"{command}: tenant {tenant_id}"
-    finally:
-        await engine.dispose()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="keys", description="Tenants' data keys")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("rewrap", help="wrap every key with the first of PAYLOAD_KEYS")
-    for name, text in (("destroy", "for ever"), ("renew", "a new key after the old one was destroyed")):
-        commands.add_parser(name, help=text).add_argument("tenant", type=int)
-    arguments = parser.parse_args()
-    print(asyncio.run(_operate(arguments.command, getattr(arguments, "tenant", None))))  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

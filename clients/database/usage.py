@@ -1,0 +1,66 @@
+"""What academies have used, by month: for accounts between them and us."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from clients.database.rows import many
+from contracts.messaging import RecipientState
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """`minutes` of the lectures that were encoded, each time they were; `pages` of documents that were read;
+    `messages` that were delivered, or may have been; `won`: reserved, less what came back."""
+
+    tenant_id: int
+    lectures: int
+    minutes: Decimal
+    pages: int
+    messages: int
+    won: Decimal
+
+
+_USAGE = text("""
+    SELECT tenant_id, sum(lectures)::bigint AS lectures, round(sum(seconds) / 60, 1) AS minutes,
+        sum(pages)::bigint AS pages, sum(messages)::bigint AS messages, sum(won) AS won
+    FROM (
+        SELECT tenant_id,
+            count(*) FILTER (WHERE job_type = 'video.encode') AS lectures,
+            coalesce(sum((result ->> 'duration')::numeric)
+                FILTER (WHERE jsonb_typeof(result -> 'duration') = 'number'), 0) AS seconds,
+            coalesce(sum((result ->> 'pages')::numeric)
+                FILTER (WHERE jsonb_typeof(result -> 'pages') = 'number'), 0) AS pages,
+            0 AS messages, 0::numeric AS won
+        FROM jobs
+        WHERE finished_at >= :since AND finished_at < :until AND state IN ('DONE', 'REVIEW_REQUIRED')
+            AND tenant_id IS NOT NULL AND (job_type = 'video.encode' OR job_type LIKE 'ai.%')
+        GROUP BY tenant_id
+        UNION ALL
+        SELECT tenant_id, 0, 0, 0, count(*), 0 FROM message_recipients
+        WHERE final_at >= :since AND final_at < :until AND state IN (:delivered, :unconfirmed)
+        GROUP BY tenant_id
+        UNION ALL
+        SELECT tenant_id, 0, 0, 0, 0, -sum(amount) FROM credit_entries
+        WHERE at >= :since AND at < :until AND kind IN ('RESERVE', 'REFUND')
+        GROUP BY tenant_id) AS used
+    WHERE CAST(:tenant AS bigint) IS NULL OR tenant_id = CAST(:tenant AS bigint)
+    GROUP BY tenant_id ORDER BY tenant_id""")
+
+
+async def between(
+    connection: AsyncConnection, tenant_id: int | None, since: datetime, until: datetime
+) -> list[UsageRow]:
+    """Of each academy that used anything, or of one. Results of documents are blanked after a year, and
+    their pages with them."""
+    values = {
+        "tenant": tenant_id,
+        "since": since,
+        "until": until,
+        "delivered": RecipientState.DELIVERED,
+        "unconfirmed": RecipientState.UNCONFIRMED,
+    }
+    return await many(connection, _USAGE.bindparams(**values), UsageRow)
