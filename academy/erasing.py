@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from academy.shared import OPERATOR, Json, Tenant, checked, group, run, show, show_each
-from clients import operators, progress, temporal
+from academy.shared import OPERATOR, Json, Tenant, checked, connected, group, run, show, show_each
+from clients import operators, progress
 from clients.database.engine import create_engine
 from clients.database.erasing import KEPT
 from clients.keys import TenantKeys
@@ -46,7 +46,7 @@ async def open_servers(settings: Settings) -> Servers:
     engine = create_engine(settings, "erase")
     return Servers(
         engine=engine,
-        temporal=await temporal.connect(settings, engine),
+        temporal=await connected(settings, engine),
         redis=progress.connect(settings),
         store=UploadStore(settings),
         bodies=StoredBodies(settings),

@@ -3,9 +3,8 @@
 import asyncio
 from dataclasses import asdict
 
-from academy.shared import Json, Row, group, run, show_each
+from academy.shared import Json, Row, connected, group, run, show_each
 from api import fleet
-from clients import temporal
 from clients.database.engine import opened
 from clients.depths import Depths
 from clients.settings import Settings, load
@@ -36,7 +35,7 @@ def list_task_queues(as_json: Json = False) -> None:
 
     async def look(settings: Settings) -> list[fleet.Waiting]:
         async with opened(settings, "operator") as engine:
-            client = await temporal.connect(settings, engine)
+            client = await connected(settings, engine)
             asked = (fleet.waiting(client, name, kind) for name in sorted(TaskQueue) for kind in fleet.KINDS)
             return list(await asyncio.gather(*asked))
 
@@ -59,6 +58,6 @@ def list_workers(as_json: Json = False) -> None:
 
     async def look(settings: Settings) -> list[fleet.Worker]:
         async with opened(settings, "operator") as engine:
-            return await fleet.workers(await temporal.connect(settings, engine))
+            return await fleet.workers(await connected(settings, engine))
 
     show_each([asdict(each) for each in run(look(load()))], as_json)

@@ -3,29 +3,17 @@
 import asyncio
 import re
 from collections.abc import Collection
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from academy.shared import OPERATOR, Json, Limit, Row, group, run, say, show_each
-from api.console.dead_letters import about
+from api.console.dead_letters import Discarding, about
 from clients.operators import LEFT, NOBODY, Command, Operator, acting
 from clients.queues import Queue
 from clients.settings import Settings, load
 
 letters = group("Dead letters: messages that could not become jobs.")
-
-
-class Reason(StrEnum):
-    """Of words of ours: people's own may speak of people."""
-
-    DUPLICATE = "duplicate"
-    MISTAKEN = "mistaken"
-    OUTDATED = "outdated"
-    TRIAL = "trial"
-
-
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="As `academy queue list` calls it.")]
 Letters = Annotated[
     list[str] | None, typer.Argument(metavar="[LETTER]...", help="As `academy letters list` calls them.")
@@ -87,7 +75,7 @@ def send_letters_back(
     raise typer.Exit(1 if ids is not None and moved < len(ids) else 0)
 
 
-async def discard(settings: Settings, operator: Operator, name: str, letter: str, reason: Reason) -> bool:
+async def discard(settings: Settings, operator: Operator, name: str, letter: str, reason: Discarding) -> bool:
     """Whether there was such a letter; it and its body are gone for ever."""
     queue = await asyncio.to_thread(_queue, settings, name)
     which = {"letter": letter, "queue": name, "reason": reason.value}
@@ -101,7 +89,7 @@ async def discard(settings: Settings, operator: Operator, name: str, letter: str
 def discard_letter(
     name: Name,
     letter: Annotated[str, typer.Argument(metavar="LETTER", help="As `academy letters list` calls it.")],
-    reason: Annotated[Reason, typer.Option(help="Why, for the audit.")],
+    reason: Annotated[Discarding, typer.Option(help="Why, for the audit.")],
     as_json: Json = False,
 ) -> None:
     """Throw a dead letter away, with its body, for ever."""

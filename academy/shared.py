@@ -15,11 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import HTTPException
 from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
 
-from clients import operators
+from clients import operators, temporal
 from clients.database.erasing import TenantErased, is_refused
 from clients.keys import KeyDestroyed
 from clients.operators import Act, Operator
+from clients.settings import Settings
 from clients.vault import VaultError
 from contracts.rights import Right, rights_of
 from intake.errors import INFRASTRUCTURE_ERRORS
@@ -81,6 +84,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise SystemExit(
             f"a server that is needed does not answer, or refuses: {type(error).__name__}"
         ) from None
+
+
+async def connected(settings: Settings, engine: AsyncEngine) -> Client:
+    """SystemExit while Temporal does not answer."""
+    try:
+        return await temporal.connect(settings, engine)
+    except RuntimeError:
+        raise SystemExit("Temporal does not answer") from None
 
 
 @contextmanager

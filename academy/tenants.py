@@ -213,7 +213,7 @@ async def charge(
     """Add credit. SystemExit for a tenant without an account."""
     won, why = str(payment.amount), reason.value
     async with acting(settings, operator, Command.ADD_CREDIT, tenant_id, won=won, reason=why) as act:
-        client = await temporal.connect(settings, act.engine)
+        client = await temporal.connect(settings, act.engine, lazy=True)
         with refusals(act):
             return await add_credit(act.engine, client, tenant_id, payment)
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from academy.shared import OPERATOR, Json, OfTenant, Row, run, show, show_each
-from clients import temporal
+from academy.shared import OPERATOR, Json, OfTenant, Row, connected, run, show, show_each
 from clients.database import usage
 from clients.database.engine import opened
 from clients.objects import Objects
@@ -49,7 +48,7 @@ async def compare(
     left: Counter[str] = Counter()
     command = Command.REPAIR if repair else Command.AFTER_RESTORE
     async with acting(settings, operator, command, None, days=days) as act:
-        client = await temporal.connect(settings, act.engine)
+        client = await connected(settings, act.engine)
         async for each in AfterRestore(settings, act.engine, client, repair).run(days):
             show_each([asdict(each)], as_json)
             left[each.kind] += not each.repaired

@@ -72,7 +72,8 @@ async def add_credit(engine: AsyncEngine, temporal: Client, tenant_id: int, paym
         account = await credits.account(connection, tenant_id)
     assert account is not None
     waiting = f"TenantId = '{tenant_id}' AND Stage = 'waiting for credit' AND ExecutionStatus = 'Running'"
-    with suppress(RPCError):  # they look for themselves every few minutes
+    # They look for themselves every few minutes. RuntimeError: Temporal was away since we started.
+    with suppress(RPCError, RuntimeError):
         async for found in temporal.list_workflows(waiting, rpc_timeout=RPC_TIMEOUT):
             await temporal.get_workflow_handle(found.id).signal("credit", rpc_timeout=RPC_TIMEOUT)
     return Counted(new, account.credit_balance)

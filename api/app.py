@@ -1,11 +1,13 @@
 """The HTTP API: `python -m api`."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.middleware.exceptions import ExceptionMiddleware
 
 from api import links, problems, reference
@@ -48,6 +50,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
+def _operation_id(route: APIRoute) -> str:
+    """`jobs_cancel`: a method's name in generated clients. FastAPI's own ids have the path in them, and those
+    of two paths that differ in a last `/` become one name there."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
+
+
 _PROBLEM = {
     "description": "A problem (RFC 9457)",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -59,6 +67,7 @@ app = FastAPI(
     docs_url=None,
     redoc_url=None,
     lifespan=lifespan,
+    generate_unique_id_function=_operation_id,
     dependencies=[Depends(same_origin), Depends(admitted)],
     responses={"4XX": _PROBLEM, 503: _PROBLEM},
 )
@@ -77,7 +86,7 @@ for each in (
     hls,
     health,
 ):
-    app.include_router(each.router)
+    app.include_router(each.router, tags=[each.__name__.rpartition(".")[2]])
 reference.install(app)
 app.mount("/console", site(app))
 problems.install(app)
@@ -94,14 +103,16 @@ served = Door(Polls(app), app)
 
 
 def _openapi() -> dict[str, Any]:
-    """Adds what holds for every operation: the schema of problems, and `Idempotency-Key` of every POST; and
-    links from what is made to what can be done with it."""
+    """Adds what holds for every operation: the schema of problems, `Idempotency-Key` of every POST, what it
+    does in a few words; and links from what is made to what can be done with it."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
         document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
         key = {"name": HEADER, "in": "header", "required": False, "description": "Asked twice, done once"}
         key["schema"] = {"type": "string", "maxLength": 100, "pattern": r"^[\x21-\x7e]+$"}
         for path, methods in document["paths"].items():
+            for operation in methods.values():
+                operation["summary"] = re.split(r"[.:;]\s", f"{operation['description']} ")[0]
             if "post" in methods and path.startswith("/api/"):
                 others = methods["post"].get("parameters", [])
                 kept = [other for other in others if other["name"].lower() != HEADER.lower()]

@@ -309,6 +309,13 @@ async def test_a_table_is_for_eyes_and_a_server_that_is_away_is_one_sentence(
     monkeypatch.setenv("DB_PORT", "1")
     away = await typed("job", "list")
     assert away.exit_code == 1 and "does not answer" in away.output and "Traceback" not in away.output
+    monkeypatch.setenv("DB_PORT", lab.stack.environment()["DB_PORT"])
+    await typed("account", "set", tenant, *PRICES)
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    nobody = await typed("worker", "list")
+    assert (nobody.exit_code, nobody.output) == (1, "Temporal does not answer\n")
+    pay = ("credit", "add", tenant, "100", "--reference", "x", "--reason", "gift")
+    assert (await told(*pay))[0]["counted"], "who waits for it looks for themselves"
     monkeypatch.delenv("DB_HOST")
     assert (await typed("job", "list")).exit_code == 2
 

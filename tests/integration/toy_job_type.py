@@ -1,5 +1,5 @@
-"""A job type made as the README says: a payload, a row, an activity. The test of that runs this in a process
-of its own, where the row is there before anything reads the catalog.
+"""The job type of `examples/job_type.py`, in a process of its own, where the row is there before anything
+reads the catalog.
 
 `python -m tests.integration.toy_job_type TENANT` prints what API, queue and console made of it.
 """
@@ -7,55 +7,16 @@ of its own, where the row is there before anything reads the catalog.
 import asyncio
 import json
 import sys
-from typing import cast
 from uuid import uuid4
 
 import httpx
-from pydantic import Field
-from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio import activity
 from temporalio.worker import Worker
 
 from clients import temporal
-from clients.database import jobs
 from clients.database.engine import create_engine
 from clients.settings import load
 from clients.vault import Vault
-from contracts.catalog import CATALOG, Domain, JobType
-from contracts.jobs import JobOutcome, JobRef, JobState
-from contracts.names import TaskQueue
-from contracts.payloads import AiPayload
-
-QUEUE = cast(TaskQueue, "toys")  # of no worker that runs beside this
-
-
-class ToyPayload(AiPayload):
-    text: str = Field(min_length=1)
-
-
-CATALOG["ai.toy"] = JobType(
-    name="ai.toy",
-    ko="글자 세기",
-    en="Letter counting",
-    domain=Domain.AI,
-    payload=ToyPayload,
-    task_queue=QUEUE,  # the running ops worker does not know this row
-    activity_queue=QUEUE,
-    kept_for_retry=True,
-)
-
-
-class ToyActivities:
-    def __init__(self, engine: AsyncEngine, vault: Vault) -> None:
-        self._engine, self._vault = engine, vault
-
-    @activity.defn(name="ai.toy")
-    async def count(self, job: JobRef) -> JobOutcome:
-        async with self._engine.connect() as connection:
-            sealed = await jobs.sealed_payload(connection, job.job_id)
-        assert sealed is not None
-        payload = ToyPayload.model_validate(self._vault.open(sealed, str(job.job_id)))
-        return JobOutcome(state=JobState.DONE, result={"letters": len(payload.text)})
+from examples.job_type import QUEUE, LetterActivities
 
 
 async def main(tenant: int) -> None:
@@ -69,7 +30,7 @@ async def main(tenant: int) -> None:
     settings = load()
     engine = create_engine(settings, "toys")
     client = await temporal.connect(settings, engine)
-    toys = ToyActivities(engine, Vault(settings.payload_keys.get_secret_value()))
+    toys = LetterActivities(engine, Vault(settings.payload_keys.get_secret_value()))
     async with engine.begin() as connection:
         key = await create_key(connection, tenant, EVERYTHING)
     body = {"job_id": str(uuid4()), "job_type": "toy", "tenant_id": tenant, "payload": {"text": "가나다"}}

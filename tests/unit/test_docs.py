@@ -50,7 +50,7 @@ class Tree:
     @cached_property
     def documents(self) -> list[str]:
         """Those of the whole; what lies in a package is about files from elsewhere."""
-        tops = {"docs", "deploy", "samples"}
+        tops = {"docs", "deploy", "examples", "samples"}
         found = (path for path in self._all if path.suffix == ".md")
         return sorted(str(path) for path in found if len(path.parts) == 1 or path.parts[0] in tops)
 

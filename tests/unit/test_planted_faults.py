@@ -27,6 +27,7 @@ ROOMS = (
     "api",
     "academy",
     "devstack",
+    "examples",
 )
 
 # Where, what stands there, what is planted in its place.
