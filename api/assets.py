@@ -1,7 +1,7 @@
 """Static files of ours, compressed for who takes that.
 
 Only these: they are the same for everybody. Pages hold persons' data beside what the address says, so their
-length must not tell of their content (BREACH, CVE-2013-3587); decision 60.
+length must not tell of their content (BREACH, CVE-2013-3587): decision 61.
 """
 
 import asyncio

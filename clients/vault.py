@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 _NONCE = 12
+LONGEST_ID = 32
 
 
 class VaultError(Exception):
@@ -41,7 +42,7 @@ class Vault:
                 key = base64.b64decode(text, validate=True)
             except binascii.Error:
                 key = b""
-            if not key_id or len(key) != 32 or len(key_id) > 32:
+            if not key_id or len(key) != 32 or len(key_id) > LONGEST_ID:
                 raise ValueError("PAYLOAD_KEYS must be id:base64 of 32 bytes, comma separated")
             self._ring[key_id.encode()] = AESGCM(key)
             self._secrets[key_id] = key
@@ -64,8 +65,10 @@ class Vault:
         return self._current + b":" + nonce + self._ring[self._current].encrypt(nonce, data, bound_to)
 
     def decrypt(self, sealed: bytes, bound_to: bytes) -> bytes:
-        """Raises VaultError."""
-        key_id, _, rest = sealed.partition(b":")
+        """Raises VaultError, UnknownKey."""
+        key_id, colon, rest = sealed.partition(b":")
+        if not colon or not 0 < len(key_id) <= LONGEST_ID:
+            raise VaultError("not sealed by a vault")
         if key_id not in self._ring:
             raise UnknownKey("sealed with a key that PAYLOAD_KEYS does not hold")
         try:

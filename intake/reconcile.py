@@ -99,7 +99,7 @@ class Reconciler:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             if row.sealed_payload is None and row.restored_at:  # without it, and its workflow is gone since
-                await self._temporal.workflow_service.describe_namespace(  # not with its namespace
+                await self._temporal.workflow_service.describe_namespace(  # nor is its namespace
                     DescribeNamespaceRequest(namespace=self._temporal.namespace), timeout=RPC_TIMEOUT
                 )
                 await self._finish(row, _bad_end(PAYLOAD_LOST))

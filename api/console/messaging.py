@@ -97,6 +97,7 @@ async def sending(
         "message.html",
         job=job,
         about=about,
+        scheduled=queries.is_scheduled(job, about.send_at if about else None),
         states=states,
         people=people,
         after=after,

@@ -132,7 +132,12 @@ class Sending:
 
     @property
     def is_scheduled(self) -> bool:
-        return not self.job.final and self.send_at is not None and self.send_at > datetime.now(UTC)
+        return is_scheduled(self.job, self.send_at)
+
+
+def is_scheduled(job: Shown, send_at: datetime | None) -> bool:
+    """Whether it waits for its time, and for nothing else."""
+    return not job.final and send_at is not None and send_at > datetime.now(UTC)
 
 
 async def sendings(engine: AsyncEngine, board: ProgressBoard, tenant: int, show: str) -> list[Sending]:

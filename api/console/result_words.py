@@ -28,6 +28,7 @@ _REMARKS = tuple(
         (_AT + r"nothing is marked", ("{at}: 표시한 답이 없음", "{at}: nothing is marked")),
         (_AT + r"identifier", ("{at}: 수험번호", "{at}: identifier")),
         (_AT + r"the same identifier", ("{at}: 수험번호가 같음", "{at}: the same identifier")),
+        (_AT + r"empty", ("{at}: 빈 쪽", "{at}: empty")),
         (_AT + r"no question was found", ("{at}: 문항을 찾지 못함", "{at}: no question was found")),
         (_AT + r"no text was found", ("{at}: 글자를 찾지 못함", "{at}: no text was found")),
         (

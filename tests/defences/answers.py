@@ -109,11 +109,9 @@ ANSWERS = (
     Defence(
         "namespace-that-is-gone",
         "intake/reconcile.py",
-        "                await self._temporal.workflow_service.describe_namespace("
-        "  # not with its namespace\n"
-        "                    DescribeNamespaceRequest(namespace=self._temporal.namespace),"
-        " timeout=RPC_TIMEOUT\n"
-        "                )\n",
+        "                await self._temporal.workflow_service.describe_namespace(  # nor is its namespace\n"
+        "                    DescribeNamespaceRequest(namespace=self._temporal.namespace), "
+        "timeout=RPC_TIMEOUT\n                )\n",
         "",
         "tests/integration/test_reconcile.py::test_a_namespace_that_is_gone_loses_no_job",
     ),

@@ -3,6 +3,7 @@
 from tests.defences import Defence
 from tests.defences.access import ACCESS
 from tests.defences.answers import ANSWERS
+from tests.defences.console import CONSOLE
 from tests.defences.content import CONTENT
 from tests.defences.database import DATABASE
 from tests.defences.deploy import DEPLOY
@@ -10,4 +11,14 @@ from tests.defences.host import HOST
 from tests.defences.servers import SERVERS
 from tests.defences.stories import STORIES
 
-DEFENCES: tuple[Defence, ...] = (*HOST, *CONTENT, *STORIES, *DATABASE, *SERVERS, *ACCESS, *DEPLOY, *ANSWERS)
+DEFENCES: tuple[Defence, ...] = (
+    *HOST,
+    *CONTENT,
+    *STORIES,
+    *DATABASE,
+    *SERVERS,
+    *ACCESS,
+    *CONSOLE,
+    *DEPLOY,
+    *ANSWERS,
+)

@@ -25,4 +25,5 @@ async def test_a_key_that_is_not_here_loses_no_payload() -> None:
     restorer = Restorer(unused, OURS)
     with pytest.raises(UnknownKey):
         await restorer.record(carrying(OTHERS.encrypt(b"{}", b"ai.ocr-t7-1b9d6bcd9c0f")))
+    assert await restorer.record(carrying(b"")) is None, "of a release before"
     assert await restorer.record(carrying(OURS.encrypt(b"{}", b"another"))) is None

@@ -12,9 +12,9 @@ COLUMNS = re.compile(r"^\|(?:[^|]+\|){4}([^|]+)\|$", re.MULTILINE)
 
 
 def test_what_is_taken_out_stands_once_and_leaves_python(tmp_path: Path) -> None:
-    """What is left compiles and uses no name that is not there: its test would be red for that."""
+    """What is left of Python compiles and uses no name that is not there: its test would be red for that."""
     for each in DEFENCES:
-        (tmp_path / f"{each.name}.py").write_text(taken_out(each))
+        (tmp_path / each.name).with_suffix(Path(each.file).suffix).write_text(taken_out(each))
     ruff = Path(sys.executable).with_name("ruff")
     checked = subprocess.run(
         [

@@ -160,3 +160,11 @@ def test_faint_answers_among_dark_ones_are_for_a_person():
     filled = fill(30, Random(2), {"pen": 20, "faint": 4})
     _, questions, _ = read(filled.grey)
     assert {questions[row].state for row, habit in enumerate(filled.habits) if habit == "faint"} == {"faint"}
+
+
+@pytest.mark.parametrize("gamma", [1.6, 2.5])
+def test_on_a_page_made_darker_what_was_erased_is_no_answer(gamma):
+    filled = fill(30, Random(f"{gamma}"), {"pencil": 5, "blank": 1, "erased to blank": 3})
+    page = (255 * (scan(filled.grey, Random(1)) / 255.0) ** gamma).astype(np.uint8)
+    questions = assert_nothing_is_silently_wrong(page, filled)
+    assert sum(mark.choice is not None for mark in questions) >= 0.9 * filled.habits.count("pencil")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.ai.tasks.ocr import task as ocr
-from activities.ai.tasks.omr import task as omr
+from activities.ai.tasks.omr import pile
 from api.console.result_words import fact, remark
 
 ENGLISH = re.compile(r"[A-Za-z]{3,}")
@@ -23,8 +23,8 @@ def sheet(**states: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "line",
     [
-        *omr._doubts(sheet(q3="faint", q7="double"), alone=False),
-        *omr._doubts(sheet(q3="blank"), alone=True),
+        *pile.doubts([sheet(q3="faint", q7="double"), sheet(q3="blank")]),
+        "page-0004: empty",
         *ocr._doubts([PAGE, PAGE | {"detected": 0, "lines": []}]),
         "page-0001, page-0002: the same identifier",
         "page-0001: no question was found",

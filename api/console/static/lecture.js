@@ -73,7 +73,10 @@ function play({ urls }, at) {
     hls.loadSource(urls.master);
     hls.attachMedia(video);
     hls.on(Hls.Events.ERROR, (_, problem) => problem.fatal && recover(problem));
-    hls.on(Hls.Events.FRAG_BUFFERED, () => over(""));
+    hls.on(Hls.Events.FRAG_BUFFERED, () => {
+      tries = 0;
+      over("");
+    });
   } else {
     video.src = urls.master; // Safari on phones
     video.addEventListener("playing", () => over(""), { once: true });
@@ -85,6 +88,7 @@ function play({ urls }, at) {
 // hls.js gives up after some tries of its own. What lost its session gets a new one, at the same place; what the
 // picture's decoder could not take is taken up again once, what the network could not bring as often as it needs.
 let recovering = false;
+let tries = 0;
 async function recover(problem) {
   if (recovering) return;
   if (problem.type === "mediaError" && hls && Date.now() - (recover.media ?? 0) > 10_000) {
@@ -94,7 +98,7 @@ async function recover(problem) {
   if (problem.type !== "networkError") return fail(t("재생할 수 없습니다. 다시 열어 주세요.", "It cannot be played. Open the page again."));
   recovering = true;
   waiting();
-  await pause(2);
+  await pause(Math.min(30, 2 ** ++tries));
   try {
     await begin();
   } catch (error) {

@@ -51,13 +51,18 @@ class Levels(NamedTuple):
     marked: float = MARKED
 
 
+# A page that a scanner or an app has made darker shows pale print darker too, and what an eraser left.
+# Measured: at a tone of 0.14 that reaches 0.28 and pencil begins at 0.57, at 0.30 it is 0.54 and 0.86.
+_AS_PRINTED, _BY_TONE, _DARKEST = 0.15, 1.6, 0.9
+
 UNREADABLE = Mark("unreadable")
 USUAL = Levels()
 
 
-def levels(rows: Sequence[Row]) -> Levels:
+def levels(rows: Sequence[Row], tone: float = 0.0) -> Levels:
     """Of a page, whose rows have the same signs in the same places: lower ones if all of it was filled in
     with the same faint pencil."""
+    usually = Levels(marked=min(_DARKEST, MARKED + _BY_TONE * max(0.0, tone - _AS_PRINTED)))
     bare: dict[int, list[float]] = {}
     for row in rows:
         for place, fill in enumerate(row.fills):
@@ -70,11 +75,11 @@ def levels(rows: Sequence[Row]) -> Levels:
         if lift >= _TOUCHED
     ]
     if len(touched) < _PALE_ROWS or 2 * len(touched) < len(rows):
-        return USUAL
+        return usually
     mark = median(touched)
     least, most = (part * mark for part in _ALIKE)
     if mark >= MARKED or sum(fill < MARKED for fill in touched) < _MOST * len(touched):
-        return USUAL
+        return usually
     untouched = max(usual.values())
     blank = min(BLANK, untouched + max(_TOUCHED, 0.3 * (mark - untouched)))
     alike = sum(least <= fill <= most for fill in touched) >= _MOST * len(touched)

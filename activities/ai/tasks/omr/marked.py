@@ -21,7 +21,7 @@ class Marked(NamedTuple):
 def marked(page: Page, layout: Layout, several: Set[int] = frozenset()) -> Marked:
     """`several` are the numbers of questions with more than one right answer to be marked."""
     rows = [_row(line) if line else None for line in page.lines[: len(layout.questions)]]
-    level = levels([row for row in rows if row])
+    level = levels([row for row in rows if row], page.tone)
     judged = [_judged(row, level, number in several, page.shows_grey) for number, row in enumerate(rows, 1)]
     return Marked(
         questions=[mark for mark, _ in judged],
@@ -53,5 +53,5 @@ def _digits(page: Page, layout: Layout) -> list[Mark]:
         return [UNREADABLE] * len(layout.digits[0].bubbles)
     columns = zip(*(zip(line.fills, line.strays, line.printed, strict=True) for line in found), strict=True)
     rows = [Row(*zip(*column, strict=True)) for column in columns]
-    level = levels(rows)
+    level = levels(rows, page.tone)
     return [_judged(row, level, several=False, shows_grey=page.shows_grey)[0] for row in rows]

@@ -77,5 +77,12 @@ def seen(bubbles: Sequence[Bubble]) -> list[bool]:
     return [is_seen(bubble) for bubble in bubbles]
 
 
+def tone(bubbles: Sequence[Bubble]) -> float:
+    """How far the pale signs of a page stand out: 0.10 to 0.14 as printed, more on a page that was made
+    darker."""
+    signs = [bubble.print.sign for bubble in bubbles if not bubble.touched]
+    return float(np.median(signs)) if signs else 0.0
+
+
 def _sectors(outline: Sequence[float], usual: float) -> int:
     return sum(value >= _AS_DARK * usual for value in outline)

@@ -18,7 +18,7 @@ from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.omr.anchors import Moved, locate
 from activities.ai.tasks.omr.judging import BLANK
 from activities.ai.tasks.omr.layout import MARK, TAGS, Layout, Line
-from activities.ai.tasks.omr.printed import NO_PRINT, Bubble, Print, look, seen
+from activities.ai.tasks.omr.printed import NO_PRINT, Bubble, Print, look, seen, tone
 from contracts.errors import OMR_SHEET_NOT_FOUND, OMR_TEMPLATE_UNKNOWN
 
 cv2.setNumThreads(1)  # a page is small; several of them are read beside each other
@@ -51,10 +51,12 @@ class Bubbles:
 
 @dataclass(frozen=True)
 class Page:
-    """The straightened page, and its lines in the layout's order; None where its anchors are not found."""
+    """The straightened page, and its lines in the layout's order; None where its anchors are not found.
+    `tone`: how far pale print stands out."""
 
     grey: Pixels
     lines: tuple[Bubbles | None, ...]
+    tone: float = 0.0
 
     @property
     def shows_grey(self) -> bool:
@@ -107,8 +109,10 @@ def measure(layout: Layout, straight: Pixels) -> Page:
     dark = np.clip(dark / max(black, 0.2), 0, 1).astype(np.float32)
     located = zip(layout.lines, locate(dark, layout.lines, SCALE), strict=True)
     lines = [_line(dark, line, moved) if moved else None for line, moved in located]
-    printed = iter(seen(_labelled(lines, len(layout.questions))))
-    return Page(straight, tuple(_as_found(line, printed) if line else None for line in lines))
+    bubbles = _labelled(lines, len(layout.questions))
+    printed = iter(seen(bubbles))
+    found = tuple(_as_found(line, printed) if line else None for line in lines)
+    return Page(straight, found, tone(bubbles))
 
 
 def crop(page: Page, lines: Sequence[Line], found: Sequence[Bubbles | None], above: float = 5) -> bytes:

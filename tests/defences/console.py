@@ -1,0 +1,59 @@
+"""What staff press is done once, asked first, and offered where it can work."""
+
+from tests.defences import Defence
+
+_STATIC, _PAGES = "api/console/static", "tests/browser/test_pages.py"
+_WRITTEN = "tests/browser/test_messages.py::test_a_message_is_counted_priced_and_sent"
+_ROSTER = f"{_PAGES}::test_errors_of_a_roster_stand_in_their_cells_and_the_rest_is_stored"
+
+CONSOLE = (
+    Defence(
+        "console-key-until-answered",
+        f"{_STATIC}/asking.js",
+        "const { key } = JSON.parse(localStorage.getItem(place)) ?? { key: crypto.randomUUID() };",
+        "const key = crypto.randomUUID();",
+        _WRITTEN,
+    ),
+    Defence(
+        "console-asks-first",
+        f"{_STATIC}/compose.js",
+        "if (!(await agreed(facts(answer), hold))) return;",
+        "",
+        _WRITTEN,
+    ),
+    Defence(
+        "console-leaves-without-a-word",
+        f"{_STATIC}/upload.js",
+        "    busy--;\n    if (!result) return;\n    if (!busy) return",
+        "    if (!result) return busy--;\n    if (busy === 1) return",
+        _ROSTER,
+    ),
+    Defence(
+        "console-upload-goes-on-where-it-was",
+        f"{_STATIC}/upload.js",
+        '  if (state === "completed") return upload;',
+        "",
+        _ROSTER,
+    ),
+    Defence(
+        "console-player-waits-for-the-network",
+        f"{_STATIC}/lecture.js",
+        "problem.fatal && recover(problem)",
+        'problem.fatal && fail("away")',
+        f"{_PAGES}::test_a_lecture_is_uploaded_encoded_and_played",
+    ),
+    Defence(
+        "console-offers-what-can-work",
+        "api/console/queries.py",
+        "await listings.retryable(connection, ended) if ended else set()",
+        "set(ended)",
+        "tests/api/test_console.py::test_buttons_are_offered_where_they_can_work",
+    ),
+    Defence(
+        "letter-keeps-its-age",
+        "clients/queues.py",
+        "        if message.sent_back:",
+        "        if False:",
+        "tests/browser/test_letters.py::test_what_cannot_be_a_job_comes_back_and_is_not_sent_for_ever",
+    ),
+)
