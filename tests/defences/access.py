@@ -42,6 +42,13 @@ ACCESS = (
         "tests/integration/test_academy.py::test_without_a_record_nothing_is_done[DESTROY_KEY]",
     ),
     Defence(
+        "credit-while-temporal-is-away",
+        "api/accounts.py",
+        "with suppress(RPCError, RuntimeError):",
+        "with suppress(RPCError):",
+        "tests/integration/test_academy.py::test_a_server_that_is_away_is_one_sentence",
+    ),
+    Defence(
         "rights-of-a-key",
         "api/auth/callers.py",
         'return Caller(f"key {prefix}", key.tenant_id, key.rights)',

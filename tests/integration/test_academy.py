@@ -15,7 +15,7 @@ from academy.command import app
 from api.auth.service_keys import KnownKey, ServiceKeys
 from api.auth.staff import verify
 from clients import operators
-from clients.database import audit, jobs
+from clients.database import audit, jobs, tenants
 from clients.database.audit import AuditRecord, NewRecord
 from clients.database.messaging_models import CreditEntry, MessageRecipient
 from clients.keys import KeyDestroyed
@@ -300,12 +300,15 @@ async def test_a_staff_token_is_an_operators_or_an_academys(lab: Lab) -> None:
     assert (staff.sub, staff.tenant_id, staff.role) == ("kim", 7, None) and EVERYTHING
 
 
-async def test_a_table_is_for_eyes_and_a_server_that_is_away_is_one_sentence(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_table_gives_a_terminal_no_orders(lab: Lab) -> None:
     tenant = fresh_id()
-    await typed("tenant", "add", tenant, "--code", "\x1b[31m")
-    assert "\x1b" not in (await typed("tenant", "list", "--after", tenant - 1)).stdout
+    async with lab.engine.begin() as connection:
+        await tenants.add(connection, tenant, "\x1b[31m")
+    assert "?[31m" in (await typed("tenant", "list", "--after", tenant - 1)).stdout
+
+
+async def test_a_server_that_is_away_is_one_sentence(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant = fresh_id()
     monkeypatch.setenv("DB_PORT", "1")
     away = await typed("job", "list")
     assert away.exit_code == 1 and "does not answer" in away.output and "Traceback" not in away.output
