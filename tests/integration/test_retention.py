@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, insert, select
 
 import clients.database
+from academy.upkeep import retain
 from clients.database import retention
 from clients.database.audit import AuditRecord
 from clients.database.models import Base, Job, JobEvent
@@ -20,7 +21,6 @@ from clients.operators import Operator
 from contracts.states import JobState
 from intake.retention import Retention, as_markdown, prefix_of, rules
 from tests.lab import Lab, fresh_id
-from workers import retention as command
 
 for module in pkgutil.iter_modules(clients.database.__path__):
     import_module(f"clients.database.{module.name}")
@@ -133,7 +133,7 @@ async def test_the_audit_goes_by_its_own_period_and_never_before_a_year(lab: Lab
             await connection.execute(insert(AuditRecord).values(row | more))
     (audit,) = (each for each in rules(lab.settings) if each.table == "audit_records")
     assert audit.kept == timedelta(days=731)
-    await command.run(lab.settings, Operator("kim", "kim"), enforce=True)
+    await retain(lab.settings, Operator("kim", "kim"), enforce=True)
 
     async def left() -> set[str]:
         mine = select(AuditRecord.address).where(AuditRecord.tenant_id == tenant)
