@@ -1,15 +1,22 @@
 """Ports on the loopback interface: fixed for `make dev`, free ones for tests."""
 
 import errno
+import fcntl
+import os
 import random
 import socket
+import tempfile
 import time
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
 
 from devstack.processes import StackError
 
 LOOPBACK = "127.0.0.1"
 GRPC_OFFSET = 10_000  # SeaweedFS listens on each of its ports plus this
+_reserved: set[int] = set()
 WEED_PORTS = ("s3", "weed_master", "weed_filer", "weed_volume", "weed_admin")
 
 
@@ -62,17 +69,32 @@ def free(port: int) -> bool:
         return True
 
 
+def _reserve(port: int) -> bool:
+    """One byte of a file for each port, locked: the kernel gives it back when the process is gone."""
+    if port in _reserved:
+        return False
+    try:
+        fcntl.lockf(_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _reserved.add(port)
+    return True
+
+
+@lru_cache(maxsize=1)
+def _locks() -> BinaryIO:
+    return Path(tempfile.gettempdir(), f"academy-ports-{os.getuid()}.lock").open("ab")
+
+
 def choose() -> Ports:
     """Free ports, drawn at random from below the range that outgoing connections use: a server that is
-    killed and started again finds its port still free."""
-    taken: set[int] = set()
+    killed and started again finds its port still free. They are this process's until it ends: another that
+    draws does not get what ours do not listen on yet."""
 
     def draw(low: int, high: int, *offsets: int) -> int:
         while True:
             port = random.randrange(low, high)
-            wanted = {port + offset for offset in (0, *offsets)}
-            if not wanted & taken and all(map(free, wanted)):
-                taken.update(wanted)
+            if all(free(port + offset) and _reserve(port + offset) for offset in (0, *offsets)):
                 return port
 
     names = Ports.__dataclass_fields__

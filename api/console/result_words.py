@@ -36,6 +36,13 @@ _REMARKS = tuple(
             ("{at}: 읽는 순서가 다를 수 있음", "{at}: its lines could be read in another order"),
         ),
         (
+            _AT + r"the rules of table (?P<a>[\d, ]+) are unsure, and with them its cells",
+            (
+                "{at}: 표 {a}의 선이 불확실해 칸이 다를 수 있음",
+                "{at}: the rules of table {a} are unsure, and with them its cells",
+            ),
+        ),
+        (
             _AT + r"(?P<a>\d+) of (?P<b>\d+) lines could not be read",
             ("{at}: {b}줄 가운데 {a}줄을 읽지 못함", "{at}: {a} of {b} lines could not be read"),
         ),

@@ -13,6 +13,7 @@ ENGLISH = re.compile(r"[A-Za-z]{3,}")
 UNKNOWN = remark("what no task says", "ko")
 LINE = {"words": [{"confidence": 10.0, "text": "x"}], "confidence": 10.0, "doubted": True}
 PAGE = {"page": 3, "lines": [LINE, {"words": []}], "detected": 2, "order_doubted": True, "left_out": 4}
+PAGE["tables"] = [{"doubted": True}]
 
 
 def sheet(**states: str) -> dict[str, Any]:

@@ -132,7 +132,8 @@ def crop(page: Page, lines: Sequence[Line], found: Sequence[Bubbles | None], abo
 def _marks(picture: Pixels, longest: int, blur: float) -> dict[int, list[Floats]]:
     """The corners (4 × 2, clockwise from the tag's upper left) of every tag, in the picture's pixels."""
     shrink = min(1.0, longest / max(picture.shape))
-    small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    high, wide = (max(1, round(side * shrink)) for side in picture.shape)  # a page can be a line
+    small = cv2.resize(picture, (wide, high), interpolation=cv2.INTER_AREA)
     if blur:
         small = cv2.GaussianBlur(small, (0, 0), blur)
     parameters = cv2.aruco.DetectorParameters()
