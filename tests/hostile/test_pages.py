@@ -14,10 +14,9 @@ import pytest
 from api.auth.operations import OPERATIONS
 from contracts.rights import EVERYTHING
 from tests import signed_in
-from tests.api.conftest import Caller, academy
+from tests.api.conftest import Caller
 from tests.hostile.test_values import HEADERS, PATHS, QUERIES
 
-__all__ = ["academy"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

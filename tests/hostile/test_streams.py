@@ -12,10 +12,9 @@ from api.streams import while_allowed
 from clients.database.models import ServiceKey
 from contracts.jobs import JobState
 from tests import signed_in
-from tests.api.conftest import Caller, academy
+from tests.api.conftest import Caller
 from tests.lab import PATIENCE
 
-__all__ = ["academy"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WITHIN = 10.0
 ON_A_BUSY_MACHINE = 2 * WITHIN  # without a look at the credential it would never end

@@ -8,11 +8,10 @@ from uuid import uuid4
 import pytest
 
 from contracts.queues import Poison, parse
-from tests.api.conftest import Caller, academy
+from tests.api.conftest import Caller
 from tests.api.test_tenants import ACCOUNT, MESSAGE, OPERATIONS, UPLOAD, fill
 from tests.lab import fresh_id
 
-__all__ = ["academy"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 JSON = {"Content-Type": "application/json"}

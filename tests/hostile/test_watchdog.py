@@ -23,11 +23,10 @@ from clients.database.audit import NewRecord
 from clients.database.models import Job
 from devstack.stack import Stack
 from tests import signed_in
-from tests.api.conftest import Caller, academy
+from tests.api.conftest import Caller
 from tests.api.test_tenants import MESSAGE, OPERATIONS, fill
 from tests.lab import PATIENCE, fresh_id
 
-__all__ = ["academy"]
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 AT_ONCE = 0.020  # seconds of the processor that one step of the loop may take
 TRIES = 3
