@@ -97,7 +97,8 @@ class Lab:
     @classmethod
     async def open(cls, stack: Stack) -> "Lab":
         settings = stack.settings()
-        engine = create_engine(settings, "tests")
+        # Dozens of cases look at once: on a busy machine ten connections were too few.
+        engine = create_engine(settings.model_copy(update={"db_pool_size": 25}), "tests")
         return cls(stack, settings, engine, await temporal.connect(settings, engine))
 
     async def close(self) -> None:

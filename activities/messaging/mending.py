@@ -29,7 +29,7 @@ from contracts.base import Contract
 from contracts.errors import PAYLOAD_LOST, SEND_CANCELLED, ErrorType
 from contracts.jobs import JobRef
 from contracts.messaging import ChunkRef, Counts, GroupRef, LostMessages, MessageJobRef, RecipientState
-from rules.messaging.groups import BINDING, GroupState
+from rules.messaging.groups import BINDING, HANDED_OVER, GroupState
 from rules.quiet_hours import KST
 
 # Of these nothing is concluded before the database knows all that was sent.
@@ -124,13 +124,17 @@ class Mender:
 
     async def _adopt(self, ref: GroupRef) -> None:
         """Give the chunk the group that the provider has sent, or may be asked to send by whoever committed
-        it. One that it gave up unsent is nobody's. Doing it again changes nothing."""
+        it. One that it gave up unsent is nobody's, though the database may be from its commit. Doing it again
+        changes nothing."""
         async with self._engine.connect() as connection:
             known = await messaging_groups.group(connection, ref)
-        if known and known.state in BINDING:
+        if known and known.state in HANDED_OVER:
             return
         with provider_errors():
             found = await self._find(ref.group_id)
+        if known and known.state == GroupState.COMMITTED:
+            await self._follow(ref, found)
+            return
         if found and found.state in NEVER_SENT and not found.sent:
             return
         # One that the provider has lost may have been sent as well.
@@ -149,6 +153,21 @@ class Mender:
             if sent:
                 await messaging_chunks.forget(connection, ref)
         log.error("the group of chunk %s of job %s was restored as %s", ref.chunk, ref.job_id, state)
+
+    async def _follow(self, ref: GroupRef, found: Group | None) -> None:
+        """From the commit, which the database knows, to what the provider has made of it since. A group that
+        it does not know, or has not been asked to send, is left to whoever sends."""
+        async with self._engine.begin() as connection:
+            if found and (found.state in SENT_STATES or found.sent):
+                new, when = GroupState.SENT, {"sent_at": self._now()}
+            elif found and found.state in NEVER_SENT:
+                new, when = GroupState.OPEN, {}
+            else:
+                return
+            if await messaging_groups.move(connection, ref, GroupState.COMMITTED, new, **when):
+                log.error("the group of chunk %s of job %s was restored as %s", ref.chunk, ref.job_id, new)
+                if new is GroupState.SENT:
+                    await messaging_chunks.forget(connection, ref)
 
     async def _find(self, group_id: str) -> Group | None:
         try:

@@ -154,3 +154,30 @@ async def test_a_lost_reservation_is_made_again(workers: App, mail: Mail) -> Non
         await connection.execute(chunk.values(reserved_on=None, reserved=0))
     assert (await mail.ended(job)).state == "DONE"
     await mail.delivered_once(job, tenant, people, SPENT)
+
+
+@pytest.mark.parametrize("state", ["OPEN", "ADDING", "ADDED", "COMMITTED", "SENT"])
+async def test_a_backup_from_any_step_of_a_text_that_was_delivered(
+    workers: App, mail: Mail, reconciler: Reconciler, state: str
+) -> None:
+    """Its workflow has ended, so nobody else goes on. One from between commit and send had no end at all."""
+    tenant, people = await mail.account(), phones(PEOPLE)
+    job = await mail.send(tenant, people)
+    before = await mail.ended(job)
+    await closed(mail.lab, before.workflow_id)
+    async with mail.lab.engine.begin() as connection:
+        mine = (MessageRecipient, MessageRecipient.job_id == job), (MessageGroup, MessageGroup.job_id == job)
+        (people_of, theirs), (groups, of_job) = mine
+        await connection.execute(delete(NotificationLog).where(NotificationLog.job_id == job))
+        await connection.execute(update(people_of).where(theirs).values(state="PENDING", final_at=None))
+        sent = func.now() if state == "SENT" else None
+        await connection.execute(
+            update(groups).where(of_job).values(state=state, sent_at=sent, send_began_at=sent)
+        )
+        again = {"state": "RUNNING", "finished_at": None, "result": None}
+        await connection.execute(update(Job).where(Job.id == job).values(**again))
+    await reconciler.run_once(timedelta(0))
+    row = await mail.ended(job)
+    assert (row.state, row.result["delivered"]) == ("DONE", PEOPLE)
+    assert {each.state for each in await mail.groups(tenant, job)} == {"DONE"}
+    await mail.delivered_once(job, tenant, people, SPENT)
