@@ -23,6 +23,9 @@ class JobActivities:
     @implements(ops.FINISH)
     async def finish(self, what: FinishInput) -> JobOutcome:
         """See `intake.ending`; returns the state that stands."""
+        if await self._endings.rows_are_lost(what.job_id, what.outcome):
+            log.error("job %s wrote rows that the database has lost: it is made again", what.job_id)
+            return what.outcome
         return await self._endings.write(what.job_id, what.outcome)
 
     @implements(ops.RECONCILE)

@@ -44,6 +44,16 @@ class Endings:
                 await self._tombstone(connection, job)
             return standing
 
+    async def rows_are_lost(self, job_id: UUID, outcome: JobOutcome) -> bool:
+        """Whether a job wrote rows that a database which went back since does not have. It is left open then:
+        the reconciler has it made again. Importers of before 0.6 say no `mode`, and of theirs nobody knows.
+        Raises JobMissing."""
+        if outcome.state not in SUCCEEDED or outcome.result.get("mode") != "import":
+            return False
+        async with self._engine.connect() as connection:
+            job = await jobs.get(connection, job_id)
+            return job.state not in FINAL_STATES and not await jobs.has_stored(connection, job_id)
+
     async def _shown(self, job: JobRow, outcome: JobOutcome) -> JobOutcome:
         tenant_id, video_id = job.tenant_id, job.video_id
         assert tenant_id is not None and video_id is not None, "an encode is of somebody's video"

@@ -1,6 +1,7 @@
 """Is the server fair? With fairness off it takes weights and ignores them, without a word."""
 
 import asyncio
+import itertools
 import logging
 from datetime import timedelta
 from uuid import uuid4
@@ -19,6 +20,7 @@ ENOUGH = 0.6  # of the first turns for the heavy key, which came later; fair are
 SECONDS = 30  # for one try; a busy server gets another, and twice the time
 EXPIRE = timedelta(minutes=10)  # tasks of tries that were given up
 AGAIN = 1.0
+TRIES = 3  # a server that was busy may have read the backlog before the heavy key came
 
 
 class FairnessOff(Exception):
@@ -31,10 +33,13 @@ async def require_fairness(client: Client, seconds: float = SECONDS) -> None:
     There is no question that the server answers about this, so it is tried, on a queue of nobody else, until
     it can be told: a server that is slow or away is neither fair nor unfair.
     """
-    while True:
+    for left in itertools.count(TRIES - 1, -1):
         try:
             async with asyncio.timeout(seconds):
                 return await _try(client)
+        except FairnessOff:
+            if left <= 0:
+                raise
         except (TimeoutError, RPCError) as error:
             seconds *= 2
             log.warning(

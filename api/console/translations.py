@@ -35,6 +35,7 @@ SERVERS = {
 EVENTS = {
     "accepted": ("접수됨", "Accepted"),
     "began": ("시작됨", "Began"),
+    "stored": ("저장됨", "Stored"),
     "finished": ("끝남", "Finished"),
     "published": ("게시됨", "Published"),
 }

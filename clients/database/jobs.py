@@ -83,6 +83,7 @@ class EventRow:
 
 _JOBS = select(*columns(Job, JobRow))
 _SEALED = columns(Job, SealedJob)
+STORED = "stored"  # of an event
 _EVENTS = select(*columns(JobEvent, EventRow))
 
 
@@ -148,6 +149,12 @@ async def add_event(
     connection: AsyncConnection, job_id: UUID, kind: str, detail: dict[str, Any] | None = None
 ) -> None:
     await connection.execute(insert(JobEvent).values(job_id=job_id, kind=kind, detail=detail))
+
+
+async def has_stored(connection: AsyncConnection, job_id: UUID) -> bool:
+    """Whether the database has what a job wrote beside its own row: said in the same transaction."""
+    said = select(JobEvent.id).where(JobEvent.job_id == job_id, JobEvent.kind == STORED).limit(1)
+    return (await connection.execute(said)).one_or_none() is not None
 
 
 async def now(connection: AsyncConnection) -> datetime:

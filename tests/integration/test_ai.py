@@ -36,7 +36,7 @@ from clients.download import Downloads
 from clients.keys import TenantKeys
 from clients.vault import Vault
 from contracts.catalog import CATALOG
-from contracts.jobs import JobRef
+from contracts.jobs import JobOutcome, JobRef, JobState
 from devstack.app import App, running
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
@@ -169,6 +169,8 @@ async def test_a_roster_that_a_restored_database_has_lost_is_made_again(desk: De
         await connection.execute(delete(Job).where(Job.id == before.id))
     vault = Vault(lab.settings.payload_keys.get_secret_value())
     assert await Restorer(lab.engine, vault).restore(lab.temporal, before.workflow_id, before.id)
+    outcome = JobOutcome(state=JobState.DONE, result=before.result)
+    assert await lab.endings().rows_are_lost(before.id, outcome), "a workflow that still ran would not end it"
     submitter = PatientSubmitter(lab.engine, lab.temporal, vault)
     reconciler = Reconciler(lab.engine, lab.temporal, submitter, lab.endings())
 
@@ -179,7 +181,7 @@ async def test_a_roster_that_a_restored_database_has_lost_is_made_again(desk: De
 
     again = await eventually(ended)
     assert again is not None
-    assert (again.id, again.state, again.external_id) == (before.id, "DONE", external)
+    assert (again.id, again.state, again.external_id) == (before.id, "DONE", before.external_id)
     assert again.result["summary"] == before.result["summary"]
     async with lab.engine.connect() as connection:
         mine = select(func.count()).select_from(Student).where(Student.tenant_id == tenant)

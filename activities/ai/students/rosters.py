@@ -25,6 +25,7 @@ from activities.ai.tasks.roster.parse import Row
 from activities.ai.tasks.roster.task import GOOD, ROSTER, ROWS, read_rows
 from activities.host.threads import beside, in_thread
 from activities.implements import implements
+from clients.database import jobs
 from clients.keys import TenantKeys
 from clients.progress import ProgressBoard
 from contracts.activities import ai
@@ -152,6 +153,7 @@ class RosterActivities:
             if payload.get("dry_run"):
                 return await commit.diff(connection, sealer, tenant_id=ref.tenant_id, rows=rows, keep=keep)
             lecture_id = payload.get("lecture_id")
+            await jobs.add_event(connection, ref.job_id, jobs.STORED)
             return await commit.commit(
                 connection,
                 sealer,
