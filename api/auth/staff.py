@@ -2,6 +2,7 @@
 
 import time
 from typing import Literal
+from uuid import uuid4
 
 import jwt
 from fastapi import HTTPException, Request
@@ -111,6 +112,7 @@ def issue(
         "aud": settings.staff_jwt_audience,
         "iat": now - ago,
         "exp": now + seconds,
+        "jti": uuid4().hex,  # or two of one second are one, and are signed out together
     }
     if tenant_id is not None:
         claims["tenant_id"] = tenant_id
