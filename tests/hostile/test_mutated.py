@@ -1,5 +1,5 @@
 """Good files with damage drawn at random, through the real tasks in the real sandbox: each is read, or
-refused with a reason that is the file's. The draw is the same each time; `make slow`."""
+refused with a reason that is the file's. The draw is the same each time."""
 
 import io
 import random
@@ -16,10 +16,7 @@ from contracts.errors import TASK_CRASHED
 from tests.hostile.tables import GOOD, sheet_of, xlsx
 from tests.hostile.test_corpus import QUESTIONS, outcome_of
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 TIMES = 30
 ROWS = "이름,학부모 연락처,반\n" + "".join(f"학생{n},010{n:08d},1반\n" for n in range(200))
 
