@@ -20,7 +20,7 @@ from activities.implements import implements
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.provider import provider_errors
 from activities.messaging.reporting import ReportActivities
-from activities.messaging.sending import NEVER_SENT, SENT_STATES
+from activities.messaging.sending import NEVER_SENT, SENT_STATES, hand_over
 from clients.database import credits, jobs, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
 from clients.solapi import Group, Refused, Solapi
@@ -157,17 +157,18 @@ class Mender:
     async def _follow(self, ref: GroupRef, found: Group | None) -> None:
         """From the commit, which the database knows, to what the provider has made of it since. A group that
         it does not know, or has not been asked to send, is left to whoever sends."""
+        if found is None:
+            return
         async with self._engine.begin() as connection:
-            if found and (found.state in SENT_STATES or found.sent):
-                new, when = GroupState.SENT, {"sent_at": self._now()}
-            elif found and found.state in NEVER_SENT:
-                new, when = GroupState.OPEN, {}
+            if found.state in SENT_STATES or found.sent:
+                followed = await hand_over(connection, ref, self._now())
             else:
-                return
-            if await messaging_groups.move(connection, ref, GroupState.COMMITTED, new, **when):
-                log.error("the group of chunk %s of job %s was restored as %s", ref.chunk, ref.job_id, new)
-                if new is GroupState.SENT:
-                    await messaging_chunks.forget(connection, ref)
+                unsent = found.state in NEVER_SENT
+                followed = unsent and await messaging_groups.move(
+                    connection, ref, GroupState.COMMITTED, GroupState.OPEN
+                )
+        if followed:
+            log.error("the committed group of chunk %s of job %s is %s", ref.chunk, ref.job_id, found.state)
 
     async def _find(self, group_id: str) -> Group | None:
         try:

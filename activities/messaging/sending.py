@@ -299,11 +299,7 @@ class SendActivities:
 
     async def _sent(self, group: GroupRef) -> Decided:
         async with self._engine.begin() as connection:
-            now = self._now()
-            if await messaging_groups.move(
-                connection, group, GroupState.COMMITTED, GroupState.SENT, sent_at=now
-            ):
-                await messaging_chunks.forget(connection, group)
+            await hand_over(connection, group, self._now())
         return Decided(verdict=Verdict.GO)
 
     async def _look(self, row: GroupRow) -> Group | None:
@@ -344,6 +340,15 @@ class SendActivities:
             await self._solapi.delete(group_id)
         except SolapiError as error:
             log.info("an unused group stays at the provider: %s", error.code)
+
+
+async def hand_over(connection: AsyncConnection, group: GroupRef, at: datetime) -> bool:
+    """The provider has a committed group for good: nobody needs its texts. False if it is not committed."""
+    if moved := await messaging_groups.move(
+        connection, group, GroupState.COMMITTED, GroupState.SENT, sent_at=at
+    ):
+        await messaging_chunks.forget(connection, group)
+    return moved
 
 
 class _NotEnough(Exception):
