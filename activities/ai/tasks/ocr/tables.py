@@ -1,7 +1,7 @@
 """Tables with rules: their cells by what the rules enclose, and what stands in them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -80,13 +80,13 @@ def tables_of(page: Pixels, lines: Sequence[Line], tilt: float = 0.0) -> list[Ta
     for boxes, table in zip(groups, whole, strict=True):
         places = _placed(boxes)
         inside = [[word for word in line if _holds(table, word.x, word.y)] for line in words]
-        texts = _texts(boxes, inside)
-        cells = [Cell(*place, text) for place, text in zip(places, texts, strict=True)]
+        held = [_held(box, inside) for box in boxes]
+        cells = [Cell(*place, _text(here)) for place, here in zip(places, held, strict=True)]
         doubted = (
             not _tiled(places)
-            or _joined(boxes, places, inside)
+            or _joined(boxes, places, held)
             or _between(boxes, inside)
-            or _beside_each_other(boxes, inside)
+            or any(map(_beside_each_other, held))
             or _goes_on(boxes, table, outside)
         )
         back = cv2.invertAffineTransform(scaled)
@@ -167,16 +167,13 @@ def _words(lines: Sequence[Line], scaled: npt.NDArray[np.float64]) -> list[list[
     return found
 
 
-def _texts(boxes: Sequence[Box], lines: Sequence[Sequence[_Word]]) -> list[str]:
-    """What stands in each box, line by line."""
-    return [
-        "\n".join(
-            " ".join(word.text for word in here)
-            for line in lines
-            if (here := [word for word in line if _holds(box, word.x, word.y)])
-        )
-        for box in boxes
-    ]
+def _held(box: Box, lines: Sequence[Sequence[_Word]]) -> list[list[_Word]]:
+    """What stands in a box, line by line."""
+    return [here for line in lines if (here := [word for word in line if _holds(box, word.x, word.y)])]
+
+
+def _text(lines: Sequence[Sequence[_Word]]) -> str:
+    return "\n".join(" ".join(word.text for word in line) for line in lines)
 
 
 def _holds(box: Box, x: float, y: float) -> bool:
@@ -196,23 +193,28 @@ def _tiled(places: Sequence[tuple[int, int, int, int]]) -> bool:
 
 
 def _joined(
-    boxes: Sequence[Box], places: Sequence[tuple[int, int, int, int]], lines: Sequence[Sequence[_Word]]
+    boxes: Sequence[Box],
+    places: Sequence[tuple[int, int, int, int]],
+    held: Sequence[Sequence[Sequence[_Word]]],
 ) -> bool:
     """Whether a cell over several rows has a text in the middle of more than one of them: one that was meant
     to be over several has its text in its own middle."""
     single = {
         row: (box[1], box[3]) for box, (row, _, rows, _) in zip(boxes, places, strict=True) if rows == 1
     }
-    for box, (row, _, rows, _) in zip(boxes, places, strict=True):
-        inside = [word.y for line in lines for word in line if _holds(box, word.x, word.y)]
-        spans = [single[each] for each in range(row, row + rows) if each in single]
-        filled = sum(
-            any(abs(y - (top + bottom) / 2) < SAME_ROW * (bottom - top) for y in inside)
-            for top, bottom in spans
-        )
-        if rows > 1 and filled > 1:
+    for (row, _, rows, _), lines in zip(places, held, strict=True):
+        spans = {single[each] for each in range(row, row + rows) if each in single}
+        if rows > 1 and _filled(spans, [word for line in lines for word in line]) > 1:
             return True
     return False
+
+
+def _filled(rows: Set[tuple[int, int]], words: Sequence[_Word]) -> int:
+    """In how many rows, each from top to bottom, a word stands in the middle."""
+    return sum(
+        any(abs(word.y - (top + bottom) / 2) < SAME_ROW * (bottom - top) for word in words)
+        for top, bottom in rows
+    )
 
 
 def _between(boxes: Sequence[Box], lines: Sequence[Sequence[_Word]]) -> bool:
@@ -225,28 +227,18 @@ def _between(boxes: Sequence[Box], lines: Sequence[Sequence[_Word]]) -> bool:
     return False
 
 
-def _beside_each_other(boxes: Sequence[Box], lines: Sequence[Sequence[_Word]]) -> bool:
-    """Whether a cell has two lines at one height."""
-    for box in boxes:
-        inside = [words for line in lines if (words := [w for w in line if _holds(box, w.x, w.y)])]
-        heights = sorted(words[0].y for words in inside)
-        if any(lower - upper < SAME_LINE for upper, lower in pairwise(heights)):
-            return True
-    return False
+def _beside_each_other(lines: Sequence[Sequence[_Word]]) -> bool:
+    """Whether two lines of a cell stand at one height."""
+    heights = sorted(line[0].y for line in lines)
+    return any(lower - upper < SAME_LINE for upper, lower in pairwise(heights))
 
 
 def _goes_on(boxes: Sequence[Box], table: Box, others: Sequence[_Word]) -> bool:
     """Whether texts stand left or right of the table in most of its rows: columns without a rule outside."""
     wide = float(np.median([right - left for left, _, right, _ in boxes]))
     rows = {(top, bottom) for _, top, _, bottom in boxes}
-    for near in (
+    beside = (
         [word for word in others if 0 <= table[0] - word.right < wide],
         [word for word in others if 0 <= word.left - table[2] < wide],
-    ):
-        filled = sum(
-            any(abs(word.y - (top + bottom) / 2) < SAME_ROW * (bottom - top) for word in near)
-            for top, bottom in rows
-        )
-        if filled > max(1, len(rows) / 2):
-            return True
-    return False
+    )
+    return any(_filled(rows, near) > max(1, len(rows) / 2) for near in beside)
