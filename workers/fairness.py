@@ -1,7 +1,6 @@
 """Is the server fair? With fairness off it takes weights and ignores them, without a word."""
 
 import asyncio
-import itertools
 import logging
 from datetime import timedelta
 from uuid import uuid4
@@ -33,12 +32,14 @@ async def require_fairness(client: Client, seconds: float = SECONDS) -> None:
     There is no question that the server answers about this, so it is tried, on a queue of nobody else, until
     it can be told: a server that is slow or away is neither fair nor unfair.
     """
-    for left in itertools.count(TRIES - 1, -1):
+    unfair = 0
+    while True:
         try:
             async with asyncio.timeout(seconds):
                 return await _try(client)
         except FairnessOff:
-            if left <= 0:
+            unfair += 1
+            if unfair == TRIES:
                 raise
         except (TimeoutError, RPCError) as error:
             seconds *= 2

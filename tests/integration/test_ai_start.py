@@ -1,6 +1,7 @@
 """An AI worker that could not do its work as promised does not start, and says why."""
 
 import asyncio
+from unittest.mock import AsyncMock
 
 import pytest
 from temporalio.client import Client
@@ -10,7 +11,7 @@ from activities.ai.tasks.ocr.models import check_models
 from devstack import programs
 from devstack.stack import Stack
 from tests.lab import PATIENCE
-from workers import ai
+from workers import ai, fairness
 from workers.fairness import FairnessOff, require_fairness
 
 
@@ -34,6 +35,13 @@ async def test_a_server_with_fairness_off(stack: Stack) -> None:
             await require_fairness(unfair.client)
         said = await refusal(stack, TEMPORAL_ADDRESS=unfair.client.service_client.config.target_host)
     assert "matching.enableFairness: true" in said and '"ready"' not in said
+
+
+async def test_one_look_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was busy read the backlog ahead, and the worker ended."""
+    looks = [FairnessOff("the others came first"), None]
+    monkeypatch.setattr(fairness, "_try", AsyncMock(side_effect=looks))
+    await require_fairness(AsyncMock())
 
 
 @pytest.mark.slow
