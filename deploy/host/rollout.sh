@@ -18,13 +18,17 @@ order="worker-ops worker-video worker-ai worker-messaging bridge api"
 exec 9>.rollout.lock
 flock --nonblock 9 || { echo "another rollout is under way" >&2; exit 1; }
 
+compose() { docker compose --profile messaging "$@"; } # who really sends is rolled out with the others
+
 with() { # RELEASE, then a command of compose
-    tag=$1
-    shift
-    RELEASE=$tag docker compose --profile messaging "$@"
+    (
+        export RELEASE="$1"
+        shift
+        compose "$@"
+    )
 }
 
-running=$(docker compose ps --services --status running)
+running=$(compose ps --services --status running)
 services=
 for each in $order; do
     if echo "$running" | grep --quiet --line-regexp "$each"; then services="$services $each"; fi
@@ -32,7 +36,7 @@ done
 [ "$services" ] || { echo "nothing runs here yet: docker compose up --detach" >&2; exit 1; }
 # shellcheck disable=SC2086 # words
 set -- $services
-before=$(docker inspect --format '{{.Config.Image}}' "$(docker compose ps --quiet "$1")")
+before=$(docker inspect --format '{{.Config.Image}}' "$(compose ps --quiet "$1")")
 before=${before##*:}
 
 # shellcheck disable=SC2086
