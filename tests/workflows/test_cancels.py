@@ -12,6 +12,7 @@ from contracts.jobs import JobOutcome, JobRef, JobState
 from tests.references import REFERENCES
 from tests.workflows.world import (
     ANSWERS,
+    CANCELLED,
     Gate,
     World,
     begun,
@@ -25,7 +26,6 @@ from tests.workflows.world import (
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
-CANCELLED = JobOutcome(state=JobState.CANCELLED, error_code="CANCELLED")
 STEPS = ["ai.plan", "ai.require_model", "ai.run_units", "video.encode_batch", "video.make_pictures"]
 STEPS += ["video.encode_audio", "video.probe"]
 LAST = {"ai.assemble", "ai.call", "ai.import_roster"}  # what they have done stands
@@ -46,6 +46,19 @@ def usual(world: World, step: str) -> Callable[[Any], Any]:
     return lambda what: ANSWERS[step] if step in ANSWERS else world.usual(what)
 
 
+async def cancelled_in(
+    env: WorkflowEnvironment, world: World, step: str, answer: Callable[[Any], Any]
+) -> JobOutcome | str:
+    """The end of a workflow that is cancelled in a step which does not hear of it, and answers afterwards."""
+    world.answers[step] = gate = Gate(answer)
+    handle = await start(env, *of(step))
+    await begun(world, step)
+    await handle.cancel()
+    await heard(handle)
+    gate.open.set()
+    return await ended(handle)
+
+
 async def test_all_that_a_cancel_waits_for_are_here() -> None:
     assert {each.name for each in REFERENCES if each.awaits_cancel} == {*STEPS, *LAST, "ai.erase"}
 
@@ -63,16 +76,8 @@ async def test_a_step_that_did_not_hear_of_it(
         "fails": refuse("Down", final=False),
         "refuses": refuse("NOT_A_VIDEO"),
     }
-    gate = Gate(end[how])
     world.answers["ai.plan"] = usual(world, "ai.plan")
-    world.answers[step] = gate
-    name, job, queue = of(step)
-    handle = await start(env, name, job, queue)
-    await begun(world, step)
-    await handle.cancel()
-    await heard(handle)
-    gate.open.set()
-    assert await ended(handle) == "Cancelled"
+    assert await cancelled_in(env, world, step, end[how]) == "Cancelled"
     assert written(world) == [CANCELLED]
 
 
@@ -80,15 +85,7 @@ async def test_a_step_that_did_not_hear_of_it(
 async def test_what_was_done_to_its_end_stands(env: WorkflowEnvironment, world: World, step: str) -> None:
     """Students that were stored are not called "cancelled"."""
     done = JobOutcome(state=JobState.DONE, result={"new": 3})
-    gate = Gate(lambda _what: done)
     world.answers["ai.plan"] = lambda _what: AiPlan(units=step == "ai.assemble", prefix="x")
-    world.answers[step] = gate
     async with worker(env.client, "ai", world):  # rosters are for no GPU
-        name, job, queue = of(step)
-        handle = await start(env, name, job, queue)
-        await begun(world, step)
-        await handle.cancel()
-        await heard(handle)
-        gate.open.set()
-        assert await ended(handle) == done
-        assert written(world) == [done]
+        assert await cancelled_in(env, world, step, lambda _what: done) == done
+    assert written(world) == [done]

@@ -10,6 +10,7 @@ from contracts.jobs import JobOutcome, JobState
 from contracts.progress import Progress
 from contracts.video import Begun, EncodeInput, EraseInput, hls_root, version_prefix
 from tests.workflows.world import (
+    CANCELLED,
     DONE,
     Gate,
     World,
@@ -25,7 +26,6 @@ from tests.workflows.world import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 ROOT = hls_root(7, 42)
-CANCELLED = JobOutcome(state=JobState.CANCELLED, error_code="CANCELLED")
 REFUSED = JobOutcome(state=JobState.REJECTED_BAD_INPUT, error_code="NOT_A_VIDEO")
 
 

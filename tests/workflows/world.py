@@ -63,6 +63,7 @@ from workflows.video.retire import RetireVersion
 
 WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, RunAiJob, Reconcile, SendMessages]
 DONE = JobOutcome(state=JobState.DONE)
+CANCELLED = JobOutcome(state=JobState.CANCELLED, error_code="CANCELLED")
 QUEUES = sorted(set(TaskQueue) - {TaskQueue.AI, TaskQueue.EXTERNAL})
 OF_WORKFLOWS = (TaskQueue.VIDEO_LIGHT, TaskQueue.OPS, TaskQueue.MESSAGING)
 INPUTS = {each.name: each.takes for each in REFERENCES if each.takes is not type(None)}
