@@ -5,6 +5,7 @@ import os
 import sys
 
 from activities.host.cage.caging import hide
+from clients import metrics
 from clients.settings import Settings, load
 from clients.settings_sources import Process
 from workers import lifecycle, log
@@ -27,6 +28,7 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
             from workers.bridge_main import bridge as start
         case _:
             raise AssertionError(role)
+    metrics.show_process(role, settings)
     notice = _notice(settings)
     watching = asyncio.create_task(until_noticed(notice, stop)) if notice else None
     async with told(HEALTH, settings.health_address, stop):
