@@ -7,7 +7,7 @@ import socket
 import uvicorn
 
 from api.serving import config
-from clients.metrics import show_process
+from clients import metrics, tracing
 from clients.settings import load
 from clients.settings_sources import Process
 
@@ -27,7 +27,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args()
     settings = load(Process.API)
-    show_process("api", settings)
+    metrics.show_process("api", settings)
+    tracing.begin("api", settings.otel_exporter_otlp_endpoint)
     Server(config(settings, host=given.host, port=given.port)).run()
 
 

@@ -18,6 +18,7 @@ SECONDS = Histogram(
 SUBMITS = Counter("api_submits", "Jobs accepted, joined or found again", ("job_type", "acceptance"))
 LIMITED = Counter("api_limited", "Requests refused because their key asks too often")
 REPLAYED = Counter("api_replayed", "POSTs answered as the first one with their Idempotency-Key was")
+REUSED = Counter("api_keys_reused", "Requests refused because their key was used for another one")
 WATCHERS = Gauge("api_watchers", "Open streams of events")
 WATCHED = Gauge("api_watched_jobs", "Jobs that those streams watch")
 OPEN = Gauge("jobs_open", "Accepted jobs without a final state", ("job_type",))

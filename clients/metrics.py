@@ -15,9 +15,10 @@ from contracts.jobs import SUCCEEDED, JobOutcome
 _MINUTE, _HOUR = 60, 3600
 
 PROCESS = Gauge("academy_process", "1 for what this process is", ("kind", "build"))
-READY = Gauge("worker_ready", "Whether work is taken")
+# With labels, so that who is no worker, or keeps no files, tells no 0 of it.
+READY = Gauge("worker_ready", "Whether bridge or worker takes work", ("kind",))
 HINDERED = Gauge("worker_hindered", "1 for each thing that keeps work from being taken", ("by",))
-DISK_FREE = Gauge("worker_disk_free_bytes", "What is free where a worker keeps its files")
+DISK_FREE = Gauge("worker_disk_free_bytes", "What is free where a worker keeps its files", ("kind",))
 
 RECEIVED = Counter("bridge_received", "Messages received, again each time", ("queue",))
 SETTLED = Counter(
@@ -84,6 +85,6 @@ def show_process(kind: str, settings: TemporalPart) -> None:
     PROCESS.labels(kind, settings.build_id).set(1)
 
 
-def show_disk(folder: Path) -> None:
+def show_disk(kind: str, folder: Path) -> None:
     """From now on, at each look."""
-    DISK_FREE.set_function(lambda: shutil.disk_usage(folder).free)
+    DISK_FREE.labels(kind).set_function(lambda: shutil.disk_usage(folder).free)

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import httpx
 from pydantic_core import from_json
 
-from clients import metrics
+from clients import metrics, tracing
 from clients.settings import Settings
 
 PAGE = 500
@@ -214,13 +214,14 @@ class _Asked:
 @contextmanager
 def _measured(operation: str) -> Iterator[_Asked]:
     asked, outcome = _Asked(), "done"
-    with metrics.PROVIDER_SECONDS.labels(operation).time():
+    with metrics.PROVIDER_SECONDS.labels(operation).time(), tracing.span(f"solapi {operation}") as span:
         try:
             yield asked
         except SolapiError as error:
             outcome = "ambiguous" if isinstance(error, Ambiguous) else type(error).__name__.lower()
             raise
         finally:
+            span.add(outcome=outcome, status=asked.status)
             metrics.PROVIDER.labels(operation, outcome, asked.status or "none").inc()
 
 

@@ -13,6 +13,7 @@ from temporalio.common import WorkerDeploymentVersion
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import WorkerDeploymentConfig
 
+from clients import tracing
 from clients.codec import converter
 from clients.keys import TenantKeys
 from clients.sdk_metrics import SDK_METRICS
@@ -48,6 +49,7 @@ async def connect(
         tls=settings.temporal_tls_config(),
         runtime=runtime(settings.worker_heartbeat_seconds, measured=measured),
         data_converter=converter(keys),
+        interceptors=tracing.interceptors(),
         lazy=lazy,
     )
 

@@ -39,6 +39,10 @@ class Page:
     def names(self) -> set[str]:
         return set(self._samples)
 
+    def told(self) -> set[str]:
+        """Those of which there is a number."""
+        return {name for name, samples in self._samples.items() if samples}
+
     def of(self, name: str, **labels: str) -> float:
         """The sum of those with these labels, among others."""
         return sum(

@@ -59,7 +59,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     keys = TenantKeys(engine, vault)
     objects = Objects(settings)
     scratch = own_scratch(settings.work_dir)
-    metrics.show_disk(scratch)
+    metrics.show_disk("ai", scratch)
     missing = check_cage(settings, scratch)
     room = Room(scratch)
     redis = progress.connect(settings)

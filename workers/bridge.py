@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import DBAPIError
 
-from clients import metrics
+from clients import metrics, tracing
 from clients.database.accepting import Acceptance, Accepted
 from clients.queues import Queue, QueueMessage
 from contracts.jobs import JobRequest
@@ -212,7 +212,11 @@ class Bridge:
         """Start one job, where there is something to start."""
         accepted = each.accepted
         assert accepted is not None
-        with about(job=accepted.job_id, workflow=accepted.workflow_id, tenant=each.request.tenant_id):
+        queue, request = batch.letters.name, each.request
+        with (
+            about(job=accepted.job_id, workflow=accepted.workflow_id, tenant=request.tenant_id),
+            tracing.span(f"message {queue}", each.message.traceparent, job_type=request.job_type),
+        ):
             await self._start_accepted(batch, each, accepted)
 
     async def _start_accepted(self, batch: Batch, each: Pending, accepted: Accepted) -> None:

@@ -43,8 +43,8 @@ HEALTH = Health()  # of this process, as its log is
 
 
 @asynccontextmanager
-async def told(health: Health, address: str | None, stop: asyncio.Event) -> AsyncIterator[None]:
-    """Answer at `host:port`, or nowhere. SystemExit where nobody can: several workers of a host need a port
+async def told(kind: str, health: Health, address: str | None, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Answer for a kind of process at `host:port`, or nowhere. SystemExit where nobody can: several workers of a host need a port
     each."""
     if address is None:
         yield
@@ -55,7 +55,7 @@ async def told(health: Health, address: str | None, stop: asyncio.Event) -> Asyn
         with suppress(TimeoutError, asyncio.LimitOverrunError, asyncio.IncompleteReadError, ConnectionError):
             async with asyncio.timeout(HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_answer(head, health.hindrances(stop)))
+                writer.write(_answer(head, kind, health.hindrances(stop)))
                 await writer.drain()
         writer.close()
 
@@ -73,7 +73,7 @@ async def told(health: Health, address: str | None, stop: asyncio.Event) -> Asyn
             draining.cancel()
 
 
-def _answer(head: bytes, hindered: dict[str, str]) -> bytes:
+def _answer(head: bytes, of: str, hindered: dict[str, str]) -> bytes:
     method, _, rest = head.partition(b" ")
     path = rest.partition(b" ")[0]
     status, kind, body = HTTPStatus.OK, "application/json", b"{}"
@@ -83,7 +83,7 @@ def _answer(head: bytes, hindered: dict[str, str]) -> bytes:
         status = HTTPStatus.SERVICE_UNAVAILABLE if hindered else HTTPStatus.OK
         body = json.dumps({"ready": not hindered, "hindered": hindered}).encode()
     elif path == b"/metrics":
-        kind, body = CONTENT_TYPE_LATEST, _page(hindered)
+        kind, body = CONTENT_TYPE_LATEST, _page(of, hindered)
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
         f"Content-Type: {kind}",
@@ -93,8 +93,8 @@ def _answer(head: bytes, hindered: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + (b"" if method == b"HEAD" else body)
 
 
-def _page(hindered: dict[str, str]) -> bytes:
-    metrics.READY.set(not hindered)
+def _page(kind: str, hindered: dict[str, str]) -> bytes:
+    metrics.READY.labels(kind).set(not hindered)
     metrics.HINDERED.clear()
     for by in hindered:
         metrics.HINDERED.labels(by).set(1)

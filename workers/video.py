@@ -49,7 +49,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
     scratch = own_scratch(settings.work_dir)
-    metrics.show_disk(scratch)
+    metrics.show_disk("video", scratch)
     missing = check_cage(settings, scratch)
     room = Room(scratch)
     cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room, idle=IDLE)

@@ -23,7 +23,7 @@ from activities.host.cage.caging import Cage, texts
 from activities.host.programs import find_program
 from activities.host.stall import STALL, Stall
 from activities.host.trouble import HostTrouble, trouble_of
-from clients import metrics
+from clients import metrics, tracing
 from contracts.errors import ErrorType
 
 RECIPE = "2"  # raise it when the encoder's arguments change: a running job must not mix two of them
@@ -173,16 +173,17 @@ async def run_ffmpeg(
     head += ["-progress", "pipe:1", "-stats_period", "1", "-filter_complex_threads", "1"]
     began = time.monotonic()
     try:
-        return await run(
-            [tools.ffmpeg, *head, *args],
-            timeout=timeout,
-            reads=reads,
-            writes=writes,
-            limits=limits,
-            stall=stall,
-            on_line=on_line,
-            on_said=on_said,
-        )
+        with tracing.span("ffmpeg"):
+            return await run(
+                [tools.ffmpeg, *head, *args],
+                timeout=timeout,
+                reads=reads,
+                writes=writes,
+                limits=limits,
+                stall=stall,
+                on_line=on_line,
+                on_said=on_said,
+            )
     finally:
         work = activity.info().activity_type if activity.in_activity() else ""
         metrics.FFMPEG_MEDIA.labels(work).inc(max(seen.out_time_us, 0) / 1e6)

@@ -111,6 +111,7 @@ async def test_what_each_process_tells_of_it(lab: Lab, app: App, encoded: tuple[
     assert ops.of("lecture_playable_seconds_per_minute_sum") > 0
     assert api.of("task_queue_pollers", task_queue="video-encode", kind="activity") >= 1
     assert {"task_queue_backlog", "task_queue_backlog_age_seconds", "tenants_low_on_credit"} <= api.names()
+    assert not {"worker_ready", "worker_disk_free_bytes"} & api.told(), "who is no worker tells no 0 of it"
     for worker in (video, ops):
         assert worker.names() >= OF_THE_SDK
         assert worker.of("temporal_worker_task_slots_available", worker_type="ActivityWorker") > 0

@@ -33,7 +33,7 @@ class Told:
 async def here() -> AsyncIterator[Told]:
     port = unused_port()
     made = Told(port)
-    async with told(made.health, f"127.0.0.1:{port}", made.stop):
+    async with told("video", made.health, f"127.0.0.1:{port}", made.stop):
         yield made
 
 
@@ -61,7 +61,7 @@ async def test_what_keeps_it_is_told_to_prometheus(here: Told) -> None:
     assert page.of("worker_ready") == 0 and page.of("worker_hindered", by="video-encode") == 1
     here.health.free("video-encode")
     page = await page_at(here.url)
-    assert page.of("worker_ready") == 1 and page.of("worker_hindered") == 0
+    assert page.of("worker_ready", kind="video") == 1 and page.of("worker_hindered") == 0
 
 
 async def test_who_asks_oddly_stops_nobody(here: Told, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,9 +77,9 @@ async def test_who_asks_oddly_stops_nobody(here: Told, monkeypatch: pytest.Monke
 
 async def test_an_address_that_another_has_is_told(here: Told) -> None:
     with pytest.raises(SystemExit, match="HEALTH_ADDRESS"):
-        async with told(Health(), here.url.removeprefix("http://"), asyncio.Event()):
+        async with told("video", Health(), here.url.removeprefix("http://"), asyncio.Event()):
             pass
-    async with told(Health(), None, asyncio.Event()):
+    async with told("video", Health(), None, asyncio.Event()):
         pass  # nothing is opened where nobody asked for it
 
 
