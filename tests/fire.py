@@ -234,9 +234,9 @@ async def reuse(app: App, key: str) -> None:
     headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "once"}
     async with httpx.AsyncClient(base_url=app.api_url, headers=headers, timeout=60) as http:
         for text in ("가", "나"):
-            body = {"job_type": "ai.embedding", "payload": {"texts": [text]}}
+            body = {"job_type": "embedding", "payload": {"texts": [text]}}
             answer = await http.post("/api/v1/ai/jobs/", json=body)
-    assert answer.status_code == 422, answer.text
+    assert answer.json()["code"] == "idempotency_mismatch", answer.text
 
 
 async def ask(app: App) -> None:
