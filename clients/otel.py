@@ -10,7 +10,7 @@ from opentelemetry.trace import Span as OtelSpan
 from opentelemetry.trace import Status, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from clients.tracing import Span, Value
+from clients.spans import Span, Value
 
 KIND_OF_ERROR = "exception.type"
 _W3C = TraceContextTextMapPropagator()  # and no baggage: others would put into it what they like

@@ -13,18 +13,11 @@ from typing import TYPE_CHECKING
 
 from temporalio.client import Interceptor
 
+from clients.spans import Span, Value
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Tracer
-
-Value = str | int | float | bool
-
-
-class Span:
-    """What is measured now, to add what is known later; nothing where nobody traces."""
-
-    def add(self, **values: Value | None) -> None: ...
-
 
 _NONE = Span()
 _tracer: Tracer | None = None

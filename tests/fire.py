@@ -25,6 +25,7 @@ import yaml
 from clients.confinement import tell
 from clients.progress import connect
 from contracts.names import TaskQueue, WorkflowType
+from contracts.video import hls_root
 from devstack.app import App, running
 from devstack.producer import ai_body, message_body
 from devstack.stack import Stack
@@ -34,7 +35,7 @@ from tests.messages import Mail, phones
 FOLDER = Path(__file__).parents[1] / "deploy/prometheus"
 A_MINUTE = 2.0  # seconds here
 LONGEST_FOR = 10.0
-PATIENCE = 300.0
+PATIENCE = 240.0
 # Waiting and delays as they are on a small stack; the reconciler looks every minute.
 LIMITS = {
     "jobs_unseen_seconds) > 300": "jobs_unseen_seconds) > 90",
@@ -142,9 +143,10 @@ async def fire(stack: Stack, prometheus: Prometheus) -> set[str]:
         await firing.until("NobodyPolls", "JobsOld")
 
         # It comes, and has no room; then it has.
-        async with running(stack, "video", WORK_DIR="/dev/shm/academy-alerts") as small:
-            prometheus.scrape(*core, (small, "video"))
-            await firing.until("DiskFull", "WorkerIdle")
+        with no_room(stack.data_dir / "small") as folder:
+            async with running(stack, "video", WORK_DIR=str(folder)) as small:
+                prometheus.scrape(*core, (small, "video"))
+                await firing.until("DiskFull", "WorkerIdle")
         async with running(stack, "video") as video:
             prometheus.scrape(*core, (video, "video"))
             await lab.ended(tenant)
@@ -160,7 +162,9 @@ async def fire(stack: Stack, prometheus: Prometheus) -> set[str]:
         await firing.until("KeysReused", busy=lambda: reuse(app, key))
 
         # Objects of nobody.
-        lab.objects.put(f"tenants/{tenant}/video/hls/987654/none-1/init.mp4", b"x", "video/mp4")
+        lab.objects.put(
+            f"{hls_root(tenant, fresh_id())}{uuid4().hex[:12]}-1/720p/init.mp4", b"x", "video/mp4"
+        )
         await lab.temporal.start_workflow(
             WorkflowType.SWEEP_OBJECTS, id=uuid4().hex, task_queue=TaskQueue.OPS
         )
@@ -185,7 +189,11 @@ async def fire(stack: Stack, prometheus: Prometheus) -> set[str]:
         await firing.until("DeliveredLateFast", "DeliveredLateSlow")
 
         # Models are away.
-        nowhere = {"MODEL_EMBEDDING_URL": f"http://127.0.0.1:{unused_port()}", "MODEL_EMBEDDING_NAME": "none"}
+        nowhere = {
+            "MODEL_EMBEDDING_ENGINE": "server",
+            "MODEL_EMBEDDING_URL": f"http://127.0.0.1:{unused_port()}",
+            "MODEL_EMBEDDING_NAME": "none",
+        }
         async with running(stack, "ai", **nowhere) as ai:
             prometheus.scrape(*core, (ai, "ai"))
             body = ai_body(tenant, uuid4().hex, "embedding", {"texts": ["가"]})

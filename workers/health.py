@@ -44,8 +44,8 @@ HEALTH = Health()  # of this process, as its log is
 
 @asynccontextmanager
 async def told(kind: str, health: Health, address: str | None, stop: asyncio.Event) -> AsyncIterator[None]:
-    """Answer for a kind of process at `host:port`, or nowhere. SystemExit where nobody can: several workers of a
-    host need a port each."""
+    """Answer at `host:port`, or nowhere, for a `kind` of process. SystemExit where nobody can: several of
+    one host need a port each."""
     if address is None:
         yield
         return
