@@ -53,7 +53,7 @@ def quicker(text: str) -> str:
         text = text.replace(limit, here)
 
     def window(found: re.Match[str]) -> str:
-        seconds = max(int(found[1]) * MINUTES[found[2]] * A_MINUTE, 10)
+        seconds = max(int(found[1]) * MINUTES[found[2]] * A_MINUTE, 20)
         return f"[{seconds:.0f}s]"
 
     def lasting(found: re.Match[str]) -> str:
@@ -70,7 +70,7 @@ class Prometheus:
             (folder / name).write_text(quicker((FOLDER / name).read_text()))
         targets = {"files": [f"{folder}/targets.json"], "refresh_interval": "1s"}
         config = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": "4s", "scrape_timeout": "4s", "evaluation_interval": "1s"},
             "rule_files": [f"{folder}/rules.yaml", f"{folder}/alerts.yaml"],
             "scrape_configs": [{"job_name": "academy", "file_sd_configs": [targets]}],
         }
@@ -250,7 +250,7 @@ async def reuse(app: App, key: str) -> None:
 async def ask(app: App) -> None:
     """Something that needs the database."""
     with suppress(httpx.HTTPError):
-        async with httpx.AsyncClient(base_url=app.api_url, timeout=3) as http:
+        async with httpx.AsyncClient(base_url=app.api_url, timeout=60) as http:
             await http.get("/api/v1/jobs/none", headers={"Authorization": "Bearer none.none"})
 
 
