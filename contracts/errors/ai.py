@@ -227,6 +227,24 @@ ROSTER_ROW_HIDDEN = _add(
     "숨겨졌거나 필터로 가려진 행입니다. 올릴 학생이면 보이게 하고, 아니면 지워 주세요.",
     "The row is hidden or filtered out. Show it if the student belongs to the roster, else remove it.",
 )
+ROSTER_ROW_STRUCK = _add(
+    "ROSTER_ROW_STRUCK",
+    _R,
+    "취소선이 그어진 칸이 있는 행입니다. 올릴 학생이면 취소선을 없애고, 아니면 지워 주세요.",
+    "Something in the row is struck out. Remove the line if the student belongs to the roster, else the row.",
+)
+ROSTER_STUDENT_LEFT = _add(
+    "ROSTER_STUDENT_LEFT",
+    _R,
+    "퇴원·휴원·대기로 적힌 행입니다. 올릴 학생이면 그 표시를 지우고, 아니면 행을 지워 주세요.",
+    "The file says that the student has left, pauses or waits. Remove that if it is wrong, else the row.",
+)
+ROSTER_ROW_EXAMPLE = _add(
+    "ROSTER_ROW_EXAMPLE",
+    _R,
+    "작성 예시로 보이는 행입니다. 실제 학생이면 예시 표시를 지우고, 아니면 행을 지워 주세요.",
+    "The row seems to be an example. Remove the word if it is a student, else the row.",
+)
 ROSTER_COLUMN_REPEATED = _add(
     "ROSTER_COLUMN_REPEATED",
     _R,

@@ -86,10 +86,10 @@ def _either_order(owners: Iterable[str], things: Iterable[str]) -> list[str]:
 _ALIASES = _aliases()
 _ALONE = {word: rank for rank, words in enumerate(_PARENTS) for word in words}  # a name or a number
 _NUMBERED = re.compile(r"(\D+)([1-9])(\D*)", re.ASCII)
-_STRANGERS = re.compile(
+STRANGERS = re.compile(
     r"담임|강사|교사|선생|담당|직원|원장|기사|형제|자매|조모|조부|조부모|친척|추천인|학원|기관|teacher|staff"
 )
-_STRANGE_GROUP = re.compile(rf"(학교|{_STRANGERS.pattern})(님|교사|선생님)?")
+_STRANGE_GROUP = re.compile(rf"(학교|{STRANGERS.pattern})(님|교사|선생님)?")
 # 학부모 연락처(구): a number of before, or one that nobody wants to be called at.
 _FORMER = re.compile(
     "구|전|옛|이전|예전|기존|종전|변경전|수정전|사용안함|사용중지|해지|삭제|수신거부|old|previous|former"
@@ -172,7 +172,7 @@ def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[
             ignored.append(label)
         if known and known[0] in ("name", "parent_name"):
             stranger = known[0] != "name"
-        elif _STRANGERS.search(label):
+        elif STRANGERS.search(label):
             stranger = True
     columns: dict[str, Column] = {}
     ranks: dict[str, int] = {}
@@ -215,7 +215,7 @@ def ranked_field(label: str, group: str = "") -> tuple[str, int] | None:
         own = ()
     found = next((found for each in (*grouped, *turned, *own) if (found := _known(each))), None)
     if found is None or not found[0].endswith(("name", "phone")):
-        return found
+        return None if any(each in _ALONE for each in upper) else found  # 생년월일 under 학부모
     others = any(_FORMER.fullmatch(each) or _STRANGE_GROUP.fullmatch(each) for each in remarks)
     return None if others or (found[0] == "name" and _OTHER_SCRIPT.search(label)) else found
 

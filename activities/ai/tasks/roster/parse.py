@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from activities.ai.tasks.roster.against import with_doubts
 from activities.ai.tasks.roster.sheet import Sheet
 from activities.ai.tasks.roster.sheets import fill_merged
 from contracts.errors import (
@@ -16,8 +17,10 @@ from contracts.errors import (
     ROSTER_NAME_MISSING,
     ROSTER_PHONE_MISSING,
     ROSTER_ROW_MISPLACED,
+    ROSTER_STUDENT_LEFT,
     ROSTER_VALUE_MISSING,
 )
+from rules.roster.against import is_title, is_title_of_others
 from rules.roster.columns import FIELDS, HEADER_WITHIN, REQUIRED, Column, Header, find_header, is_label, match
 from rules.roster.values import READ, Cell, Invalid, full_name, holds_phone, is_total, looks_like_phone, text
 
@@ -104,7 +107,8 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
     for number, cells in enumerate(sheet.cells[: header.row]):
         if any(map(looks_like_phone, cells)):
             yield _misplaced(sheet, number, cells)
-    table = _Table(sheet, header)
+    sheet = with_doubts(sheet, header)
+    table, left = _Table(sheet, header), False
     careful, readers, width = table.careful, table.readers, table.width
     for number, cells in enumerate(sheet.cells[header.row + 1 :], header.row + 1):
         if len(cells) < width:
@@ -121,11 +125,18 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
                 invalid.append((column.label, error.code, text(cell)))
         if careful:
             invalid += table.doubts(number, cells, values)
+        if left and values:
+            invalid.append((FIELDS["name"], ROSTER_STUDENT_LEFT, values.get("name", "")))
+        if (missing := "parent_phone" not in values) and (title := _title(cells)):
+            of_others = is_title_of_others(title)
+            left = of_others or (left and not is_title(title))
+            if of_others:
+                continue
         if not (values or invalid) or number in banners:
             if number not in banners and _is_row_in_a_cell(cells, len(readers)):
                 yield _misplaced(sheet, number, cells)
             continue
-        if "parent_phone" not in values and "other_parent_phone" in values:
+        if missing and "other_parent_phone" in values:
             values["parent_phone"] = values.pop("other_parent_phone")
         if not invalid and all(map(values.__contains__, REQUIRED)):
             yield Row(sheet.name, sheet.first_row + number + 1, values)
@@ -267,6 +278,12 @@ def _is_row_in_a_cell(cells: Sequence[Cell], columns: int) -> bool:
         for written in map(str, cells)
         if written
     )
+
+
+def _title(cells: Sequence[Cell]) -> str:
+    """What stands alone in a row."""
+    written = [each for each in map(text, cells) if each]
+    return written[0] if len(set(written)) == 1 else ""
 
 
 def _of_two(sheet: Sheet, header: Header) -> set[int]:
