@@ -113,6 +113,12 @@ OMR_TEMPLATE_UNKNOWN = _add(
     "알 수 없는 답안지 양식입니다. 시험의 답안지를 확인해 주세요.",
     "The answer sheet is not the one of this exam. Check which sheet was used.",
 )
+DOCUMENT_LOCKED = _add(
+    "DOCUMENT_LOCKED",
+    _R,
+    "배포용 한글 문서는 읽을 수 없습니다. 배포용이 아닌 문서로 저장하거나 PDF로 올려 주세요.",
+    "The document is a locked copy for distribution. Upload the document itself, or a PDF.",
+)
 ROSTER_HEADER_MISSING = _add(
     "ROSTER_HEADER_MISSING",
     _R,
