@@ -116,7 +116,10 @@ class AiPayload(Part):
 
 
 class DocumentPayload(AiPayload):
-    """`question_segmentation`, `handwriting_analysis`: a document, by key or by link."""
+    """`question_segmentation`, `handwriting_analysis`: a document, by key or by link. `password` opens a PDF;
+    it is used and not kept."""
+
+    password: Annotated[str | None, Field(max_length=127), BLANK_IS_NONE] = None
 
     download_url: Annotated[str | None, Field(pattern=r"^https?://", max_length=8192), BLANK_IS_NONE] = Field(
         default=None, validate_default=True

@@ -113,6 +113,12 @@ OMR_TEMPLATE_UNKNOWN = _add(
     "알 수 없는 답안지 양식입니다. 시험의 답안지를 확인해 주세요.",
     "The answer sheet is not the one of this exam. Check which sheet was used.",
 )
+FILE_PASSWORD_WRONG = _add(
+    "FILE_PASSWORD_WRONG",
+    _R,
+    "파일의 암호가 맞지 않습니다. 암호를 확인해 다시 올려 주세요.",
+    "The password does not open the file. Check it and send the file again.",
+)
 DOCUMENT_LOCKED = _add(
     "DOCUMENT_LOCKED",
     _R,

@@ -270,6 +270,13 @@ CONTENT = (
         f"{_ODD}[a hidden column of numbers]",
     ),
     Defence(
+        "password-is-no-parameter",
+        "activities/ai/storing.py",
+        "        OPENED_BY,\n",
+        "",
+        "tests/unit/test_unlocking.py::test_it_is_no_parameter_and_not_printed",
+    ),
+    Defence(
         "row-of-who-left",
         "activities/ai/tasks/roster/parse.py",
         "    sheet = with_doubts(sheet, header)\n",

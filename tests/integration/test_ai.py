@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pikepdf
 import psutil
 import pytest
 import pytest_asyncio
@@ -211,10 +212,17 @@ async def test_rows_written_too_early_are_taken_back(desk: Desk, again: int) -> 
 
 
 async def test_an_answer_sheet_is_read(desk: Desk) -> None:
-    tenant = fresh_id()
-    key = desk.upload(tenant, "sheet.pdf", sheet(20))
-    job_id = desk.send(tenant, "omr_grading", {"file_key": key, "question_count": 20, "mode": "scan"})
+    """From a PDF with a password, which is kept nowhere."""
+    tenant, locked = fresh_id(), BytesIO()
+    with pikepdf.open(BytesIO(sheet(20))) as document:
+        document.save(locked, encryption=pikepdf.Encryption(user=PASSWORD, owner="another"))
+    payload = {"file_key": desk.upload(tenant, "sheet.pdf", locked.getvalue()), "question_count": 20}
+    wrong = await desk.ended(tenant, desk.send(tenant, "omr_grading", payload | {"password": "wrong"}))
+    assert (wrong.state, wrong.error_code) == ("REJECTED_BAD_INPUT", "FILE_PASSWORD_WRONG")
+    job_id = desk.send(tenant, "omr_grading", payload | {"mode": "scan", "password": PASSWORD})
     job = await desk.ended(tenant, job_id)
+    kept = [desk.lab.objects.get(key) for key, _ in desk.lab.objects.list(f"tenants/{tenant}/ai/")]
+    assert kept and not any(PASSWORD.encode() in each for each in kept) and job.sealed_payload is None
     assert job.state == "REVIEW_REQUIRED", "an empty sheet is not a zero"
     assert job.result["summary"]["questions"] == {"blank": 20}
     assert json.loads(desk.result(job, "answers.json"))
