@@ -131,6 +131,12 @@ ROSTER_HEADER_MISSING = _add(
     "이름과 보호자 연락처 열을 찾을 수 없습니다. 첫머리에 열 이름을 넣어 주세요.",
     "There is no heading with the columns for name and parent's phone. Add one above the rows.",
 )
+ROSTER_COLUMN_UNKNOWN = _add(
+    "ROSTER_COLUMN_UNKNOWN",
+    _R,
+    "지정한 열 이름이 파일에 없거나 두 번 지정되었습니다. 열 지정을 확인해 주세요.",
+    "A column that was named is not in the file, or was named twice. Check the columns given.",
+)
 ROSTER_EMPTY = _add(
     "ROSTER_EMPTY",
     _R,
@@ -298,6 +304,12 @@ OMR_ANSWERS_INVALID = _add(
     _R,
     "정답 정보가 올바르지 않습니다. 시험 설정을 확인해 주세요.",
     "The answers given with the job are not valid. Check the exam's settings.",
+)
+OMR_CORRECTION_INVALID = _add(
+    "OMR_CORRECTION_INVALID",
+    _R,
+    "고친 표시가 답안지와 맞지 않습니다. 쪽, 문항, 번호를 확인해 주세요.",
+    "A correction does not fit the sheet. Check its page, question and choices.",
 )
 MODEL_ANSWER_UNUSABLE = _add(
     "MODEL_ANSWER_UNUSABLE",

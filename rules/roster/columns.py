@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from types import MappingProxyType
 
 from rules.roster.signs import FILLERS
 from rules.roster.values import looks_like_phone
@@ -53,7 +54,7 @@ _OTHERS = {
     "memo": ("비고", "메모", "특이사항", "참고", "참고사항", "기타", "note", "memo"),
 }
 
-_LAST = 99  # rank of a number that anybody may answer
+_CHOSEN, _LAST = -1, 99  # rank of a column that somebody has named, and of a number that anybody may answer
 
 
 def _aliases() -> dict[str, tuple[str, int]]:
@@ -135,15 +136,27 @@ class Header:
         return tuple(field for field in REQUIRED if field not in found)
 
 
-def find_header(rows: Sequence[Sequence[str]], groups: Sequence[Sequence[str]] = ()) -> Header | None:
+Chosen = Mapping[str, str | None]  # label, as `plain` has it → field, or None for one not to be read
+
+
+def plain(label: str) -> str:
+    """A label as letters and digits: spaces, signs and case tell nobody apart."""
+    return next(iter(_readings(label)), "")
+
+
+def find_header(
+    rows: Sequence[Sequence[str]],
+    groups: Sequence[Sequence[str]] = (),
+    chosen: Chosen = MappingProxyType({}),
+) -> Header | None:
     """The first row that names a student's name and a parent's phone, or the one under it if that names more;
     failing that the one with most known labels, of at least two. `rows` are a sheet's first ones, `groups`
-    the same with merged cells filled."""
+    the same with merged cells filled. What somebody has `chosen` a column to be comes before all labels."""
     best: Header | None = None
     for number in range(min(len(rows), HEADER_WITHIN)):
-        header = match(rows, number, groups)
+        header = match(rows, number, groups, chosen)
         if not header.missing:
-            below = match(rows, number + 1, groups) if number + 1 < len(rows) else header
+            below = match(rows, number + 1, groups, chosen) if number + 1 < len(rows) else header
             finer = not below.missing and len(below.columns) > len(header.columns)
             return below if finer else header
         if len(header.columns) >= 2 and (best is None or len(header.columns) > len(best.columns)):
@@ -151,7 +164,12 @@ def find_header(rows: Sequence[Sequence[str]], groups: Sequence[Sequence[str]] =
     return best
 
 
-def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[str]] = ()) -> Header:
+def match(
+    rows: Sequence[Sequence[str]],
+    number: int,
+    groups: Sequence[Sequence[str]] = (),
+    chosen: Chosen = MappingProxyType({}),
+) -> Header:
     """Row `number` as a header, whatever it is."""
     groups = groups or rows
     above = groups[number - 1] if number else ()
@@ -164,6 +182,8 @@ def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[
         known = ranked_field(label, group) or _alone(label, rows[number + 1 :], index)
         if known == ("student_phone", 1) and stranger:
             known = None  # nobody says that it is the student's
+        if (said := plain(label)) in chosen:
+            known = (field, _CHOSEN) if (field := chosen[said]) else None
         if known:
             named.append((*known, Column(index, known[0], label)))
         elif _FAMILY_NAME.intersection(_readings(label)) and family is None:
@@ -185,7 +205,10 @@ def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[
             columns[field], ranks[field] = Column(column.index, field, column.label), rank
             continue
         ignored.append(column.label)
-        if again or field == "name" or (field.endswith("phone") and ranks[field] == rank):
+        unsure = ranks[field] != _CHOSEN and (
+            field == "name" or (field.endswith("phone") and ranks[field] == rank)
+        )
+        if again or unsure:
             repeated.append(Column(column.index, field, column.label))
     same = [column for field, rank, column in named if field == "name" and rank == ranks["name"]]
     labelled = [index for index, label in enumerate(groups[number]) if label]

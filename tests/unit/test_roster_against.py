@@ -4,12 +4,15 @@ of a cell. Nobody is taken who is none."""
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from activities.ai.sandbox.task import BadInput
 from contracts import errors as e
+from contracts.payloads import RosterField
 from rules.roster.against import is_title_of_others
+from rules.roster.columns import FIELDS
 from rules.roster.signs import is_more_than_a_name
 from tests.unit.test_roster_broken import (
     BORN,
@@ -208,3 +211,38 @@ def test_names(name: str) -> None:
 def test_titles() -> None:
     assert all(map(is_title_of_others, ["퇴원생", "휴원생 명단", "대기자", "2026 퇴원"]))
     assert not any(map(is_title_of_others, ["재원생", "중1반", "재원·휴원 현황", "퇴원생 제외"]))
+
+
+NAMED = columns(
+    ["성명", "별명", "연락 번호", "학부모 연락처"],
+    lambda row: [f"보호자{row[0]}", row[NAME], row[PARENT], "010-7777-7777"],
+)
+
+
+def test_a_column_is_what_somebody_has_named(tmp_path: Path) -> None:
+    """Labels that nobody knows are read, and those that say something else are not; with other spaces too."""
+    path = tmp_path / "roster.xlsx"
+    path.write_bytes(xlsx([*NAMED[:4], [], *NAMED[:1], *NAMED[4:]]).data)
+    chosen = {"성 명": None, "별명": "name", "연락번호": "parent_phone", "학부모 연락처": None}
+    found = read(path, {"columns": chosen})
+    assert [(row.values["name"], row.values["parent_phone"]) for row in found.rows] == [
+        (row[NAME], row[PARENT].replace("-", "")) for row in students()
+    ]
+    assert not found.done.review
+    assert found.report["sheets"][0]["columns"] == {"별명": "name", "연락 번호": "parent_phone"}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"없는 열": "name"}, {"별명": "name", "별 명": "name"}, {"별명": "name", "성명": "name"}, {"": "name"}],
+)
+def test_a_column_named_in_vain_or_twice_is_refused(tmp_path: Path, chosen: dict[str, str]) -> None:
+    path = tmp_path / "roster.xlsx"
+    path.write_bytes(xlsx(NAMED).data)
+    with pytest.raises(BadInput) as caught:
+        read(path, {"columns": chosen})
+    assert caught.value.code == e.ROSTER_COLUMN_UNKNOWN
+
+
+def test_the_contract_names_our_fields() -> None:
+    assert get_args(RosterField) == tuple(FIELDS)
