@@ -63,6 +63,10 @@ _REMARKS = tuple(
             _AT + r"(?P<a>\d+) words of the file are not to be seen",
             ("{at}: 파일에만 있고 보이지 않는 단어 {a}개", "{at}: {a} words of the file are not to be seen"),
         ),
+        (
+            _AT + r"(?P<a>\d+) formulas stand there that lines cannot say",
+            ("{at}: 분수나 근호가 있는 수식 {a}개", "{at}: {a} formulas with fractions or roots"),
+        ),
         *(
             (
                 _AT + rf"not read: (?P<a>\d+) {what}",

@@ -270,6 +270,13 @@ CONTENT = (
         f"{_ODD}[a hidden column of numbers]",
     ),
     Defence(
+        "formula-is-doubted",
+        "activities/ai/tasks/ocr/formulas.py",
+        "replace(line, doubted=True) if any(",
+        "line if any(",
+        "tests/unit/test_formulas.py::test_what_a_line_cannot_say_is_told",
+    ),
+    Defence(
         "password-is-no-parameter",
         "activities/ai/storing.py",
         "        OPENED_BY,\n",

@@ -14,7 +14,14 @@ from api.console.result_words import _LEFT_OUT, fact, remark
 ENGLISH = re.compile(r"[A-Za-z]{3,}")
 UNKNOWN = remark("what no task says", "ko")
 LINE = {"words": [{"confidence": 10.0, "text": "x"}], "confidence": 10.0, "doubted": True}
-PAGE = {"page": 3, "lines": [LINE, {"words": []}], "detected": 2, "order_doubted": True, "left_out": 4}
+PAGE = {
+    "page": 3,
+    "lines": [LINE, {"words": []}],
+    "detected": 2,
+    "order_doubted": True,
+    "left_out": 4,
+    "formulas": 2,
+}
 PAGE["tables"] = [{"doubted": True}]
 
 WRITTEN = document.Document(numbered=3, left_out=Counter(dict.fromkeys(_LEFT_OUT, 2)))

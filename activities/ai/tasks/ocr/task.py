@@ -178,6 +178,10 @@ def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
             doubts.append(
                 f"page {page['page']}: the rules of table {named} are unsure, and with them its cells"
             )
+        if page.get("formulas") and page.get("layer") != "written":
+            doubts.append(
+                f"page {page['page']}: {page['formulas']} formulas stand there that lines cannot say"
+            )
         if page.get("left_out"):
             doubts.append(f"page {page['page']}: {page['left_out']} words of the file are not to be seen")
         if not page["detected"] and not page.get("embedded") and not page.get("doubts"):
