@@ -129,7 +129,7 @@ def _report(
     master = httpx.get(playlist).raise_for_status().text
     lines = master.splitlines()
     best = next(line for line in lines if not line.startswith("#"))
-    workflows = f"http://{LOOPBACK}:{stack.ports.temporal_ui}/namespaces/default/workflows"
+    workflows = f"http://{LOOPBACK}:{stack.ports.front}/namespaces/default/workflows"
     duration = answer["duration"]
     facts = [("playlist", playlist)]
     facts += [("rendition", line.partition(":")[2]) for line in lines if line.startswith("#EXT-X-STREAM-INF")]

@@ -14,6 +14,7 @@ from api.console.jobs import find
 from api.console.pages import Someone, Tenant, large_page, page, signed_in
 from api.console.pieces import pieces
 from api.console.queries import Shown
+from api.console.searching import Search
 from api.routing import first
 from api.services import Services, UseServices
 
@@ -27,9 +28,12 @@ SURE, UNSURE = 90.0, 75.0  # percent, as in the overlay that the task draws
 
 
 @router.get("/ocr")
-async def start(request: Request, services: UseServices, tenant: Tenant) -> Response:
-    jobs, _ = await queries.page_of_jobs(services.engine, services.board, tenant, "all", types=(JOB_TYPE,))
-    return page(request, "ocr.html", jobs=jobs)
+async def start(
+    request: Request, services: UseServices, tenant: Tenant, search: Annotated[Search, Query()]
+) -> Response:
+    jobs, _ = await queries.page_of_jobs(services, tenant, search.wanted((JOB_TYPE,)), tenant)
+    more = jobs[-1].seq if len(jobs) == queries.PAGE else None
+    return page(request, "ocr.html", jobs=jobs, search=search, more=more)
 
 
 @router.get("/ocr/{job_id}")

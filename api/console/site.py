@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 
 from api.assets import Assets
 from api.auth.access import AGAIN, admitted
-from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, oidc, rosters
+from api.console import audit, dead_letters, fleet, home, jobs, lectures, login, messaging, ocr, oidc, rosters
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, ServerAway, page
 from api.middleware.requests import template
@@ -28,7 +28,7 @@ def site(parent: FastAPI) -> FastAPI:
     """The application to mount at `/console`; it uses the services of `parent`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
-    for pages in (login, jobs, lectures, ocr, rosters, messaging, dead_letters, fleet, audit, oidc):
+    for pages in (login, home, jobs, lectures, ocr, rosters, messaging, dead_letters, fleet, audit, oidc):
         app.include_router(pages.router)
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.add_middleware(Guard)

@@ -7,6 +7,7 @@ from contracts.catalog import CATALOG
 
 STATES = {
     "PENDING": ("대기", "Waiting"),
+    "SCHEDULED": ("예약됨", "Scheduled"),
     "RUNNING": ("진행 중", "Running"),
     "DONE": ("완료", "Done"),
     "FAILED": ("실패", "Failed"),
@@ -107,6 +108,14 @@ FACTS = {  # numbers of a result
     "model": ("모델", "Model"),
     "machine_made": ("기계가 만듦", "Machine-made"),
 }
+CONTENT_TYPES = {  # where a file has no name for who looks
+    "application/pdf": ("PDF 파일", "A PDF"),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ("엑셀 파일", "An Excel file"),
+    "application/vnd.ms-excel": ("엑셀 파일", "An Excel file"),
+    "image": ("사진", "A picture"),
+    "text": ("텍스트 파일", "A text file"),
+    "video": ("영상 파일", "A video"),
+}
 ROWS = {
     "new": ("새 학생", "New"),
     "changed": ("바뀜", "Changed"),
@@ -189,6 +198,7 @@ _TABLES: Mapping[str, _Table] = {
     "row": ROWS,
     "fact": FACTS,
     "damage": DAMAGE,
+    "content_type": CONTENT_TYPES,
     "operation": OPERATION_WORDS | COMMAND_WORDS,
 }
 
@@ -200,5 +210,6 @@ class In:
         self._index = 0 if lang == "ko" else 1
 
     def __call__(self, table: str, code: str | None) -> str:
-        both = _TABLES[table].get(code or "")
+        known, code = _TABLES[table], code or ""
+        both = known.get(code) or known.get(code.partition("/")[0])
         return both[self._index] if both else str(code)

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, insert, select, update
 
 import api.app
-from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
+from api.console import audit, dead_letters, fleet, home, jobs, lectures, login, messaging, ocr, rosters
 from api.console.site import STATIC
 from api.middleware import requests
 from clients.database.models import Job, Video
@@ -41,6 +41,7 @@ NAMES = {"temporal": "Temporal", "objects": "(S3)", "queues": "(SQS)", "postgres
 # What each page cannot be without; whatever else is away, it is shown.
 NEEDS: dict[str, set[str]] = {
     "/": {"postgres"},
+    "/home": {"postgres"},
     "/jobs/{job_id}": {"postgres"},
     "/jobs/{job_id}/files/{name}": {"postgres"},
     "/lectures": {"postgres"},
@@ -60,7 +61,7 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PARTS = (login, jobs, lectures, dead_letters, fleet, messaging, ocr, rosters, audit)
+PARTS = (login, home, jobs, lectures, dead_letters, fleet, messaging, ocr, rosters, audit)
 
 
 @asynccontextmanager
