@@ -19,7 +19,7 @@ from clients.database.engine import create_engine
 from clients.database.models import Job
 from clients.settings import Settings
 from contracts.rights import Right
-from devstack import demo_ai, demo_messages, programs
+from devstack import demo_ai, demo_messages, dev, programs
 from devstack.app import EVERYTHING, App
 from devstack.ports import LOOPBACK
 from devstack.processes import StackError
@@ -70,7 +70,11 @@ def _show(stack: Stack, source: Path, began: float) -> None:
         jobs = demo_ai.send(producer, settings, TENANT, FOLDER, PAGE)
         demo_ai.report(settings, demo_ai.watch(client, app, jobs, console), FOLDER, console)
         if sys.stdin.isatty():
-            console.input("Enter stops the stack …")
+            page = f"/console/lectures/{VIDEO}"
+            console.print(dev.console_link(stack, app, page).strip(), soft_wrap=True, highlight=False)
+            console.print("The link plays the lecture; documents, the roster and messages are beside it.")
+            with dev.with_ui(stack, app):
+                console.input("Everything stays up: Enter stops it …")
 
 
 def _messages(settings: Settings, producer: Producer, client: httpx.Client, app: App) -> None:

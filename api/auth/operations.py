@@ -121,6 +121,8 @@ OPERATIONS: dict[str, Operation] = {
     "GET /console/ocr": PROGRESS,
     "GET /console/ocr/{job_id}": reads(),
     "GET /console/ocr/{job_id}/pages/{number}": reads(),
+    "GET /console/omr": PROGRESS,
+    "GET /console/omr/{job_id}": reads(),
     "GET /console/rosters": PROGRESS,
     "GET /console/rosters/{job_id}": reads(MANAGE, again=True),
     "GET /console/messages": looks("counts and money of sendings"),

@@ -29,7 +29,7 @@ from intake.submit import RPC_TIMEOUT
 
 router = APIRouter(route_class=first(signed_in))
 LOOK_AGAIN = 1.0  # seconds between two looks of one open list
-OPENED_AT = {"ai.ocr": "ocr", "ai.excel_parsing": "rosters"}
+OPENED_AT = {"ai.ocr": "ocr", "ai.omr_grading": "omr", "ai.excel_parsing": "rosters"}
 
 
 @router.get("/")

@@ -15,6 +15,7 @@ OPERATION_WORDS = {
     "GET /console/jobs/{job_id}/files/{name}": ("결과 파일 내려받기", "Downloaded a result"),
     "GET /console/ocr/{job_id}": ("인식한 문서 보기", "Looked at a document"),
     "GET /console/ocr/{job_id}/pages/{number}": ("인식한 쪽 보기", "Looked at a page"),
+    "GET /console/omr/{job_id}": ("답안지 보기", "Looked at answer sheets"),
     "GET /console/rosters/{job_id}": ("명단 보기", "Looked at a roster"),
     "GET /console/messages/{job_id}": ("받는 사람 보기", "Looked at recipients"),
     "GET /api/v1/messages/{job_id}/recipients/": ("받는 사람 보기", "Looked at recipients"),

@@ -207,7 +207,9 @@ async def test_every_page_is_for_everybody(visit: Visit) -> None:
     pages = [
         "",
         "/lectures",
+        "/home",
         "/ocr",
+        "/omr",
         "/rosters",
         "/messages",
         "/messages/new",
