@@ -120,6 +120,9 @@ class _Academy:
 
 
 def _roster(file: Path) -> Path:
+    """Made once: another time of making is in the file, and an upload is asked for with its size."""
+    if file.exists():
+        return file
     with xlsxwriter.Workbook(file) as book:
         sheet = book.add_worksheet("2학년")
         for number, row in enumerate([HEADER, *GOOD, *BAD]):
