@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, FailFast, Field
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, FailFast, Field
 
 from contracts.base import Contract
 from contracts.jobs import JobOutcome, JobRef
@@ -58,12 +58,24 @@ class Button(Contract):
     link_ios: str | None = Field(default=None, max_length=2000, serialization_alias="linkIos")
 
 
+def _given(values: Any) -> Any:
+    """A variable that is null has no value."""
+    if not isinstance(values, dict) or None not in values.values():
+        return values
+    return {name: each for name, each in values.items() if each is not None}
+
+
 class Recipient(Private):
-    """One person to reach. `id` is the submitter's (a student): unique in a job, two may share a phone."""
+    """One person to reach. `id` is the submitter's (a student): two may share a phone, and one may have
+    several. Numbers, as tables have them, are their digits."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     id: str = Field(min_length=1, max_length=100)
     to: str = Field(max_length=40)
-    variables: dict[str, str] = Field(default_factory=dict, max_length=100)
+    variables: Annotated[dict[str, str], Field(max_length=100), BeforeValidator(_given)] = Field(
+        default_factory=dict
+    )
 
 
 class Draft(Private):
@@ -131,13 +143,13 @@ def request_of(job_type: str, payload: dict[str, Any]) -> SendRequest:
     if job_type != "messaging.send":
         return SendRequest.model_validate(payload)
     replacements = payload.get("alimtalk_replacements") or []
-    draft = Draft.model_validate(payload | {"mode": payload["message_mode"]})
+    draft = Draft.model_validate({"text": ""} | payload | {"mode": payload["message_mode"]})
     target = f"{payload.get('target_type', '')}:{payload.get('target_id', '')}"
     if target == ":":  # an occasion without whom it concerns would make all its messages duplicates of one
         draft = draft.model_copy(update={"occurrence_key": None})
     # Their variables are the template's; without Alimtalk nobody uses them.
-    variables = {each["key"]: each["value"] for each in replacements} if draft.mode != "sms" else {}
-    recipient = Recipient(id=target, to=payload["to"], variables=variables)
+    variables = {each["key"]: each.get("value") for each in replacements} if draft.mode != "sms" else {}
+    recipient = Recipient.model_validate({"id": target, "to": payload["to"], "variables": variables})
     return SendRequest(draft=draft, recipients=(recipient,))
 
 

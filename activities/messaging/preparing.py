@@ -30,11 +30,9 @@ from clients.vault import Vault
 from contracts.activities import messages
 from contracts.errors import (
     ACCOUNT_MISSING,
-    ADVERTISING_BY_ALIMTALK,
     DUPLICATE_MESSAGE,
     DUPLICATE_RECIPIENT,
     IMAGE_MISSING,
-    IMAGE_WITH_ALIMTALK,
     PAYLOAD_LOST,
     RECIPIENTS_MISSING,
     TEMPLATE_NOT_READABLE,
@@ -57,8 +55,9 @@ from contracts.messaging import (
 )
 from contracts.progress import messages_progress
 from rules.messaging import image, phones
+from rules.messaging.channel import as_sent
 from rules.messaging.chunks import between, encode, message, pack, split
-from rules.messaging.compose import asked_for, compose, provider_message, usable
+from rules.messaging.compose import asked_for, compose, provider_message
 from rules.messaging.template import by_name, read
 from rules.messaging.unsendable import Unsendable
 from rules.messaging.validity import check_schedule, expires_at
@@ -179,17 +178,16 @@ class PrepareActivities:
     ) -> tuple[Draft, Template | None, list[Note]]:
         """The draft as it can be sent. `both` without a template that can be used is a text message, and a
         note says so. Raises Unsendable."""
-        if draft.mode == "sms":
-            return draft, None, []
         try:
-            template = await self._template(draft)
-            usable(template, draft, account, self._default_pf_id)
+            template: Template | Unsendable | None = await self._template(draft)
         except Unsendable as error:
-            if draft.mode != "both" or error.code in (ADVERTISING_BY_ALIMTALK, IMAGE_WITH_ALIMTALK):
-                raise
-            note = Note(code=NoteCode.SENT_AS_TEXT, about=error.code, recipients=recipients)
-            return draft.model_copy(update={"mode": "sms"}), None, [note]
-        return draft, template, []
+            template = error
+        sent = as_sent(draft, template, account, self._default_pf_id)
+        notes = []
+        if sent.as_text_because:
+            note = Note(code=NoteCode.SENT_AS_TEXT, about=sent.as_text_because, recipients=recipients)
+            notes.append(note)
+        return sent.draft, sent.template, notes
 
     async def _recipients(self, tenant_id: int, request: SendRequest) -> list[Recipient]:
         recipients = list(request.recipients)
@@ -235,7 +233,7 @@ class PrepareActivities:
     def _compose(self, job: Job) -> Iterator[tuple[list[NewRecipient], bytes]]:
         """Each chunk: recipients, and sealed messages. Raises Problems. CPU work, so it runs in a thread."""
         problems: list[dict[str, Any]] = []
-        seen: set[str] = set()
+        seen: set[tuple[str, str]] = set()  # one student may have two parents
         asked, unused = asked_for(job.request.draft, job.template), Counter[str]()
         waiting: deque[tuple[Recipient, str, bytes, Composed]] = deque()
 
@@ -243,9 +241,6 @@ class PrepareActivities:
             same: tuple[Composed, bytes] | None = None
             for position, recipient in enumerate(job.recipients):
                 try:
-                    if recipient.id in seen:
-                        raise Unsendable(DUPLICATE_RECIPIENT)
-                    seen.add(recipient.id)
                     unused.update(by_name(recipient.variables).keys() - asked)
                     if recipient.variables or same is None:
                         composed = compose(
@@ -258,6 +253,9 @@ class PrepareActivities:
                     else:  # the same for everybody without variables, but for the phone
                         (composed, middle), to = same, phones.mobile(recipient.to)
                         encoded = message(middle, to, position)
+                    if (recipient.id, to) in seen:
+                        raise Unsendable(DUPLICATE_RECIPIENT)
+                    seen.add((recipient.id, to))
                     waiting.append((recipient, to, middle, composed))
                 except Unsendable as error:
                     problems.append(problem(position, error))

@@ -12,6 +12,7 @@ from clients.database.credits import AccountRow
 from contracts.errors import REASONS
 from contracts.messaging import Channel, Composed, Draft, Recipient
 from rules.messaging import phones
+from rules.messaging.channel import Sent
 from rules.messaging.compose import SMS_BYTES
 from rules.messaging.text import size
 from rules.messaging.unsendable import Unsendable
@@ -57,11 +58,12 @@ class Trouble:
 def preview(
     draft: Draft,
     recipients: Sequence[Recipient],
-    composed: Callable[[Recipient], Composed],
+    sent: Callable[[], Sent],
+    composed: Callable[[Sent, Recipient], Composed],
     account: AccountRow,
     lang: str,
 ) -> dict[str, Any]:
-    """For the page of a new message; `composed` raises Unsendable."""
+    """For the page of a new message; `sent` and `composed` raise Unsendable."""
     good: list[tuple[int, Composed]] = []
     troubles: dict[tuple[str, str | None, str], Trouble] = {}
 
@@ -76,11 +78,19 @@ def preview(
         check_schedule(draft.send_at, datetime.now(UTC))
     except Unsendable as error:
         add(error, None)
-    for line, recipient in enumerate(recipients, 1):
-        try:
-            good.append((line, composed(recipient)))
-        except Unsendable as error:
+    as_text = None
+    try:
+        way = sent()
+    except Unsendable as error:
+        for line in range(1, len(recipients) + 1):
             add(error, line)
+    else:
+        as_text = way.as_text_because
+        for line, recipient in enumerate(recipients, 1):
+            try:
+                good.append((line, composed(way, recipient)))
+            except Unsendable as error:
+                add(error, line)
     prices = [price(message, account) for _, message in good]
     return {
         "recipients": [
@@ -93,6 +103,7 @@ def preview(
         "total": float(sum(prices, Decimal(0))),
         "balance": float(account.credit_balance),
         "channels": Counter(message.channel for _, message in good),
+        "as_text": getattr(REASONS[as_text], lang) if as_text else None,
         "saving": _saving([message for _, message in good], account),
     }
 

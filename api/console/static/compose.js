@@ -126,6 +126,7 @@ async function preview() {
     ...shown.map(bubble),
   );
   const said = [t(`${number.format(all)}명`, all === 1 ? "1 recipient" : `${number.format(all)} recipients`)];
+  if (answer.as_text) said.push(t(`알림톡 대신 문자로 나갑니다: ${answer.as_text}`, `It goes as a text message, not as Alimtalk: ${answer.as_text}`));
   if (wrong) said.push(t(`보낼 수 없음 ${wrong}명`, `${wrong} cannot be sent`));
   if (total > balance) said.push(t(`잔액이 ${won(total - balance)} 모자랍니다. 충전한 뒤에 나갑니다`, `${won(total - balance)} more than the credit: it waits until that is charged`));
   if (saving) said.push(t(`${saving.bytes}바이트 줄이면 SMS, ${won(saving.total)}`, `${saving.bytes} bytes less and it is SMS, ${won(saving.total)}`));
