@@ -80,7 +80,8 @@ class Recipient(Private):
 
 class Draft(Private):
     """What is sent to every recipient of a job. `text` may hold `#{variable}`; with a template it is the
-    text of the SMS or LMS that the provider falls back to."""
+    text of the SMS or LMS that the provider falls back to. `one_per_phone`: recipients who share a phone are
+    told in one message, with the values of all of them."""
 
     mode: Mode = "sms"
     text: str = Field(max_length=10_000)
@@ -92,6 +93,7 @@ class Draft(Private):
     buttons: tuple[Button, ...] = Field(default=(), max_length=5)
     send_at: AwareDatetime | None = None
     valid_minutes: int | None = Field(default=None, ge=1, le=14 * 24 * 60)
+    one_per_phone: bool = False
     reservation_id: int | None = None
     event_type: str | None = Field(default=None, max_length=100)
     occurrence_key: str | None = Field(default=None, max_length=200)
@@ -110,11 +112,13 @@ class NoteCode(StrEnum):
     """What a sender should know of a job that was not refused.
 
     VARIABLE_UNUSED: values were given for `about`, which no text asks for. SENT_AS_TEXT: Alimtalk would not
-    do, because of the code `about`, so it goes as SMS or LMS.
+    do, because of the code `about`, so it goes as SMS or LMS. TOLD_TOGETHER: they are named in the message of
+    somebody else with their phone, and get none of their own.
     """
 
     VARIABLE_UNUSED = "VARIABLE_UNUSED"
     SENT_AS_TEXT = "SENT_AS_TEXT"
+    TOLD_TOGETHER = "TOLD_TOGETHER"
 
 
 class Note(Contract):

@@ -30,6 +30,7 @@ function draft() {
     subject: field("subject").value || null,
     sender: field("sender").value || null,
     advertising: field("advertising").checked,
+    one_per_phone: field("together").checked,
     image_key: image,
     template_id: mode() === "sms" ? null : field("template").value || null,
     send_at: at ? seoul(at) : null,
@@ -126,6 +127,7 @@ async function preview() {
     ...shown.map(bubble),
   );
   const said = [t(`${number.format(all)}명`, all === 1 ? "1 recipient" : `${number.format(all)} recipients`)];
+  if (!wrong && answer.messages < all) said.push(t(`${number.format(answer.messages)}통`, `${number.format(answer.messages)} messages`));
   if (answer.as_text) said.push(t(`알림톡 대신 문자로 나갑니다: ${answer.as_text}`, `It goes as a text message, not as Alimtalk: ${answer.as_text}`));
   if (wrong) said.push(t(`보낼 수 없음 ${wrong}명`, `${wrong} cannot be sent`));
   if (total > balance) said.push(t(`잔액이 ${won(total - balance)} 모자랍니다. 충전한 뒤에 나갑니다`, `${won(total - balance)} more than the credit: it waits until that is charged`));
@@ -181,7 +183,7 @@ async function submit() {
   const hold = field("at").value ? 0 : 10; // what is scheduled can be cancelled until then
   if (!(await agreed(facts(answer), hold))) return;
   field("send").disabled = true;
-  const written = { who: document.documentElement.dataset.who, image, mode: mode(), advertising: field("advertising").checked };
+  const written = { who: document.documentElement.dataset.who, image, mode: mode(), advertising: field("advertising").checked, together: field("together").checked };
   for (const id of FIELDS) written[id] = field(id).value;
   sessionStorage.setItem(WRITTEN, JSON.stringify(written));
   try {
@@ -207,6 +209,7 @@ async function again() {
   for (const id of FIELDS) field(id).value = written[id];
   form.elements.mode.value = written.mode;
   field("advertising").checked = written.advertising;
+  field("together").checked = written.together;
   image = written.image;
 }
 
