@@ -159,7 +159,8 @@ def request_of(job_type: str, payload: dict[str, Any]) -> SendRequest:
 
 class Template(Contract):
     """An Alimtalk template as the provider has it. `texts` are all that it shows (header, highlight, items,
-    buttons …) and that hold `#{variable}`; `content` may be empty. `buttons` are those of known types."""
+    buttons …) and that hold `#{variable}`; `content` may be empty. `buttons` are those of known types.
+    `of_group`: it belongs to a group of channels, and the provider knows which."""
 
     id: str
     pf_id: str
@@ -167,6 +168,7 @@ class Template(Contract):
     content: str = Field(repr=False)
     buttons: tuple[Button, ...] = ()
     texts: tuple[str, ...] = Field(default=(), repr=False)
+    of_group: bool = False
 
 
 class Account(Contract):

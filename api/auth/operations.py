@@ -56,6 +56,8 @@ PLAYER = unrecorded("a student's own player, by its token; what it did is kept i
 
 OPERATIONS: dict[str, Operation] = {
     "GET /api/v1/jobs/{job_id}/": reads(),
+    "GET /api/v1/jobs/{job_id}/progress/": reads(),
+    "GET /api/v1/{asked_from}/excel_job_status/{job_id}/": reads(),
     "GET /api/v1/core/job_progress/{job_id}/": PROGRESS,
     "GET /api/v1/media/videos/{video_id}/progress/": PROGRESS,
     "POST /api/v1/media/videos/{video_id}/retry/": changes(),

@@ -158,7 +158,8 @@ def usable(
         raise Unsendable(TEMPLATE_MISSING)
     if template.status != "APPROVED":
         raise Unsendable(TEMPLATE_NOT_APPROVED, {"status": template.status})
-    if template.pf_id != pf_id or (draft.template_id or template.id) != template.id:
+    foreign = template.pf_id != pf_id and not template.of_group
+    if foreign or (draft.template_id or template.id) != template.id:
         raise Unsendable(TEMPLATE_MISMATCH)
     if draft.buttons not in ((), template.buttons):
         raise Unsendable(TEMPLATE_MISMATCH)

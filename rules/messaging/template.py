@@ -48,6 +48,7 @@ def read(template_id: str, answer: Mapping[str, Any]) -> Template:
             status=answer.get("status") or "",
             content=answer.get("content") or "",
             buttons=tuple(_buttons(answer.get("buttons") or ())),
+            of_group=answer.get("assignType") == "GROUP" or bool(answer.get("channelGroupId")),
             texts=tuple(text for text in dict.fromkeys(_strings(shown)) if _VARIABLE.search(text)),
         )
     except (ValidationError, TypeError, AttributeError):

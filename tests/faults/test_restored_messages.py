@@ -24,7 +24,7 @@ from clients.vault import Vault
 from devstack.app import App
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
-from tests.integration.test_messages_cancel import full_again, parked
+from tests.integration.test_messages_cancel import parked
 from tests.integration.test_reconcile import closed
 from tests.lab import eventually
 from tests.messages import PRICES, Mail, draft, phones, request

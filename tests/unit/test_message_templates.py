@@ -25,7 +25,13 @@ from api.console import alimtalk_templates
 from clients import solapi
 from clients.database.messaging_groups import GroupRow
 from clients.solapi import Ambiguous, NotUnderstood, Refused, SolapiError, Throttled
-from contracts.errors import MESSAGE_NOT_READABLE, REASONS, TEMPLATE_NOT_READABLE, VARIABLE_MISSING
+from contracts.errors import (
+    MESSAGE_NOT_READABLE,
+    REASONS,
+    TEMPLATE_MISMATCH,
+    TEMPLATE_NOT_READABLE,
+    VARIABLE_MISSING,
+)
 from contracts.messaging import Account, Composed, Draft, Recipient
 from rules.messaging.compose import compose, provider_message
 from rules.messaging.groups import GroupState
@@ -87,6 +93,14 @@ def test_a_draft_may_name_the_templates_buttons() -> None:
     own = {"type": "WL", "name": "보기", "link_mobile": "https://example.com/#{링크}"}
     kakao: Any = provider_message(composed(VALUES, answer, buttons=(own,)), {})["kakaoOptions"]
     assert kakao["buttons"] == [{key: value for key, value in answer["buttons"][0].items() if value}]
+
+
+def test_a_template_of_a_group_of_channels_is_the_providers_to_judge() -> None:
+    group = ANSWER | {"channelId": None, "channelGroupId": "PG01", "assignType": "GROUP"}
+    assert composed(VALUES, group).pf_id == "PF01"
+    with pytest.raises(Unsendable) as refusal:
+        composed(VALUES, ANSWER | {"channelId": "PF02"})
+    assert refusal.value.code == TEMPLATE_MISMATCH
 
 
 def test_a_template_needs_no_content() -> None:
