@@ -24,7 +24,6 @@ from clients.vault import Vault
 from devstack.app import App
 from intake.reconcile import Reconciler
 from intake.submit import Submitter
-from tests.integration.test_messages_cancel import parked
 from tests.integration.test_reconcile import closed
 from tests.lab import eventually
 from tests.messages import PRICES, Mail, draft, phones, request
@@ -186,11 +185,11 @@ async def test_a_backup_from_any_step_of_a_text_that_was_delivered(
 
 @pytest.mark.parametrize("state", ["OPEN", "ADDED", "COMMITTED"])
 async def test_a_backup_from_any_step_of_a_text_that_was_taken_back(
-    workers: App, mail: Mail, reconciler: Reconciler, full_again: object, state: str
+    workers: App, mail: Mail, reconciler: Reconciler, full_again: None, state: str
 ) -> None:
     """It was committed, cancelled and deleted at the provider; the backup knows of no cancel and no credit
     that went back. Nobody gets it, and all of the credit is there again."""
-    tenant, job = await parked(mail)
+    tenant, job = await mail.parked(PEOPLE)
     await mail.cancel(tenant, job)
     before = await mail.ended(job)
     await closed(mail.lab, before.workflow_id)
