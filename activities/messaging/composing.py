@@ -1,7 +1,7 @@
 """Each recipient's message, checked and encoded, in chunks that a group holds. CPU work, for a thread."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from contracts.messaging import (
 )
 from rules.messaging import phones
 from rules.messaging.chunks import between, encode, message, pack, split
-from rules.messaging.compose import asked_for, compose, provider_message
+from rules.messaging.compose import Composer, asked_for, provider_message
 from rules.messaging.siblings import by_phone, merged
 from rules.messaging.template import by_name
 from rules.messaging.unsendable import Unsendable
@@ -92,21 +92,23 @@ def _encoded(
 ) -> Iterator[bytes]:
     """Messages as they travel; `waiting` gets whom each is about. Raises Problems when there are many."""
     draft, asked = job.request.draft, asked_for(job.request.draft, job.template)
+    composer = Composer(draft, job.account, job.template, default_pf_id, job.image_id)
+    job_id, surplus = job.ref.job_id.hex, _Surplus(asked)
     seen: set[tuple[str, str]] = set()  # one student may have two parents
     same: tuple[Composed, bytes] | None = None
     for positions in _groups(job):
         first, recipient = positions[0], job.recipients[positions[0]]
         try:
             for each in positions:
-                unused.update(by_name(job.recipients[each].variables).keys() - asked)
+                if names := surplus.of(job.recipients[each].variables):
+                    unused.update(names)
             if len(positions) > 1:
                 index, recipient = merged([job.recipients[each] for each in positions], asked)
                 first = positions[index]
             if recipient.variables or same is None:
-                composed = compose(draft, recipient, job.account, job.template, default_pf_id)
-                composed = composed.model_copy(update={"image_id": job.image_id})
-                custom = {"job": job.ref.job_id.hex, "n": str(first)}
-                to, encoded = composed.to, encode(provider_message(composed, custom))
+                composed = composer.compose(recipient)
+                to = composed.to
+                encoded = encode(provider_message(composed, {"job": job_id, "n": str(first)}))
                 middle = between(encoded, to, first)
                 same = None if recipient.variables else (composed, middle)
             else:  # the same for everybody without variables, but for the phone
@@ -123,6 +125,22 @@ def _encoded(
             continue
         waiting.append(_Told(positions, to, middle, composed))
         yield encoded
+
+
+class _Surplus:
+    """Which variables nobody asks for; most lists have the same for all."""
+
+    def __init__(self, asked: Set[str]) -> None:
+        self._asked = asked
+        self._known: dict[tuple[str, ...], Set[str]] = {}
+
+    def of(self, variables: Mapping[str, str]) -> Set[str]:
+        names = tuple(variables)
+        if (found := self._known.get(names)) is None:
+            found = by_name(variables).keys() - self._asked
+            if len(self._known) < MAX_NOTES:
+                self._known[names] = found
+        return found
 
 
 def _groups(job: Job) -> Iterator[list[int]]:

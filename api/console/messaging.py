@@ -17,9 +17,9 @@ from api.services import UseServices
 from clients.database import credits
 from clients.database import messaging as database
 from clients.database.listings import SENDINGS
-from contracts.messaging import Account, Composed, Draft, Private, Recipient
+from contracts.messaging import Account, Draft, Private, Recipient
 from rules.messaging.channel import Sent, as_sent
-from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, compose
+from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, Composer
 
 router = APIRouter(route_class=first(signed_in))
 PER_PAGE = 100
@@ -71,11 +71,11 @@ async def preview(request: Request, services: UseServices, tenant: Tenant, what:
     def sent() -> Sent:
         return as_sent(what.draft, template, account, default_pf_id)
 
-    def composed(sent: Sent, recipient: Recipient) -> Composed:
-        return compose(sent.draft, recipient, account, sent.template, default_pf_id)
+    def composer(sent: Sent) -> Composer:
+        return Composer(sent.draft, account, sent.template, default_pf_id)
 
     return await asyncio.to_thread(
-        previews.preview, what.draft, what.recipients, sent, composed, known, language(request)
+        previews.preview, what.draft, what.recipients, sent, composer, known, language(request)
     )
 
 

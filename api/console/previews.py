@@ -13,7 +13,7 @@ from contracts.errors import REASONS
 from contracts.messaging import Channel, Composed, Draft, Recipient
 from rules.messaging import phones
 from rules.messaging.channel import Sent
-from rules.messaging.compose import SMS_BYTES, asked_for
+from rules.messaging.compose import SMS_BYTES, Composer, asked_for
 from rules.messaging.siblings import by_phone, merged
 from rules.messaging.text import size
 from rules.messaging.unsendable import Unsendable
@@ -60,11 +60,11 @@ def preview(
     draft: Draft,
     recipients: Sequence[Recipient],
     sent: Callable[[], Sent],
-    composed: Callable[[Sent, Recipient], Composed],
+    composer: Callable[[Sent], Composer],
     account: AccountRow,
     lang: str,
 ) -> dict[str, Any]:
-    """For the page of a new message; `sent` and `composed` raise Unsendable."""
+    """For the page of a new message; `sent` raises Unsendable."""
     good: list[tuple[int, Composed]] = []
     troubles: dict[tuple[str, str | None, str], Trouble] = {}
 
@@ -86,10 +86,10 @@ def preview(
         for line in range(1, len(recipients) + 1):
             add(error, line)
     else:
-        as_text = way.as_text_because
+        as_text, writer = way.as_text_because, composer(way)
         for position, recipient in _told(draft, recipients, asked_for(way.draft, way.template)):
             try:
-                good.append((position + 1, composed(way, recipient)))
+                good.append((position + 1, writer.compose(recipient)))
             except Unsendable as error:
                 add(error, position + 1)
     prices = [price(message, account) for _, message in good]
