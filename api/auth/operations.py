@@ -87,6 +87,7 @@ OPERATIONS: dict[str, Operation] = {
     "POST /api/v1/messaging/send/": changes(SEND, again=True),
     "POST /api/v1/messages/": changes(SEND, again=True),
     "GET /api/v1/messages/{job_id}/": looks("counts and money of a sending"),
+    "GET /api/v1/messages/{job_id}/recipients.xlsx": reads(again=True),
     "GET /api/v1/messages/{job_id}/recipients/": reads(again=True),
     "POST /api/v1/messages/{job_id}/cancel/": changes(),
     "POST /api/v1/reservations/{reservation_id}/cancel/": changes(),

@@ -76,6 +76,7 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/messages/": About("own", MESSAGE | {"recipients": []}),
     "GET /api/v1/messages/{job_id}/": obj(job_id="message_id"),
     "GET /api/v1/messages/{job_id}/recipients/": obj(job_id="message_id"),
+    "GET /api/v1/messages/{job_id}/recipients.xlsx": obj(job_id="message_id"),
     "POST /api/v1/messages/{job_id}/cancel/": obj(job_id="message_id"),
     "POST /api/v1/reservations/{reservation_id}/cancel/": OWN,
     "POST /api/v1/opt-outs/": About("own", {"phone": "x"}),
