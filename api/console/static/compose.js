@@ -199,6 +199,24 @@ async function submit() {
   }
 }
 
+// To oneself, at once and with the first recipient's values: the same checks, price and way as for all.
+async function tryOut() {
+  const [first] = recipients();
+  field("try").disabled = true;
+  const test = { draft: { ...draft(), send_at: undefined }, recipients: [{ ...first, id: "test", to: field("mine").value.trim() }] };
+  try {
+    const { troubles } = await ask("/console/messages/preview", test);
+    if (troubles.length) return say(sentence({ ...troubles[0], count: 0 }, 1), true);
+    await ask("/api/v1/jobs", { job_type: "messages.send", payload: test }, { wish: "message-test" });
+    say(t("시험 문자를 보냈습니다. 휴대전화를 확인해 주세요.", "The test is on its way to your phone."));
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    say(error.message, true);
+  } finally {
+    field("try").disabled = false;
+  }
+}
+
 // After a reload without an answer: what was written is there again, and sending it is the same request.
 async function again() {
   const written = JSON.parse(sessionStorage.getItem(WRITTEN));
@@ -229,6 +247,7 @@ if (form) {
     }
     typed();
   });
+  field("try").addEventListener("click", tryOut);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit();
