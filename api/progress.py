@@ -52,6 +52,8 @@ def video_progress(
         "encoding_step_name": shown.step_name_display if shown else None,
         "encoding_step_percent": shown.step_percent if shown else None,
     }
+    if video.status == "READY" and shown is None:
+        answer["encoding_progress"] = 100
     if video.hls_path:
         answer |= {"hls_path": video.hls_path, "duration": video.duration}
         answer |= {name: made[name] for name in ("damage", "warnings") if made and name in made}

@@ -26,6 +26,7 @@ from clients.settings import Settings
 PAGE = 500
 TIMEOUT = httpx.Timeout(10, connect=5, pool=30)
 ADD_TIMEOUT = httpx.Timeout(60, connect=5, pool=30)  # 15 MB of messages
+RETRY_AT_MOST = 600.0  # seconds: who says longer is asked again all the same
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # what else may stand there is nobody's code, and is not repeated
 LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
 
@@ -107,7 +108,7 @@ class Solapi:
             "/messages/v4/groups",
             {"allowDuplicates": True, "customFields": dict(custom)},
         )
-        return _named(answer, "groupId")
+        return _id(answer, "groupId")
 
     async def add(self, group_id: str, messages: bytes) -> list[dict[str, Any]]:
         """Put messages, JSON objects joined by commas, into a PENDING group; returns `resultList`, one entry
@@ -162,7 +163,7 @@ class Solapi:
         """Store a JPEG for MMS; returns its fileId."""
         body = {"file": base64.b64encode(image).decode(), "type": "MMS", "name": name}
         answer = await self._call("upload_image", "POST", "/storage/v1/files", body, timeout=ADD_TIMEOUT)
-        return _named(answer, "fileId")
+        return _id(answer, "fileId")
 
     async def template(self, template_id: str) -> dict[str, Any]:
         """An Alimtalk template as the provider has it. Refused when there is none."""
@@ -232,6 +233,13 @@ def _named(answer: Mapping[str, Any], field: str) -> str:
     return value
 
 
+def _id(answer: Mapping[str, Any], field: str) -> str:
+    """An id that can stand in an address and in our tables."""
+    if not _CODE.fullmatch(value := _named(answer, field)):
+        raise NotUnderstood
+    return value
+
+
 def _objects(values: Any) -> list[dict[str, Any]]:
     if not isinstance(values, list) or not all(isinstance(each, dict) for each in values):
         raise NotUnderstood
@@ -269,4 +277,4 @@ def _read(answer: httpx.Response) -> Any:
 
 def _retry_after(answer: httpx.Response) -> float | None:
     text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else None
+    return min(float(text), RETRY_AT_MOST) if text.isdecimal() else None

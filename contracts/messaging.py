@@ -1,11 +1,12 @@
 """Messages to parents: what is sent, to whom, and how it ended for each of them."""
 
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, FailFast, Field
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, FailFast, Field
 
 from contracts.base import Contract
 from contracts.jobs import JobOutcome, JobRef
@@ -58,17 +59,30 @@ class Button(Contract):
     link_ios: str | None = Field(default=None, max_length=2000, serialization_alias="linkIos")
 
 
+def _given(values: Any) -> Any:
+    """A variable that is null has no value."""
+    if not isinstance(values, dict) or None not in values.values():
+        return values
+    return {name: each for name, each in values.items() if each is not None}
+
+
 class Recipient(Private):
-    """One person to reach. `id` is the submitter's (a student): unique in a job, two may share a phone."""
+    """One person to reach. `id` is the submitter's (a student): two may share a phone, and one may have
+    several. Numbers, as tables have them, are their digits."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     id: str = Field(min_length=1, max_length=100)
     to: str = Field(max_length=40)
-    variables: dict[str, str] = Field(default_factory=dict, max_length=100)
+    variables: Annotated[dict[str, str], Field(max_length=100), BeforeValidator(_given)] = Field(
+        default_factory=dict
+    )
 
 
 class Draft(Private):
     """What is sent to every recipient of a job. `text` may hold `#{variable}`; with a template it is the
-    text of the SMS or LMS that the provider falls back to."""
+    text of the SMS or LMS that the provider falls back to. `one_per_phone`: recipients who share a phone are
+    told in one message, with the values of all of them."""
 
     mode: Mode = "sms"
     text: str = Field(max_length=10_000)
@@ -80,6 +94,7 @@ class Draft(Private):
     buttons: tuple[Button, ...] = Field(default=(), max_length=5)
     send_at: AwareDatetime | None = None
     valid_minutes: int | None = Field(default=None, ge=1, le=14 * 24 * 60)
+    one_per_phone: bool = False
     reservation_id: int | None = None
     event_type: str | None = Field(default=None, max_length=100)
     occurrence_key: str | None = Field(default=None, max_length=200)
@@ -98,11 +113,13 @@ class NoteCode(StrEnum):
     """What a sender should know of a job that was not refused.
 
     VARIABLE_UNUSED: values were given for `about`, which no text asks for. SENT_AS_TEXT: Alimtalk would not
-    do, because of the code `about`, so it goes as SMS or LMS.
+    do, because of the code `about`, so it goes as SMS or LMS. TOLD_TOGETHER: they are named in the message of
+    somebody else with their phone, and get none of their own.
     """
 
     VARIABLE_UNUSED = "VARIABLE_UNUSED"
     SENT_AS_TEXT = "SENT_AS_TEXT"
+    TOLD_TOGETHER = "TOLD_TOGETHER"
 
 
 class Note(Contract):
@@ -131,19 +148,20 @@ def request_of(job_type: str, payload: dict[str, Any]) -> SendRequest:
     if job_type != "messaging.send":
         return SendRequest.model_validate(payload)
     replacements = payload.get("alimtalk_replacements") or []
-    draft = Draft.model_validate(payload | {"mode": payload["message_mode"]})
+    draft = Draft.model_validate({"text": ""} | payload | {"mode": payload["message_mode"]})
     target = f"{payload.get('target_type', '')}:{payload.get('target_id', '')}"
     if target == ":":  # an occasion without whom it concerns would make all its messages duplicates of one
         draft = draft.model_copy(update={"occurrence_key": None})
     # Their variables are the template's; without Alimtalk nobody uses them.
-    variables = {each["key"]: each["value"] for each in replacements} if draft.mode != "sms" else {}
-    recipient = Recipient(id=target, to=payload["to"], variables=variables)
+    variables = {each["key"]: each.get("value") for each in replacements} if draft.mode != "sms" else {}
+    recipient = Recipient.model_validate({"id": target, "to": payload["to"], "variables": variables})
     return SendRequest(draft=draft, recipients=(recipient,))
 
 
 class Template(Contract):
     """An Alimtalk template as the provider has it. `texts` are all that it shows (header, highlight, items,
-    buttons …) and that hold `#{variable}`; `content` may be empty. `buttons` are those of known types."""
+    buttons …) and that hold `#{variable}`; `content` may be empty. `buttons` are those of known types.
+    `of_group`: it belongs to a group of channels, and the provider knows which."""
 
     id: str
     pf_id: str
@@ -151,6 +169,7 @@ class Template(Contract):
     content: str = Field(repr=False)
     buttons: tuple[Button, ...] = ()
     texts: tuple[str, ...] = Field(default=(), repr=False)
+    of_group: bool = False
 
 
 class Account(Contract):
@@ -164,8 +183,10 @@ class Account(Contract):
     opt_out_number: str | None = None
 
 
-class Composed(Private):
-    """One message as the provider takes it, after substitution and checks."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Composed:
+    """One message as the provider takes it, after substitution and checks. No model: it never travels, and
+    each of ten thousand would be checked once more. It prints no field, as `Private`."""
 
     to: str
     sender: str
@@ -175,7 +196,7 @@ class Composed(Private):
     fallback: Channel | None = None
     pf_id: str | None = None
     template_id: str | None = None
-    variables: dict[str, str] = Field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     buttons: tuple[Button, ...] = ()
     image_id: str | None = None
 

@@ -57,11 +57,13 @@ def _folded(value: Any) -> Any:
 
 
 def _dated(value: Any) -> datetime | None:
-    """What is no time says nothing, and never ended a message."""
+    """What is no time says nothing, and never ended a message; neither does 0, nor a clock that was never
+    set."""
     try:
-        return _TIMESTAMP.validate_python(value)
+        at = _TIMESTAMP.validate_python(value)
     except ValidationError:
         return None
+    return at if at.year > 1970 else None
 
 
 _TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
@@ -72,35 +74,57 @@ Filled = Annotated[str, Field(max_length=10_000, pattern=r"\S")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
 
 
+def _mode(named: Mode | None, alimtalk_first: bool | None) -> Mode:
+    return named or ("both" if alimtalk_first else "sms")
+
+
+NOTHING_IS_NONE = BeforeValidator(lambda value: None if value in ("", 0, [], {}) else value)
+
+
 class Replacement(QueueMessage):
+    """Without a value it is as if it were not there: who asks for it is told that it is missing."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     key: str
-    value: Annotated[str, Field(coerce_numbers_to_str=True)]
+    value: str | None = None
 
 
 class SendMessage(QueueMessage):
     """All producers' message. `created_at` begins its validity. Where the newest name a `source_tenant_id`,
-    the message is of that academy, and `tenant_id` owns the channel that it shares."""
+    the message is of that academy, and `tenant_id` owns the channel that it shares. Only an Alimtalk may come
+    without a text."""
 
-    tenant_id: BigId
-    source_tenant_id: BigId | None = None
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    tenant_id: LooseId
+    source_tenant_id: Annotated[LooseId | None, BLANK_IS_NONE] = None
     created_at: Annotated[datetime | None, BeforeValidator(_dated)] = None
     to: Filled
-    text: Filled
     sender: str | None = None
     message_mode: Annotated[Mode | None, BeforeValidator(_folded)] = None
     use_alimtalk_first: bool | None = None
-    reservation_id: BigId | None = None
+    text: Annotated[str | None, Field(max_length=10_000, validate_default=True)] = None
+    reservation_id: Annotated[LooseId | None, NOTHING_IS_NONE] = None
     template_id: str | None = None
-    alimtalk_replacements: list[Replacement] | None = None
+    alimtalk_replacements: Annotated[list[Replacement] | None, NOTHING_IS_NONE] = None
     business_idempotency_key: Annotated[Sha256 | None, BLANK_IS_NONE] = None
     event_type: str | None = None
     occurrence_key: str | None = None
     target_type: str | None = None
     target_id: Reference | None = None
 
+    @field_validator("text")
+    @classmethod
+    def _says_something(cls, text: str | None, info: ValidationInfo) -> str | None:
+        modes = info.data.get("message_mode"), info.data.get("use_alimtalk_first")
+        if _mode(*modes) == "sms" and not (text or "").strip():
+            raise PydanticCustomError("missing", "a text message has a text")
+        return text
+
     @property
     def mode(self) -> Mode:
-        return self.message_mode or ("both" if self.use_alimtalk_first else "sms")
+        return _mode(self.message_mode, self.use_alimtalk_first)
 
 
 class Part(QueueMessage):

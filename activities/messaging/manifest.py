@@ -1,5 +1,6 @@
 """What a group is to hold, and whether the provider's answer says that it does."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -11,6 +12,8 @@ from contracts.messaging import NOT_UNDERSTOOD, RecipientState
 from rules.messaging.chunks import unpack_all
 
 ACCEPTED = "2000"
+_REFUSED = re.compile(r"[12][0-9]{3}")  # 3000 and above: a carrier has it, which cannot be yet
+_ID = re.compile(r"[!-~]{1,64}")
 
 
 def manifest(pieces: Iterable[bytes], ended: Set[int]) -> tuple[bytes, dict[int, str]]:
@@ -29,7 +32,9 @@ def compared(
 ) -> tuple[dict[int, str], list[RecipientOutcome]]:
     """The answer against the manifest: message ids by position, and the ends of those refused.
 
-    The answer is in the order of the request; each entry is held against its recipient.
+    The answer is in the order of the request; each entry is held against its recipient. One that says
+    neither that it is taken, by which id, nor why it is refused may be sent with the others: it is not
+    understood.
     """
     if len(results) != len(wanted):
         raise ambiguous(f"{len(results)} results for {len(wanted)} messages", understood=False)
@@ -38,10 +43,13 @@ def compared(
     for (position, to), result in zip(wanted.items(), results, strict=True):
         if result.get("to") != to:
             raise ambiguous("the results are of other recipients", understood=False)
-        if str(result.get("statusCode")) == ACCEPTED and result.get("messageId"):
-            registered[position] = str(result["messageId"])
+        code, message_id = str(result.get("statusCode")), result.get("messageId")
+        if code == ACCEPTED and isinstance(message_id, str) and _ID.fullmatch(message_id):
+            registered[position] = message_id
+        elif _REFUSED.fullmatch(code) and code != ACCEPTED:
+            outcomes.append(RecipientOutcome(position, RecipientState.REFUSED, code))
         else:
-            outcomes.append(RecipientOutcome(position, RecipientState.REFUSED, str(result.get("statusCode"))))
+            raise ambiguous("a result says neither taken nor refused", understood=False)
     return registered, outcomes
 
 

@@ -1,19 +1,15 @@
 """A job's recipients, checked, composed, sealed and written: all of them, or the job is refused."""
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.implements import implements
+from activities.messaging.composing import Job, composed_chunks
 from activities.messaging.provider import provider_errors, tried
 from activities.messaging.requested import (
     Problems,
-    occurrence,
     parse_recipients,
     problem,
     read_request,
@@ -22,7 +18,7 @@ from activities.messaging.requested import (
 from clients.database import credits, jobs, messaging, messaging_chunks
 from clients.database.credits import RecipientOutcome
 from clients.database.messaging_chunks import NewRecipient
-from clients.keys import Sealer, TenantKeys
+from clients.keys import TenantKeys
 from clients.objects import ObjectMissing, Objects
 from clients.progress import ProgressBoard
 from clients.solapi import NotUnderstood, Refused, Solapi
@@ -30,11 +26,8 @@ from clients.vault import Vault
 from contracts.activities import messages
 from contracts.errors import (
     ACCOUNT_MISSING,
-    ADVERTISING_BY_ALIMTALK,
     DUPLICATE_MESSAGE,
-    DUPLICATE_RECIPIENT,
     IMAGE_MISSING,
-    IMAGE_WITH_ALIMTALK,
     PAYLOAD_LOST,
     RECIPIENTS_MISSING,
     TEMPLATE_NOT_READABLE,
@@ -43,7 +36,6 @@ from contracts.errors import (
 from contracts.jobs import JobRef
 from contracts.messaging import (
     Account,
-    Composed,
     Draft,
     Note,
     NoteCode,
@@ -56,31 +48,13 @@ from contracts.messaging import (
     channel_owner,
 )
 from contracts.progress import messages_progress
-from rules.messaging import image, phones
-from rules.messaging.chunks import between, encode, message, pack, split
-from rules.messaging.compose import asked_for, compose, provider_message, usable
-from rules.messaging.template import by_name, read
+from rules.messaging import image
+from rules.messaging.channel import as_sent
+from rules.messaging.template import read
 from rules.messaging.unsendable import Unsendable
 from rules.messaging.validity import check_schedule, expires_at
 
 MAX_RECIPIENTS = 100_000
-MAX_PROBLEMS = 100  # told; the first of them is the job's reason
-MAX_NOTES, MAX_NAME = 20, 100
-
-
-@dataclass(frozen=True)
-class Job:
-    """What `prepare` has read."""
-
-    ref: JobRef
-    request: SendRequest
-    recipients: list[Recipient]
-    account: Account
-    template: Template | None
-    image_id: str | None
-    sealer: Sealer
-    expires_at: datetime | None = None
-    notes: list[Note] = field(default_factory=list)  # `_compose` adds to them
 
 
 class PrepareActivities:
@@ -118,7 +92,7 @@ class PrepareActivities:
             return known
         try:
             job = await self._read(ref)
-            composed = await asyncio.to_thread(lambda: list(self._compose(job)))
+            composed = await asyncio.to_thread(lambda: list(composed_chunks(job, self._default_pf_id)))
         except Unsendable as error:
             return Prepared(refusal=refusal([problem(None, error)]))
         except Problems as problems:
@@ -179,17 +153,16 @@ class PrepareActivities:
     ) -> tuple[Draft, Template | None, list[Note]]:
         """The draft as it can be sent. `both` without a template that can be used is a text message, and a
         note says so. Raises Unsendable."""
-        if draft.mode == "sms":
-            return draft, None, []
         try:
-            template = await self._template(draft)
-            usable(template, draft, account, self._default_pf_id)
+            template: Template | Unsendable | None = await self._template(draft)
         except Unsendable as error:
-            if draft.mode != "both" or error.code in (ADVERTISING_BY_ALIMTALK, IMAGE_WITH_ALIMTALK):
-                raise
-            note = Note(code=NoteCode.SENT_AS_TEXT, about=error.code, recipients=recipients)
-            return draft.model_copy(update={"mode": "sms"}), None, [note]
-        return draft, template, []
+            template = error
+        sent = as_sent(draft, template, account, self._default_pf_id)
+        notes = []
+        if sent.as_text_because:
+            note = Note(code=NoteCode.SENT_AS_TEXT, about=sent.as_text_because, recipients=recipients)
+            notes.append(note)
+        return sent.draft, sent.template, notes
 
     async def _recipients(self, tenant_id: int, request: SendRequest) -> list[Recipient]:
         recipients = list(request.recipients)
@@ -232,83 +205,20 @@ class PrepareActivities:
         with provider_errors(ends=True):
             return await self._solapi.upload_image(data, "image.jpg")
 
-    def _compose(self, job: Job) -> Iterator[tuple[list[NewRecipient], bytes]]:
-        """Each chunk: recipients, and sealed messages. Raises Problems. CPU work, so it runs in a thread."""
-        problems: list[dict[str, Any]] = []
-        seen: set[str] = set()
-        asked, unused = asked_for(job.request.draft, job.template), Counter[str]()
-        waiting: deque[tuple[Recipient, str, bytes, Composed]] = deque()
-
-        def encoded_messages() -> Iterator[bytes]:
-            same: tuple[Composed, bytes] | None = None
-            for position, recipient in enumerate(job.recipients):
-                try:
-                    if recipient.id in seen:
-                        raise Unsendable(DUPLICATE_RECIPIENT)
-                    seen.add(recipient.id)
-                    unused.update(by_name(recipient.variables).keys() - asked)
-                    if recipient.variables or same is None:
-                        composed = compose(
-                            job.request.draft, recipient, job.account, job.template, self._default_pf_id
-                        ).model_copy(update={"image_id": job.image_id})
-                        custom = {"job": job.ref.job_id.hex, "n": str(position)}
-                        to, encoded = composed.to, encode(provider_message(composed, custom))
-                        middle = between(encoded, to, position)
-                        same = None if recipient.variables else (composed, middle)
-                    else:  # the same for everybody without variables, but for the phone
-                        (composed, middle), to = same, phones.mobile(recipient.to)
-                        encoded = message(middle, to, position)
-                    waiting.append((recipient, to, middle, composed))
-                except Unsendable as error:
-                    problems.append(problem(position, error))
-                    if len(problems) == MAX_PROBLEMS:
-                        raise Problems(problems) from None
-                    continue
-                yield encoded
-
-        position, aad = 0, job.ref.job_id.bytes
-        for chunk, chunk_messages in enumerate(split(encoded_messages())):
-            rows, people = [], []
-            for _ in chunk_messages:
-                recipient, to, middle, composed = waiting.popleft()
-                people.append((middle, to, position))
-                rows.append(
-                    NewRecipient(
-                        position=position,
-                        chunk=chunk,
-                        recipient_id=recipient.id,
-                        phone_mac=job.sealer.mac(to),
-                        masked_phone=phones.mask(to),
-                        channel=composed.channel,
-                        fallback=composed.fallback,
-                        occurrence=occurrence(job.request.draft, recipient, job.sealer.mac(to)),
-                        former_occurrence=occurrence(job.request.draft, recipient),
-                    )
-                )
-                position += 1
-            yield rows, job.sealer.seal(pack(people), aad)
-        if problems:
-            raise Problems(problems)
-        if not job.notes:  # of one that goes as text, the template's values are nobody's slip
-            job.notes.extend(
-                Note(code=NoteCode.VARIABLE_UNUSED, about=name[:MAX_NAME], recipients=count)
-                for name, count in unused.most_common(MAX_NOTES)
-            )
-
     async def _write(self, job: Job, composed: list[tuple[list[NewRecipient], bytes]]) -> Prepared:
         """One transaction: the job is prepared by one execution, once."""
         tenant_id, job_id, draft = job.account.tenant_id, job.ref.job_id, job.request.draft
         async with self._engine.begin() as connection:
             row = await messaging.lock_job(connection, job_id, tenant_id)
             if row.chunks is None and row.cancel_requested_at is None:
-                taken: list[int] = []
+                taken: set[int] = set()
                 for rows, _ in composed:
-                    taken += await messaging_chunks.write_recipients(connection, job_id, tenant_id, rows)
+                    taken |= await messaging_chunks.write_recipients(connection, job_id, tenant_id, rows)
                 sealed = [piece for _, piece in composed]
                 await messaging_chunks.write_chunks(connection, job_id, tenant_id, sealed)
                 outcomes = [
                     RecipientOutcome(position, RecipientState.SUPPRESSED, DUPLICATE_MESSAGE)
-                    for position in taken
+                    for position in sorted(taken)
                 ]
                 await messaging.mark_prepared(
                     connection,

@@ -1,6 +1,7 @@
 """What became of each recipient: read from the provider until it is final, and compared once a day."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from rules.quiet_hours import KST
 DELIVERED = "4000"
 REGISTERED = "2000"  # put into a group, sent or not
 ON_ITS_WAY = (REGISTERED, "3000")
+_CODE = re.compile(r"[1-9][0-9]{3}")
 ASK_AT_ONCE = 100  # ids in one address
 LEFT_ALONE_FOR = timedelta(hours=1)
 REPORTS_WITHIN = timedelta(days=3)  # for groups whose workflow is over; the others' waits itself
@@ -265,12 +267,15 @@ def outcome_of(position: int, message: dict[str, Any], group: Group) -> Recipien
 
     A failed Alimtalk is replaced by its fallback a moment later, unless the whole group is complete.
     """
-    status, sent_as = str(message.get("statusCode")), message.get("type")
+    status, kakao = str(message.get("statusCode")), message.get("kakaoOptions")
+    # Of a type that we do not know, the charge is that of the channel that was asked for.
+    sent_as = next((each for each in Channel if each == message.get("type")), None)
     if status == DELIVERED:
         return RecipientOutcome(position, RecipientState.DELIVERED, None, sent_as)
-    if status in ON_ITS_WAY or not status.isdecimal():
+    if status in ON_ITS_WAY or not _CODE.fullmatch(status):
         return None
-    falls_back = sent_as == Channel.ATA and not (message.get("kakaoOptions") or {}).get("disableSms", False)
+    disabled = isinstance(kakao, dict) and kakao.get("disableSms", False)
+    falls_back = sent_as == Channel.ATA and not disabled
     if falls_back and group.state != "COMPLETE":
         return None
     state = RecipientState.REFUSED if status.startswith("1") else RecipientState.FAILED

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from codecs import BOM_UTF8
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,7 +34,7 @@ class Problems(Exception):
 def parse_recipients(data: bytes) -> list[Recipient]:
     """JSON Lines in UTF-8, one recipient a line. Raises Unsendable naming the first bad line, from 1."""
     recipients = []
-    for number, line in enumerate(data.splitlines(), 1):
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).splitlines(), 1):
         if not line.strip():
             continue
         try:

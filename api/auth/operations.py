@@ -56,6 +56,8 @@ PLAYER = unrecorded("a student's own player, by its token; what it did is kept i
 
 OPERATIONS: dict[str, Operation] = {
     "GET /api/v1/jobs/{job_id}/": reads(),
+    "GET /api/v1/jobs/{job_id}/progress/": reads(),
+    "GET /api/v1/{asked_from}/excel_job_status/{job_id}/": reads(),
     "GET /api/v1/core/job_progress/{job_id}/": PROGRESS,
     "GET /api/v1/media/videos/{video_id}/progress/": PROGRESS,
     "POST /api/v1/media/videos/{video_id}/retry/": changes(),
@@ -88,6 +90,7 @@ OPERATIONS: dict[str, Operation] = {
     "POST /api/v1/messaging/send/": changes(SEND, again=True),
     "POST /api/v1/messages/": changes(SEND, again=True),
     "GET /api/v1/messages/{job_id}/": looks("counts and money of a sending"),
+    "GET /api/v1/messages/{job_id}/recipients.xlsx": reads(again=True),
     "GET /api/v1/messages/{job_id}/recipients/": reads(again=True),
     "POST /api/v1/messages/{job_id}/cancel/": changes(),
     "POST /api/v1/reservations/{reservation_id}/cancel/": changes(),

@@ -5,14 +5,18 @@ import time
 from api.services import Services
 from clients.database.turns import Turns
 from clients.solapi import Refused, Solapi, SolapiError
+from contracts.errors import TEMPLATE_NOT_READABLE
 from contracts.messaging import Draft, Template
+from rules.messaging.template import read
+from rules.messaging.unsendable import Unsendable
 
 KEPT_SECONDS = 60.0
-_kept: dict[str, tuple[float, Template | None]] = {}
+_kept: dict[str, tuple[float, Template | None]] = {}  # what is not understood is asked for again
 
 
-async def find(services: Services, draft: Draft) -> Template | None:
-    """The draft's template, or the default one; None if it needs none, or the provider has it not."""
+async def find(services: Services, draft: Draft) -> Template | Unsendable | None:
+    """The draft's template, or the default one; None if it needs none, or the provider has it not, and the
+    reason where its answer cannot be read."""
     settings = services.settings
     template_id = draft.template_id or settings.solapi_kakao_template_id
     if draft.mode == "sms" or template_id is None or not settings.solapi_api_key:
@@ -23,19 +27,15 @@ async def find(services: Services, draft: Draft) -> Template | None:
     turns = Turns(services.engine, settings.solapi_api_key, settings.solapi_requests_per_second)
     solapi = Solapi(settings, turns)
     try:
-        found = await solapi.template(template_id)
-    except Refused:
+        template = read(template_id, await solapi.template(template_id))
+    except Refused as error:
+        if not error.own or error.status not in (400, 404, 422):
+            return Unsendable(TEMPLATE_NOT_READABLE)
         template = None
     except SolapiError:
-        return None
-    else:
-        template = Template(
-            id=template_id,
-            pf_id=found.get("channelId") or found.get("pfId") or "",
-            status=found["status"],
-            content=found["content"],
-            buttons=found.get("buttons") or (),
-        )
+        return Unsendable(TEMPLATE_NOT_READABLE)
+    except Unsendable as error:
+        return error
     finally:
         await solapi.aclose()
     if len(_kept) > 1_000:

@@ -17,8 +17,9 @@ from api.services import UseServices
 from clients.database import credits
 from clients.database import messaging as database
 from clients.database.listings import SENDINGS
-from contracts.messaging import Account, Composed, Draft, Private, Recipient
-from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, compose
+from contracts.messaging import Account, Draft, Private, Recipient
+from rules.messaging.channel import Sent, as_sent
+from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, Composer
 
 router = APIRouter(route_class=first(signed_in))
 PER_PAGE = 100
@@ -65,14 +66,16 @@ async def preview(request: Request, services: UseServices, tenant: Tenant, what:
         raise HTTPException(404)
     account = Account.model_validate(asdict(known) | {"sender_numbers": numbers})
     template = await alimtalk_templates.find(services, what.draft)
-
     default_pf_id = services.settings.solapi_kakao_pf_id
 
-    def composed(recipient: Recipient) -> Composed:
-        return compose(what.draft, recipient, account, template, default_pf_id)
+    def sent() -> Sent:
+        return as_sent(what.draft, template, account, default_pf_id)
+
+    def composer(sent: Sent) -> Composer:
+        return Composer(sent.draft, account, sent.template, default_pf_id)
 
     return await asyncio.to_thread(
-        previews.preview, what.draft, what.recipients, composed, known, language(request)
+        previews.preview, what.draft, what.recipients, sent, composer, known, language(request)
     )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,7 +12,9 @@ from clients.database.credits import AccountRow
 from contracts.errors import REASONS
 from contracts.messaging import Channel, Composed, Draft, Recipient
 from rules.messaging import phones
-from rules.messaging.compose import SMS_BYTES
+from rules.messaging.channel import Sent
+from rules.messaging.compose import SMS_BYTES, Composer, asked_for
+from rules.messaging.siblings import by_phone, merged
 from rules.messaging.text import size
 from rules.messaging.unsendable import Unsendable
 from rules.messaging.validity import check_schedule
@@ -57,11 +59,12 @@ class Trouble:
 def preview(
     draft: Draft,
     recipients: Sequence[Recipient],
-    composed: Callable[[Recipient], Composed],
+    sent: Callable[[], Sent],
+    composer: Callable[[Sent], Composer],
     account: AccountRow,
     lang: str,
 ) -> dict[str, Any]:
-    """For the page of a new message; `composed` raises Unsendable."""
+    """For the page of a new message; `sent` raises Unsendable."""
     good: list[tuple[int, Composed]] = []
     troubles: dict[tuple[str, str | None, str], Trouble] = {}
 
@@ -76,11 +79,19 @@ def preview(
         check_schedule(draft.send_at, datetime.now(UTC))
     except Unsendable as error:
         add(error, None)
-    for line, recipient in enumerate(recipients, 1):
-        try:
-            good.append((line, composed(recipient)))
-        except Unsendable as error:
+    as_text = None
+    try:
+        way = sent()
+    except Unsendable as error:
+        for line in range(1, len(recipients) + 1):
             add(error, line)
+    else:
+        as_text, writer = way.as_text_because, composer(way)
+        for position, recipient in _told(draft, recipients, asked_for(way.draft, way.template)):
+            try:
+                good.append((position + 1, writer.compose(recipient)))
+            except Unsendable as error:
+                add(error, position + 1)
     prices = [price(message, account) for _, message in good]
     return {
         "recipients": [
@@ -89,12 +100,26 @@ def preview(
         ],
         "troubles": [each.shown(lang) for each in troubles.values()],
         "count": len(recipients),
-        "wrong": len(recipients) - len(good),
+        "wrong": sum(len(each.lines) for each in troubles.values()),
+        "messages": len(good),
         "total": float(sum(prices, Decimal(0))),
         "balance": float(account.credit_balance),
         "channels": Counter(message.channel for _, message in good),
+        "as_text": getattr(REASONS[as_text], lang) if as_text else None,
         "saving": _saving([message for _, message in good], account),
     }
+
+
+def _told(
+    draft: Draft, recipients: Sequence[Recipient], asked: frozenset[str]
+) -> Iterator[tuple[int, Recipient]]:
+    """Who gets a message, with their place in the list."""
+    if not draft.one_per_phone:
+        yield from enumerate(recipients)
+        return
+    for positions in by_phone(recipients):
+        index, recipient = merged([recipients[each] for each in positions], asked)
+        yield positions[index], recipient
 
 
 def field_of(error: Unsendable) -> str:

@@ -1,18 +1,20 @@
 """The paths that existing clients call, with their JSON."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
 
+from api.auth import audit
 from api.auth.callers import Tenant, caller_of
 from api.jobs import links, seen, seen_job, submit
 from api.params import IdempotencyKey, JobId, VideoId
 from api.problems import message_of, not_found
 from api.progress import progress_of, video_progress
 from api.routing import first
-from api.services import UseServices
+from api.services import Services, UseServices
 from clients.database import videos
+from clients.database.jobs import JobRow
 from clients.progress import video_key
 from contracts.jobs import FINAL_STATES, JobRequest, payload_sha256
 from contracts.progress import Progress
@@ -23,8 +25,39 @@ router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 @router.get("/jobs/{job_id}/")
 async def get_job(job_id: JobId, tenant: Tenant, request: Request, services: UseServices) -> dict[str, Any]:
-    """Where a job stands: final state from Postgres, live progress beside it."""
+    """Where a job stands: final state from Postgres, live progress beside it. `result.download_url` where a
+    result has one file."""
+    return await _shown(await seen_job(services, tenant, job_id), tenant, request, services)
+
+
+@router.get("/jobs/{job_id}/progress/")
+async def get_progress(
+    job_id: JobId, tenant: Tenant, request: Request, services: UseServices
+) -> dict[str, Any]:
+    """The same; 200 with UNKNOWN for a job that is not there, or another tenant's: old pages poll on."""
+    job = await services.seen_jobs.get((tenant, job_id))
+    if job is None:
+        audit.nothing_shown(request)
+        return {"status": "UNKNOWN", "message": "진행 상태를 확인할 수 없습니다."}
+    return await _shown(job, tenant, request, services)
+
+
+@router.get("/{asked_from}/excel_job_status/{job_id}/")
+async def get_excel_job(
+    asked_from: Literal["students", "enrollments"],
+    job_id: JobId,
+    tenant: Tenant,
+    request: Request,
+    services: UseServices,
+) -> dict[str, Any]:
+    """A job of a roster, as `/jobs/{job_id}/`."""
     job = await seen_job(services, tenant, job_id)
+    if job.job_type != "ai.excel_parsing":
+        raise not_found("job")
+    return await _shown(job, tenant, request, services)
+
+
+async def _shown(job: JobRow, tenant: int, request: Request, services: Services) -> dict[str, Any]:
     seen(request, job)
     shown, _ = await progress_of(services.board, services.temporal, job)
     found = {
@@ -37,6 +70,8 @@ async def get_job(job_id: JobId, tenant: Tenant, request: Request, services: Use
     }
     if files := links(services, tenant, job.result):
         found["links"] = files
+        if len(files) == 1:
+            found["result"] = (job.result or {}) | {"download_url": next(iter(files.values()))}
     return found
 
 

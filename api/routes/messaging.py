@@ -8,8 +8,10 @@ from uuid import uuid4
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from pydantic import Field
+from starlette.responses import Response
 from temporalio.service import RPCError
 
+from api import sheets
 from api.auth import audit
 from api.auth.callers import Tenant, caller_of
 from api.job_requests import messages_request
@@ -24,11 +26,13 @@ from clients.database.messaging import CancelAnswer
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import SCHEDULE_PAST
 from contracts.jobs import FINAL_STATES, JobState
-from contracts.messaging import Private, SendRequest
+from contracts.messaging import Private, RecipientState, SendRequest
 from intake.submit import RPC_TIMEOUT
 from rules.messaging import phones
 from rules.messaging.unsendable import Unsendable
 from rules.messaging.validity import NOW
+
+MAX_RECIPIENTS = 100_000  # of a job
 
 router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
@@ -82,11 +86,13 @@ async def get_recipients(
     services: UseServices,
     after: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    state: RecipientState | None = None,
 ) -> dict[str, Any]:
-    """Each recipient's end, in their order; the phone is masked. `next` is `after` of the next page."""
+    """Each recipient's end, in their order; the phone is masked. `next` is `after` of the next page. `state`:
+    of those alone who stand there."""
     job = await _messages_job(services, tenant, job_id)
     async with services.engine.connect() as connection:
-        rows = await messaging.recipients(connection, job.id, after, limit)
+        rows = await messaging.recipients(connection, job.id, after, limit, state)
     shown = [
         {
             "position": row.position,
@@ -100,6 +106,21 @@ async def get_recipients(
         for row in rows
     ]
     return {"recipients": shown, "next": rows[-1].position if len(rows) == limit else None}
+
+
+@router.get(
+    "/messages/{job_id}/recipients.xlsx",
+    response_class=Response,
+    responses={200: {"content": {sheets.MEDIA_TYPE: {}}}},
+)
+async def get_recipients_sheet(job_id: JobId, tenant: Tenant, services: UseServices) -> Response:
+    """All recipients' ends as a workbook; phones are masked."""
+    job = await _messages_job(services, tenant, job_id)
+    async with services.engine.connect() as connection:
+        rows = await messaging.recipients(connection, job.id, -1, MAX_RECIPIENTS)
+    book = await asyncio.to_thread(sheets.recipients, rows)
+    named = {"Content-Disposition": f'attachment; filename="messages-{job.id.hex[:12]}.xlsx"'}
+    return Response(book, media_type=sheets.MEDIA_TYPE, headers=named)
 
 
 @router.post("/messages/{job_id}/cancel/", status_code=202)

@@ -55,30 +55,32 @@ _OVER_PHONE_CAP = text("""
             (SELECT count(*) FROM message_recipients d
                 JOIN message_chunks c ON c.job_id = d.job_id AND c.chunk = d.chunk
                 WHERE d.tenant_id = r.tenant_id AND d.phone_mac = r.phone_mac
-                AND c.reserved_on = :today AND d.state <> 'SUPPRESSED') AS before
+                AND c.reserved_on = :today AND d.state <> 'SUPPRESSED' AND d.merged_into IS NULL) AS before
         FROM message_recipients r
-        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL) AS counted
+        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL
+            AND r.merged_into IS NULL) AS counted
     WHERE before + n > :cap""")
 
 _OVER_CAP = text("""
     SELECT position FROM (
         SELECT r.position, row_number() OVER (ORDER BY r.position) AS n
         FROM message_recipients r
-        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL) AS counted
+        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL
+            AND r.merged_into IS NULL) AS counted
     WHERE n > :cap - (SELECT coalesce(sum(c.reserved), 0) FROM message_chunks c
         WHERE c.tenant_id = :tenant AND c.reserved_on = :today)""")
 
 _COST = text(f"""
     SELECT coalesce(sum({_PRICE}), 0) FROM message_recipients r
     JOIN messaging_accounts a ON a.tenant_id = r.tenant_id
-    WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL""")
+    WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.merged_into IS NULL""")
 
 _RESERVE = text(f"""
     WITH entries AS (
         INSERT INTO credit_entries (tenant_id, kind, amount, job_id, position)
         SELECT :tenant, 'RESERVE', -{_PRICE}, :job, r.position FROM message_recipients r
         JOIN messaging_accounts a ON a.tenant_id = r.tenant_id
-        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL
+        WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.merged_into IS NULL
         RETURNING id)
     UPDATE message_chunks SET reserved_on = :today, reserved = (SELECT count(*) FROM entries)
     WHERE job_id = :job AND chunk = :chunk""")
@@ -99,7 +101,7 @@ _SETTLE = text(f"""
             AND r.final_at IS NULL AND a.tenant_id = r.tenant_id
         RETURNING r.tenant_id, r.position, r.chunk, r.state, r.code, r.channel, r.masked_phone,
             coalesce(-c.amount, 0) AS reserved,
-            CASE WHEN r.state IN ('DELIVERED', 'UNCONFIRMED')
+            CASE WHEN r.merged_into IS NULL AND r.state IN ('DELIVERED', 'UNCONFIRMED')
                 THEN LEAST(coalesce(-c.amount, 0), {_PRICES.format(column="coalesce(n.sent_as, r.channel)")})
                 ELSE 0 END AS charged),
     refunds AS (
@@ -128,6 +130,15 @@ _SETTLE = text(f"""
     bindparam("sent_as", type_=ARRAY(TEXT)),
 )
 
+
+_OPEN_FOLLOWERS = text("""
+    SELECT position, merged_into FROM message_recipients
+    WHERE job_id = :job AND merged_into IS NOT NULL AND final_at IS NULL""")
+_ENDED = text("""
+    SELECT position, state, code, sent_as FROM message_recipients
+    WHERE job_id = :job AND position = ANY(:positions) AND final_at IS NOT NULL""").bindparams(
+    bindparam("positions", type_=ARRAY(INTEGER))
+)
 
 # Texts of chunks in which nobody is left to send to.
 _FORGET = text("""
@@ -202,6 +213,16 @@ async def settle(
         return 0
     await account(connection, tenant_id, lock=True)
     await connection.execute(_WITHOUT_NESTED_LOOPS)
+    new = await _end(connection, tenant_id, job_id, outcomes)
+    if followers := await _followers(connection, job_id):
+        new += await _end(connection, tenant_id, job_id, followers)
+    await connection.execute(_FORGET, {"job": job_id})
+    return new
+
+
+async def _end(
+    connection: AsyncConnection, tenant_id: int, job_id: UUID, outcomes: Sequence[RecipientOutcome]
+) -> int:
     values = {
         "job": job_id,
         "tenant": tenant_id,
@@ -210,9 +231,22 @@ async def settle(
         "codes": [end.code for end in outcomes],
         "sent_as": [end.sent_as for end in outcomes],
     }
-    new = int((await connection.execute(_SETTLE, values)).scalar_one())
-    await connection.execute(_FORGET, {"job": job_id})
-    return new
+    return int((await connection.execute(_SETTLE, values)).scalar_one())
+
+
+async def _followers(connection: AsyncConnection, job_id: UUID) -> list[RecipientOutcome]:
+    """The ends of those whose message is another's that has come to its end."""
+    rows = await connection.execute(_OPEN_FOLLOWERS, {"job": job_id})
+    merged = {row.position: row.merged_into for row in rows}
+    if not merged:
+        return []
+    carriers = await connection.execute(_ENDED, {"job": job_id, "positions": list(set(merged.values()))})
+    ends = {row.position: row for row in carriers}
+    return [
+        RecipientOutcome(position, RecipientState(end.state), end.code, end.sent_as)
+        for position, into in merged.items()
+        if (end := ends.get(into))
+    ]
 
 
 async def top_up(connection: AsyncConnection, tenant_id: int, amount: Decimal, reference: str) -> bool:

@@ -227,9 +227,9 @@ _RECIPIENTS = [
 
 
 async def recipients(
-    connection: AsyncConnection, job_id: UUID, after: int, limit: int
+    connection: AsyncConnection, job_id: UUID, after: int, limit: int, state: RecipientState | None = None
 ) -> Sequence[RecipientRow]:
-    """A page of a job's recipients, those after a position."""
+    """A page of a job's recipients, those after a position; of one state, or of all."""
     page = (
         select(*_RECIPIENTS)
         .outerjoin(MessageGroup, _GROUP)
@@ -237,6 +237,8 @@ async def recipients(
         .order_by(MessageRecipient.position)
         .limit(limit)
     )
+    if state:
+        page = page.where(_STANDS.element == state)
     return await many(connection, page, RecipientRow)
 
 

@@ -149,6 +149,7 @@ class MessageChunk(Base):
 class MessageRecipient(Base):
     """One person of a job. Written once and ended once: what is between is its chunk's and its group's, and
     `state` stays PENDING until the end. The job has no foreign key: ten thousand look-ups of one row.
+    Who is `merged_into` another position has no message and no price of their own, and ends as that one does.
     """
 
     __tablename__ = "message_recipients"
@@ -162,13 +163,17 @@ class MessageRecipient(Base):
     masked_phone: Mapped[str] = mapped_column(String(20))
     channel: Mapped[str] = mapped_column(String(3))
     fallback: Mapped[str | None] = mapped_column(String(3))
+    merged_into: Mapped[int | None] = mapped_column(Integer)
     sent_as: Mapped[str | None] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(16), server_default="PENDING")
     code: Mapped[str | None] = mapped_column(String(64))
     final_at: Mapped[datetime | None]
 
     # None on (job_id, chunk): before statistics are in, the planner would take it for single rows.
-    __table_args__ = (Index("ix_message_recipients_phone", "tenant_id", "phone_mac"),)
+    __table_args__ = (
+        Index("ix_message_recipients_phone", "tenant_id", "phone_mac"),
+        Index("ix_message_recipients_merged", "job_id", postgresql_where=text("merged_into IS NOT NULL")),
+    )
 
 
 class MessageOccurrence(Base):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from starlette.types import ASGIApp
 
-from devstack.solapi import control, page
+from devstack.solapi import control, kakao, page, statistics
 from devstack.solapi.answers import Json, Refusal, answer, invalid, iso, limit_of, moment_of, paged, parse
 from devstack.solapi.auth import Authenticator
 from devstack.solapi.carriers import ACCEPTED
@@ -76,6 +76,17 @@ async def add(group_id: str, request: Request, provider: Here) -> Response:
     new = provider.add(provider.group(group_id), parse(await request.body()).get("messages"))
     failed = sum(message.code != ACCEPTED for message in new)
     return answer({"errorCount": failed, "resultList": [message.result() for message in new]})
+
+
+@router.delete("/messages/v4/groups/{group_id}/messages")
+async def remove_messages(group_id: str, request: Request, provider: Here) -> Response:
+    """Take messages out of a group that is not sent yet."""
+    wanted = parse(await request.body()).get("messageIds")
+    if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
+        raise invalid("messageIds")
+    gone = provider.remove(provider.group(group_id), wanted)
+    results = [{"messageId": id, "resultCode": "2000" if id in gone else "4040"} for id in wanted]
+    return answer({"groupId": group_id, "errorCount": len(wanted) - len(gone), "resultList": results})
 
 
 @router.get("/messages/v4/groups/{group_id}/messages")
@@ -186,32 +197,6 @@ async def upload(request: Request, provider: Here) -> Response:
     )
 
 
-@router.get("/kakao/v2/templates")
-async def templates(request: Request, provider: Here) -> Response:
-    query = request.query_params
-    names = [name for name in ("status", "channelId", "templateId", "name") if name in query]
-    fitting = (t for t in provider.account.templates.values() if all(t[n] == query[n] for n in names))
-    limit, start = limit_of(request), query.get("startKey")
-    found, next_key = paged(fitting, lambda each: str(each["templateId"]), start, limit)
-    return answer({"startKey": start, "nextKey": next_key, "limit": limit, "templateList": found})
-
-
-@router.get("/kakao/v2/templates/{template_id}")
-async def template(template_id: str, provider: Here) -> Response:
-    if (found := provider.account.templates.get(template_id)) is None:
-        raise Refusal(404, "ResourceNotFound", "해당 템플릿이 존재하지 않습니다.")
-    return answer(found)
-
-
-@router.get("/kakao/v2/channels")
-async def channels(request: Request, provider: Here) -> Response:
-    limit, start = limit_of(request), request.query_params.get("startKey")
-    found, next_key = paged(
-        provider.account.channels.values(), lambda each: str(each["channelId"]), start, limit
-    )
-    return answer({"startKey": start, "nextKey": next_key, "limit": limit, "channelList": found})
-
-
 async def refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     return error.response()
@@ -241,6 +226,6 @@ def create_app(provider: Provider, key: str, secret: str, webhooks: Webhooks) ->
     app.state.provider, app.state.webhooks = provider, webhooks
     app.state.faults, app.state.gate = faults, gate
     app.add_exception_handler(Refusal, refused)
-    for each in (router, control.router, page.router):
+    for each in (router, kakao.router, statistics.router, control.router, page.router):
         app.include_router(each)
     return gate

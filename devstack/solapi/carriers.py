@@ -23,6 +23,11 @@ ACCEPTED, AT_CARRIER, DELIVERED = "2000", "3000", "4000"
 
 PRICES = {"SMS": 18, "LMS": 45, "MMS": 110, "ATA": 13}  # won
 
+# All that Solapi counts by type. Those without a price are not carried here.
+TYPES = (*PRICES, "CTA", "CTI", "NSA", "RCS_SMS", "RCS_LMS", "RCS_MMS", "RCS_TPL", "RCS_ITPL", "RCS_LTPL")
+TYPES += ("FAX", "VOICE", "BMS_TEXT", "BMS_IMAGE", "BMS_WIDE", "BMS_WIDE_ITEM_LIST", "BMS_CAROUSEL_FEED")
+TYPES += ("BMS_PREMIUM_VIDEO", "BMS_COMMERCE", "BMS_CAROUSEL_COMMERCE", "BMS_FREE")
+
 # 1010, 1021 and 3042 are this simulator's choice; the others are Solapi's.
 MEANINGS = {
     "1010": "필수 입력 값이 없습니다.",

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from devstack.solapi.answers import Json, Refusal, answer, iso
 from devstack.solapi.faults import Fault, FaultBook
-from devstack.solapi.messages import ACCOUNT, variables_of
+from devstack.solapi.kakao import new_channel, new_template
 from devstack.solapi.provider import Provider
 from devstack.solapi.webhooks import Webhooks, WebhookSettings
 
@@ -183,37 +183,14 @@ async def file(file_id: str, provider: Here) -> Response:
 
 
 def register_template(provider: Provider, template: Template) -> Json:
-    now = iso(provider.clock.now())
-    provider.account.channels.setdefault(
-        template.pf_id,
-        {
-            "channelId": template.pf_id,
-            "searchId": "@simulator",
-            "accountId": ACCOUNT,
-            "phoneNumber": "",
-            "sharedAccountIds": [],
-            "dateCreated": now,
-            "dateUpdated": now,
-        },
-    )
-    made = {
-        "templateId": template.template_id,
+    now = provider.clock.now()
+    provider.account.channels.setdefault(template.pf_id, new_channel(template.pf_id, now))
+    parts: Json = {
         "name": template.name,
-        "channelId": template.pf_id,
-        "channelGroupId": None,
-        "accountId": ACCOUNT,
         "content": template.content,
         "status": template.status,
         "buttons": [each.model_dump(exclude_none=True) for each in template.buttons],
-        "messageType": "BA",
-        "emphasizeType": "NONE",
-        "assignType": "CHANNEL",
-        "securityFlag": False,
-        "isHidden": False,
-        "quickReplies": [],
-        "dateCreated": now,
-        "dateUpdated": now,
-    } | template.parts
-    made["variables"] = [{"name": name} for name in variables_of(made)]
+    }
+    made = new_template(template.template_id, template.pf_id, now, parts | template.parts)
     provider.account.templates[template.template_id] = made
     return made

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from devstack.solapi.answers import Json, Refusal, iso
-from devstack.solapi.carriers import ACCEPTED, AT_CARRIER, DELIVERED, PRICES
+from devstack.solapi.carriers import ACCEPTED, AT_CARRIER, DELIVERED, PRICES, TYPES
 from devstack.solapi.messages import ACCOUNT, Message
 
 # Why a group in this state cannot be sent, scheduled or filled.
@@ -97,7 +97,7 @@ class Group:
                 "registeredSuccess": len(accepted),
             },
             "countForCharge": {
-                type.lower(): {"82": charged[type]} if charged[type] else {} for type in PRICES
+                type.lower(): {"82": charged[type]} if charged[type] else {} for type in TYPES
             },
             "balance": {
                 "requested": requested,
@@ -107,7 +107,7 @@ class Group:
             },
             "point": {"requested": 0, "replacement": 0, "refund": 0, "sum": 0},
             "price": {"82": {type.lower(): price for type, price in PRICES.items()}},
-            "app": {"appId": self.app_id, "version": None, "profit": {type.lower(): 0 for type in PRICES}},
+            "app": {"appId": self.app_id, "version": None, "profit": {type.lower(): 0 for type in TYPES}},
             "log": self._log,
             "scheduledDate": iso(self.scheduled),
             "dateSent": iso(self.sent if self.sent <= moment else None),

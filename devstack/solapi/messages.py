@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from devstack.solapi.answers import Json, invalid, iso
-from devstack.solapi.carriers import ACCEPTED, AT_CARRIER, MEANINGS, Step, fate
+from devstack.solapi.carriers import ACCEPTED, AT_CARRIER, MEANINGS, PRICES, TYPES, Step, fate
 
 ACCOUNT = "12925149"
 
@@ -36,6 +36,8 @@ _SHOWN = (
     "buttons",
     "quickReplies",
 )
+# Numbers that take no text: paid services, paging, nationwide and free ones. 050 leads to a mobile phone.
+_DEAF = re.compile(r"060|0130|030|080|1[568]\d{6}$")
 _BUTTON = ("buttonType", "buttonName")
 
 
@@ -161,6 +163,9 @@ def register(
     fields = body.get("customFields") or {}
     if any(len(key) > FIELD_KEY or len(str(value)) > FIELD_VALUE for key, value in fields.items()):
         raise invalid("customFields")
+    if body.get("type") not in (None, *PRICES):
+        known = body["type"] in TYPES
+        raise invalid("이 계정에서 사용할 수 없는 메시지 타입입니다." if known else "type")
     to = str(body.get("to") or "").replace("-", "")
     sender = str(body.get("from") or "").replace("-", "")
     text = body.get("text") or ""
@@ -170,7 +175,7 @@ def register(
         code = _alimtalk(message, kakao, account)
     else:
         code = _text(message, account)
-    if not to.isdecimal() or not 8 <= len(to) <= 15:
+    if not to.isdecimal() or not 8 <= len(to) <= 15 or _DEAF.match(to):
         code = "1021"
     elif to in taken:
         code = "1026"

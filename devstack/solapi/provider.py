@@ -109,6 +109,16 @@ class Provider:
         self.messages.update((message.id, message) for message in new)
         return new
 
+    def remove(self, group: Group, ids: list[str]) -> set[str]:
+        """The ids of those that were in the group and are not any more."""
+        group.must_be_pending(self.clock.now())
+        gone = {message.id: message for message in group.messages if message.id in set(ids)}
+        group.messages = [message for message in group.messages if message.id not in gone]
+        group.recipients -= {message.to for message in gone.values()}
+        for id in gone:
+            del self.messages[id]
+        return set(gone)
+
     def send(self, group: Group) -> Group:
         now = self.clock.now()
         group.must_be_pending(now)

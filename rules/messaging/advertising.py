@@ -1,6 +1,7 @@
 """What the law wants of an advertising message: 정보통신망법 제50조 제4항 and 시행령 [별표 6]. Pure."""
 
 import re
+from unicodedata import normalize
 
 from contracts.errors import ADVERTISER_MISSING, OPT_OUT_MISMATCH
 from contracts.messaging import Account
@@ -10,9 +11,13 @@ from rules.messaging.unsendable import Unsendable
 
 MARK = "(광고)"
 # Other spellings, such as [광고] or (광 고), are forbidden: they get past filters.
-_ANY_MARK = re.compile(r"[\[(<〈【（]\s*광[\s./]*고\s*[\])>〉】）]\s*")
-_OPT_OUT = re.compile(r"무료\s*(?:수신\s*)?거부[\s:]*([0-9]*(?:[ .-]+[0-9]+)*)")
-_AFTER = " .\n)]"  # what may close the last line
+_ANY_MARK = re.compile(r"(?:[\[({<〈《「『【（［]\s*광[\s./·*]*고\s*[\])}>〉》」』】）］]\s*)+")
+# The number follows, with what is usual between: `(무료수신거부)080…`, `무료거부 ☎ 080)123-4567`.
+_OPT_OUT = re.compile(
+    r"무료\s*(?:수신\s*)?거부(?:\s*(?:번호|전화))?[\s:：\])>】）］☎☏→(\[]*"
+    r"([0-9０-９]*(?:[ .)－-]+[0-9０-９]+)*)"
+)
+_AFTER = " .!\n)]>】）］※"  # what may close the last line
 
 
 def advertisement(text: str, account: Account) -> str:
@@ -30,7 +35,7 @@ def advertisement(text: str, account: Account) -> str:
     if not re.match(rf"[\[(<〈【]?\s*{re.escape(advertiser)}(?!\w)", body):
         body = f"{advertiser}\n{body}"
     end = len(body.rstrip(_AFTER))
-    written = [(digits(found[1]), found.end()) for found in _OPT_OUT.finditer(body)]
+    written = [(digits(normalize("NFKC", found[1])), found.end()) for found in _OPT_OUT.finditer(body)]
     if not written:
         body = f"{body}\n무료수신거부 {number}"
     elif written != [(number, end)]:

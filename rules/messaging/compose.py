@@ -18,7 +18,7 @@ from contracts.errors import (
 from contracts.messaging import Account, Button, Channel, Composed, Draft, Recipient, Template
 from rules.messaging import phones
 from rules.messaging.advertising import MARK, advertisement, unmarked
-from rules.messaging.template import as_written, by_name, fill, names
+from rules.messaging.template import Asked, Parsed, by_name, names
 from rules.messaging.text import clean, clean_for_kakao, size
 from rules.messaging.unsendable import Unsendable
 
@@ -29,46 +29,109 @@ SUBJECT_BYTES = 40
 ALIMTALK_CHARACTERS = 1_000
 
 
+class Composer:
+    """A draft, read and checked once for all whom it goes to.
+
+    `default_pf_id` is the KakaoTalk channel of tenants without their own. `image_id` is the provider's, of an
+    MMS; without it the message can be looked at and not sent. What is wrong with the draft is raised for each
+    recipient, as what is wrong with theirs is.
+    """
+
+    def __init__(
+        self,
+        draft: Draft,
+        account: Account,
+        template: Template | None,
+        default_pf_id: str | None,
+        image_id: str | None = None,
+    ) -> None:
+        self._draft, self._account, self._image_id = draft, account, image_id
+        self._sender = self._pf_id = ""
+        self._text = self._subject = self._shown = Parsed("")
+        self._template: Template | None = None
+        self._asked = Asked(())
+        self._refusal: Unsendable | None = None
+        try:
+            self._read(template, default_pf_id)
+        except Unsendable as error:
+            self._refusal = error
+
+    def _read(self, template: Template | None, default_pf_id: str | None) -> None:
+        self._sender = _sender(self._draft, self._account)
+        if self._draft.mode != "sms":
+            self._template, self._pf_id = usable(template, self._draft, self._account, default_pf_id)
+            self._asked, self._shown = Asked(_shown(self._template)), Parsed(self._template.content)
+        if self._draft.mode != "alimtalk":
+            self._text = Parsed(clean(self._draft.text, "text"))
+            self._subject = Parsed(clean(self._draft.subject or "", "subject"))
+
+    def compose(self, recipient: Recipient) -> Composed:
+        """The message to `recipient`. Raises Unsendable.
+
+        The text of an Alimtalk without fallback is what KakaoTalk shows; otherwise it is the SMS, LMS or MMS.
+        """
+        to = phones.mobile(recipient.to)
+        if self._refusal:
+            raise Unsendable(self._refusal.code, self._refusal.detail)
+        values = by_name(recipient.variables)
+        if self._template:
+            return self._alimtalk(to, self._template, values)
+        text, subject, channel = self._carried(values)
+        return Composed(
+            to=to, sender=self._sender, text=text, subject=subject, channel=channel, image_id=self._image_id
+        )
+
+    def _alimtalk(self, to: str, template: Template, values: Mapping[str, str]) -> Composed:
+        variables = {
+            variable: clean_for_kakao(value, variable)
+            for variable, value in self._asked.values(values).items()
+        }
+        shown = self._shown.fill(values, clean_for_kakao)
+        if len(shown) > ALIMTALK_CHARACTERS:
+            raise Unsendable(TEXT_TOO_LONG, {"characters": len(shown), "limit": ALIMTALK_CHARACTERS})
+        text, subject, fallback = shown, None, None
+        if self._draft.mode == "both":
+            text, subject, fallback = self._carried(values)
+        return Composed(
+            to=to,
+            sender=self._sender,
+            text=text,
+            subject=subject,
+            channel=Channel.ATA,
+            fallback=fallback,
+            pf_id=self._pf_id,
+            template_id=template.id,
+            variables=variables,
+            buttons=self._draft.buttons,
+        )
+
+    def _carried(self, values: Mapping[str, str]) -> tuple[str, str | None, Channel]:
+        """Text, subject and type of what a carrier delivers.
+
+        Without a subject an LMS goes without: what the provider or the phone shows then is theirs to choose.
+        """
+        text = self._text.fill(values, clean).rstrip()
+        if not text.strip():
+            raise Unsendable(TEXT_EMPTY)
+        subject = " ".join(self._subject.fill(values, clean).split()) or None
+        if self._draft.advertising:
+            text = advertisement(text, self._account)
+            subject = subject and MARK + unmarked(subject)
+        length = size(text)
+        if length > LMS_BYTES:
+            raise Unsendable(TEXT_TOO_LONG, {"bytes": length, "limit": LMS_BYTES})
+        if subject and size(subject) > SUBJECT_BYTES:
+            raise Unsendable(SUBJECT_TOO_LONG, {"bytes": size(subject), "limit": SUBJECT_BYTES})
+        if self._draft.image_key:
+            return text, subject, Channel.MMS
+        return text, subject, Channel.LMS if subject or length > SMS_BYTES else Channel.SMS
+
+
 def compose(
     draft: Draft, recipient: Recipient, account: Account, template: Template | None, default_pf_id: str | None
 ) -> Composed:
-    """The message to `recipient`. Raises Unsendable.
-
-    `default_pf_id` is the KakaoTalk channel of tenants without their own. An MMS comes without `image_id`:
-    the provider gives that when it has the image. The text of an Alimtalk without fallback is what KakaoTalk
-    shows; otherwise it is the SMS, LMS or MMS.
-    """
-    to = phones.mobile(recipient.to)
-    sender = _sender(draft, account)
-    values = by_name(recipient.variables)
-    if draft.mode == "sms":
-        text, subject, channel = _carried(draft, values, account)
-        return Composed(to=to, sender=sender, text=text, subject=subject, channel=channel)
-
-    template, pf_id = usable(template, draft, account, default_pf_id)
-    kakao_texts = _shown(template)
-    variables = {
-        variable: clean_for_kakao(value, variable)
-        for variable, value in as_written(kakao_texts, values).items()
-    }
-    shown = fill(template.content, values, clean_for_kakao)
-    if len(shown) > ALIMTALK_CHARACTERS:
-        raise Unsendable(TEXT_TOO_LONG, {"characters": len(shown), "limit": ALIMTALK_CHARACTERS})
-    text, subject, fallback = shown, None, None
-    if draft.mode == "both":
-        text, subject, fallback = _carried(draft, values, account)
-    return Composed(
-        to=to,
-        sender=sender,
-        text=text,
-        subject=subject,
-        channel=Channel.ATA,
-        fallback=fallback,
-        pf_id=pf_id,
-        template_id=template.id,
-        variables=variables,
-        buttons=draft.buttons,
-    )
+    """As `Composer`, for one."""
+    return Composer(draft, account, template, default_pf_id).compose(recipient)
 
 
 def asked_for(draft: Draft, template: Template | None) -> frozenset[str]:
@@ -122,27 +185,6 @@ def _sender(draft: Draft, account: Account) -> str:
     return sender
 
 
-def _carried(draft: Draft, values: Mapping[str, str], account: Account) -> tuple[str, str | None, Channel]:
-    """Text, subject and type of what a carrier delivers.
-
-    Without a subject an LMS goes without: what the provider or the phone shows then is theirs to choose.
-    """
-    text = fill(clean(draft.text, "text"), values, clean).rstrip()
-    if not text.strip():
-        raise Unsendable(TEXT_EMPTY)
-    subject = " ".join(fill(clean(draft.subject or "", "subject"), values, clean).split()) or None
-    if draft.advertising:
-        text = advertisement(text, account)
-        subject = subject and MARK + unmarked(subject)
-    if size(text) > LMS_BYTES:
-        raise Unsendable(TEXT_TOO_LONG, {"bytes": size(text), "limit": LMS_BYTES})
-    if subject and size(subject) > SUBJECT_BYTES:
-        raise Unsendable(SUBJECT_TOO_LONG, {"bytes": size(subject), "limit": SUBJECT_BYTES})
-    if draft.image_key:
-        return text, subject, Channel.MMS
-    return text, subject, Channel.LMS if subject or size(text) > SMS_BYTES else Channel.SMS
-
-
 def usable(
     template: Template | None, draft: Draft, account: Account, default_pf_id: str | None
 ) -> tuple[Template, str]:
@@ -158,7 +200,8 @@ def usable(
         raise Unsendable(TEMPLATE_MISSING)
     if template.status != "APPROVED":
         raise Unsendable(TEMPLATE_NOT_APPROVED, {"status": template.status})
-    if template.pf_id != pf_id or draft.template_id not in (None, template.id):
+    foreign = template.pf_id != pf_id and not template.of_group
+    if foreign or (draft.template_id or template.id) != template.id:
         raise Unsendable(TEMPLATE_MISMATCH)
     if draft.buttons not in ((), template.buttons):
         raise Unsendable(TEMPLATE_MISMATCH)

@@ -8,6 +8,7 @@ import phonenumbers
 from phonenumbers import NumberParseException
 
 from contracts.errors import PHONE_NOT_MOBILE, SENDER_NOT_REGISTERED
+from rules.messaging.text import replaced
 from rules.messaging.unsendable import Unsendable
 
 # phonenumbers would find a number inside prose, spell letters as digits and drop a second number.
@@ -15,6 +16,8 @@ _WRITTEN = re.compile(r"\+?[\d\s().‐‑‒–—−-]+", re.ASCII)
 _MOBILE = re.compile(r"010\d{8}", re.ASCII)
 _USUAL = re.compile(r"010[- ]?(\d{4})[- ]?(\d{4})", re.ASCII)  # nearly all, and sixty times as fast
 _NATIONWIDE = re.compile(r"1[568]\d{6}", re.ASCII)
+_WITH_00 = re.compile(r"^00[ -]?82")
+_AS_FLOAT = re.compile(r"(?<=^\d{10})\.0$", re.ASCII)  # a column of numbers that a program read as such
 _SENDER = re.compile(rf"0\d{{8,11}}|{_NATIONWIDE.pattern}", re.ASCII)
 
 
@@ -56,7 +59,8 @@ def mask(number: str) -> str:
 def _national(raw: str) -> str:
     """National digits, or nothing. The caller looks at the shape: the library's own list of valid ranges
     lags behind what is handed out (it lacks 010-5970)."""
-    written = unicodedata.normalize("NFKC", raw).strip()
+    written = replaced(unicodedata.normalize("NFKC", raw)).strip().removeprefix("'")
+    written = _WITH_00.sub("+82", _AS_FLOAT.sub("", written))
     if not _WRITTEN.fullmatch(written):
         return ""
     try:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -48,6 +49,7 @@ def read(template_id: str, answer: Mapping[str, Any]) -> Template:
             status=answer.get("status") or "",
             content=answer.get("content") or "",
             buttons=tuple(_buttons(answer.get("buttons") or ())),
+            of_group=answer.get("assignType") == "GROUP" or bool(answer.get("channelGroupId")),
             texts=tuple(text for text in dict.fromkeys(_strings(shown)) if _VARIABLE.search(text)),
         )
     except (ValidationError, TypeError, AttributeError):
@@ -78,20 +80,35 @@ def _strings(value: Any) -> Iterator[str]:
 
 def by_name(values: Mapping[str, str]) -> dict[str, str]:
     """Values by bare variable name; a key may be written `이름` or `#{이름}`."""
-    return {_name(_bare(key)): value for key, value in values.items()}
+    return {_key(key): value for key, value in values.items()}
 
 
-def fill(text: str, values: Mapping[str, str], clean: Callable[[str, str], str]) -> str:
-    """`text` with every variable replaced by its value, which goes through `clean(value, "#{name}")` first.
+class Parsed:
+    """A text taken apart once, for all who get it: what stands there, and the variables between."""
 
-    What a value holds is never taken for a variable. Raises Unsendable(VARIABLE_MISSING).
-    """
-    return _VARIABLE.sub(lambda found: clean(_value(found, values), found[0]), text)
+    def __init__(self, text: str) -> None:
+        self._parts = _VARIABLE.split(text)
+        self._names = [_name(raw) for raw in self._parts[1::2]]
+
+    def fill(self, values: Mapping[str, str], clean: Callable[[str, str], str]) -> str:
+        """The text with every variable replaced by its value, which goes through `clean(value, "#{name}")`
+        first. What a value holds is never taken for a variable. Raises Unsendable(VARIABLE_MISSING)."""
+        parts = self._parts.copy()
+        for place, name in enumerate(self._names):
+            parts[2 * place + 1] = clean(_value(name, values), f"#{{{self._parts[2 * place + 1]}}}")
+        return "".join(parts)
 
 
-def as_written(texts: Iterable[str], values: Mapping[str, str]) -> dict[str, str]:
-    """The values by `#{name}` exactly as the texts write it. Raises Unsendable(VARIABLE_MISSING)."""
-    return {found[0]: _value(found, values) for text in texts for found in _VARIABLE.finditer(text)}
+class Asked:
+    """The variables of several texts, exactly as they write them."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        found = (each for text in texts for each in _VARIABLE.finditer(text))
+        self._names = {each[0]: _name(each[1]) for each in found}
+
+    def values(self, values: Mapping[str, str]) -> dict[str, str]:
+        """By `#{name}`. Raises Unsendable(VARIABLE_MISSING)."""
+        return {written: _value(name, values) for written, name in self._names.items()}
 
 
 def names(texts: Iterable[str]) -> frozenset[str]:
@@ -99,17 +116,17 @@ def names(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(_name(found[1]) for text in texts for found in _VARIABLE.finditer(text))
 
 
-def _bare(key: str) -> str:
+@lru_cache(maxsize=1024)  # a list has the same keys ten thousand times
+def _key(key: str) -> str:
     whole = _VARIABLE.fullmatch(key.strip())
-    return whole[1] if whole else key
+    return _name(whole[1] if whole else key)
 
 
 def _name(raw: str) -> str:
     return replaced(raw).strip()
 
 
-def _value(found: re.Match[str], values: Mapping[str, str]) -> str:
-    name = _name(found[1])
+def _value(name: str, values: Mapping[str, str]) -> str:
     if name not in values:
         raise Unsendable(VARIABLE_MISSING, {"variable": name})
     return values[name]

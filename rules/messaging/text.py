@@ -62,6 +62,8 @@ _TABLE = str.maketrans(
     _plain_latin()
     | {character: sent for characters, sent in REPLACEMENTS.items() for character in characters}
 )
+# Nearly all that is written: nothing of it is replaced or composed anew, and cp949 has it.
+_PLAIN = re.compile(r"[ -~가-힣\n]*")
 # A lone surrogate is what JSON makes of half an emoji.
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -108,6 +110,8 @@ def _encodable(text: str) -> bool:
 
 
 def _checked(text: str, field: str, change: Callable[[str], str], sendable: Callable[[str], bool]) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     changed = change(text)
     if sendable(changed):
         return changed

@@ -14,9 +14,13 @@ MAX_AHEAD = timedelta(days=180)
 # Words of an `event_type`. What has none of them is a notice.
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[가-힣]+")
 _ATTENDANCE = re.compile(
-    r"attend|arriv|depart|check(in|out)|enter|leave|leaving|left$|late$|absen|출결|출석|등원|하원|지각|결석"
+    r"attend|arriv|depart(s|ed|ing|ures?)?$|(check|clock)(in|out)|enter(s|ed|ing)?$|entry$|exit(s|ed|ing)?$|leaves?$"
+    r"|leaving$|left$|late(ness|comers?)?$|tard|absen|pick(ed)?up|dropp?(ed)?off"
+    r"|출결|출석|출입|등원|하원|등교|하교|입실|퇴실|입장|퇴장|귀가|조퇴|지각|결석"
 )
-_SCORES = re.compile(r"score|grade|exam|test|quiz|result|성적|시험|점수|채점")
+_SCORES = re.compile(r"score|grade|exam|test|quiz|result|reportcard|성적|시험|점수|채점")
+# What is about days or money is a notice, though it names attendance: `late_fee`, `attendance_monthly`.
+_NOTICE = re.compile(r"fees?$|pay|tuition|month|week|summar|polic|request|homework|수강료|교습비|월간|주간")
 
 
 def valid_for(draft: Draft) -> timedelta:
@@ -24,8 +28,8 @@ def valid_for(draft: Draft) -> timedelta:
     if draft.valid_minutes is not None:
         return timedelta(minutes=draft.valid_minutes)
     words = [word.casefold() for word in _WORDS.findall(draft.event_type or "")]
-    words += [first + second for first, second in pairwise(words)]  # check_in
-    if any(map(_ATTENDANCE.match, words)):
+    words += [first + second for first, second in pairwise(words)]  # check_in, report_card
+    if any(map(_ATTENDANCE.match, words)) and not any(map(_NOTICE.match, words)):
         return ATTENDANCE
     return SCORES if any(map(_SCORES.match, words)) else NOTICES
 

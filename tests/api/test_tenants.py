@@ -46,6 +46,8 @@ OWN, PUBLIC, OTHER = About("own"), About("public"), About("other", [])
 OPERATIONS: dict[str, About] = {
     "GET /api/v1/jobs/{job_id}/": obj(),
     "GET /api/v1/core/job_progress/{job_id}/": obj(),
+    "GET /api/v1/jobs/{job_id}/progress/": OTHER,  # UNKNOWN for whatever is not the caller's
+    "GET /api/v1/{asked_from}/excel_job_status/{job_id}/": OTHER,  # of rosters alone
     "GET /api/v1/media/videos/{video_id}/progress/": obj(),
     "POST /api/v1/media/videos/{video_id}/retry/": obj(),
     "POST /api/v1/jobs": obj({"job_type": "video.encode", "payload": {"video_id": "{video_id}"}}),
@@ -77,6 +79,7 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/messages/": About("own", MESSAGE | {"recipients": []}),
     "GET /api/v1/messages/{job_id}/": obj(job_id="message_id"),
     "GET /api/v1/messages/{job_id}/recipients/": obj(job_id="message_id"),
+    "GET /api/v1/messages/{job_id}/recipients.xlsx": obj(job_id="message_id"),
     "POST /api/v1/messages/{job_id}/cancel/": obj(job_id="message_id"),
     "POST /api/v1/reservations/{reservation_id}/cancel/": OWN,
     "POST /api/v1/opt-outs/": About("own", {"phone": "x"}),
@@ -97,7 +100,13 @@ def documented() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def ids() -> dict[str, Any]:
-    return {"reservation_id": 1, "job_id": str(uuid4()), "message_id": str(uuid4()), "video_id": fresh_id()}
+    return {
+        "reservation_id": 1,
+        "asked_from": "students",
+        "job_id": str(uuid4()),
+        "message_id": str(uuid4()),
+        "video_id": fresh_id(),
+    }
 
 
 def fill(template: Any, ids: dict[str, Any]) -> Any:

@@ -75,6 +75,31 @@ async def test_a_message_is_counted_priced_and_sent(visit: Visit) -> None:
     assert await visit.grave() == []
 
 
+@pytest.mark.slow
+async def test_siblings_share_a_message_and_one_may_try_it_first(visit: Visit) -> None:
+    page, (parent, mine) = visit.page, phones(2)
+    await visit.open("/console/messages/new")
+    await page.fill("#text", "#{이름} 학생")
+    await page.fill("#people", f"{parent}, 하늘\n{parent}, 바다")
+    await expect(page.locator("#total")).to_have_text("40")
+    await page.check("#together")
+    await expect(page.locator("#total")).to_have_text("20")
+    await expect(page.locator("#about")).to_contain_text("2명 · 1통")
+    await expect(page.locator("#bubbles")).to_contain_text("하늘, 바다 학생")
+    assert await visit.grave() == []
+    await page.fill("#mine", "02-123-4567")
+    await page.click("#try")
+    await expect(page.locator("#live")).to_contain_text("휴대전화 번호가 아닙니다")
+    await page.fill("#mine", mine)
+    await page.click("#try")
+    await expect(page.locator("#live")).to_contain_text("시험 문자를 보냈습니다")
+    job = await visit.lab.only_job(visit.tenant)
+    await visit.mail.ended(job.id)
+    assert [(each["to"], each["text"]) for each in visit.mail.simulator.ledger(job.id.hex)] == [
+        (mine, "하늘 학생")
+    ]
+
+
 async def test_a_scheduled_message_is_listed_and_cancelled(visit: Visit) -> None:
     page = visit.page
     await visit.open("/console/messages/new")

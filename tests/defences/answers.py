@@ -92,6 +92,20 @@ ANSWERS = (
         f"{_PROVIDER}::test_a_404_of_others_loses_no_group[False]",
     ),
     Defence(
+        "neither-taken-nor-refused",
+        "activities/messaging/manifest.py",
+        "elif _REFUSED.fullmatch(code) and code != ACCEPTED:",
+        "elif True:",
+        f"{_PROVIDER}::test_results_of_others_are_not_understood",
+    ),
+    Defence(
+        "report-that-no-table-holds",
+        "activities/messaging/reporting.py",
+        'sent_as = next((each for each in Channel if each == message.get("type")), None)',
+        'sent_as = message.get("type")',
+        f"{_PROVIDER}::test_an_odd_report_is_no_end_and_no_error",
+    ),
+    Defence(
         "payload-key-that-is-not-here",
         "intake/restore.py",
         "        except UnknownKey:\n            raise  # whoever has the key restores it whole\n",

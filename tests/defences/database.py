@@ -9,6 +9,20 @@ _CREDITS, _LEDGER = "clients/database/credits.py", "tests/integration/test_credi
 
 DATABASE = (
     Defence(
+        "siblings-pay-once",
+        "clients/database/credits.py",
+        "AND r.final_at IS NULL AND r.merged_into IS NULL\n        RETURNING id)",
+        "AND r.final_at IS NULL\n        RETURNING id)",
+        "tests/integration/test_messages.py::test_siblings_are_told_in_one_message",
+    ),
+    Defence(
+        "sibling-who-has-not-been-told",
+        "clients/database/messaging_chunks.py",
+        "    return known - {each.merged_into for each in recipients if each.position not in known}\n",
+        "    return known\n",
+        "tests/integration/test_messages.py::test_siblings_are_told_in_one_message",
+    ),
+    Defence(
         "same-message-many-times",
         _ACCEPT,
         "statement = insert(Job).on_conflict_do_nothing().returning(Job.id)",

@@ -94,12 +94,17 @@ async def test_what_is_not_there_is_a_404(academy: Academy) -> None:
         assert (await academy.ask("POST", f"/api/v1/media/videos/{video}/retry/")).status_code == 404
     for job in (uuid4(), "x", "x" * 5000, "%00"):
         assert (await academy.ask("GET", f"/api/v1/jobs/{job}/")).status_code == 404, job
+        for kind in ("students", "enrollments"):
+            path = f"/api/v1/{kind}/excel_job_status/{job}/"
+            assert (await academy.ask("GET", path)).status_code == 404, path
+    assert (await academy.get(f"/api/v1/jobs/{uuid4()}/progress/"))["status"] == "UNKNOWN"
 
 
 async def test_a_video_that_is_ready(academy: Academy) -> None:
     assert await academy.get(f"/api/v1/media/videos/{academy.ready}/progress/") == NO_ENCODING | {
         "id": academy.ready,
         "status": "READY",
+        "encoding_progress": 100,
         "hls_path": f"tenants/{academy.tenant}/video/hls/{academy.ready}/master.m3u8",
         "duration": pytest.approx(5.3, abs=0.1),
     }
@@ -132,6 +137,10 @@ async def test_jobs_that_ended(academy: Academy) -> None:
         "progress": None,
     }
     for job in (done, failed):
+        whole = await academy.get(f"/api/v1/jobs/{job.external_id}/")
+        assert await academy.get(f"/api/v1/jobs/{job.external_id}/progress/") == whole
+        excel = await academy.ask("GET", f"/api/v1/students/excel_job_status/{job.external_id}/")
+        assert excel.status_code == 404, "it is no roster"
         assert await academy.get(f"/api/v1/core/job_progress/{job.external_id}/") == NO_PROGRESS
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from python_calamine import CalamineWorkbook
 
 from api.auth.staff import issue
 from devstack.app import App, running
@@ -97,8 +99,16 @@ async def test_a_notice_over_the_api(office: Office) -> None:
     far = await office.ask("GET", f"/messages/{job_id}/recipients/?after={2**31}")
     assert far.status_code == 422
     assert [(each["state"], each["code"]) for each in rest["recipients"]] == [("FAILED", "3042")]
+    failed = (await office.ask("GET", f"/messages/{job_id}/recipients/?state=FAILED")).json()
+    assert failed["recipients"] == rest["recipients"]
+    book = await office.ask("GET", f"/messages/{job_id}/recipients.xlsx")
+    sheet = CalamineWorkbook.from_filelike(io.BytesIO(book.content)).get_sheet_by_index(0)
+    written = [row[2:6] for row in sheet.to_python()[1:]]
+    assert written[0] == ["010-****-0001", "SMS", "전달", ""]
+    assert written[2] == ["010-****-1003", "SMS", "실패", "3042"]
     stranger = await office.lab.service_key(fresh_id())
-    for path in (f"/messages/{job_id}/", f"/messages/{job_id}/recipients/"):
+    for path in ("", "recipients/", "recipients.xlsx"):
+        path = f"/messages/{job_id}/{path}"
         answer = await office.ask("GET", path, Authorization=f"Bearer {stranger}")
         assert answer.status_code == 404
 

@@ -132,7 +132,7 @@ async def test_what_the_old_producers_send(workers: App, mail: Mail) -> None:
         (draft("좋은 하루 🙂"), None, "TEXT_NOT_ENCODABLE"),
         (draft(), Recipient(id="x", to="02-123-4567"), "PHONE_NOT_MOBILE"),
         (draft("#{이름} 학생"), None, "VARIABLE_MISSING"),
-        (draft(), Recipient(id="student-1", to="01020000000"), "DUPLICATE_RECIPIENT"),
+        (draft(), "student-1", "DUPLICATE_RECIPIENT"),
         (draft(sender="0319999999"), None, "SENDER_NOT_REGISTERED"),
         (draft("특강", advertising=True), None, "ADVERTISER_MISSING"),
         (draft(mode="alimtalk", template_id="TP99"), None, "TEMPLATE_MISSING"),
@@ -143,10 +143,12 @@ async def test_what_the_old_producers_send(workers: App, mail: Mail) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_one_bad_recipient_refuses_the_whole_job(
-    workers: App, mail: Mail, what: Draft, bad: Recipient | None, code: str
+    workers: App, mail: Mail, what: Draft, bad: Recipient | str | None, code: str
 ) -> None:
     tenant = await mail.account()
     good = [Recipient(id=f"student-{n}", to=to) for n, to in enumerate(phones(3))]
+    if isinstance(bad, str):  # one of them again, with the same phone
+        bad = next(each for each in good if each.id == bad)
     job = await mail.send(tenant, good + ([bad] if bad else []), what)
     row = await mail.ended(job)
     assert (row.state, row.error_code) == ("REJECTED_BAD_INPUT", code)
@@ -178,6 +180,42 @@ async def test_the_same_occasion_is_told_once(workers: App, mail: Mail) -> None:
     ]
     assert [(await mail.ended(job)).state for job in others] == ["DONE"] * 3
     assert await mail.balance(tenant) == 1_000_000 - 4 * 20
+
+
+async def test_siblings_are_told_in_one_message(workers: App, mail: Mail) -> None:
+    """One text, one price, an end for each; and each of them has been told on this occasion."""
+    tenant, (parent,), (other,) = await mail.account(daily_cap_per_phone=2), phones(1), phones(1, "40401")
+    people = [
+        Recipient(id=name, to=to, variables={"이름": name})
+        for name, to in (("하늘", parent), ("보라", other), ("바다", parent), ("솔", other))
+    ]
+    occasion = {"event_type": "timetable", "occurrence_key": "2026-12"}
+    job = await mail.send(tenant, people, draft("#{이름} 학생", one_per_phone=True, **occasion))
+    row = await mail.ended(job)
+    assert sorted((each["to"], each["text"]) for each in mail.simulator.ledger(job.hex)) == sorted(
+        [(parent, "하늘, 바다 학생"), (other, "보라, 솔 학생")]
+    )
+    assert await mail.states(job) == [("DELIVERED", None), ("FAILED", "3042")] * 2
+    assert row.state == "DONE"
+    assert row.result["notes"] == [
+        {"code": "TOLD_TOGETHER", "about": "one_per_phone", "recipients": 2},
+    ]
+    charged = [(0, "RESERVE", -20), (1, "REFUND", 20), (1, "RESERVE", -20)]
+    assert (await mail.entries(job), await mail.balance(tenant)) == (charged, 1_000_000 - 20)
+    assert [(each.success, int(each.amount_deducted)) for each in await mail.log(job)] == [
+        (True, 20),
+        (False, 0),
+        (True, 0),
+        (False, 0),
+    ]
+    again = await mail.send(tenant, people[2:], draft("#{이름} 학생", **occasion))
+    await mail.ended(again)
+    assert await mail.states(again) == [("SUPPRESSED", "DUPLICATE_MESSAGE"), ("FAILED", "3042")]
+    mixed = [people[2], Recipient(id="새봄", to=parent, variables={"이름": "새봄"})]
+    more = await mail.send(tenant, mixed, draft("#{이름} 학생", one_per_phone=True, **occasion))
+    await mail.ended(more)  # one of them has not been told, so the message is sent
+    assert [each["text"] for each in mail.simulator.ledger(more.hex)] == ["바다, 새봄 학생"]
+    assert await mail.balance(tenant) == 1_000_000 - 40
 
 
 async def test_what_failed_may_be_told_again(workers: App, mail: Mail) -> None:

@@ -152,7 +152,7 @@ KINDS: dict[str, Kind] = {
     "encode": ("video", encodes(later=False), ["tenant_id", "video_id", "file_key", "created_at"]),
     "encode with job_id": ("video", encodes(later=True), ["tenant_id", "video_id", "file_key"]),
     "delete": ("video", deletes(), ["tenant_id", "video_id", "hls_prefix", "created_at"]),
-    "message": ("messaging", messages, ["tenant_id", "to", "text"]),
+    "message": ("messaging", messages, ["tenant_id", "to"]),
 }
 AI_NEEDS = {
     "excel_parsing": ["tenant_id", "file_key", "bucket", "initial_password"],

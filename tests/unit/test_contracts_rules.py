@@ -7,6 +7,7 @@ import pytest
 
 from contracts.catalog import CATALOG, workflow_id
 from contracts.jobs import JobRequest
+from contracts.messaging import request_of
 from contracts.queues import Poison, PoisonCode, parse
 from tests.unit.bodies import AT, BODIES, UPLOAD, UUID
 
@@ -368,6 +369,41 @@ def test_a_message_needs_somebody_and_something() -> None:
     for empty in ("", "  ", None, "a" * 10_001):
         assert "SendMessage: to " in refuse(PoisonCode.INVALID_FIELD, "sms", to=empty)
         assert "SendMessage: text " in refuse(PoisonCode.INVALID_FIELD, "sms", text=empty)
+
+
+@pytest.mark.parametrize(
+    ("changes", "payload"),
+    [
+        ({"to": 1012345678}, {"to": "1012345678"}),
+        ({"sender": 212345678}, {"sender": "212345678"}),
+        ({"reservation_id": "12"}, {"reservation_id": 12}),
+        ({"reservation_id": ""}, {}),
+        ({"reservation_id": 0}, {}),
+        ({"source_tenant_id": ""}, {}),
+        ({"event_type": 3, "occurrence_key": 20260302}, {"event_type": "3", "occurrence_key": "20260302"}),
+        ({"target_type": 3, "target_id": 1.5}, {"target_type": "3", "target_id": "1.5"}),
+        ({"alimtalk_replacements": {}}, {}),
+        ({"alimtalk_replacements": ""}, {}),
+        ({"created_at": 0}, {"created_at": None}),
+        ({"created_at": "0"}, {"created_at": None}),
+        ({"text": 3}, {"text": "3"}),
+    ],
+)
+def test_blanks_are_nothing_and_numbers_are_their_digits(
+    changes: dict[str, Any], payload: dict[str, Any]
+) -> None:
+    wanted = {name: each for name, each in (accept("sms").payload | payload).items() if each is not None}
+    assert accept("sms", **changes).payload == wanted
+
+
+def test_an_alimtalk_needs_no_text_and_a_value_that_is_null_is_none() -> None:
+    for empty in ("", None):
+        assert request_of("messaging.send", accept("alimtalk", text=empty).payload).draft.text == ""
+    replacements = [{"key": "n", "value": None}, {"key": "m", "value": 95}]
+    request = accept("alimtalk", alimtalk_replacements=replacements, tenant_id="7", source_tenant_id="8")
+    assert (request.tenant_id, request.payload["channel_tenant_id"]) == (8, 7)
+    (person,) = request_of("messaging.send", request.payload).recipients
+    assert person.variables == {"m": "95"}
 
 
 def test_null_and_absent_are_the_same_message() -> None:

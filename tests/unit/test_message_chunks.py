@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from functools import partial
-from inspect import signature
 from itertools import pairwise
 from uuid import uuid4
 
@@ -12,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.messaging import preparing
-from activities.messaging.preparing import Job, PrepareActivities
+from activities.messaging import composing
+from activities.messaging.composing import Job, composed_chunks
+from activities.messaging.requested import Problems
 from clients.keys import Sealer
-from contracts.errors import MESSAGE_TOO_LARGE
+from contracts.errors import DUPLICATE_RECIPIENT, MESSAGE_TOO_LARGE, VARIABLE_MISSING
 from contracts.jobs import JobRef
 from contracts.messaging import Account, Draft, Recipient, SendRequest
 from rules.messaging.chunks import MAX_BYTES, MAX_COUNT, encode, split, unpack
@@ -80,10 +80,62 @@ def test_no_more_than_one_chunk_is_held() -> None:
     assert taken == 11
 
 
+def test_who_shares_a_phone_is_told_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composing, "split", partial(split, max_count=2))
+    people = [
+        Recipient(id="하늘", to="010-2000-0001", variables={"이름": "김하늘", "반": "A", "점수": "95"}),
+        Recipient(id="보라", to="01020000002", variables={"이름": "이보라", "반": "A", "점수": "70"}),
+        Recipient(id="바다", to="+82 10 2000 0001", variables={"이름": "김바다", "반": "A", "#{점수}": "95"}),
+        Recipient(id="솔", to="01020000003", variables={"이름": "최솔", "반": "B", "점수": "80"}),
+        Recipient(id="구름", to="01020000001", variables={"이름": "김구름", "반": "A", "점수": "80"}),
+    ]
+    account = Account(tenant_id=1, sender="0212345678", sender_numbers=frozenset(["0212345678"]))
+    what = Draft(text="#{이름} #{반} #{점수}", one_per_phone=True)
+    ref, sealer = JobRef(job_id=uuid4(), tenant_id=1, job_type="messages.send"), Sealer(1, bytes(32))
+    job = Job(ref, SendRequest(draft=what), people, account, None, None, sealer)
+    chunks = list(composed_chunks(job, None))
+    rows = {
+        row.recipient_id: (row.position, row.chunk, row.merged_into) for rows, _ in chunks for row in rows
+    }
+    assert rows == {
+        "하늘": (0, 0, None),
+        "바다": (2, 0, 0),
+        "구름": (4, 0, 0),
+        "보라": (1, 0, None),
+        "솔": (3, 1, None),
+    }
+    texts = {
+        position: json.loads(encoded)["text"]
+        for _, sealed in chunks
+        for position, _, encoded in unpack(sealer.open(sealed, ref.job_id.bytes))
+    }
+    assert texts == {0: "김하늘, 김바다, 김구름 A 95, 95, 80", 1: "이보라 A 70", 3: "최솔 B 80"}
+    (note,) = job.notes
+    assert (note.code, note.recipients) == ("TOLD_TOGETHER", 2)
+
+
+@pytest.mark.parametrize(
+    ("odd", "code"), [({"variables": {}}, VARIABLE_MISSING), ({"id": "하늘"}, DUPLICATE_RECIPIENT)]
+)
+def test_what_is_wrong_with_one_of_them_names_that_one(odd: dict[str, object], code: str) -> None:
+    first = Recipient(id="하늘", to="01020000001", variables={"이름": "김하늘"})
+    second = first.model_copy(update={"id": "바다"} | odd)
+    account = Account(tenant_id=1, sender="0212345678", sender_numbers=frozenset(["0212345678"]))
+    ref, what = JobRef(job_id=uuid4(), tenant_id=1, job_type="messages.send"), Draft(text="#{이름}")
+    request = SendRequest(draft=what.model_copy(update={"one_per_phone": True}))
+    with pytest.raises(Problems) as problems:
+        list(
+            composed_chunks(
+                Job(ref, request, [first, second], account, None, None, Sealer(1, bytes(32))), None
+            )
+        )
+    assert [(each["recipient"], each["code"]) for each in problems.value.found] == [(1, code)]
+
+
 @pytest.mark.parametrize("text", ['내일은 "휴원"입니다.\n', "#{이름} \\ 학생"], ids=["one text", "variables"])
 def test_what_is_sealed_is_what_each_was_composed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts are stored once for all who share them; each still gets their own message, in its chunk."""
-    monkeypatch.setattr(preparing, "split", partial(split, max_count=3))
+    monkeypatch.setattr(composing, "split", partial(split, max_count=3))
     people = [
         Recipient(id=str(n), to=f"0102000{n:04}", variables={"이름": f"학생{n % 4}"} if "#" in text else {})
         for n in range(11)
@@ -92,8 +144,7 @@ def test_what_is_sealed_is_what_each_was_composed(text: str, monkeypatch: pytest
     sealer, what = Sealer(1, bytes(32)), Draft(text=text)
     ref = JobRef(job_id=uuid4(), tenant_id=1, job_type="messages.send")
     job = Job(ref, SendRequest(draft=what), people, account, None, None, sealer)
-    unused = dict.fromkeys(signature(PrepareActivities).parameters)
-    chunks = list(PrepareActivities(**unused)._compose(job))
+    chunks = list(composed_chunks(job, None))
     assert [len(rows) for rows, _ in chunks] == [3, 3, 3, 2]
     unpacked = [each for _, sealed in chunks for each in unpack(sealer.open(sealed, ref.job_id.bytes))]
     rows = [row for rows, _ in chunks for row in rows]

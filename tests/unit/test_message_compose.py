@@ -11,6 +11,7 @@ from contracts import errors
 from contracts.errors import REASONS
 from contracts.jobs import JobState
 from contracts.messaging import Account, Button, Channel, Composed, Draft, Recipient, Template
+from rules.messaging.channel import Sent, as_sent
 from rules.messaging.compose import LMS_BYTES, SMS_BYTES, SUBJECT_BYTES, asked_for, compose, provider_message
 from rules.messaging.text import size
 from rules.messaging.unsendable import Unsendable
@@ -195,6 +196,20 @@ def test_refusals(code: str, change: dict[str, Any]) -> None:
     assert REASONS[code].state is JobState.REJECTED_BAD_INPUT
 
 
+def test_both_is_alimtalk_else_text_and_without_a_text_alimtalk() -> None:
+    both = Draft(mode="both", text="등원", template_id="")
+    assert as_sent(both, TEMPLATE, ACCOUNT, None) == Sent(both, TEMPLATE)
+    unread = Unsendable(errors.TEMPLATE_NOT_READABLE)
+    for template, code in ((None, errors.TEMPLATE_MISSING), (unread, errors.TEMPLATE_NOT_READABLE)):
+        text = as_sent(both, template, ACCOUNT, None)
+        assert (text.draft.mode, text.template, text.as_text_because) == ("sms", None, code)
+    silent = Draft(mode="both", text=" \n")
+    assert as_sent(silent, TEMPLATE, ACCOUNT, None).draft.mode == "alimtalk"
+    with pytest.raises(Unsendable) as refusal:
+        as_sent(silent, None, ACCOUNT, None)
+    assert refusal.value.code == errors.TEMPLATE_MISSING
+
+
 def test_a_tenant_without_channel_uses_the_default_one() -> None:
     message = composed({"mode": "alimtalk"}, VARIABLES, changed(pf_id=None), default_pf_id="PF01")
     assert message.pf_id == "PF01"
@@ -217,6 +232,13 @@ def test_the_draft_chooses_among_registered_senders() -> None:
         ("할인\n무료수신거부 080 123 4567", "(광고)한빛학원\n할인\n무료수신거부 080 123 4567"),
         ("할인\n무료수신거부 0801234567.", "(광고)한빛학원\n할인\n무료수신거부 0801234567."),
         ("할인 (무료거부 080-123-4567)", "(광고)한빛학원\n할인 (무료거부 080-123-4567)"),
+        ("할인\n(무료수신거부)0801234567", "(광고)한빛학원\n할인\n(무료수신거부)0801234567"),
+        ("할인\n[무료거부] ☎080)123-4567", "(광고)한빛학원\n할인\n[무료거부] ☎080)123-4567"),
+        (
+            "할인\n무료수신거부번호(０８０-１２３-４５６７)!",
+            "(광고)한빛학원\n할인\n무료수신거부번호(０８０-１２３-４５６７)!",
+        ),
+        ("(광고)[광고]《광고》할인", "(광고)한빛학원\n할인" + LINES),
         ("[광 고] 할인", "(광고)한빛학원\n할인" + LINES),
         ("한빛학원 할인", "(광고)한빛학원 할인" + LINES),
         ("한빛학원비 할인", "(광고)한빛학원\n한빛학원비 할인" + LINES),

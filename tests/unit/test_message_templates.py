@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 from uuid import uuid4
@@ -17,12 +18,20 @@ from activities.messaging.manifest import compared
 from activities.messaging.mending import Mender
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.provider import TRIES, provider_errors
+from activities.messaging.reporting import outcome_of
 from activities.messaging.requested import read_request
 from activities.messaging.sending import SendActivities
+from api.console import alimtalk_templates
 from clients import solapi
 from clients.database.messaging_groups import GroupRow
 from clients.solapi import Ambiguous, NotUnderstood, Refused, SolapiError, Throttled
-from contracts.errors import MESSAGE_NOT_READABLE, REASONS, TEMPLATE_NOT_READABLE, VARIABLE_MISSING
+from contracts.errors import (
+    MESSAGE_NOT_READABLE,
+    REASONS,
+    TEMPLATE_MISMATCH,
+    TEMPLATE_NOT_READABLE,
+    VARIABLE_MISSING,
+)
 from contracts.messaging import Account, Composed, Draft, Recipient
 from rules.messaging.compose import compose, provider_message
 from rules.messaging.groups import GroupState
@@ -84,6 +93,14 @@ def test_a_draft_may_name_the_templates_buttons() -> None:
     own = {"type": "WL", "name": "보기", "link_mobile": "https://example.com/#{링크}"}
     kakao: Any = provider_message(composed(VALUES, answer, buttons=(own,)), {})["kakaoOptions"]
     assert kakao["buttons"] == [{key: value for key, value in answer["buttons"][0].items() if value}]
+
+
+def test_a_template_of_a_group_of_channels_is_the_providers_to_judge() -> None:
+    group = ANSWER | {"channelId": None, "channelGroupId": "PG01", "assignType": "GROUP"}
+    assert composed(VALUES, group).pf_id == "PF01"
+    with pytest.raises(Unsendable) as refusal:
+        composed(VALUES, ANSWER | {"channelId": "PF02"})
+    assert refusal.value.code == TEMPLATE_MISMATCH
 
 
 def test_a_template_needs_no_content() -> None:
@@ -208,12 +225,67 @@ def test_only_what_the_provider_itself_says_again_and_again_ends_a_job(
     assert not reason or (last.type == reason and reason in REASONS)
 
 
+MINE = {"to": "01012345678", "statusCode": "2000", "messageId": "M"}
+
+
 def test_results_of_others_are_not_understood() -> None:
-    for results in ([], [{"to": "01000000000", "statusCode": "2000", "messageId": "M"}]):
+    """Whoever is neither taken nor refused may be sent with the others, and would be called refused."""
+    odd: list[dict[str, Any]] = [{"statusCode": each} for each in (None, "OK", "4000", "3000", "9" * 80, [])]
+    odd += [{"messageId": each} for each in (None, "", 7, "M" * 65, ["M"])]
+    for results in ([], [MINE | {"to": "01000000000"}], *([MINE | each] for each in odd)):
         with pytest.raises(ApplicationError) as caught:
             compared({0: "01012345678"}, results)
         assert caught.value.details == ("not understood",)
         assert json.dumps(caught.value.details).isascii()
+
+
+def test_an_odd_report_is_no_end_and_no_error() -> None:
+    """What our tables cannot hold would be read again for three days."""
+    group = solapi.Group("G1", "COMPLETE", 1)
+    for odd in (None, "", "OK", [], "9" * 80, "0000"):
+        assert outcome_of(0, {"statusCode": odd, "type": "SMS"}, group) is None
+    for kind in ("RCS_SMS", None, ["SMS"], {}):
+        end = outcome_of(0, {"statusCode": "4000", "type": kind, "kakaoOptions": "x"}, group)
+        assert end and (end.state, end.sent_as) == ("DELIVERED", None)
+    assert outcome_of(0, {"statusCode": "3104", "type": "ATA", "kakaoOptions": []}, group)
+
+
+@pytest.mark.parametrize("group_id", ["G" * 65, "../groups", "G 1", "그룹"])
+async def test_an_id_that_cannot_stand_in_an_address_is_not_understood(group_id: str) -> None:
+    client = solapi.Solapi.__new__(solapi.Solapi)
+    client._key, client._secret, client._turn = "k", "s", _no_turn
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"groupId": group_id}))
+    async with httpx.AsyncClient(base_url="http://solapi", transport=transport) as client._http:
+        with pytest.raises(NotUnderstood):
+            await client.create_group({})
+
+
+def test_who_says_to_wait_for_ever_is_asked_again() -> None:
+    answer = httpx.Response(429, headers={"Retry-After": "9" * 400})
+    with pytest.raises(Throttled) as throttled:
+        solapi._read(answer)
+    assert throttled.value.retry_after == solapi.RETRY_AT_MOST
+
+
+async def test_a_preview_reads_a_template_as_sending_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alimtalk_templates, "_kept", {})
+    services: Any = SimpleNamespace(
+        settings=MagicMock(solapi_base_url="http://solapi", solapi_requests_per_second=50), engine=None
+    )
+    answers: list[Any] = [Ambiguous("HTTP500"), ANSWER | {"buttons": "WL"}, ANSWER]
+
+    async def answer(*_: Any) -> Any:
+        if isinstance(found := answers.pop(0), Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(solapi.Solapi, "template", answer)
+    draft = Draft(mode="both", text="안내", template_id="KA01")
+    for _ in range(2):
+        refusal = await alimtalk_templates.find(services, draft)
+        assert isinstance(refusal, Unsendable) and refusal.code == TEMPLATE_NOT_READABLE
+    for _ in range(2):  # once asked, then kept
+        assert await alimtalk_templates.find(services, draft) == read("KA01", ANSWER)
 
 
 @pytest.mark.parametrize("own", [True, False])

@@ -14,7 +14,7 @@ from contracts.errors import (
     VARIABLE_MISSING,
 )
 from rules.messaging.image import MAX_BYTES, check
-from rules.messaging.template import by_name, fill, names
+from rules.messaging.template import Parsed, by_name, names
 from rules.messaging.text import REPLACEMENTS, clean, clean_for_kakao, replaced, size
 from rules.messaging.unsendable import Unsendable
 
@@ -142,19 +142,19 @@ def test_kakao_takes_emoji_but_no_control_character() -> None:
 
 def test_a_value_is_not_substituted_again() -> None:
     values = by_name({"#{이름}": "#{반}", " 반 ": "A"})
-    assert fill("#{이름} #{ 반 }", values, clean) == "#{반} A"
+    assert Parsed("#{이름} #{ 반 }").fill(values, clean) == "#{반} A"
 
 
 def test_a_refused_value_names_the_variable_and_not_the_value() -> None:
     with pytest.raises(Unsendable) as refusal:
-        fill("#{이름}님", {"이름": "철수😀"}, clean)
+        Parsed("#{이름}님").fill({"이름": "철수😀"}, clean)
     assert refusal.value.detail == {"field": "#{이름}", "character": "😀 U+1F600", "position": 3}
     assert "철수" not in str(refusal.value) + repr(refusal.value)
 
 
 def test_variables_are_named() -> None:
     with pytest.raises(Unsendable) as missing:
-        fill("#{이름}님", {"이름 ": "철수"}, clean)
+        Parsed("#{이름}님").fill({"이름 ": "철수"}, clean)
     assert (missing.value.code, missing.value.detail) == (VARIABLE_MISSING, {"variable": "이름"})
     assert names(["#{이름}", "님 #{ 반 }"]) == {"이름", "반"}
 

@@ -23,6 +23,11 @@ from rules.messaging.unsendable import Unsendable
         "821012345678",
         "1012345678",
         "０１０－１２３４－５６７８",
+        "0082-10-1234-5678",
+        "'01012345678",
+        "1012345678.0",
+        "\u202d010-1234-5678\u202c",
+        "\ufeff010\u200b12345678",
     ],
 )
 def test_one_mobile_number_in_many_spellings(written: str) -> None:
@@ -49,6 +54,8 @@ def test_one_mobile_number_in_many_spellings(written: str) -> None:
         "010-CALL-5678",
         "010-1234-5678 x2",
         "tel:01012345678",
+        "1012345678.5",
+        "01012345678.0.0",
         "٠١٠١٢٣٤٥٦٧٨",
     ],
 )

@@ -30,6 +30,7 @@ function draft() {
     subject: field("subject").value || null,
     sender: field("sender").value || null,
     advertising: field("advertising").checked,
+    one_per_phone: field("together").checked,
     image_key: image,
     template_id: mode() === "sms" ? null : field("template").value || null,
     send_at: at ? seoul(at) : null,
@@ -126,6 +127,8 @@ async function preview() {
     ...shown.map(bubble),
   );
   const said = [t(`${number.format(all)}명`, all === 1 ? "1 recipient" : `${number.format(all)} recipients`)];
+  if (!wrong && answer.messages < all) said.push(t(`${number.format(answer.messages)}통`, `${number.format(answer.messages)} messages`));
+  if (answer.as_text) said.push(t(`알림톡 대신 문자로 나갑니다: ${answer.as_text}`, `It goes as a text message, not as Alimtalk: ${answer.as_text}`));
   if (wrong) said.push(t(`보낼 수 없음 ${wrong}명`, `${wrong} cannot be sent`));
   if (total > balance) said.push(t(`잔액이 ${won(total - balance)} 모자랍니다. 충전한 뒤에 나갑니다`, `${won(total - balance)} more than the credit: it waits until that is charged`));
   if (saving) said.push(t(`${saving.bytes}바이트 줄이면 SMS, ${won(saving.total)}`, `${saving.bytes} bytes less and it is SMS, ${won(saving.total)}`));
@@ -180,7 +183,7 @@ async function submit() {
   const hold = field("at").value ? 0 : 10; // what is scheduled can be cancelled until then
   if (!(await agreed(facts(answer), hold))) return;
   field("send").disabled = true;
-  const written = { who: document.documentElement.dataset.who, image, mode: mode(), advertising: field("advertising").checked };
+  const written = { who: document.documentElement.dataset.who, image, mode: mode(), advertising: field("advertising").checked, together: field("together").checked };
   for (const id of FIELDS) written[id] = field(id).value;
   sessionStorage.setItem(WRITTEN, JSON.stringify(written));
   try {
@@ -196,6 +199,24 @@ async function submit() {
   }
 }
 
+// To oneself, at once and with the first recipient's values: the same checks, price and way as for all.
+async function tryOut() {
+  const [first] = recipients();
+  field("try").disabled = true;
+  const test = { draft: { ...draft(), send_at: undefined }, recipients: [{ ...first, id: "test", to: field("mine").value.trim() }] };
+  try {
+    const { troubles } = await ask("/console/messages/preview", test);
+    if (troubles.length) return say(sentence({ ...troubles[0], count: 0 }, 1), true);
+    await ask("/api/v1/jobs", { job_type: "messages.send", payload: test }, { wish: "message-test" });
+    say(t("시험 문자를 보냈습니다. 휴대전화를 확인해 주세요.", "The test is on its way to your phone."));
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    say(error.message, true);
+  } finally {
+    field("try").disabled = false;
+  }
+}
+
 // After a reload without an answer: what was written is there again, and sending it is the same request.
 async function again() {
   const written = JSON.parse(sessionStorage.getItem(WRITTEN));
@@ -206,6 +227,7 @@ async function again() {
   for (const id of FIELDS) field(id).value = written[id];
   form.elements.mode.value = written.mode;
   field("advertising").checked = written.advertising;
+  field("together").checked = written.together;
   image = written.image;
 }
 
@@ -225,6 +247,7 @@ if (form) {
     }
     typed();
   });
+  field("try").addEventListener("click", tryOut);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit();

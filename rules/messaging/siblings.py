@@ -1,0 +1,38 @@
+"""One message for all who share a phone: two sisters, one parent. Pure."""
+
+from collections.abc import Iterator, Sequence, Set
+
+from contracts.messaging import Recipient
+from rules.messaging import phones
+from rules.messaging.template import by_name
+from rules.messaging.unsendable import Unsendable
+
+AND = ", "
+
+
+def by_phone(recipients: Sequence[Recipient]) -> Iterator[list[int]]:
+    """Positions of those who share a phone, in the order of the first of each. Whose phone is none stands
+    alone, and is refused by who composes."""
+    shared: dict[str, list[int]] = {}
+    for position, recipient in enumerate(recipients):
+        try:
+            phone = phones.mobile(recipient.to)
+        except Unsendable:
+            phone = f"none {position}"
+        shared.setdefault(phone, []).append(position)
+    yield from shared.values()
+
+
+def merged(people: Sequence[Recipient], asked: Set[str]) -> tuple[int, Recipient]:
+    """Who stands for all of `people`, and which of them it is: the first, with the values of all in their
+    order, `김하늘, 김바다`, and once where all have the same. Where one lacks what a text asks for it is that
+    one alone, so that composing names who it is."""
+    values = [by_name(each.variables) for each in people]
+    for index, own in enumerate(values):
+        if asked - own.keys():
+            return index, people[index]
+    joined = {}
+    for name in dict.fromkeys(name for own in values for name in own):
+        given = [own[name] for own in values if name in own]
+        joined[name] = given[0] if len(set(given)) == 1 else AND.join(given)
+    return 0, people[0].model_copy(update={"variables": joined})
