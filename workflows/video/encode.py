@@ -38,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
 
 BATCHES = 16  # at least this many where there are enough units, so that many workers share a lecture
 UNITS_PER_BATCH = 10  # and no larger, so that a batch is minutes and not hours
+BATCH_SECONDS = 80  # of the lecture, or one unit: what a slot does before another tenant has its turn
 ENCODER_CHANGE_PAUSE = timedelta(minutes=1)  # a rolling deployment passes meanwhile
 ENCODER_CHANGE_PAUSE_AT_MOST = timedelta(minutes=10)
 FORMER_ENCODER_CHANGES = 3  # releases up to 0.5 gave up then
@@ -116,15 +117,20 @@ class EncodeVideo:
         self._frames_done = 0
         self._show(plan)
         size = min(UNITS_PER_BATCH, max(1, plan.unit_count // BATCHES))
+        beside: dict[str, asyncio.Task[Manifest | None]] = {}
+        # What cannot be shared among slots must not be what all others wait for in the end.
+        sound_first = workflow.patched("sound-first")
+        if sound_first:
+            size = min(size, max(1, int(BATCH_SECONDS * plan.fps / plan.unit_frames)))
+            self._start_sound(job, plan, beside)
         tasks = [
             asyncio.create_task(
                 self._batch(job, plan, first, min(first + size, plan.unit_count) - 1), name=f"batch {first}"
             )
             for first in range(0, plan.unit_count, size)
         ]
-        beside: dict[str, asyncio.Task[Manifest | None]] = {}
-        if plan.has_audio:
-            beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
+        if not sound_first:
+            self._start_sound(job, plan, beside)
         if workflow.patched("pictures"):
             beside["pictures"] = asyncio.create_task(self._pictures(job, plan), name="pictures")
         await steps.gather_or_stop([*tasks, *beside.values()])
@@ -151,6 +157,12 @@ class EncodeVideo:
         self._frames_done += min((last + 1) * plan.unit_frames, plan.total_frames) - first * plan.unit_frames
         self._show(plan)
         return manifest
+
+    def _start_sound(
+        self, job: EncodeInput, plan: EncodePlan, beside: dict[str, asyncio.Task[Manifest | None]]
+    ) -> None:
+        if plan.has_audio:
+            beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
 
     async def _audio(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
         what = AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
