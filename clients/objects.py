@@ -239,6 +239,12 @@ def _opened(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
+def read_own(path: Path) -> bytes:
+    """A regular file, and no link to others. Raises OSError."""
+    with _opened(path) as file:
+        return file.read()
+
+
 def md5_of(path: Path) -> str:
     """Of a file: what an S3 calls its ETag. Against damage, not against people."""
     with path.open("rb") as file:

@@ -2,7 +2,6 @@
 
 import asyncio
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -17,6 +16,7 @@ from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
 from activities.implements import implements
 from activities.video.audio import encode_audio
+from activities.video.batch_progress import BatchProgress
 from activities.video.builds import Builds
 from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
 from activities.video.encode import encode_unit
@@ -123,10 +123,10 @@ class EncodeActivities:
         with media_errors():
             await self._require_same_encoder(job.plan)
             async with self._source_of(job.plan) as path:
-                units = await self._units(job, path, _BatchProgress(self._board, job))
+                units = await self._units(job, path, BatchProgress(self._board, job))
             return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
 
-    async def _units(self, job: BatchInput, path: Path, bar: "_BatchProgress") -> list[SegmentManifest]:
+    async def _units(self, job: BatchInput, path: Path, bar: BatchProgress) -> list[SegmentManifest]:
         finished = await self._store.finished(job.plan)
         units = []
         for unit in range(job.first, job.last + 1):
@@ -140,18 +140,24 @@ class EncodeActivities:
         return units
 
     async def _unit(
-        self, plan: EncodePlan, path: Path, unit: int, key: str, bar: "_BatchProgress"
+        self, plan: EncodePlan, path: Path, unit: int, key: str, bar: BatchProgress
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
             await in_thread(self._room.require, _most_bytes(plan))
             ear = Ear()
-            tracks = await self._tracks(plan, path, unit, folder, ear, bar)
             damage: list[Damage] = []
-            if ear.troubled:
-                damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
-            if damage:
-                await self._cache.check(plan.source, plan.remux)
-            stored = await self._store.upload(plan, folder, tracks)
+            async with self._store.ahead(plan, folder) as ahead:
+
+                def on_frames(frames: int) -> None:
+                    ahead.look()
+                    bar.frames_of_unit(frames)
+
+                tracks = await self._tracks(plan, path, unit, folder, ear, on_frames)
+                if ear.troubled:
+                    damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
+                if damage:
+                    await self._cache.check(plan.source, plan.remux)
+                stored = await self._store.upload(plan, folder, tracks, ahead)
             manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored, damage=damage)
             await self._store.write(key, manifest)
             return manifest
@@ -159,7 +165,13 @@ class EncodeActivities:
         return await self._twice(f"unit {unit}", encode)
 
     async def _tracks(
-        self, plan: EncodePlan, path: Path, unit: int, folder: Path, ear: Ear, bar: "_BatchProgress"
+        self,
+        plan: EncodePlan,
+        path: Path,
+        unit: int,
+        folder: Path,
+        ear: Ear,
+        on_frames: Callable[[int], None],
     ) -> list[TrackFiles]:
         """The unit; where the source has no picture left for it, the last one that there was before it."""
         first = unit * plan.unit_frames
@@ -172,7 +184,7 @@ class EncodeActivities:
                     unit=unit,
                     out=folder,
                     timeout=UNIT_TIMEOUT,
-                    on_frames=bar.frames_of_unit,
+                    on_frames=on_frames,
                     on_said=ear.hear,
                     reach=reach,
                 )
@@ -286,28 +298,3 @@ def _most_bytes(plan: EncodePlan) -> int:
 
 def killed_from_outside(error: FfmpegFailed | BadSegment) -> bool:
     return isinstance(error, FfmpegFailed) and error.code < 0 and not isinstance(error, FfmpegTimedOut)
-
-
-class _BatchProgress:
-    """The progress bar of one batch, which sums up all batches of the job."""
-
-    def __init__(self, board: ProgressBoard, job: BatchInput) -> None:
-        self._board = board
-        self._job = job
-        self._done = 0
-        self._started = time.monotonic()
-        self._showing: asyncio.Task[None] | None = None
-
-    def frames_of_unit(self, frames: int) -> None:
-        if self._showing is None or self._showing.done():
-            self._showing = asyncio.create_task(self._show(self._done + frames))
-
-    def unit_done(self, manifest: SegmentManifest) -> None:
-        self._done += sum(segment.frames for segment in manifest.tracks[0].segments)
-        self.frames_of_unit(0)
-
-    async def _show(self, frames: int) -> None:
-        job, plan = self._job, self._job.plan
-        total = await self._board.add_frames(job.job_id, job.first, frames)
-        progress = video_progress("encode", total / plan.total_frames, time.monotonic() - self._started)
-        await self._board.show_video(job.tenant_id, job.video_id, job.job_id, progress)
