@@ -88,6 +88,8 @@ class Objects:
         """
         path.touch(mode=0o600)
         done = path.stat().st_size
+        # What an earlier try left is read again in the end.
+        digest = hashlib.md5(usedforsecurity=False) if not done else None
         if done < source.size:
             try:
                 body = self._s3.get_object(
@@ -99,14 +101,16 @@ class Objects:
                 for chunk in body.iter_chunks(CHUNK):
                     file.write(chunk)
                     done += len(chunk)
+                    if digest:
+                        digest.update(chunk)
         if done != source.size:
             path.unlink(missing_ok=True)
             raise ConnectionError(f"got {done} of {source.size} bytes")
-        digest = md5_of(path)
-        if digest != (self._md5(source) or digest):
+        came = digest.hexdigest() if digest else md5_of(path)
+        if came != (self._md5(source) or came):
             path.unlink(missing_ok=True)
             raise ConnectionError("got other bytes than were stored")
-        return digest
+        return came
 
     def same(self, source: SourceRef, digest: str) -> bool:
         """Whether exactly the version `source` names has this MD5. Reads all of it where its ETag does not

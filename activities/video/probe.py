@@ -1,9 +1,13 @@
 """What is in a source file: its header, every packet's timestamp, and whether its first frame decodes."""
 
+import asyncio
 import re
 from collections import defaultdict
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import ffmpeg
 
@@ -22,6 +26,7 @@ from contracts.video import Colour, Streams
 _PACKET = "packet=stream_index,pts_time,dts_time,duration_time,flags"
 _DECLARES = {"matroska", "flv", "avi", "asf"}  # their header says how long they are
 _ROUNDING = 1.0  # seconds by which a header's length may be off
+T = TypeVar("T")
 _SEEKABLE = {"mov", "matroska"}  # the others have no index that finds a frame exactly
 
 
@@ -83,28 +88,29 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
     if trusted and declared > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{declared:.0f} s")
 
-    tracks, lost_its_way = await _scan(tools, path, container, timeout)
-    # A sender may announce sound and send none, or send another.
-    audio = pick([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
-    picture, sound = tracks[video["index"]], tracks[audio["index"]] if audio else TrackScan()
-    end = max((track.end for track in tracks.values() if track.frames), default=0.0)
-    if not picture.frames:
-        raise MediaError(errors.NOT_A_VIDEO, "no video packet")
-    jumps = picture.jumps or sound.jumps
-    if (trusted or not jumps) and max(picture.end, sound.end) - origin > max_seconds:
-        raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
-    missing = 0.0
-    if container == "mov":
-        missing = float(video.get("duration", 0)) - (picture.end - picture.start)
-        if audio and sound.frames:
-            missing = max(missing, float(audio.get("duration", 0)) - (sound.end - sound.start))
-        if unread := await in_thread(unread_fragments, path):
-            missing = max(missing, unread / max(1, path.stat().st_size - unread) * (end - origin))
-    elif container in _DECLARES:
-        missing = declared - end
-    if missing > max(1.0, declared / 50):
-        raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
-    first = await _decode_one(tools, path, video["index"], timeout)
+    async with _beside(_decode_one(tools, path, video["index"], timeout)) as decoding:
+        tracks, lost_its_way = await _scan(tools, path, container, timeout)
+        # A sender may announce sound and send none, or send another.
+        audio = pick([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
+        picture, sound = tracks[video["index"]], tracks[audio["index"]] if audio else TrackScan()
+        end = max((track.end for track in tracks.values() if track.frames), default=0.0)
+        if not picture.frames:
+            raise MediaError(errors.NOT_A_VIDEO, "no video packet")
+        jumps = picture.jumps or sound.jumps
+        if (trusted or not jumps) and max(picture.end, sound.end) - origin > max_seconds:
+            raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
+        missing = 0.0
+        if container == "mov":
+            missing = float(video.get("duration", 0)) - (picture.end - picture.start)
+            if audio and sound.frames:
+                missing = max(missing, float(audio.get("duration", 0)) - (sound.end - sound.start))
+            if unread := await in_thread(unread_fragments, path):
+                missing = max(missing, unread / max(1, path.stat().st_size - unread) * (end - origin))
+        elif container in _DECLARES:
+            missing = declared - end
+        if missing > max(1.0, declared / 50):
+            raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
+        first = await decoding
 
     rate, constant = picture.rate()
     return SourceInfo(
@@ -140,6 +146,19 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
 
 def _from(origin: float, stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(since - origin, until - origin) for since, until in stretches]
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """`work` goes on while the body runs, and is cancelled where that ends without having waited for it."""
+    running = asyncio.create_task(work)
+    try:
+        yield running
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # nobody else may ask for it
 
 
 async def remux(
