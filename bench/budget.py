@@ -105,6 +105,8 @@ class Meter:
                     except psutil.Error:
                         continue
                     kind = next((kind for word, kind in PROGRAMS if word in told), "others")
+                    if not told:  # it has ended, and nobody has asked for it yet
+                        kind = self._seen.get(key, (kind, 0.0))[0]
                     self._seen[key] = kind, spent
 
 

@@ -112,6 +112,19 @@ class Objects:
             raise ConnectionError("got other bytes than were stored")
         return came
 
+    def read(self, source: SourceRef, start: int, end: int) -> bytes:
+        """Bytes `start` to before `end` of exactly the version `source` names. Raises ObjectMissing,
+        ObjectChanged, ConnectionError when it is not that much."""
+        try:
+            data = self._s3.get_object(
+                Bucket=self._bucket, Key=source.key, IfMatch=source.etag, Range=f"bytes={start}-{end - 1}"
+            )["Body"].read()
+        except ClientError as error:
+            raise self._meant(error, source) from error
+        if len(data) != end - start:
+            raise ConnectionError(f"got {len(data)} of {end - start} bytes")
+        return data
+
     def same(self, source: SourceRef, digest: str) -> bool:
         """Whether exactly the version `source` names has this MD5. Reads all of it where its ETag does not
         tell. Raises ObjectMissing, ObjectChanged."""

@@ -1,10 +1,8 @@
 """The activities that run ffmpeg: probe, a batch of units, the audio."""
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,18 +10,19 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.host.room import Room
-from activities.host.source_cache import SourceCache
+from activities.host.source_cache import Held, SourceCache
 from activities.host.threads import in_thread
 from activities.implements import implements
 from activities.video.audio import encode_audio
 from activities.video.batch_progress import BatchProgress
-from activities.video.builds import Builds
+from activities.video.builds import Builds, leave_to_its_host
 from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment, TrackFiles
 from activities.video.pictures import draw_pictures
+from activities.video.places import SMALLEST, parts_of
 from activities.video.plan import make_plan
 from activities.video.probe import MediaError, probe, remux
 from activities.video.sound import MOST_BYTES
@@ -32,7 +31,7 @@ from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
 from contracts.activities import video
-from contracts.errors import ENCODE_FAILED, SOURCE_TOO_LARGE, ErrorType
+from contracts.errors import DECODE_FAILED, ENCODE_FAILED, SOURCE_TOO_LARGE
 from contracts.progress import video_progress
 from contracts.video import (
     AudioInput,
@@ -51,7 +50,6 @@ UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
 PICTURES_TIMEOUT = 600.0
 TRIES = 2
-PASS_ON = timedelta(seconds=1)
 SOUND_RATE = 2 * 128_000 / 8 + MOST_BYTES  # bytes a second, and as much again; decoded beside
 
 T = TypeVar("T")
@@ -89,6 +87,7 @@ class EncodeActivities:
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
         self._key_id = vault.key_id if encrypt else None
+        self._need_all: set[str] = set()  # prefixes of lectures whose source is not read in parts
 
     @implements(video.PROBE)
     async def probe(self, job: ProbeInput) -> EncodePlan:
@@ -115,18 +114,40 @@ class EncodeActivities:
             async with self._source(source, needs_remux):
                 await self._cache.check(source, needs_remux)
         remuxed = original.streams if needs_remux else None
-        return plan.model_copy(update={"key_id": self._key_id, "damage": lost, "remuxed": remuxed})
+        plan = plan.model_copy(update={"key_id": self._key_id, "damage": lost, "remuxed": remuxed})
+        if info.places and source.size >= SMALLEST:
+            async with self._source(source, False) as path:
+                parts = await in_thread(parts_of, path, plan, info.places, info.origin)
+            plan = plan.model_copy(update={"parts": parts, "host": self._cache.host if parts else ""})
+        return plan
 
     @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
         with media_errors():
-            await self._require_same_encoder(job.plan)
-            async with self._source_of(job.plan) as path:
-                units = await self._units(job, path, BatchProgress(self._board, job))
+            await self._builds.require(job.plan.encoder, self._encoder)
+            units = await self._from_parts(job)
+            if units is None:
+                async with self._source_of(job.plan) as path:
+                    units = await self._units(job, Held(path, True))
             return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
 
-    async def _units(self, job: BatchInput, path: Path, bar: BatchProgress) -> list[SegmentManifest]:
+    async def _from_parts(self, job: BatchInput) -> list[SegmentManifest] | None:
+        """The units from a file that has no more than their bytes; None where it takes the whole source.
+        Whatever is odd is judged on that: only a decoder tells holes from a healthy source."""
+        if job.parts is None or job.plan.prefix in self._need_all:
+            return None
+        wanted = [*job.parts.index, *job.parts.units]
+        async with self._cache.held_parts(job.plan.source, wanted) as held:
+            try:
+                return await self._units(job, held) if not held.whole else None
+            except (MediaError, FfmpegFailed, BadSegment, ApplicationError) as error:
+                activity.logger.warning("parts of the source do not do, all of it is fetched: %s", error)
+                self._need_all.add(job.plan.prefix)
+                return None
+
+    async def _units(self, job: BatchInput, held: Held) -> list[SegmentManifest]:
+        bar = BatchProgress(self._board, job)
         finished = await self._store.finished(job.plan)
         units = []
         for unit in range(job.first, job.last + 1):
@@ -134,13 +155,13 @@ class EncodeActivities:
             if key in finished:
                 manifest = await self._store.load(key)
             else:
-                manifest = await self._unit(job.plan, path, unit, key, bar)
+                manifest = await self._unit(job.plan, held, unit, key, bar)
             bar.unit_done(manifest)
             units.append(manifest)
         return units
 
     async def _unit(
-        self, plan: EncodePlan, path: Path, unit: int, key: str, bar: BatchProgress
+        self, plan: EncodePlan, held: Held, unit: int, key: str, bar: BatchProgress
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
             await in_thread(self._room.require, _most_bytes(plan))
@@ -152,9 +173,9 @@ class EncodeActivities:
                     ahead.look()
                     bar.frames_of_unit(frames)
 
-                tracks = await self._tracks(plan, path, unit, folder, ear, on_frames)
+                tracks = await self._tracks(plan, held, unit, folder, ear, on_frames)
                 if ear.troubled:
-                    damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
+                    damage = await picture_damage(self._tools, held.path, plan, unit, timeout=UNIT_TIMEOUT)
                 if damage:
                     await self._cache.check(plan.source, plan.remux)
                 stored = await self._store.upload(plan, folder, tracks, ahead)
@@ -167,7 +188,7 @@ class EncodeActivities:
     async def _tracks(
         self,
         plan: EncodePlan,
-        path: Path,
+        held: Held,
         unit: int,
         folder: Path,
         ear: Ear,
@@ -177,9 +198,9 @@ class EncodeActivities:
         first = unit * plan.unit_frames
         for reach in (0, *sorted({min(first, plan.unit_frames * units) for units in (1, 10)} | {first})):
             try:
-                return await encode_unit(
+                tracks = await encode_unit(
                     self._tools,
-                    path,
+                    held.path,
                     plan,
                     unit=unit,
                     out=folder,
@@ -188,8 +209,11 @@ class EncodeActivities:
                     on_said=ear.hear,
                     reach=reach,
                 )
+                if ear.troubled and not held.whole:
+                    raise MediaError(DECODE_FAILED, f"unit {unit}: the decoder complains")
+                return tracks
             except MediaError:
-                if not ear.troubled or reach == first:
+                if not ear.troubled or reach == first or not held.whole:
                     raise
         raise AssertionError("the last one returns or raises")
 
@@ -211,7 +235,8 @@ class EncodeActivities:
     async def encode_audio(self, job: AudioInput) -> Manifest:
         """Encode the whole sound as one rendition."""
         with media_errors():
-            await self._require_same_encoder(job.plan)
+            await self._builds.require(job.plan.encoder, self._encoder)
+            await leave_to_its_host(job.plan.host, self._cache.host)
             async with self._source_of(job.plan) as path:
                 return await self._audio(job.plan, path)
 
@@ -252,22 +277,6 @@ class EncodeActivities:
                 patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
                 files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
             return await self._store.store_pictures(plan, files)
-
-    async def _require_same_encoder(self, plan: EncodePlan) -> None:
-        """Segments of two builds do not belong in one rendition. While workers of the other build live, the
-        work is theirs; when they have gone, the lecture is encoded anew."""
-        if plan.encoder == self._encoder:
-            return
-        lives = await self._builds.lives(plan.encoder)
-        if lives:
-            # Keeps the slot for a moment, so that an idle host does not pass a queue's work round and round.
-            await asyncio.sleep(PASS_ON.total_seconds())
-        raise ApplicationError(
-            f"the lecture was begun with encoder {plan.encoder}, this worker has {self._encoder}",
-            type=ErrorType.OTHER_ENCODER if lives else ErrorType.ENCODER_CHANGED,
-            non_retryable=not lives,
-            next_retry_delay=PASS_ON,
-        )
 
     def _source_of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:
         return self._source(plan.source, plan.remux, plan.remuxed)

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         ProbeInput,
         Published,
         PublishInput,
+        SourceParts,
         version_prefix,
     )
     from workflows import steps
@@ -93,8 +94,9 @@ class EncodeVideo:
             file_key=job.file_key,
             prefix=prefix,
         )
-        plan = await steps.run(video.PROBE, probe)
-        batches, audio, pictures = await self._encode_tracks(job, plan)
+        probed = await steps.run(video.PROBE, probe)
+        plan = probed.model_copy(update={"parts": None})  # each batch gets its own
+        batches, audio, pictures = await self._encode_tracks(job, plan, probed.parts)
         self._progress = video_progress("publish", 0)
         steps.stage("publishing")
         what = PublishInput(
@@ -111,7 +113,7 @@ class EncodeVideo:
         return await steps.shielded(steps.run(video.PUBLISH, what))
 
     async def _encode_tracks(
-        self, job: EncodeInput, plan: EncodePlan
+        self, job: EncodeInput, plan: EncodePlan, parts: SourceParts | None
     ) -> tuple[list[Manifest], Manifest | None, Manifest | None]:
         """All batches on whatever workers have a slot, audio and pictures beside them."""
         self._frames_done = 0
@@ -125,7 +127,8 @@ class EncodeVideo:
             self._start_sound(job, plan, beside)
         tasks = [
             asyncio.create_task(
-                self._batch(job, plan, first, min(first + size, plan.unit_count) - 1), name=f"batch {first}"
+                self._batch(job, plan, first, min(first + size, plan.unit_count) - 1, parts),
+                name=f"batch {first}",
             )
             for first in range(0, plan.unit_count, size)
         ]
@@ -139,7 +142,11 @@ class EncodeVideo:
         )
         return [task.result() for task in tasks], audio, pictures
 
-    async def _batch(self, job: EncodeInput, plan: EncodePlan, first: int, last: int) -> Manifest:
+    async def _batch(
+        self, job: EncodeInput, plan: EncodePlan, first: int, last: int, parts: SourceParts | None
+    ) -> Manifest:
+        if parts:
+            parts = SourceParts(index=parts.index, units=parts.units[first : last + 1])
         batch = BatchInput(
             job_id=job.job_id,
             tenant_id=job.tenant_id,
@@ -147,6 +154,7 @@ class EncodeVideo:
             plan=plan,
             first=first,
             last=last,
+            parts=parts,
         )
         manifest = await steps.run(
             video.ENCODE_BATCH,
