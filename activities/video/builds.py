@@ -62,9 +62,9 @@ class Builds:
         )
 
 
-async def leave_to_its_host(host: str, own: str) -> None:
-    """What needs all of a source is better done where that lies: for a while it is left to that host."""
-    if host in ("", own) or activity.info().attempt > ASKED_OF_OTHERS:
+async def leave_to_its_host(host: str, own: str, tries: int = ASKED_OF_OTHERS) -> None:
+    """What needs all of a source is better done where that lies: so many tries are left to that host."""
+    if host in ("", own) or activity.info().attempt > tries:
         return
     await asyncio.sleep(PASS_ON.total_seconds())
     raise ApplicationError(

@@ -49,6 +49,7 @@ from contracts.video import (
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
 PICTURES_TIMEOUT = 600.0
+PICTURES_LEFT = 2  # of the three tries that an optional step has
 TRIES = 2
 SOUND_RATE = 2 * 128_000 / 8 + MOST_BYTES  # bytes a second, and as much again; decoded beside
 
@@ -272,6 +273,7 @@ class EncodeActivities:
     async def make_pictures(self, job: PicturesInput) -> Manifest:
         """Draw poster and storyboard from the source's keyframes."""
         plan = job.plan
+        await leave_to_its_host(plan.host, self._cache.host, PICTURES_LEFT)
         with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             async with self._source_of(plan) as path:
                 patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few

@@ -13,7 +13,8 @@ from contracts.video import EncodePlan, SourceParts
 CODECS = ("h264", "hevc")
 SMALLEST = 16 * 2**20  # bytes; smaller sources are fetched whole
 _PIECE = 1.0  # seconds
-_BEFORE, _BEHIND = 0.5, 2.0  # seconds; ffmpeg seeks a little earlier and reads ahead
+_BEFORE, _BEHIND = 0.5, 1.0  # seconds; ffmpeg seeks a little earlier
+_AHEAD = 75  # frames that it decodes and does not use: in its queues, and in the encoder that looks ahead
 _HEAD = 2 * 2**20  # bytes in which ffmpeg finds out what the streams are
 _MOST_BOXES = 1000
 
@@ -59,17 +60,18 @@ def parts_of(path: Path, plan: EncodePlan, places: Places, zero: float) -> Sourc
         return None
     units = []
     shown = plan.picture_frames or plan.total_frames
+    behind = _BEHIND + float(_AHEAD / plan.fps)
     for first in range(0, plan.total_frames, plan.unit_frames):
         start, end = min(first, shown - 1) / plan.fps, min(first + plan.unit_frames, shown) / plan.fps
         since = zero + plan.origin + float(start) - plan.preroll - _BEFORE
-        units.append(places.between(since, zero + plan.origin + float(end) + _BEHIND))
+        units.append(places.between(since, zero + plan.origin + float(end) + behind))
     head = places.between(float("-inf"), float("-inf"))[0]
     size = path.stat().st_size
     return SourceParts(index=[*index, (head, min(size, head + _HEAD))], units=units)
 
 
 def _beside_media(path: Path) -> list[tuple[int, int]] | None:
-    """All boxes of an MP4 but the contents of `mdat`; None for a fragmented one, or another file."""
+    """All boxes of an MP4, of `mdat` the head; None for a fragmented one, or another file."""
     found: list[tuple[int, int]] = []
     size, at, indexed = path.stat().st_size, 0, False
     with path.open("rb") as file:
@@ -86,6 +88,7 @@ def _beside_media(path: Path) -> list[tuple[int, int]] | None:
             if length < 8 or name == b"moof":
                 return None
             indexed = indexed or name == b"moov"
-            found.append((at, at + 16 if name == b"mdat" else min(size, at + length)))
+            taken = min(length, 16 + _HEAD) if name == b"mdat" else length  # sound may come first in it
+            found.append((at, min(size, at + taken)))
             at += length
     return None
