@@ -15,7 +15,7 @@ from devstack.app import App
 from devstack.producer import encode_body
 from tests.lab import Lab
 
-SECONDS = 240
+SECONDS = 1200
 HOSTS = ((1, 1), (1, 2), (2, 1), (4, 1))  # worker processes, slots of each
 _FETCHED = re.compile(r"fetched (\d+) bytes of a source")
 
@@ -65,8 +65,20 @@ class Hosts(App):
 
 
 def make_lecture(target: Path) -> None:
-    """Noise, as little as x264 can do with it: about 1 Mbit a second."""
-    picture = f"testsrc2=s=320x180:r=25:d={SECONDS},noise=alls=20:allf=t"
+    """Noise, as little as x264 can do with it: about 300 kbit a second."""
+    picture = f"testsrc2=s=160x90:r=25:d={SECONDS},noise=alls=20:allf=t"
     args = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=d={SECONDS}"]
-    args += ["-c:v", "libx264", "-preset", "ultrafast", "-b:v", "1M", "-g", "50", "-c:a", "aac", str(target)]
+    args += [
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-b:v",
+        "300k",
+        "-g",
+        "50",
+        "-c:a",
+        "aac",
+        str(target),
+    ]
     subprocess.run([find_tools().ffmpeg, "-v", "error", "-y", *args], check=True)

@@ -17,6 +17,7 @@ _BEFORE, _BEHIND = 0.5, 1.0  # seconds; ffmpeg seeks a little earlier
 _AHEAD = 75  # frames that it decodes and does not use: in its queues, and in the encoder that looks ahead
 _HEAD = 2 * 2**20  # bytes in which ffmpeg finds out what the streams are
 _MOST_BOXES = 1000
+_WORTH = 1.3  # of the source: units that are short read so much of others that hosts would fetch all of it
 
 
 @dataclass
@@ -53,8 +54,8 @@ class Places:
 
 
 def parts_of(path: Path, plan: EncodePlan, places: Places, zero: float) -> SourceParts | None:
-    """Of a source that was fetched whole; None if it has no index. `zero`: where the container's clock
-    begins. Blocking."""
+    """Of a source that was fetched whole; None if it has no index, or its units are short. `zero`: where the
+    container's clock begins. Blocking."""
     index = _beside_media(path)
     if plan.remux or index is None:
         return None
@@ -67,6 +68,8 @@ def parts_of(path: Path, plan: EncodePlan, places: Places, zero: float) -> Sourc
         units.append(places.between(since, zero + plan.origin + float(end) + behind))
     head = places.between(float("-inf"), float("-inf"))[0]
     size = path.stat().st_size
+    if sum(end - first for first, end in units) > _WORTH * size:
+        return None
     return SourceParts(index=[*index, (head, min(size, head + _HEAD))], units=units)
 
 

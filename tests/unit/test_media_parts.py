@@ -25,8 +25,9 @@ async def prepared(path: Path, args: str) -> tuple[EncodePlan, SourceParts | Non
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A source of this size is all head otherwise."""
+    """A source of this size is all head otherwise, and not worth it."""
     monkeypatch.setattr(places, "_HEAD", 200_000)
+    monkeypatch.setattr(places, "_WORTH", 10)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,9 @@ async def test_what_has_no_index_of_its_packets_is_fetched_whole(
     tmp_path: Path, name: str, args: str
 ) -> None:
     assert (await prepared(tmp_path / name, f"-t 5 {args}"))[1] is None
+
+
+async def test_short_units_are_not_worth_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reads some seconds before and behind itself: together more than the source."""
+    monkeypatch.undo()
+    assert (await prepared(tmp_path / "a.mp4", "-g 50 -t 8"))[1] is None
