@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.host.room import Room
 from activities.host.source_cache import Held, SourceCache
 from activities.host.threads import in_thread
+from activities.host.trouble import HostTrouble
 from activities.implements import implements
 from activities.video.audio import encode_audio
 from activities.video.batch_progress import BatchProgress
@@ -239,7 +240,10 @@ class EncodeActivities:
             await self._builds.require(job.plan.encoder, self._encoder)
             await leave_to_its_host(job.plan.host, self._cache.host)
             async with self._source_of(job.plan) as path:
-                return await self._audio(job.plan, path)
+                manifest = await self._audio(job.plan, path)
+                if job.plan.host:
+                    await self._draw_early(job.plan, path)
+                return manifest
 
     async def _audio(self, plan: EncodePlan, path: Path) -> Manifest:
         async def encode(folder: Path) -> Manifest:
@@ -273,11 +277,25 @@ class EncodeActivities:
     async def make_pictures(self, job: PicturesInput) -> Manifest:
         """Draw poster and storyboard from the source's keyframes."""
         plan = job.plan
+        if drawn := await self._store.drawn(plan):
+            return drawn
         await leave_to_its_host(plan.host, self._cache.host, PICTURES_LEFT)
-        with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+        with media_errors():
             async with self._source_of(plan) as path:
-                patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
-                files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
+                return await self._draw(plan, path)
+
+    async def _draw_early(self, plan: EncodePlan, path: Path) -> None:
+        """Where all of the source lies anyway: another host would fetch it for them. Their own step finds
+        them, or tries again."""
+        try:
+            await self._draw(plan, path)
+        except (MediaError, FfmpegFailed, HostTrouble) as error:
+            activity.logger.warning("pictures are left to their own step: %s", error)
+
+    async def _draw(self, plan: EncodePlan, path: Path) -> Manifest:
+        patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
             return await self._store.store_pictures(plan, files)
 
     def _source_of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:

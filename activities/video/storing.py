@@ -9,7 +9,7 @@ from pathlib import Path
 from activities.host.threads import in_thread
 from activities.video.encryption import encrypt_tracks, encrypted
 from activities.video.fmp4 import MediaFile, TrackFiles
-from clients.objects import Objects, read_own, sha256
+from clients.objects import ObjectMissing, Objects, read_own, sha256
 from clients.vault import Vault
 from contracts.video import (
     WORK,
@@ -130,7 +130,15 @@ class SegmentStore:
             data, key = await in_thread(file.read_bytes), plan.prefix + file.name
             await in_thread(self._objects.put, key, data, PICTURE_TYPES[file.suffix])
             pictures.append(Picture(key=key, size=len(data), sha256=sha256(data)))
-        return await self.write(f"{plan.prefix}{WORK}pictures.json", PictureManifest(pictures=pictures))
+        return await self.write(_pictures(plan), PictureManifest(pictures=pictures))
+
+    async def drawn(self, plan: EncodePlan) -> Manifest | None:
+        """The manifest of pictures, if they are stored already."""
+        try:
+            data = await in_thread(self._objects.get, _pictures(plan))
+        except ObjectMissing:
+            return None
+        return Manifest(key=_pictures(plan), sha256=sha256(data))
 
     async def write(self, key: str, manifest: SegmentManifest | PictureManifest) -> Manifest:
         """Store a manifest; key and hash are what travels on."""
@@ -166,6 +174,10 @@ class SegmentStore:
 
     def _hls_key(self, plan: EncodePlan) -> bytes | None:
         return self._vault.hls_key(plan.key_id, plan.prefix) if plan.key_id else None
+
+
+def _pictures(plan: EncodePlan) -> str:
+    return f"{plan.prefix}{WORK}pictures.json"
 
 
 def _segment(plan: EncodePlan, file: MediaFile) -> Segment:

@@ -11,6 +11,7 @@ import pytest
 from activities.video.encryption import encrypt
 from activities.video.fmp4 import TrackFiles, media_file
 from activities.video.storing import Ahead, SegmentStore
+from clients.objects import ObjectMissing
 from contracts.video import EncodePlan
 from tests.workflows.world import plan
 
@@ -29,6 +30,11 @@ class Bucket:
     def put(self, key: str, data: bytes | Path, _type: str) -> None:
         self.held.wait(30)
         self.puts.append((key, data if isinstance(data, bytes) else data.read_bytes()))
+
+    def get(self, key: str) -> bytes:
+        if key not in (found := dict(self.puts)):
+            raise ObjectMissing
+        return found[key]
 
     @property
     def names(self) -> list[str]:
@@ -146,3 +152,10 @@ async def test_a_link_in_the_place_of_a_segment_is_not_followed(
         await looked(ahead)
         assert not ahead.stored()
     assert bucket.puts == []
+
+
+async def test_pictures_that_are_drawn_are_found(store: SegmentStore, tmp_path: Path) -> None:
+    assert await store.drawn(made()) is None
+    (tmp_path / "poster.jpg").write_bytes(b"poster")
+    stored = await store.store_pictures(made(), [tmp_path / "poster.jpg"])
+    assert await store.drawn(made()) == stored
