@@ -19,7 +19,8 @@ GONE_AFTER = timedelta(minutes=3)  # without a poll, which lasts a minute and is
 ASK_AGAIN = 15.0  # seconds
 PATIENCE = timedelta(seconds=5)
 PASS_ON = timedelta(seconds=1)
-ASKED_OF_OTHERS = 10  # so many tries find the host that has the source, or it has gone, or has much to do
+ELSEWHERE = timedelta(seconds=5)
+ASKED_OF_OTHERS = 24  # two minutes find the host that has the source, or it has gone, or has much to do
 
 
 class Builds:
@@ -66,10 +67,9 @@ async def leave_to_its_host(host: str, own: str, tries: int = ASKED_OF_OTHERS) -
     """What needs all of a source is better done where that lies: so many tries are left to that host."""
     if host in ("", own) or activity.info().attempt > tries:
         return
-    await asyncio.sleep(PASS_ON.total_seconds())
     raise ApplicationError(
         "the source lies on another host",
         type=ErrorType.SOURCE_ELSEWHERE,
         category=ApplicationErrorCategory.BENIGN,
-        next_retry_delay=PASS_ON,
+        next_retry_delay=ELSEWHERE,
     )

@@ -153,9 +153,8 @@ async def test_what_is_odd_is_judged_on_the_whole_source(tmp_path: Path) -> None
     ],
 )
 async def test_the_sound_is_left_to_who_has_the_source_for_a_while(
-    host: str, attempt: int, refused: bool, monkeypatch: pytest.MonkeyPatch
+    host: str, attempt: int, refused: bool
 ) -> None:
-    monkeypatch.setattr("asyncio.sleep", AsyncMock())
     environment = ActivityEnvironment()
     environment.info = ActivityEnvironment.default_info().__class__(
         **(vars(ActivityEnvironment.default_info()) | {"attempt": attempt})
