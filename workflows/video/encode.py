@@ -135,7 +135,9 @@ class EncodeVideo:
         if not sound_first:
             self._start_sound(job, plan, beside)
         if workflow.patched("pictures"):
-            beside["pictures"] = asyncio.create_task(self._pictures(job, plan), name="pictures")
+            # The host that has all of the source for the sound draws them meanwhile.
+            after = beside.get("audio") if sound_first and plan.host else None
+            beside["pictures"] = asyncio.create_task(self._pictures(job, plan, after), name="pictures")
         await steps.gather_or_stop([*tasks, *beside.values()])
         audio, pictures = (
             beside[name].result() if name in beside else None for name in ("audio", "pictures")
@@ -176,8 +178,12 @@ class EncodeVideo:
         what = AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
         return await steps.run(video.ENCODE_AUDIO, what, summary="audio", priority=_fair(job))
 
-    async def _pictures(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
+    async def _pictures(
+        self, job: EncodeInput, plan: EncodePlan, after: asyncio.Task[Manifest | None] | None
+    ) -> Manifest | None:
         """Poster and storyboard. A lecture without them is still a lecture."""
+        if after:
+            await workflow.wait([after])
         what = PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
         try:
             return await steps.run(
