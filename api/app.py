@@ -35,6 +35,7 @@ from api.routes import (
     messaging,
     playback,
     uploads,
+    videos,
     webhooks,
 )
 from api.services import open_services
@@ -76,6 +77,7 @@ for each in (
     jobs,
     events,
     uploads,
+    videos,
     media,
     messaging,
     webhooks,
