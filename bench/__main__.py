@@ -22,6 +22,7 @@ NAMES = (
     "duplicates",
     "ocr",
     "roster",
+    "scale",
     "fairness",
     "memory",
     "polls",

@@ -88,6 +88,8 @@ class Objects:
         """
         path.touch(mode=0o600)
         done = path.stat().st_size
+        # What an earlier try left is read again in the end.
+        digest = hashlib.md5(usedforsecurity=False) if not done else None
         if done < source.size:
             try:
                 body = self._s3.get_object(
@@ -99,14 +101,29 @@ class Objects:
                 for chunk in body.iter_chunks(CHUNK):
                     file.write(chunk)
                     done += len(chunk)
+                    if digest:
+                        digest.update(chunk)
         if done != source.size:
             path.unlink(missing_ok=True)
             raise ConnectionError(f"got {done} of {source.size} bytes")
-        digest = md5_of(path)
-        if digest != (self._md5(source) or digest):
+        came = digest.hexdigest() if digest else md5_of(path)
+        if came != (self._md5(source) or came):
             path.unlink(missing_ok=True)
             raise ConnectionError("got other bytes than were stored")
-        return digest
+        return came
+
+    def read(self, source: SourceRef, start: int, end: int) -> bytes:
+        """Bytes `start` to before `end` of exactly the version `source` names. Raises ObjectMissing,
+        ObjectChanged, ConnectionError when it is not that much."""
+        try:
+            data = self._s3.get_object(
+                Bucket=self._bucket, Key=source.key, IfMatch=source.etag, Range=f"bytes={start}-{end - 1}"
+            )["Body"].read()
+        except ClientError as error:
+            raise self._meant(error, source) from error
+        if len(data) != end - start:
+            raise ConnectionError(f"got {len(data)} of {end - start} bytes")
+        return data
 
     def same(self, source: SourceRef, digest: str) -> bool:
         """Whether exactly the version `source` names has this MD5. Reads all of it where its ETag does not
@@ -237,6 +254,12 @@ def _opened(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.ELOOP, "not a file of its own", path.name)
     return os.fdopen(descriptor, "rb")
+
+
+def read_own(path: Path) -> bytes:
+    """A regular file, and no link to others. Raises OSError."""
+    with _opened(path) as file:
+        return file.read()
 
 
 def md5_of(path: Path) -> str:

@@ -45,6 +45,14 @@ class SourceRef(Contract):
     size: int
 
 
+class SourceParts(Contract):
+    """Places in the source, first byte and the one behind the last: what every reader of it needs, and what
+    each of some units does, one after the other."""
+
+    index: list[tuple[int, int]]
+    units: list[tuple[int, int]]
+
+
 class Streams(Contract):
     """Numbers of the streams of the uploaded file that are taken."""
 
@@ -145,6 +153,10 @@ class EncodePlan(Contract):
 
     damage: list[Damage] = Field(default=[], description="What the container lacks, found before decoding")
     remuxed: Streams | None = Field(default=None, description="What the remux takes of the upload")
+    parts: SourceParts | None = Field(
+        default=None, description="Where all units lie in the source, if that is known; batches get their own"
+    )
+    host: str = Field(default="", description="Who has all of the source, having probed it")
 
     @property
     def fps(self) -> Fraction:
@@ -180,6 +192,7 @@ class BatchInput(Contract):
     plan: EncodePlan
     first: int
     last: int
+    parts: SourceParts | None = Field(default=None, description="Of these units; else all of it is fetched")
 
 
 class AudioInput(Contract):

@@ -10,13 +10,14 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from activities.host.copies import Copy, alone, is_still, take, used
 from activities.host.room import Room
+from activities.host.source_parts import Span, fetch_parts, missing_of
 from activities.host.threads import in_thread
 from activities.host.trouble import HostTrouble
 from clients.objects import Objects, md5_of
@@ -27,35 +28,17 @@ WAIT_FOR_OTHER = 0.2  # seconds between looks at a lock that another has
 SWEEP_EVERY = 60.0  # seconds
 DERIVED = ".derived-2"  # of what is made now: processes of two releases share the folder
 UNFINISHED = 86400  # seconds that a download which nobody goes on with is kept
+PARTS = ".parts"  # of which not all was fetched
 Derive = Callable[[Path, Path], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Copy:
+class Held(NamedTuple):
+    """A file in the cache; not `whole`: with holes."""
+
     path: Path
-    private: bool
-
-    @property
-    def lock(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.lock")
-
-    @property
-    def part(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.part")
-
-    @property
-    def making(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.making")
-
-    def size(self) -> int:
-        return sum(file.stat().st_size for file in (self.path, self.part, self.making) if file.exists())
-
-    def remove(self) -> None:
-        """By whoever has the lock to itself. The lock last: without it nobody looks for the others."""
-        for file in (self.path, self.part, self.making, self.lock):
-            file.unlink(missing_ok=True)
+    whole: bool
 
 
 class _Written(NamedTuple):
@@ -81,6 +64,7 @@ class SourceCache:
         self._intact: dict[Path, tuple[int, ...]] = {}
         self._proven: dict[Path, tuple[int, ...]] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.host = _name_of(folder)
         self.sweep()
 
     @asynccontextmanager
@@ -98,8 +82,25 @@ class SourceCache:
             os.utime(lock)
             yield copy.path
         finally:
-            if private and _flock(lock, fcntl.LOCK_EX):
+            if private and take(lock, fcntl.LOCK_EX):
                 copy.remove()
+            os.close(lock)
+
+    @asynccontextmanager
+    async def held_parts(self, source: SourceRef, wanted: Sequence[Span]) -> AsyncIterator[Held]:
+        """A file with at least the bytes `wanted` of the source: where there is a whole copy, that one.
+        Raises as `held`."""
+        if (whole := self._copy(source, False, False)).path.exists() or whole.part.exists():
+            async with self.held(source) as path:
+                yield Held(path, True)
+                return
+        copy = self._parts(whole)
+        lock = await self._shared(copy)
+        try:
+            os.utime(lock)
+            await in_thread(self._bring, copy, source, lock, wanted)
+            yield Held(copy.path, False)
+        finally:
             os.close(lock)
 
     async def check(self, source: SourceRef, derived: bool = False) -> None:
@@ -111,53 +112,53 @@ class SourceCache:
     def sweep(self) -> None:
         """Remove what nobody will ask for: private copies of the dead, locks without a file, what is idle."""
         for copy in self._all():
-            with _alone(copy) as alone:
-                if alone and self._forgotten(copy):
+            with alone(copy) as mine:
+                if mine and self._forgotten(copy):
                     copy.remove()
 
     def make_room(self, size: int = 0) -> None:
         """Let the oldest copies go until `size` more bytes fit. Raises HostTrouble."""
-        kept = sorted(self._all(), key=_used)
+        kept = sorted(self._all(), key=used)
         total = sum(each.size() for each in kept)
         for copy in kept:
             if total + size <= self._limit and self._room.missing(size) <= 0:
                 break
-            with _alone(copy) as alone:
-                if alone:
+            with alone(copy) as mine:
+                if mine:
                     total -= copy.size()
                     copy.remove()
         self._room.require(size)
 
-    def _all(self) -> list[_Copy]:
+    def _all(self) -> list[Copy]:
         return [self._named(lock.name.removesuffix(".lock")) for lock in self._folder.glob("*.lock")]
 
-    def _named(self, name: str) -> _Copy:
-        return _Copy(self._folder / name, name.endswith(".private"))
+    def _named(self, name: str) -> Copy:
+        return Copy(self._folder / name, name.endswith(".private"))
 
-    def _copy(self, source: SourceRef, derived: bool, private: bool) -> _Copy:
+    def _copy(self, source: SourceRef, derived: bool, private: bool) -> Copy:
         name = hashlib.sha256(f"{source.key}\n{source.etag}".encode()).hexdigest()[:32]
         return self._named(f"{name}{DERIVED if derived else ''}{'.private' if private else ''}")
 
-    def _forgotten(self, copy: _Copy) -> bool:
-        unused = time.time() - _used(copy)
+    def _forgotten(self, copy: Copy) -> bool:
+        unused = time.time() - used(copy)
         if copy.private:
             return True
         if copy.path.exists():
             return self._idle is not None and unused > self._idle
         return not copy.part.exists() or unused > UNFINISHED
 
-    async def _taken(self, copy: _Copy, source: SourceRef, derive: Derive | None) -> int:
+    async def _taken(self, copy: Copy, source: SourceRef, derive: Derive | None) -> int:
         """The copy's lock, shared, once there is a good copy. Never waits inside a call: the one who has the
         lock may be of this process."""
         while True:
             lock = os.open(copy.lock, os.O_RDWR | os.O_CREAT, 0o600)
             good = False
             try:
-                if _flock(lock, fcntl.LOCK_SH) and _is(lock, copy.lock):
+                if take(lock, fcntl.LOCK_SH) and is_still(lock, copy.lock):
                     good = await in_thread(self._is_good, copy, source, lock)
                     if good:
                         return lock
-                    if _flock(lock, fcntl.LOCK_EX) and _is(lock, copy.lock):
+                    if take(lock, fcntl.LOCK_EX) and is_still(lock, copy.lock):
                         await self._fetch(copy, source, lock, derive)
                         continue
             finally:
@@ -165,10 +166,24 @@ class SourceCache:
                     os.close(lock)
             await asyncio.sleep(WAIT_FOR_OTHER)
 
-    async def _fetch(self, copy: _Copy, source: SourceRef, lock: int, derive: Derive | None) -> None:
+    async def _shared(self, copy: Copy) -> int:
+        while True:
+            lock = os.open(copy.lock, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            if take(lock, fcntl.LOCK_SH) and is_still(lock, copy.lock):
+                return lock
+            os.close(lock)
+            await asyncio.sleep(WAIT_FOR_OTHER)
+
+    def _bring(self, copy: Copy, source: SourceRef, lock: int, wanted: Sequence[Span]) -> None:
+        self.make_room(missing_of(source.size, lock, wanted))
+        fetched = fetch_parts(self._objects, source, copy.path, lock, wanted)
+        log.info("fetched %d bytes of a source of %d", fetched, source.size)
+
+    async def _fetch(self, copy: Copy, source: SourceRef, lock: int, derive: Derive | None) -> None:
         copy.path.unlink(missing_ok=True)
         await in_thread(self.make_room, source.size * (2 if derive else 1))
         fetched = await in_thread(self._objects.download, source, copy.part)
+        log.info("fetched %d bytes of a source of %d", source.size, source.size)
         made = copy.part
         if derive:
             made = copy.making
@@ -182,7 +197,7 @@ class SourceCache:
             copy.part.unlink()
         await in_thread(self._keep, copy, made, lock, fetched)
 
-    def _keep(self, copy: _Copy, made: Path, lock: int, fetched: str) -> None:
+    def _keep(self, copy: Copy, made: Path, lock: int, fetched: str) -> None:
         """On the disk before it has its name: a power cut leaves the file or none."""
         written = _Written(fetched, fetched if made == copy.part else md5_of(made))
         with made.open("rb") as file:
@@ -197,8 +212,15 @@ class SourceCache:
         finally:
             os.close(folder)
         self._intact[copy.path] = _looks(copy.path)
+        parts = self._parts(copy)
+        with alone(parts) as mine:  # who has all needs no parts
+            if mine:
+                parts.remove()
 
-    def _is_good(self, copy: _Copy, source: SourceRef, lock: int) -> bool:
+    def _parts(self, whole: Copy) -> Copy:
+        return self._named(f"{whole.path.name}{PARTS}")
+
+    def _is_good(self, copy: Copy, source: SourceRef, lock: int) -> bool:
         """It has its size, and is read in full once a process and whenever somebody has touched it."""
         try:
             looks = _looks(copy.path)
@@ -217,7 +239,7 @@ class SourceCache:
             log.warning("a copy of a source was damaged, it is fetched again: %s", copy.path.name)
         return good
 
-    def _as_stored(self, copy: _Copy, source: SourceRef) -> bool:
+    def _as_stored(self, copy: Copy, source: SourceRef) -> bool:
         with suppress(FileNotFoundError):
             if self._proven.get(copy.path) == _looks(copy.path):
                 return True
@@ -244,6 +266,12 @@ async def keep_swept(cache: SourceCache) -> None:
             log.warning("old copies of sources could not be removed: %s", os.strerror(error.errno or 0))
 
 
+def _name_of(folder: Path) -> str:
+    """Of the folder on this machine, the same for all processes and containers that share it."""
+    at, machine = folder.stat(), Path("/proc/sys/kernel/random/boot_id").read_text()
+    return hashlib.sha256(f"{machine}{at.st_dev} {at.st_ino}".encode()).hexdigest()[:12]
+
+
 def _written(lock: int) -> _Written | None:
     """None of a copy that a release before 0.6 has fetched."""
     words = os.pread(lock, 200, 0).decode().split()
@@ -253,39 +281,3 @@ def _written(lock: int) -> _Written | None:
 def _looks(path: Path) -> tuple[int, ...]:
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def _used(copy: _Copy) -> float:
-    with suppress(FileNotFoundError):
-        return copy.lock.stat().st_mtime
-    return 0.0
-
-
-@contextmanager
-def _alone(copy: _Copy) -> Iterator[bool]:
-    """Whether nobody else holds it, for as long as the body runs."""
-    try:
-        lock = os.open(copy.lock, os.O_RDWR)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        yield _flock(lock, fcntl.LOCK_EX) and _is(lock, copy.lock)
-    finally:
-        os.close(lock)
-
-
-def _is(lock: int, path: Path) -> bool:
-    """Nobody has removed it meanwhile, with the copy."""
-    try:
-        return os.fstat(lock).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        return False
-
-
-def _flock(lock: int, kind: int) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -1,11 +1,8 @@
 """The activities that run ffmpeg: probe, a batch of units, the audio."""
 
-import asyncio
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,17 +10,20 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.host.room import Room
-from activities.host.source_cache import SourceCache
+from activities.host.source_cache import Held, SourceCache
 from activities.host.threads import in_thread
+from activities.host.trouble import HostTrouble
 from activities.implements import implements
 from activities.video.audio import encode_audio
-from activities.video.builds import Builds
+from activities.video.batch_progress import BatchProgress
+from activities.video.builds import Builds, leave_to_its_host
 from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment, TrackFiles
 from activities.video.pictures import draw_pictures
+from activities.video.places import SMALLEST, parts_of
 from activities.video.plan import make_plan
 from activities.video.probe import MediaError, probe, remux
 from activities.video.sound import MOST_BYTES
@@ -32,7 +32,7 @@ from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
 from contracts.activities import video
-from contracts.errors import ENCODE_FAILED, SOURCE_TOO_LARGE, ErrorType
+from contracts.errors import DECODE_FAILED, ENCODE_FAILED, SOURCE_TOO_LARGE
 from contracts.progress import video_progress
 from contracts.video import (
     AudioInput,
@@ -50,8 +50,8 @@ from contracts.video import (
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
 PICTURES_TIMEOUT = 600.0
+PICTURES_LEFT = 2  # of the three tries that an optional step has
 TRIES = 2
-PASS_ON = timedelta(seconds=1)
 SOUND_RATE = 2 * 128_000 / 8 + MOST_BYTES  # bytes a second, and as much again; decoded beside
 
 T = TypeVar("T")
@@ -89,6 +89,7 @@ class EncodeActivities:
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
         self._key_id = vault.key_id if encrypt else None
+        self._need_all: set[str] = set()  # prefixes of lectures whose source is not read in parts
 
     @implements(video.PROBE)
     async def probe(self, job: ProbeInput) -> EncodePlan:
@@ -115,18 +116,40 @@ class EncodeActivities:
             async with self._source(source, needs_remux):
                 await self._cache.check(source, needs_remux)
         remuxed = original.streams if needs_remux else None
-        return plan.model_copy(update={"key_id": self._key_id, "damage": lost, "remuxed": remuxed})
+        plan = plan.model_copy(update={"key_id": self._key_id, "damage": lost, "remuxed": remuxed})
+        if info.places and source.size >= SMALLEST:
+            async with self._source(source, False) as path:
+                parts = await in_thread(parts_of, path, plan, info.places, info.origin)
+            plan = plan.model_copy(update={"parts": parts, "host": self._cache.host if parts else ""})
+        return plan
 
     @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
         with media_errors():
-            await self._require_same_encoder(job.plan)
-            async with self._source_of(job.plan) as path:
-                units = await self._units(job, path, _BatchProgress(self._board, job))
+            await self._builds.require(job.plan.encoder, self._encoder)
+            units = await self._from_parts(job)
+            if units is None:
+                async with self._source_of(job.plan) as path:
+                    units = await self._units(job, Held(path, True))
             return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
 
-    async def _units(self, job: BatchInput, path: Path, bar: "_BatchProgress") -> list[SegmentManifest]:
+    async def _from_parts(self, job: BatchInput) -> list[SegmentManifest] | None:
+        """The units from a file that has no more than their bytes; None where it takes the whole source.
+        Whatever is odd is judged on that: only a decoder tells holes from a healthy source."""
+        if job.parts is None or job.plan.prefix in self._need_all:
+            return None
+        wanted = [*job.parts.index, *job.parts.units]
+        async with self._cache.held_parts(job.plan.source, wanted) as held:
+            try:
+                return await self._units(job, held) if not held.whole else None
+            except (MediaError, FfmpegFailed, BadSegment, ApplicationError) as error:
+                activity.logger.warning("parts of the source do not do, all of it is fetched: %s", error)
+                self._need_all.add(job.plan.prefix)
+                return None
+
+    async def _units(self, job: BatchInput, held: Held) -> list[SegmentManifest]:
+        bar = BatchProgress(self._board, job)
         finished = await self._store.finished(job.plan)
         units = []
         for unit in range(job.first, job.last + 1):
@@ -134,24 +157,30 @@ class EncodeActivities:
             if key in finished:
                 manifest = await self._store.load(key)
             else:
-                manifest = await self._unit(job.plan, path, unit, key, bar)
+                manifest = await self._unit(job.plan, held, unit, key, bar)
             bar.unit_done(manifest)
             units.append(manifest)
         return units
 
     async def _unit(
-        self, plan: EncodePlan, path: Path, unit: int, key: str, bar: "_BatchProgress"
+        self, plan: EncodePlan, held: Held, unit: int, key: str, bar: BatchProgress
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
             await in_thread(self._room.require, _most_bytes(plan))
             ear = Ear()
-            tracks = await self._tracks(plan, path, unit, folder, ear, bar)
             damage: list[Damage] = []
-            if ear.troubled:
-                damage = await picture_damage(self._tools, path, plan, unit, timeout=UNIT_TIMEOUT)
-            if damage:
-                await self._cache.check(plan.source, plan.remux)
-            stored = await self._store.upload(plan, folder, tracks)
+            async with self._store.ahead(plan, folder) as ahead:
+
+                def on_frames(frames: int) -> None:
+                    ahead.look()
+                    bar.frames_of_unit(frames)
+
+                tracks = await self._tracks(plan, held, unit, folder, ear, on_frames)
+                if ear.troubled:
+                    damage = await picture_damage(self._tools, held.path, plan, unit, timeout=UNIT_TIMEOUT)
+                if damage:
+                    await self._cache.check(plan.source, plan.remux)
+                stored = await self._store.upload(plan, folder, tracks, ahead)
             manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored, damage=damage)
             await self._store.write(key, manifest)
             return manifest
@@ -159,25 +188,34 @@ class EncodeActivities:
         return await self._twice(f"unit {unit}", encode)
 
     async def _tracks(
-        self, plan: EncodePlan, path: Path, unit: int, folder: Path, ear: Ear, bar: "_BatchProgress"
+        self,
+        plan: EncodePlan,
+        held: Held,
+        unit: int,
+        folder: Path,
+        ear: Ear,
+        on_frames: Callable[[int], None],
     ) -> list[TrackFiles]:
         """The unit; where the source has no picture left for it, the last one that there was before it."""
         first = unit * plan.unit_frames
         for reach in (0, *sorted({min(first, plan.unit_frames * units) for units in (1, 10)} | {first})):
             try:
-                return await encode_unit(
+                tracks = await encode_unit(
                     self._tools,
-                    path,
+                    held.path,
                     plan,
                     unit=unit,
                     out=folder,
                     timeout=UNIT_TIMEOUT,
-                    on_frames=bar.frames_of_unit,
+                    on_frames=on_frames,
                     on_said=ear.hear,
                     reach=reach,
                 )
+                if ear.troubled and not held.whole:
+                    raise MediaError(DECODE_FAILED, f"unit {unit}: the decoder complains")
+                return tracks
             except MediaError:
-                if not ear.troubled or reach == first:
+                if not ear.troubled or reach == first or not held.whole:
                     raise
         raise AssertionError("the last one returns or raises")
 
@@ -199,9 +237,13 @@ class EncodeActivities:
     async def encode_audio(self, job: AudioInput) -> Manifest:
         """Encode the whole sound as one rendition."""
         with media_errors():
-            await self._require_same_encoder(job.plan)
+            await self._builds.require(job.plan.encoder, self._encoder)
+            await leave_to_its_host(job.plan.host, self._cache.host)
             async with self._source_of(job.plan) as path:
-                return await self._audio(job.plan, path)
+                manifest = await self._audio(job.plan, path)
+                if job.plan.host:
+                    await self._draw_early(job.plan, path)
+                return manifest
 
     async def _audio(self, plan: EncodePlan, path: Path) -> Manifest:
         async def encode(folder: Path) -> Manifest:
@@ -235,27 +277,26 @@ class EncodeActivities:
     async def make_pictures(self, job: PicturesInput) -> Manifest:
         """Draw poster and storyboard from the source's keyframes."""
         plan = job.plan
-        with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+        if drawn := await self._store.drawn(plan):
+            return drawn
+        await leave_to_its_host(plan.host, self._cache.host, PICTURES_LEFT)
+        with media_errors():
             async with self._source_of(plan) as path:
-                patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
-                files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
-            return await self._store.store_pictures(plan, files)
+                return await self._draw(plan, path)
 
-    async def _require_same_encoder(self, plan: EncodePlan) -> None:
-        """Segments of two builds do not belong in one rendition. While workers of the other build live, the
-        work is theirs; when they have gone, the lecture is encoded anew."""
-        if plan.encoder == self._encoder:
-            return
-        lives = await self._builds.lives(plan.encoder)
-        if lives:
-            # Keeps the slot for a moment, so that an idle host does not pass a queue's work round and round.
-            await asyncio.sleep(PASS_ON.total_seconds())
-        raise ApplicationError(
-            f"the lecture was begun with encoder {plan.encoder}, this worker has {self._encoder}",
-            type=ErrorType.OTHER_ENCODER if lives else ErrorType.ENCODER_CHANGED,
-            non_retryable=not lives,
-            next_retry_delay=PASS_ON,
-        )
+    async def _draw_early(self, plan: EncodePlan, path: Path) -> None:
+        """Where all of the source lies anyway: another host would fetch it for them. Their own step finds
+        them, or tries again."""
+        try:
+            await self._draw(plan, path)
+        except (MediaError, FfmpegFailed, HostTrouble) as error:
+            activity.logger.warning("pictures are left to their own step: %s", error)
+
+    async def _draw(self, plan: EncodePlan, path: Path) -> Manifest:
+        patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
+            return await self._store.store_pictures(plan, files)
 
     def _source_of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:
         return self._source(plan.source, plan.remux, plan.remuxed)
@@ -286,28 +327,3 @@ def _most_bytes(plan: EncodePlan) -> int:
 
 def killed_from_outside(error: FfmpegFailed | BadSegment) -> bool:
     return isinstance(error, FfmpegFailed) and error.code < 0 and not isinstance(error, FfmpegTimedOut)
-
-
-class _BatchProgress:
-    """The progress bar of one batch, which sums up all batches of the job."""
-
-    def __init__(self, board: ProgressBoard, job: BatchInput) -> None:
-        self._board = board
-        self._job = job
-        self._done = 0
-        self._started = time.monotonic()
-        self._showing: asyncio.Task[None] | None = None
-
-    def frames_of_unit(self, frames: int) -> None:
-        if self._showing is None or self._showing.done():
-            self._showing = asyncio.create_task(self._show(self._done + frames))
-
-    def unit_done(self, manifest: SegmentManifest) -> None:
-        self._done += sum(segment.frames for segment in manifest.tracks[0].segments)
-        self.frames_of_unit(0)
-
-    async def _show(self, frames: int) -> None:
-        job, plan = self._job, self._job.plan
-        total = await self._board.add_frames(job.job_id, job.first, frames)
-        progress = video_progress("encode", total / plan.total_frames, time.monotonic() - self._started)
-        await self._board.show_video(job.tenant_id, job.video_id, job.job_id, progress)

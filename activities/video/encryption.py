@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from activities.video.fmp4 import MediaFile, TrackFiles
+from clients.objects import read_own
 
 BLOCK = 16  # bytes
 
@@ -31,8 +32,13 @@ def encrypt(data: bytes, key: bytes, sequence: int) -> bytes:
     return cipher.update(padder.update(data) + padder.finalize()) + cipher.finalize()
 
 
+def encrypted(data: bytes, name: str, key: bytes) -> bytes:
+    """A media segment by its file's name, which has its number in the playlist."""
+    return encrypt(data, key, int(Path(name).stem.removeprefix("s")))
+
+
 def _encrypt_file(out: Path, file: MediaFile, key: bytes) -> MediaFile:
     path = out / file.name
-    data = encrypt(path.read_bytes(), key, int(path.stem.removeprefix("s")))
+    data = encrypted(read_own(path), file.name, key)
     path.write_bytes(data)
     return dataclasses.replace(file, size=len(data), sha256=hashlib.sha256(data).hexdigest())

@@ -33,6 +33,7 @@ _BITRATES = (
 )
 _MAX_PIXELS = 1920 * 1080  # wider pictures shrink: the same specification stops at H.264 level 4.2
 _UNIT_SEGMENTS, _MAX_UNIT_SEGMENTS = 2, 15
+_UNITS = 32  # of a long lecture, until a unit lasts a minute: enough for many slots, few to begin anew
 _HELD_AUDIO = 0.5  # sound that outlasts the picture by more than this is kept: the last frame is held
 
 
@@ -80,9 +81,11 @@ def make_plan(
 
 
 def _unit_segments(total: int, segment: int, fps: Fraction, keyframe_gap: float) -> int:
-    """Every unit decodes from a keyframe before it: far apart keyframes ask for fewer, longer units. A tail
-    that is too short for a segment joins the one before, so it must not be a unit alone."""
-    least = min(max(_UNIT_SEGMENTS, ceil(keyframe_gap * fps / segment)), _MAX_UNIT_SEGMENTS)
+    """Every unit decodes from a keyframe before it: far apart keyframes and long lectures ask for fewer,
+    longer units. A tail that is too short for a segment joins the one before, so it must not be a unit
+    alone."""
+    least = max(_UNIT_SEGMENTS, ceil(keyframe_gap * fps / segment), total // (segment * _UNITS))
+    least = min(least, _MAX_UNIT_SEGMENTS)
     segments, tail = divmod(total, segment)
     if not 0 < tail < SHORTEST * fps or not segments:
         return least

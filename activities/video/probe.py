@@ -1,9 +1,13 @@
 """What is in a source file: its header, every packet's timestamp, and whether its first frame decodes."""
 
+import asyncio
 import re
 from collections import defaultdict
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import ffmpeg
 
@@ -15,13 +19,15 @@ from activities.video.header import ffprobe, header, pick, rotation, shown_size,
 from activities.video.header import read_stream as read_stream
 from activities.video.header import start_of as start_of
 from activities.video.packets import TrackScan
+from activities.video.places import CODECS, Places
 from activities.video.sound import FLAC, evened
 from contracts import errors
 from contracts.video import Colour, Streams
 
-_PACKET = "packet=stream_index,pts_time,dts_time,duration_time,flags"
+_PACKET = "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags"
 _DECLARES = {"matroska", "flv", "avi", "asf"}  # their header says how long they are
 _ROUNDING = 1.0  # seconds by which a header's length may be off
+T = TypeVar("T")
 _SEEKABLE = {"mov", "matroska"}  # the others have no index that finds a frame exactly
 
 
@@ -59,6 +65,8 @@ class SourceInfo:
     frame_height: int = 0
     colour: Colour = field(default_factory=Colour)
     missing_end: float = 0.0  # seconds that the file says it had more
+    origin: float = 0.0  # where the container's clock begins
+    places: Places | None = None  # of the picture, where they tell what is read
 
     @property
     def streams(self) -> Streams:
@@ -83,28 +91,29 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
     if trusted and declared > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{declared:.0f} s")
 
-    tracks, lost_its_way = await _scan(tools, path, container, timeout)
-    # A sender may announce sound and send none, or send another.
-    audio = pick([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
-    picture, sound = tracks[video["index"]], tracks[audio["index"]] if audio else TrackScan()
-    end = max((track.end for track in tracks.values() if track.frames), default=0.0)
-    if not picture.frames:
-        raise MediaError(errors.NOT_A_VIDEO, "no video packet")
-    jumps = picture.jumps or sound.jumps
-    if (trusted or not jumps) and max(picture.end, sound.end) - origin > max_seconds:
-        raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
-    missing = 0.0
-    if container == "mov":
-        missing = float(video.get("duration", 0)) - (picture.end - picture.start)
-        if audio and sound.frames:
-            missing = max(missing, float(audio.get("duration", 0)) - (sound.end - sound.start))
-        if unread := await in_thread(unread_fragments, path):
-            missing = max(missing, unread / max(1, path.stat().st_size - unread) * (end - origin))
-    elif container in _DECLARES:
-        missing = declared - end
-    if missing > max(1.0, declared / 50):
-        raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
-    first = await _decode_one(tools, path, video["index"], timeout)
+    async with _beside(_decode_one(tools, path, video["index"], timeout)) as decoding:
+        tracks, places, lost_its_way = await _scan(tools, path, container, timeout)
+        # A sender may announce sound and send none, or send another.
+        audio = pick([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
+        picture, sound = tracks[video["index"]], tracks[audio["index"]] if audio else TrackScan()
+        end = max((track.end for track in tracks.values() if track.frames), default=0.0)
+        if not picture.frames:
+            raise MediaError(errors.NOT_A_VIDEO, "no video packet")
+        jumps = picture.jumps or sound.jumps
+        if (trusted or not jumps) and max(picture.end, sound.end) - origin > max_seconds:
+            raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
+        missing = 0.0
+        if container == "mov":
+            missing = float(video.get("duration", 0)) - (picture.end - picture.start)
+            if audio and sound.frames:
+                missing = max(missing, float(audio.get("duration", 0)) - (sound.end - sound.start))
+            if unread := await in_thread(unread_fragments, path):
+                missing = max(missing, unread / max(1, path.stat().st_size - unread) * (end - origin))
+        elif container in _DECLARES:
+            missing = declared - end
+        if missing > max(1.0, declared / 50):
+            raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
+        first = await decoding
 
     rate, constant = picture.rate()
     return SourceInfo(
@@ -135,11 +144,26 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         frame_height=first.height,
         colour=colour_of(first, str(video.get("codec_name", ""))),
         missing_end=missing if missing > _ROUNDING else 0.0,
+        origin=origin,
+        places=places[video["index"]] if places and video.get("codec_name") in CODECS else None,
     )
 
 
 def _from(origin: float, stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(since - origin, until - origin) for since, until in stretches]
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """`work` goes on while the body runs, and is cancelled where that ends without having waited for it."""
+    running = asyncio.create_task(work)
+    try:
+        yield running
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # nobody else may ask for it
 
 
 async def remux(
@@ -179,15 +203,18 @@ async def _copy(tools: Tools, source: Path, out: Path, streams: Streams, flags: 
 
 async def _scan(
     tools: Tools, path: Path, container: str, timeout: float
-) -> tuple[dict[int, TrackScan], bool]:
-    """Every stream by its number, and whether the demuxer complained."""
+) -> tuple[dict[int, TrackScan], dict[int, Places], bool]:
+    """Every stream by its number, where it lies in the file, and whether the demuxer complained."""
     tracks: dict[int, TrackScan] = defaultdict(TrackScan)
+    places: dict[int, Places] = defaultdict(Places)
 
     def on_line(line: str) -> None:
-        index, pts, dts, duration, flags = line.split(",")[:5]
+        index, pts, dts, duration, size, at, flags = line.split(",")[:7]
         time = pts if pts != "N/A" else dts
         if time != "N/A":
             tracks[int(index)].add(float(time), 0.0 if duration == "N/A" else float(duration), flags)
+            if at != "N/A" and container == "mov":
+                places[int(index)].add(float(time), "K" in flags, int(at), int(size))
 
     try:
         said = await ffprobe(tools, path, ["-of", "csv=p=0", "-show_entries", _PACKET], timeout, on_line)
@@ -195,7 +222,7 @@ async def _scan(
         raise MediaError(errors.NOT_A_VIDEO, str(error)) from error
     for track in tracks.values():
         track.finish()
-    return tracks, bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
+    return tracks, places, bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
 
 
 async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> FirstPicture:

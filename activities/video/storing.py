@@ -1,13 +1,15 @@
 """Segments and manifests in the object store. A unit is finished when its manifest is there."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from activities.host.threads import in_thread
-from activities.video.encryption import encrypt_tracks
+from activities.video.encryption import encrypt_tracks, encrypted
 from activities.video.fmp4 import MediaFile, TrackFiles
-from clients.objects import Objects, sha256
+from clients.objects import ObjectMissing, Objects, read_own, sha256
 from clients.vault import Vault
 from contracts.video import (
     WORK,
@@ -21,8 +23,47 @@ from contracts.video import (
 )
 
 UPLOADS = 8
+INITS = 100  # of so many renditions it is remembered
 JSON = "application/json"
+SEGMENT_TYPE = "video/mp4"
 PICTURE_TYPES = {".jpg": "image/jpeg", ".vtt": "text/vtt; charset=utf-8"}
+
+
+class Ahead:
+    """Segments of one run that are stored while it still writes later ones: `look`, as it goes on."""
+
+    def __init__(
+        self, objects: Objects, pool: ThreadPoolExecutor, prefix: str, out: Path, key: bytes | None
+    ) -> None:
+        self._objects = objects
+        self._pool = pool
+        self._prefix = prefix
+        self._out = out
+        self._key = key
+        self._sent: dict[str, Future[str]] = {}
+
+    def look(self) -> None:
+        """All of a rendition but its newest segment are finished. So is not what is joined to one later."""
+        for folder in self._out.iterdir():
+            names = sorted(path.name for path in folder.glob("s*.m4s"))
+            for name in (f"{folder.name}/{each}" for each in names[:-1]):
+                if name not in self._sent:
+                    self._sent[name] = self._pool.submit(self._put, name)
+
+    async def settle(self) -> None:
+        """Nothing is written any more when this returns."""
+        await in_thread(wait_for, self._sent.values())
+
+    def stored(self) -> dict[str, str]:
+        """Names of what is stored, and the SHA-256 of what that is."""
+        return {name: sent.result() for name, sent in self._sent.items() if not sent.exception()}
+
+    def _put(self, name: str) -> str:
+        data = read_own(self._out / name)
+        if self._key:
+            data = encrypted(data, name, self._key)
+        self._objects.put(self._prefix + name, data, SEGMENT_TYPE)
+        return sha256(data)
 
 
 class SegmentStore:
@@ -32,6 +73,9 @@ class SegmentStore:
         self._objects = objects
         self._vault = vault
         self._uploads = ThreadPoolExecutor(UPLOADS, thread_name_prefix="upload")
+        self._inits: dict[
+            str, str
+        ] = {}  # the last ones that were stored: every unit of a lecture has the same
 
     async def finished(self, plan: EncodePlan) -> set[str]:
         """Keys of the manifests that earlier attempts left."""
@@ -43,14 +87,32 @@ class SegmentStore:
     async def load(self, key: str) -> SegmentManifest:
         return SegmentManifest.model_validate_json(await in_thread(self._objects.get, key))
 
-    async def upload(self, plan: EncodePlan, out: Path, tracks: Sequence[TrackFiles]) -> list[Track]:
-        """Store all files of `tracks`, encrypted where the plan says so; returns when every one is
-        acknowledged."""
-        if plan.key_id:
-            key = self._vault.hls_key(plan.key_id, plan.prefix)
+    @asynccontextmanager
+    async def ahead(self, plan: EncodePlan, out: Path) -> AsyncIterator[Ahead]:
+        """While a run writes into `out`. Has stopped writing when the block is left, however it is."""
+        ahead = Ahead(self._objects, self._uploads, plan.prefix, out, self._hls_key(plan))
+        try:
+            yield ahead
+        finally:
+            await ahead.settle()
+
+    async def upload(
+        self, plan: EncodePlan, out: Path, tracks: Sequence[TrackFiles], ahead: Ahead | None = None
+    ) -> list[Track]:
+        """Store all files of `tracks` that are not stored yet, encrypted where the plan says so; returns when
+        every one is acknowledged."""
+        if key := self._hls_key(plan):
             tracks = await in_thread(encrypt_tracks, out, tracks, key)
-        names = [file.name for track in tracks for file in (track.init, *track.segments)]
-        await in_thread(self._put_all, plan.prefix, out, names)
+        there = dict(self._inits)
+        if ahead:
+            await ahead.settle()
+            there |= {plan.prefix + name: digest for name, digest in ahead.stored().items()}
+        files = [file for track in tracks for file in (track.init, *track.segments)]
+        missing = [file.name for file in files if there.get(plan.prefix + file.name) != file.sha256]
+        await in_thread(self._put_all, plan.prefix, out, missing)
+        self._inits |= {plan.prefix + track.init.name: track.init.sha256 for track in tracks}
+        for key_of_init in list(self._inits)[:-INITS]:
+            del self._inits[key_of_init]
         return [
             Track(
                 name=track.name,
@@ -68,7 +130,15 @@ class SegmentStore:
             data, key = await in_thread(file.read_bytes), plan.prefix + file.name
             await in_thread(self._objects.put, key, data, PICTURE_TYPES[file.suffix])
             pictures.append(Picture(key=key, size=len(data), sha256=sha256(data)))
-        return await self.write(f"{plan.prefix}{WORK}pictures.json", PictureManifest(pictures=pictures))
+        return await self.write(_pictures(plan), PictureManifest(pictures=pictures))
+
+    async def drawn(self, plan: EncodePlan) -> Manifest | None:
+        """The manifest of pictures, if they are stored already."""
+        try:
+            data = await in_thread(self._objects.get, _pictures(plan))
+        except ObjectMissing:
+            return None
+        return Manifest(key=_pictures(plan), sha256=sha256(data))
 
     async def write(self, key: str, manifest: SegmentManifest | PictureManifest) -> Manifest:
         """Store a manifest; key and hash are what travels on."""
@@ -98,9 +168,16 @@ class SegmentStore:
 
     def _put_all(self, prefix: str, out: Path, names: Sequence[str]) -> None:
         def put(name: str) -> None:
-            self._objects.put(prefix + name, out / name, "video/mp4")
+            self._objects.put(prefix + name, out / name, SEGMENT_TYPE)
 
         list(self._uploads.map(put, names))
+
+    def _hls_key(self, plan: EncodePlan) -> bytes | None:
+        return self._vault.hls_key(plan.key_id, plan.prefix) if plan.key_id else None
+
+
+def _pictures(plan: EncodePlan) -> str:
+    return f"{plan.prefix}{WORK}pictures.json"
 
 
 def _segment(plan: EncodePlan, file: MediaFile) -> Segment:

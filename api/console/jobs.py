@@ -151,7 +151,7 @@ async def _activities(services: Services, job: Shown) -> list[Activity] | None:
 
 def _failure(kind: str) -> str | None:
     """None where nothing failed: it gave way to others."""
-    return None if kind == ErrorType.TURN_OVER else kind or None
+    return None if kind in (ErrorType.TURN_OVER, ErrorType.SOURCE_ELSEWHERE) else kind or None
 
 
 async def _jobs(services: Services, staff: Staff, search: JobSearch) -> tuple[list[Shown], int]:

@@ -23,4 +23,5 @@ class ErrorType(StrEnum):
     PROVIDER_REFUSES_CREDENTIALS = "ProviderRefusesCredentials"
     INTERFERED = "Interfered"
     TURN_OVER = "TurnOver"
+    SOURCE_ELSEWHERE = "SourceElsewhere"
     NOT_DELIVERED = "NotDelivered"

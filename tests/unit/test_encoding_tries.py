@@ -10,10 +10,10 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.host.room import Room
 from activities.host.trouble import HostTrouble
+from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 from activities.video.fmp4 import BadSegment
-from tests.workflows.world import plan
 
 
 def encoding(scratch: Path, kept: int) -> EncodeActivities:
@@ -71,13 +71,11 @@ async def test_failing_on_a_full_disk_is_left_to_another_worker(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("lives", "kind", "final"), [(True, "OtherEncoder", False), (False, "EncoderChanged", True)]
 )
-async def test_work_of_another_build_is_its_own_while_it_lives(
-    tmp_path: Path, lives: bool, kind: str, final: bool
-) -> None:
-    activities = encoding(tmp_path, 0)
-    activities._builds = MagicMock(lives=AsyncMock(return_value=lives))
+async def test_work_of_another_build_is_its_own_while_it_lives(lives: bool, kind: str, final: bool) -> None:
+    builds = Builds(MagicMock())
+    builds.lives = AsyncMock(return_value=lives)  # type: ignore[method-assign]
     with pytest.raises(ApplicationError) as caught:
-        await activities._require_same_encoder(plan("tenants/7/", 1))
+        await builds.require("test", "build")
     assert (caught.value.type, caught.value.non_retryable) == (kind, final)
 
 

@@ -18,6 +18,7 @@ from tests.workflows.world import (
     encode_input,
     ended,
     heard,
+    plan,
     refuse,
     retired,
     start,
@@ -73,6 +74,29 @@ async def test_a_lecture_does_without_pictures(env: WorkflowEnvironment, world: 
     assert world.names().count("video.make_pictures") == (1 if code == "DECODE_FAILED" else 3)
     (publish,) = world.asked("video.publish")
     assert publish.pictures is None
+
+
+async def test_the_sound_comes_first_and_a_batch_of_long_units_is_one(
+    env: WorkflowEnvironment, world: World
+) -> None:
+    """What one slot alone can do is not what all wait for in the end; no slot is one tenant's for long."""
+    world.answers["video.probe"] = lambda what: plan(what.prefix, 0).model_copy(
+        update={"unit_segments": 15, "total_frames": 33 * 1500, "host": "who has it"}
+    )
+    handle = await start(env, "video.encode", encode_input())
+    await ended(handle)
+    assert len(world.asked("video.encode_batch")) == 33
+    history = await handle.fetch_history()
+    asked = [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in history.events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert asked[2:4] == ["video.encode_audio", "video.encode_batch"]
+    assert [name for name in world.names() if name in ("video.encode_audio", "video.make_pictures")] == [
+        "video.encode_audio",
+        "video.make_pictures",
+    ]
 
 
 async def test_a_cancel_waits_for_the_pictures(env: WorkflowEnvironment, world: World) -> None:

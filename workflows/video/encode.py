@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         ProbeInput,
         Published,
         PublishInput,
+        SourceParts,
         version_prefix,
     )
     from workflows import steps
@@ -38,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
 
 BATCHES = 16  # at least this many where there are enough units, so that many workers share a lecture
 UNITS_PER_BATCH = 10  # and no larger, so that a batch is minutes and not hours
+BATCH_SECONDS = 80  # of the lecture, or one unit: what a slot does before another tenant has its turn
 ENCODER_CHANGE_PAUSE = timedelta(minutes=1)  # a rolling deployment passes meanwhile
 ENCODER_CHANGE_PAUSE_AT_MOST = timedelta(minutes=10)
 FORMER_ENCODER_CHANGES = 3  # releases up to 0.5 gave up then
@@ -92,8 +94,9 @@ class EncodeVideo:
             file_key=job.file_key,
             prefix=prefix,
         )
-        plan = await steps.run(video.PROBE, probe)
-        batches, audio, pictures = await self._encode_tracks(job, plan)
+        probed = await steps.run(video.PROBE, probe)
+        plan = probed.model_copy(update={"parts": None})  # each batch gets its own
+        batches, audio, pictures = await self._encode_tracks(job, plan, probed.parts)
         self._progress = video_progress("publish", 0)
         steps.stage("publishing")
         what = PublishInput(
@@ -110,30 +113,42 @@ class EncodeVideo:
         return await steps.shielded(steps.run(video.PUBLISH, what))
 
     async def _encode_tracks(
-        self, job: EncodeInput, plan: EncodePlan
+        self, job: EncodeInput, plan: EncodePlan, parts: SourceParts | None
     ) -> tuple[list[Manifest], Manifest | None, Manifest | None]:
         """All batches on whatever workers have a slot, audio and pictures beside them."""
         self._frames_done = 0
         self._show(plan)
         size = min(UNITS_PER_BATCH, max(1, plan.unit_count // BATCHES))
+        beside: dict[str, asyncio.Task[Manifest | None]] = {}
+        # What cannot be shared among slots must not be what all others wait for in the end.
+        sound_first = workflow.patched("sound-first")
+        if sound_first:
+            size = min(size, max(1, int(BATCH_SECONDS * plan.fps / plan.unit_frames)))
+            self._start_sound(job, plan, beside)
         tasks = [
             asyncio.create_task(
-                self._batch(job, plan, first, min(first + size, plan.unit_count) - 1), name=f"batch {first}"
+                self._batch(job, plan, first, min(first + size, plan.unit_count) - 1, parts),
+                name=f"batch {first}",
             )
             for first in range(0, plan.unit_count, size)
         ]
-        beside: dict[str, asyncio.Task[Manifest | None]] = {}
-        if plan.has_audio:
-            beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
+        if not sound_first:
+            self._start_sound(job, plan, beside)
         if workflow.patched("pictures"):
-            beside["pictures"] = asyncio.create_task(self._pictures(job, plan), name="pictures")
+            # The host that has all of the source for the sound draws them meanwhile.
+            after = beside.get("audio") if sound_first and plan.host else None
+            beside["pictures"] = asyncio.create_task(self._pictures(job, plan, after), name="pictures")
         await steps.gather_or_stop([*tasks, *beside.values()])
         audio, pictures = (
             beside[name].result() if name in beside else None for name in ("audio", "pictures")
         )
         return [task.result() for task in tasks], audio, pictures
 
-    async def _batch(self, job: EncodeInput, plan: EncodePlan, first: int, last: int) -> Manifest:
+    async def _batch(
+        self, job: EncodeInput, plan: EncodePlan, first: int, last: int, parts: SourceParts | None
+    ) -> Manifest:
+        if parts:
+            parts = SourceParts(index=parts.index, units=parts.units[first : last + 1])
         batch = BatchInput(
             job_id=job.job_id,
             tenant_id=job.tenant_id,
@@ -141,6 +156,7 @@ class EncodeVideo:
             plan=plan,
             first=first,
             last=last,
+            parts=parts,
         )
         manifest = await steps.run(
             video.ENCODE_BATCH,
@@ -152,12 +168,22 @@ class EncodeVideo:
         self._show(plan)
         return manifest
 
+    def _start_sound(
+        self, job: EncodeInput, plan: EncodePlan, beside: dict[str, asyncio.Task[Manifest | None]]
+    ) -> None:
+        if plan.has_audio:
+            beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
+
     async def _audio(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
         what = AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
         return await steps.run(video.ENCODE_AUDIO, what, summary="audio", priority=_fair(job))
 
-    async def _pictures(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
+    async def _pictures(
+        self, job: EncodeInput, plan: EncodePlan, after: asyncio.Task[Manifest | None] | None
+    ) -> Manifest | None:
         """Poster and storyboard. A lecture without them is still a lecture."""
+        if after:
+            await workflow.wait([after])
         what = PicturesInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
         try:
             return await steps.run(
