@@ -14,7 +14,7 @@ PARTS_AT_ONCE = 1000
 _VIDEO_KINDS = "mp4|x-m4v|quicktime|webm|x-matroska|matroska|mpeg|mp2t|x-msvideo|avi|msvideo|x-ms-wmv"
 VIDEO_TYPE = rf"video/({_VIDEO_KINDS}|x-ms-asf|x-flv|3gpp|3gpp2|ogg|mj2|mxf|dv)"
 
-Purpose = Literal["video", "document", "table", "image"]
+Purpose = Literal["video", "document", "table", "image", "captions"]
 
 
 class UploadWanted(Outside):

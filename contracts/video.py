@@ -299,8 +299,28 @@ class Picture(Contract):
     sha256: str
 
 
+class TextTrack(Contract):
+    """Captions that came with the source, in the folder of this name below the version's prefix."""
+
+    folder: str
+    language: str
+    name: str
+    cues: int
+
+
+class ChapterMark(Contract):
+    """`start` in seconds of the lecture."""
+
+    start: float
+    title: str
+
+
 class PictureManifest(Contract):
+    """What lies beside picture and sound, and what players list."""
+
     pictures: list[Picture] = Field(max_length=100)
+    texts: list[TextTrack] = Field(default=[])
+    chapters: list[ChapterMark] = Field(default=[])
 
 
 WORK = "work/"

@@ -28,6 +28,7 @@ from activities.video.plan import make_plan
 from activities.video.probe import MediaError, probe, remux
 from activities.video.sound import MOST_BYTES
 from activities.video.storing import SegmentStore
+from activities.video.texts import NOTHING, Brought, take_texts
 from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
@@ -233,13 +234,27 @@ class EncodeActivities:
 
     @implements(video.MAKE_PICTURES)
     async def make_pictures(self, job: PicturesInput) -> Manifest:
-        """Draw poster and storyboard from the source's keyframes."""
+        """Draw poster and storyboard from the source's keyframes; take out captions and chapters."""
         plan = job.plan
         with media_errors(), tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             async with self._source_of(plan) as path:
                 patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
                 files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
-            return await self._store.store_pictures(plan, files)
+                brought = await self._texts(plan, path, Path(folder), patience)
+            return await self._store.store_pictures(plan, files, brought)
+
+    async def _texts(self, plan: EncodePlan, path: Path, folder: Path, timeout: float) -> Brought:
+        """A lecture whose text is not understood is still a lecture. A remuxed source has none left."""
+        if plan.remux:
+            return NOTHING
+        try:
+            brought = await take_texts(self._tools, path, plan, folder, timeout=timeout)
+        except FfmpegFailed as error:
+            activity.logger.warning("the source's text was not read: %s", error)
+            return NOTHING
+        if brought.unread:
+            activity.logger.warning("streams of text that are not understood: %s", brought.unread)
+        return brought
 
     async def _require_same_encoder(self, plan: EncodePlan) -> None:
         """Segments of two builds do not belong in one rendition. While workers of the other build live, the
