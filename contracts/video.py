@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from fractions import Fraction
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -26,6 +27,10 @@ class DeleteInput(Contract):
     tenant_id: int
     video_id: int
     file_key: str
+
+
+LadderName = Literal["standard", "fine"]
+"""Sizes that lectures are encoded in: `activities.video.plan.LADDERS`."""
 
 
 class Rung(Contract):

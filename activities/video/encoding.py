@@ -24,7 +24,7 @@ from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment, TrackFiles
 from activities.video.pictures import draw_pictures
-from activities.video.plan import make_plan
+from activities.video.plan import LADDERS, make_plan
 from activities.video.probe import MediaError, probe, remux
 from activities.video.sound import MOST_BYTES
 from activities.video.storing import SegmentStore
@@ -40,6 +40,7 @@ from contracts.video import (
     BatchInput,
     Damage,
     EncodePlan,
+    LadderName,
     Manifest,
     PicturesInput,
     ProbeInput,
@@ -60,7 +61,7 @@ T = TypeVar("T")
 
 class EncodeActivities:
     """One for each worker process; `encoder` is the fingerprint of its ffmpeg. `encrypt`: the segments of
-    lectures that are probed from now on."""
+    lectures that are probed from now on; `ladder`: in which sizes those of a tenant are encoded."""
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class EncodeActivities:
         max_source_seconds: int,
         vault: Vault,
         encrypt: bool,
+        ladder: Callable[[int], LadderName],
     ) -> None:
         self._objects = objects
         self._builds = builds
@@ -89,6 +91,7 @@ class EncodeActivities:
         self._room = room
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
+        self._ladder = ladder
         self._key_id = vault.key_id if encrypt else None
 
     @implements(video.PROBE)
@@ -99,16 +102,17 @@ class EncodeActivities:
             source = await in_thread(self._objects.head, job.file_key)
             if source.size > self._max_bytes:
                 raise final(SOURCE_TOO_LARGE)
-            return await self._plan(source, job.prefix)
+            return await self._plan(source, job.prefix, job.tenant_id)
 
-    async def _plan(self, source: SourceRef, prefix: str) -> EncodePlan:
+    async def _plan(self, source: SourceRef, prefix: str, tenant_id: int) -> EncodePlan:
         async with self._source(source, False) as path:
             info = original = await probe(self._tools, path, max_seconds=self._max_seconds)
         needs_remux = info.needs_remux
         if needs_remux:
             async with self._source(source, True, original.streams) as path:
                 info = await probe(self._tools, path, max_seconds=self._max_seconds)
-        plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
+        sizes = LADDERS[self._ladder(tenant_id)]
+        plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux, sizes=sizes)
         lost = worth_a_look(
             clipped(container_damage(info, original), plan.origin, 0.0, float("inf")), plan.duration
         )
