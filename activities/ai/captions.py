@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from activities.ai.files import JobFiles
+from activities.ai.files import JobFiles, computed
 from activities.ai.sandbox.parent import Sandbox
 from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources
@@ -66,8 +66,11 @@ class CaptionJobs:
             self._sandbox.open(CAPTIONS.name, ref.job_id) as child,
         ):
             with self._files.folder() as folder:
-                answer = await child.run(file, CAPTIONS.name, {}, Path(folder))
-            await child.end()
+                out = Path(folder)
+                answer = await computed(child, file, CAPTIONS.name, parameters={}, out=out, job_id=ref.job_id)
+            await child.end()  # no step follows
+        if error := answer.get("error"):
+            raise BadInput(error["code"], error["detail"])
         try:
             found = _Found.model_validate(answer)
         except ValidationError:
