@@ -166,6 +166,13 @@ async def mail(lab: Lab) -> AsyncIterator[Mail]:
     mail.simulator.clear_faults()
 
 
+@pytest.fixture
+def full_again(mail: Mail) -> Iterator[None]:
+    """The simulator's balance is full again when the test is over."""
+    yield
+    mail.simulator.settings(balance=10_000_000)
+
+
 @pytest.fixture(scope="session")
 def app(stack: Stack) -> Iterator[App]:
     """All processes of ours on the shared stack. A version that is replaced goes at once."""

@@ -127,6 +127,15 @@ class Mail:
     async def states(self, job: UUID) -> list[tuple[str, str | None]]:
         return [(each.state, each.code) for each in await self.recipients(job)]
 
+    async def parked(self, people: int, what: Draft | None = None) -> tuple[int, UUID]:
+        """Tenant and job of a committed group that waits for the provider's balance, which is empty from here
+        on (fixture `full_again`)."""
+        tenant = await self.account()
+        self.simulator.settings(balance=0)
+        job = await self.send(tenant, phones(people), what)
+        await self.stage(tenant, job, "waiting for the provider's balance")
+        return tenant, job
+
     async def texts(self, job: UUID) -> list[list[bytes] | None]:
         """The sealed texts of each chunk, None when they are gone."""
         query = select(MessageChunk.sealed).where(MessageChunk.job_id == job).order_by(MessageChunk.chunk)

@@ -181,3 +181,39 @@ async def test_a_backup_from_any_step_of_a_text_that_was_delivered(
     assert (row.state, row.result["delivered"]) == ("DONE", PEOPLE)
     assert {each.state for each in await mail.groups(tenant, job)} == {"DONE"}
     await mail.delivered_once(job, tenant, people, SPENT)
+
+
+@pytest.mark.parametrize("state", ["OPEN", "ADDED", "COMMITTED"])
+async def test_a_backup_from_any_step_of_a_text_that_was_taken_back(
+    workers: App, mail: Mail, reconciler: Reconciler, full_again: None, state: str
+) -> None:
+    """It was committed, cancelled and deleted at the provider; the backup knows of no cancel and no credit
+    that went back. Nobody gets it, and all of the credit is there again."""
+    tenant, job = await mail.parked(PEOPLE)
+    await mail.cancel(tenant, job)
+    before = await mail.ended(job)
+    await closed(mail.lab, before.workflow_id)
+    async with mail.lab.engine.begin() as connection:
+        await connection.execute(delete(NotificationLog).where(NotificationLog.job_id == job))
+        of_job, returned = CreditEntry.job_id == job, CreditEntry.amount > 0
+        back = await connection.execute(
+            delete(CreditEntry).where(of_job, returned).returning(CreditEntry.amount)
+        )
+        account = update(MessagingAccount).where(MessagingAccount.tenant_id == tenant)
+        less = MessagingAccount.credit_balance - sum(each.amount for each in back)
+        await connection.execute(account.values(credit_balance=less))
+        pending = {"state": "PENDING", "code": None, "final_at": None}
+        await connection.execute(
+            update(MessageRecipient).where(MessageRecipient.job_id == job).values(pending)
+        )
+        group = {"state": state, "send_began_at": func.now() if state == "COMMITTED" else None}
+        await connection.execute(update(MessageGroup).where(MessageGroup.job_id == job).values(group))
+        known = update(MessageJob).where(MessageJob.job_id == job)
+        await connection.execute(known.values(cancel_requested_at=None))
+        again = {"state": "RUNNING", "finished_at": None, "result": None, "error_code": None}
+        await connection.execute(update(Job).where(Job.id == job).values(again))
+    await reconciler.run_once(timedelta(0))
+    assert (await mail.ended(job)).state == before.state == "CANCELLED"
+    assert {each for each, _ in await mail.states(job)} == {"CANCELLED"}
+    assert mail.sent(job) == []
+    assert await mail.balance(tenant) == 1_000_000

@@ -17,7 +17,6 @@ from tests.lab import eventually
 from tests.messages import Mail, draft, phones, request
 
 CREDIT = 1_000_000
-BALANCE = 10_000_000  # the simulator's own
 PEOPLE = 3
 RESERVATION = 77
 
@@ -44,21 +43,6 @@ async def held_at(mail: Mail, step: str, kind: str, what: Draft | None = None) -
 
     await eventually(held, what=f"held at {step}")
     return tenant, job_request.job_id, fault
-
-
-async def parked(mail: Mail, what: Draft | None = None) -> tuple[int, UUID]:
-    """A committed group that waits for the provider's balance."""
-    tenant = await mail.account(CREDIT)
-    mail.simulator.settings(balance=0)
-    job = await mail.send(tenant, phones(PEOPLE), what)
-    await mail.stage(tenant, job, "waiting for the provider's balance")
-    return tenant, job
-
-
-@pytest.fixture
-def full_again(mail: Mail) -> object:
-    yield
-    mail.simulator.settings(balance=BALANCE)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +81,8 @@ async def test_before_it_is_prepared(workers: App, mail: Mail) -> None:
 
 
 @pytest.mark.parametrize("how", ["signal", "temporal"])
-async def test_a_committed_group_is_taken_back(
-    workers: App, mail: Mail, full_again: object, how: str
-) -> None:
-    tenant, job = await parked(mail)
+async def test_a_committed_group_is_taken_back(workers: App, mail: Mail, full_again: None, how: str) -> None:
+    tenant, job = await mail.parked(PEOPLE)
     if how == "signal":
         assert await mail.cancel(tenant, job) == "UNKNOWN"
     else:
@@ -110,13 +92,11 @@ async def test_a_committed_group_is_taken_back(
 
 
 @pytest.mark.parametrize("when", ["before the commit", "parked", "without credit"])
-async def test_what_it_announces_is_cancelled(
-    workers: App, mail: Mail, full_again: object, when: str
-) -> None:
+async def test_what_it_announces_is_cancelled(workers: App, mail: Mail, full_again: None, when: str) -> None:
     what = draft(reservation_id=RESERVATION)
     fault = 0
     if when == "parked":
-        tenant, job = await parked(mail, what)
+        tenant, job = await mail.parked(PEOPLE, what)
     elif when == "without credit":
         tenant = await mail.account(1)
         job = await mail.send(tenant, phones(PEOPLE), what)
