@@ -60,7 +60,7 @@ async def test_captions_of_the_source_and_uploaded_ones_are_shown_in_time(
     smi = tmp_path / "a.smi"
     smi.write_bytes(SMI.encode("cp949"))
     await page.select_option("#caption-language", "")
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await page.set_input_files("#caption-file", smi)
         await page.click("#add-captions button")
     await expect(page.locator("#texts .captions li")).to_have_count(3)
@@ -73,9 +73,9 @@ async def test_captions_of_the_source_and_uploaded_ones_are_shown_in_time(
     assert await visit.grave() == []
 
     await page.fill("#chapter-lines", "0:00 들어가며\n0:01.500 풀이")
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await page.click("#set-chapters button")
     await expect(page.locator("#chapters button")).to_have_text(["0:00들어가며", "0:02풀이"])
-    async with page.expect_navigation():
+    async with page.expect_navigation(wait_until="commit"):
         await page.locator("[data-remove]").last.click()
     await expect(page.locator("#captions option")).to_have_count(3)
