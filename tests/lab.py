@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 
 import psutil
 from sqlalchemy import Row, func, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.auth.service_keys import create_key
 from clients import temporal
-from clients.database.engine import create_engine
 from clients.database.models import Job, Rendition, Video
 from clients.objects import Objects
 from clients.settings import Settings
@@ -97,8 +96,15 @@ class Lab:
     @classmethod
     async def open(cls, stack: Stack) -> "Lab":
         settings = stack.settings()
-        # Dozens of cases look at once: on a busy machine ten connections were too few.
-        engine = create_engine(settings.model_copy(update={"db_pool_size": 25}), "tests")
+        # Dozens of cases look at once, on a busy machine: who waits for a connection is patient.
+        engine = create_async_engine(
+            settings.database_url(),
+            pool_size=25,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": int(PATIENCE)},
+        )
         return cls(stack, settings, engine, await temporal.connect(settings, engine))
 
     async def close(self) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from activities.ai.files import DEATHS, PLAN, JobFiles, Work, computed, outcome, readable
+from activities.ai.files import PLAN, JobFiles, Work, computed, outcome, readable
 from activities.ai.inference.jobs import Inference
-from activities.ai.sandbox.parent import Child, Sandbox, regular
+from activities.ai.sandbox.parent import Sandbox, regular
+from activities.ai.sandbox.process import DEATHS, Child
 from activities.ai.sandbox.registry import TASKS, chosen, task
 from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
-from activities.ai.sandbox.parent import Child
+from activities.ai.sandbox.process import DEATHS, Child
 from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import kind_of, result_prefix
 from activities.host.source_cache import SourceCache
@@ -24,14 +24,13 @@ from clients.objects import Objects
 from clients.vault import Vault
 from contracts.ai import AiPlan
 from contracts.catalog import ai_job
-from contracts.errors import PAYLOAD_LOST, REASONS, TASK_CRASHED, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
+from contracts.errors import PAYLOAD_LOST, REASONS
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.video import SourceRef
 
 log = logging.getLogger(__name__)
 
 PLAN = "plan.json"
-DEATHS = (TASK_OUT_OF_MEMORY, TASK_TIMED_OUT, TASK_CRASHED)
 
 
 @dataclass(frozen=True)

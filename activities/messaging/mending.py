@@ -101,13 +101,14 @@ class Mender:
         ApplicationError as long as it has no report of some that had one."""
         ref = MessageJobRef(job_id=lost.job.job_id, tenant_id=lost.job.tenant_id or 0)
         await self.mend(activity.client(), lost.workflow_id, ref)
-        counts = await self._reporting.poll(ref)
+        await self._reporting.read(ref)
         await self.end_unsent(ref, lost.outcome.error_code or SEND_CANCELLED)
-        if counts.open and not lost.outcome.result.get("unconfirmed"):
-            counts = await self._reporting.count(ref)
+        if not lost.outcome.result.get("unconfirmed"):
+            counts = await self._reporting.standing(ref)
             if counts.open:
                 raise ApplicationError(f"{counts.open} reports are missing", type=ErrorType.UNPROVEN)
-        return await self._reporting.expire(ref)
+        await self._reporting.give_up(ref)
+        return await self._reporting.standing(ref)
 
     async def _is_behind(self, what: MessageJobRef) -> bool:
         asked = activity.info().activity_type

@@ -1,7 +1,7 @@
 """What became of each recipient: read from the provider until it is final, and compared once a day."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from clients.database.messaging_groups import GroupRow
 from clients.progress import ProgressBoard
 from clients.solapi import Group, Refused, Solapi
 from contracts.activities import messages
-from contracts.errors import SEND_CANCELLED
+from contracts.errors import SEND_CANCELLED, ErrorType
 from contracts.messaging import Channel, Counts, Day, Differences, MessageJobRef, RecipientState
 from contracts.progress import messages_progress
 from rules.messaging.groups import GroupState
@@ -53,15 +53,33 @@ class ReportActivities:
     @implements(messages.POLL)
     async def poll(self, job: MessageJobRef) -> Counts:
         """Read the reports of a job's sent groups once; returns where its recipients stand."""
-        async with self._engine.connect() as connection:
-            groups = await messaging_groups.groups(connection, job.job_id, {GroupState.SENT})
-        for row in groups:
-            await self._read_group(row)
+        await self.read(job)
         return await self.count(job)
 
     @implements(messages.COUNT)
     async def count(self, job: MessageJobRef) -> Counts:
-        """Recipients of a job by state, also shown as progress."""
+        """Recipients of a job by state, also shown as progress. Raises ApplicationError when there are none:
+        the database went back while this was asked, and nobody is not everybody."""
+        counted = await self.standing(job)
+        if not counted.total:
+            raise ApplicationError("the database is from before the recipients", type=ErrorType.UNPROVEN)
+        return counted
+
+    @implements(messages.EXPIRE)
+    async def expire(self, job: MessageJobRef) -> Counts:
+        """Reports take days at most: who has none by now was sent to, and stays unconfirmed."""
+        await self.give_up(job)
+        return await self.count(job)
+
+    async def read(self, job: MessageJobRef) -> None:
+        for row in await self._sent_groups(job):
+            await self._read_group(row)
+
+    async def give_up(self, job: MessageJobRef) -> None:
+        for row in await self._sent_groups(job):
+            await self._expire_group(row)
+
+    async def standing(self, job: MessageJobRef) -> Counts:
         async with self._engine.connect() as connection:
             codes = await messaging.codes(connection, job.job_id)
             counted = as_counts(await messaging.counts(connection, job.job_id), codes)
@@ -72,14 +90,9 @@ class ReportActivities:
         await self._board.show_job(job.tenant_id, job.job_id, progress)
         return counted
 
-    @implements(messages.EXPIRE)
-    async def expire(self, job: MessageJobRef) -> Counts:
-        """Reports take days at most: who has none by now was sent to, and stays unconfirmed."""
+    async def _sent_groups(self, job: MessageJobRef) -> Sequence[GroupRow]:
         async with self._engine.connect() as connection:
-            groups = await messaging_groups.groups(connection, job.job_id, {GroupState.SENT})
-        for row in groups:
-            await self._expire_group(row)
-        return await self.count(job)
+            return await messaging_groups.groups(connection, job.job_id, {GroupState.SENT})
 
     @implements(messages.COMPARE_DAY)
     async def compare_day(self, what: Day) -> Differences:

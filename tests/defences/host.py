@@ -3,7 +3,7 @@
 from tests.defences import Defence
 
 _TROUBLE, _LAUNCHER = "activities/host/trouble.py", "activities/host/cage/launcher.py"
-_FFMPEG, _CHILD = "activities/video/ffmpeg.py", "activities/ai/sandbox/parent.py"
+_FFMPEG, _CHILD = "activities/video/ffmpeg.py", "activities/ai/sandbox/process.py"
 _CACHE, _CACHED = "activities/host/source_cache.py", "tests/integration/test_source_cache.py"
 _HOST, _RUN = "tests/unit/test_host.py", "tests/unit/test_media_process.py"
 
@@ -53,9 +53,23 @@ HOST = (
     Defence(
         "disk-full-in-a-child",
         _CHILD,
-        "await in_thread(self._room.require)\n            if process.returncode",
-        "if process.returncode",
+        "await in_thread(self._room.require)\n            if not self._started",
+        "if not self._started",
         f"{_HOST}::test_a_child_that_dies_on_a_full_disk_is_no_verdict",
+    ),
+    Defence(
+        "child-that-does-not-start",
+        _CHILD,
+        "if not self._started:\n                raise HostTrouble",
+        "if False:\n                raise HostTrouble",
+        f"{_HOST}::test_a_child_that_does_not_start_is_no_verdict",
+    ),
+    Defence(
+        "child-that-dies-once",
+        _CHILD,
+        "if error.code not in DEATHS:",
+        "if True:",
+        f"{_HOST}::test_what_one_child_died_of_is_asked_once_more",
     ),
     Defence(
         "kernels-killer-in-a-child",

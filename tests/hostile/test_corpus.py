@@ -14,7 +14,8 @@ import pytest_asyncio
 from PIL import Image
 
 from activities.ai.pages import load
-from activities.ai.sandbox.parent import Child, Sandbox
+from activities.ai.sandbox.parent import Sandbox
+from activities.ai.sandbox.process import Child
 from activities.ai.sandbox.registry import TASKS
 from activities.ai.sandbox.task import Assembled, BadInput
 from activities.ai.tasks.omr.sheet import sheet

@@ -4,10 +4,11 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, text, update
+from temporalio.exceptions import ApplicationError
 
 from activities.messaging.reporting import REPORTS_WITHIN, ReportActivities
 from activities.messaging.sending import SendActivities
@@ -16,7 +17,7 @@ from clients.database.credits import RecipientOutcome
 from clients.database.messaging_models import MessageChunk, MessageGroup, MessageRecipient, ProviderDifference
 from clients.progress import ProgressBoard, connect
 from clients.solapi import Solapi
-from contracts.messaging import Day, Differences, GroupRef, RecipientState
+from contracts.messaging import Day, Differences, GroupRef, MessageJobRef, RecipientState
 from devstack.app import App
 from intake.reconcile import Reconciler
 from rules.messaging.groups import ADDED, ADDING, COMMITTED, DONE, OPEN, SENT
@@ -242,3 +243,11 @@ async def test_a_new_job_of_many_is_not_compared_each_with_each(mail: Mail) -> N
         assert sent.keys() >= set(ids.values())
         outcomes = [RecipientOutcome(n, RecipientState.CANCELLED) for n in ids]
         assert await credits.settle(connection, tenant, ref.job_id, outcomes) == people
+
+
+async def test_nobody_is_not_everybody(reporting: ReportActivities) -> None:
+    """The database went back to before the recipients, while an activity ran: their job is not over."""
+    job = MessageJobRef(job_id=uuid4(), tenant_id=fresh_id())
+    for ask in (reporting.count, reporting.poll, reporting.expire):
+        with pytest.raises(ApplicationError, match="from before the recipients"):
+            await ask(job)

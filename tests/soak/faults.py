@@ -16,7 +16,7 @@ from typing import TypeVar
 import httpx
 
 from devstack.app import App
-from devstack.processes import Processes
+from devstack.processes import Died, Processes
 from devstack.solapi.client import Simulator
 from devstack.stack import Stack
 from tests.faults.test_backup import after_restore, restore
@@ -64,8 +64,12 @@ class Chaos:
                 if name not in self._down and not process.alive():
                     self.say(f"{name} has ended with {process.wait()} and is started again")
                     self._down.add(name)
-                    await asyncio.to_thread(self.app.restart, name)
-                    self._down.discard(name)
+                    await self._again(self.app, name)
+
+    async def _again(self, of: App | Stack, name: str) -> None:
+        with suppress(Died):  # a server was away as it started: `supervise` starts it again
+            await asyncio.to_thread(of.restart, name)
+        self._down.discard(name)
 
     async def _lane(self, draw: Callable[[], tuple[str, Fault]], seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -109,8 +113,7 @@ class Chaos:
             try:
                 yield
             finally:
-                await asyncio.to_thread(of.restart, name)
-                self._down.discard(name)
+                await self._again(of, name)
 
         return f"{what} {name}", stopped if what == "STOP" else gone
 

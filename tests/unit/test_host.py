@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from activities.ai.sandbox.parent import Sandbox
+from activities.ai.sandbox.registry import TASKS
 from activities.ai.sandbox.task import BadInput
 from activities.host import stall, trouble
+from activities.host.cage.caging import lacking
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.trouble import HostTrouble, trouble_of
@@ -74,12 +76,55 @@ def test_room(tmp_path: Path) -> None:
 
 async def test_a_child_that_dies_on_a_full_disk_is_no_verdict(tmp_path: Path) -> None:
     async with Sandbox(tmp_path).open("omr_grading") as child:
-        await child.start()
+        await child.fingerprint()
         child._room = Room(tmp_path, kept=2**60)
         assert child._process
         child._process.kill()
         with pytest.raises(HostTrouble):
             await child.plan(Path(__file__), {})
+
+
+async def test_a_child_that_does_not_start_is_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Sandbox(tmp_path).open("omr_grading") as child:
+        monkeypatch.setitem(TASKS, "omr_grading", "tests.unit.test_host:NOTHING")
+        with pytest.raises(HostTrouble, match="did not start"):
+            await child.plan(Path(__file__), {})
+
+
+async def test_what_one_child_died_of_is_asked_once_more(tmp_path: Path) -> None:
+    """Somebody kills it: its file is well, and its job does not end for that."""
+    async with Sandbox(tmp_path).open("excel_parsing") as child:
+        await child.fingerprint()
+        roster = tmp_path / "roster.csv"
+        roster.write_text("이름,학부모 연락처\n김하나,01012345678\n")
+        assert child._process
+        child._process.send_signal(signal.SIGSTOP)
+        asked = asyncio.create_task(child.plan(roster, {}))
+        await eventually(lambda: asyncio.sleep(0, child._calls > 1), what="asked", every=0.02)
+        child._process.kill()
+        assert len(await asked) == 1
+
+
+@pytest.mark.slow
+async def test_the_kernel_may_make_proc_anew(tmp_path: Path) -> None:
+    """Short of memory it forgets entries, and to Landlock the next look at them finds another file."""
+    forget = Path("/proc/sys/vm/drop_caches")
+    if not os.access(forget, os.W_OK):
+        pytest.skip("only root can have the kernel forget")
+
+    async def keep_forgetting() -> None:
+        while True:
+            await asyncio.to_thread(forget.write_text, "2")
+
+    forgetting = asyncio.create_task(keep_forgetting())
+    try:
+        async with Sandbox(tmp_path).open("excel_parsing") as child:
+            assert await child.fingerprint()
+        assert await asyncio.to_thread(lacking, tmp_path) in ([], ["another user"])
+    finally:
+        forgetting.cancel()
 
 
 async def test_a_child_that_the_kernel_killed_for_memory_is_no_verdict(
@@ -90,9 +135,10 @@ async def test_a_child_that_the_kernel_killed_for_memory_is_no_verdict(
     monkeypatch.setattr(trouble, "_VMSTAT", vmstat)
     async with Sandbox(tmp_path).open("omr_grading") as child:
         for kills, end in ((3, BadInput), (4, HostTrouble)):
-            await child.start()
+            await child.fingerprint()
             assert child._process
             child._process.send_signal(signal.SIGSTOP)
+            child._calls = 0
             asked = asyncio.create_task(child.plan(Path(__file__), {}))
             await eventually(lambda: asyncio.sleep(0, child._calls), what="asked", every=0.02)
             vmstat.write_text(f"oom_kill {kills}\n")

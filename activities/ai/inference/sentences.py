@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import FiniteFloat, TypeAdapter
 
-from activities.ai.sandbox.parent import kill
+from activities.ai.sandbox.process import kill
 from activities.host.cage.caging import Cage, texts
 from clients.inference import Kind, Models, ModelUnavailable, NotConfigured
 from clients.settings import Settings

@@ -1,4 +1,5 @@
-"""Run by `sandbox.parent`, one process for one job: calls in JSON lines on stdin, answers on stdout.
+"""Run by `sandbox.parent`, one process for one job: calls in JSON lines on stdin, answers on stdout. An empty
+line first: it has started, and what ends it from here on may be the file.
 
 It has limits, no network, no file but its own and ours, and nothing of our environment.
 """
@@ -16,10 +17,7 @@ from activities.host.cage.caging import hide
 from activities.host.cage.syscalls import Rights, confine
 from contracts.errors import TASK_OUT_OF_MEMORY
 
-PAGE = resource.getpagesize()
 OPEN_FILES = 256
-# Opened once: the kernel may make /proc anew meanwhile, and then it is another file to Landlock.
-_STATM = os.open("/proc/self/statm", os.O_RDONLY)
 
 
 def main() -> None:
@@ -30,6 +28,8 @@ def main() -> None:
     subject = load(sys.argv[1])
     hide()
     confine(Rights(processes=subject.limits.programs, programs=subject.limits.programs))
+    answers.write(b"\n")
+    answers.flush()
     for line in sys.stdin:
         _allow(subject.limits.cpu_seconds)
         try:
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _line(**answer: Any) -> bytes:
-    return json.dumps(answer | {"memory": _memory()}, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
 
 
 def _call(subject: Task, what: dict[str, Any]) -> Any:
@@ -73,11 +73,6 @@ def _allow(seconds: int) -> None:
     used = int(usage.ru_utime + usage.ru_stime) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (min(used + seconds, hard), hard))
-
-
-def _memory() -> int:
-    """Bytes resident now."""
-    return int(os.pread(_STATM, 200, 0).split()[1]) * PAGE
 
 
 main()

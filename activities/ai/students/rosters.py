@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import ApplicationError
 
 from activities.ai.files import JobFiles, computed, outcome, readable
-from activities.ai.sandbox.parent import Child, Sandbox
+from activities.ai.sandbox.parent import Sandbox
+from activities.ai.sandbox.process import Child
 from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources
 from activities.ai.storing import refusal

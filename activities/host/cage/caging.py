@@ -19,13 +19,13 @@ _PR_SET_DUMPABLE = 4
 _USERS = range(61184, 65520)
 _SETUID, _SETGID, _CHOWN = 7, 6, 0  # capabilities
 _LOOK = """
-import os, sys
+import os, socket, sys
 def refused(look, *what):
     try:
         look(*what)
     except PermissionError:
         return True
-if "Seccomp:\\t2" not in open("/proc/self/status").read():
+if not refused(socket.socket):
     print("a filter of system calls (seccomp)")
 if not refused(os.listdir, "/"):
     print("limits on files (Landlock)")
