@@ -72,7 +72,7 @@ async function answered(path, options) {
   try {
     answer = await fetch(path, options);
     const kind = answer.headers.get("content-type") || "";
-    value = kind.includes("json") ? await answer.json() : null;
+    value = kind.includes("json") && answer.status !== 204 ? await answer.json() : null;
   } catch {
     throw new Failed(0);
   }
