@@ -121,7 +121,8 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
     ladder: LadderName = "standard"
-    ladders: dict[int, LadderName] = Field(default={}, description="Of tenants that have another one")
+    # Of tenants that have another one; in pairs, for settings are keys of caches.
+    ladders: tuple[tuple[int, LadderName], ...] = ()
     # A year is what the law asks of everybody, and what the database holds; two of 50,000 people or more.
     audit_days: int = Field(default=731, ge=366, description="How long records of the audit are kept")
     max_source_bytes: int = 50 * 2**30
@@ -176,12 +177,14 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
 
     @field_validator("ladders", mode="before")
     @classmethod
-    def _from_json(cls, value: object) -> object:
-        return json.loads(value) if isinstance(value, str) else value
+    def _pairs(cls, value: object) -> object:
+        """`{"7": "fine"}`."""
+        found = json.loads(value) if isinstance(value, str) else value
+        return tuple(found.items()) if isinstance(found, dict) else found
 
     def ladder_of(self, tenant_id: int) -> LadderName:
         """In which sizes the tenant's lectures are encoded from now on."""
-        return self.ladders.get(tenant_id, self.ladder)
+        return dict(self.ladders).get(tenant_id, self.ladder)
 
     def default_rights(self) -> frozenset[Right]:
         return rights_of(self.staff_default_rights)

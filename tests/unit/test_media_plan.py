@@ -8,6 +8,7 @@ import pytest
 from activities.video.plan import LADDERS, ladder, make_plan, output_rate
 from activities.video.probe import SourceInfo
 from contracts.video import EncodePlan, SourceRef
+from tests.integration.serving import bare_settings
 
 INFO = SourceInfo(
     container="mov",
@@ -153,3 +154,9 @@ def test_sound_that_outlasts_the_picture_is_kept() -> None:
 
 def test_a_single_picture_is_a_plan_too() -> None:
     assert plan(video_end=0.0, audio_stream=None, frames=1).total_frames == 1
+
+
+def test_a_tenant_may_have_a_ladder_of_its_own() -> None:
+    settings = bare_settings(ladders='{"7": "fine"}')
+    assert [settings.ladder_of(tenant) for tenant in (7, 8)] == ["fine", "standard"]
+    assert hash(settings), "caches are by settings"
