@@ -21,8 +21,8 @@ help: ## this list
 demo: $(READY) ## real servers start; messages become a playable lecture and 1,003 texts (VIDEO=path)
 	@$(RUN) devstack demo -- $(call quoted,VIDEO)
 
-dev: $(READY) ## everything until Ctrl-C, with a link that signs in to the console (PORTS=auto)
-	@$(RUN) devstack dev --ports $(call quoted,PORTS)
+dev: $(READY) ## everything until Ctrl-C, with a link that signs in to the console (PORTS=auto, EMPTY=1)
+	@$(RUN) devstack dev --ports $(call quoted,PORTS) $(if $(EMPTY),--empty)
 
 down: $(READY) ## stop what `make dev` started
 	@$(RUN) devstack down

@@ -11,8 +11,9 @@ import typer
 from academy.shared import OPERATOR, Json, Limit, OfTenant, Row, group, refusals, run, say, show, show_each
 from api.job_changes import run_again, stop
 from api.services import Services, open_services
-from clients.database import jobs, listings
+from clients.database import job_lists, jobs
 from clients.database.engine import opened
+from clients.database.job_lists import JobsWanted
 from clients.database.jobs import JobRow, SealedJob
 from clients.operators import Act, Command, Operator, acting
 from clients.settings import Settings, load
@@ -65,15 +66,8 @@ def list_jobs(
 
 async def _page(settings: Settings, asked: Filter, before: int | None, limit: int) -> list[JobRow]:
     async with opened(settings, "operator") as engine, engine.connect() as connection:
-        return await listings.jobs(
-            connection,
-            asked.tenant,
-            "open" if asked.only_open else "all",
-            before=before,
-            types=asked.types,
-            states=asked.states,
-            limit=limit,
-        )
+        wanted = JobsWanted("open" if asked.only_open else "all", before, asked.types, asked.states)
+        return await job_lists.jobs(connection, asked.tenant, wanted, limit)
 
 
 async def look(settings: Settings, operator: Operator, job_id: UUID, result: bool) -> Row:

@@ -36,6 +36,7 @@ from api.routes import (
     messaging,
     playback,
     uploads,
+    videos,
     webhooks,
 )
 from api.services import open_services
@@ -78,6 +79,7 @@ for each in (
     events,
     uploads,
     captions,
+    videos,
     media,
     messaging,
     webhooks,

@@ -1,9 +1,10 @@
 """What uploads take and answer."""
 
+import unicodedata
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.base import Outside
 
@@ -14,15 +15,18 @@ PARTS_AT_ONCE = 1000
 _VIDEO_KINDS = "mp4|x-m4v|quicktime|webm|x-matroska|matroska|mpeg|mp2t|x-msvideo|avi|msvideo|x-ms-wmv"
 VIDEO_TYPE = rf"video/({_VIDEO_KINDS}|x-ms-asf|x-flv|3gpp|3gpp2|ogg|mj2|mxf|dv)"
 
+# Macs write 한글 in names of files as single letters: it looks the same, and is not found.
+Composed = AfterValidator(lambda text: text and unicodedata.normalize("NFC", text))
+
 Purpose = Literal["video", "document", "table", "image", "captions"]
 
 
 class UploadWanted(Outside):
-    """The name is used for its ending alone, and not kept."""
+    """The name is shown to the academy's own people beside what becomes of the file."""
 
     model_config = ConfigDict(extra="forbid")
 
-    filename: str = Field(min_length=1, max_length=255)
+    filename: Annotated[str, Composed] = Field(min_length=1, max_length=255)
     size: int = Field(ge=1, le=LARGEST, description="Bytes")
     content_type: str = Field(max_length=100, pattern=r"^[a-z0-9]+/[a-zA-Z0-9.+-]+$")
     purpose: Purpose
@@ -71,7 +75,7 @@ class VideoWanted(Outside):
     model_config = ConfigDict(extra="forbid")
 
     upload_id: UUID
-    title: str | None = Field(default=None, max_length=200)
+    title: Annotated[str | None, Composed] = Field(default=None, max_length=200)
 
 
 class VideoMade(BaseModel):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from api import file_names
 from api.problems import refused
 from api.schemas_uploads import MOST_PARTS
 from api.services import Services
@@ -50,6 +51,7 @@ async def open_upload(
     file_key = f"tenants/{tenant}/{folder}/{upload_id}{suffix}"
     multipart = size is not None and size > SINGLE_PUT_BYTES
     begin = services.objects.begin
+    name = await file_names.sealed(services.keys, tenant, upload_id, filename)
     async with services.engine.begin() as connection:
         new = UploadRow(
             id=upload_id,
@@ -63,7 +65,7 @@ async def open_upload(
             video_id=video_id,
             state=OPEN,
         )
-        return await uploads.add(connection, new)
+        return await uploads.add(connection, new, name)
 
 
 def part_size(size: int) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -50,6 +51,14 @@ class JobRequest(Contract):
         """The lecture that it is about."""
         video_id = self.payload.get("video_id")
         return video_id if isinstance(video_id, int) else None
+
+    @property
+    def upload_id(self) -> UUID | None:
+        """The upload that brought its file, as the file's key says."""
+        try:
+            return UUID(PurePosixPath(str(self.payload.get("file_key"))).stem)
+        except ValueError:
+            return None
 
 
 class JobRef(Contract):

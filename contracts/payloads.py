@@ -6,7 +6,7 @@ runs the job validates again with the same model and gets the defaults then.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
@@ -117,7 +118,10 @@ class AiPayload(Part):
 
 
 class DocumentPayload(AiPayload):
-    """`question_segmentation`, `handwriting_analysis`: a document, by key or by link."""
+    """`question_segmentation`, `handwriting_analysis`: a document, by key or by link. `password` opens a PDF;
+    it is used and not kept."""
+
+    password: Annotated[str | None, Field(max_length=127), BLANK_IS_NONE] = None
 
     download_url: Annotated[str | None, Field(pattern=r"^https?://", max_length=8192), BLANK_IS_NONE] = Field(
         default=None, validate_default=True
@@ -159,13 +163,54 @@ class OcrPayload(SubmissionPayload):
     layer: Literal["auto", "redo", "force", "skip"] | None = None
 
 
+class OmrCorrection(QueueMessage):
+    """What a person has decided about page `page` (from 1) of the file: the choices of a question (from 1;
+    none: it is blank), or the whole identifier."""
+
+    page: Annotated[LooseCount, Field(ge=1)]
+    question: Annotated[LooseCount, Field(ge=1)] | None = None
+    choices: list[Annotated[LooseCount, Field(ge=1)]] | None = Field(default=None, max_length=100)
+    identifier: Annotated[str, Field(pattern=r"^[0-9]{1,20}$")] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.question is None) != (self.choices is None) or (self.question is None) == (
+            self.identifier is None
+        ):
+            raise PydanticCustomError("question_or_identifier", "a question with choices, or an identifier")
+        return self
+
+
 class OmrPayload(SubmissionPayload):
+    """`corrections` are marks that a person has decided, in place of those that are read."""
+
+    corrections: list[OmrCorrection] | None = Field(default=None, max_length=10_000)
     question_count: Annotated[LooseCount, Field(ge=1, le=1_000)] | None = None
     template_meta: dict[str, Any] | None = None
 
 
+RosterField = Literal[
+    "name",
+    "parent_phone",
+    "other_parent_phone",
+    "parent_name",
+    "student_phone",
+    "school",
+    "grade",
+    "class_name",
+    "gender",
+    "birth_date",
+    "enrolled_on",
+    "address",
+    "memo",
+]
+
+
 class ExcelParsingPayload(AiPayload):
-    """A roster. `initial_password` is for the accounts it makes."""
+    """A roster. `initial_password` is for the accounts it makes. `columns` says what the columns of these
+    labels are, whatever they would be taken for; null: nothing that is read."""
+
+    columns: Annotated[dict[str, RosterField | None] | None, Field(max_length=200)] = None
 
     tenant_id: LooseId
     file_key: ObjectKey

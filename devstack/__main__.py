@@ -13,6 +13,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("dev", help="servers, workers and API until Ctrl-C")
     start.add_argument("--ports", choices=("fixed", "auto"), default="fixed", help="auto: whatever is free")
+    start.add_argument("--empty", action="store_true", help="without an academy to look at")
     demo = commands.add_parser("demo", help="one video from upload to playlist")
     demo.add_argument("video", nargs="?", default="samples/big-buck-bunny.mp4")
     commands.add_parser("down", help="stop what runs in another terminal")
@@ -24,7 +25,7 @@ def main() -> int:
     try:
         match arguments.command:
             case "dev":
-                dev.dev(FIXED if arguments.ports == "fixed" else None)
+                dev.dev(FIXED if arguments.ports == "fixed" else None, empty=arguments.empty)
             case "down":
                 dev.down()
             case "clean":

@@ -19,7 +19,7 @@ from clients.database.engine import create_engine
 from clients.database.models import Job
 from clients.settings import Settings
 from contracts.rights import Right
-from devstack import demo_ai, demo_messages, programs
+from devstack import demo_ai, demo_messages, dev, programs
 from devstack.app import EVERYTHING, App
 from devstack.ports import LOOPBACK
 from devstack.processes import StackError
@@ -70,7 +70,11 @@ def _show(stack: Stack, source: Path, began: float) -> None:
         jobs = demo_ai.send(producer, settings, TENANT, FOLDER, PAGE)
         demo_ai.report(settings, demo_ai.watch(client, app, jobs, console), FOLDER, console)
         if sys.stdin.isatty():
-            console.input("Enter stops the stack …")
+            page = f"/console/lectures/{VIDEO}"
+            console.print(dev.console_link(stack, app, page).strip(), soft_wrap=True, highlight=False)
+            console.print("The link plays the lecture; documents, the roster and messages are beside it.")
+            with dev.with_ui(stack, app):
+                console.input("Everything stays up: Enter stops it …")
 
 
 def _messages(settings: Settings, producer: Producer, client: httpx.Client, app: App) -> None:
@@ -129,7 +133,7 @@ def _report(
     master = httpx.get(playlist).raise_for_status().text
     lines = master.splitlines()
     best = next(line for line in lines if not line.startswith("#"))
-    workflows = f"http://{LOOPBACK}:{stack.ports.temporal_ui}/namespaces/default/workflows"
+    workflows = f"http://{LOOPBACK}:{stack.ports.front}/namespaces/default/workflows"
     duration = answer["duration"]
     facts = [("playlist", playlist)]
     facts += [("rendition", line.partition(":")[2]) for line in lines if line.startswith("#EXT-X-STREAM-INF")]

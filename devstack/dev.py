@@ -9,13 +9,18 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
+import httpx
+
 from api.auth.staff import issue
 from devstack.app import EVERYTHING, App
+from devstack.front import front, serving
 from devstack.ports import LOOPBACK, Ports
 from devstack.processes import StackError
+from devstack.seed import seed
 from devstack.stack import ROOT, Stack, running
 
 DATA = ROOT / ".data"
@@ -25,8 +30,9 @@ DEMO_TENANT = 1
 COLOURS = (36, 32, 33, 35)  # cyan, green, yellow, magenta
 
 
-def dev(ports: Ports | None) -> None:
-    """Run everything until Ctrl-C, `make down`, or the unexpected end of one process.
+def dev(ports: Ports | None, *, empty: bool = False) -> None:
+    """Run everything until Ctrl-C, `make down`, or the unexpected end of one process. Academy 1 has something
+    to look at, unless it is to be `empty`.
 
     Raises:
         StackError: something did not start, or ended by itself.
@@ -34,10 +40,12 @@ def dev(ports: Ports | None) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     print(f"starting the servers in {DEV}")
-    with Stack(DEV, ports) as stack, App(stack, *EVERYTHING) as app:
+    with Stack(DEV, ports) as stack, App(stack, *EVERYTHING) as app, with_ui(stack, app):
         write_environment(stack)
         print(table(stack, app))
         print(console_link(stack, app))
+        if not empty:
+            _seeded(stack, app)
         lines = follow(app)
         while not (dead := stack.dead() or app.dead()):
             for line in lines:
@@ -49,10 +57,27 @@ def dev(ports: Ports | None) -> None:
         raise dead.died()
 
 
-def console_link(stack: Stack, app: App) -> str:
-    """The console, signed in as an operator of academy 1: what is behind # is sent to nobody."""
+def with_ui(stack: Stack, app: App) -> AbstractContextManager[None]:
+    """Temporal's UI, where it is looked at."""
+    settings, at = stack.settings(), stack.ports
+
+    def leave() -> str:
+        return issue(settings, getpass.getuser(), 60, None, operator=True)
+
+    return serving(front(f"http://{LOOPBACK}:{at.temporal_ui}", app.api_url, leave, at.front), at.front)
+
+
+def _seeded(stack: Stack, app: App) -> None:
+    try:
+        seed(stack, app, DEMO_TENANT)
+    except httpx.HTTPError as error:  # the stack is of use without it
+        print(f"  academy {DEMO_TENANT} could not be filled: {error}")
+
+
+def console_link(stack: Stack, app: App, page: str = "/console/home") -> str:
+    """A page of the console, signed in as an operator of academy 1: what is behind # is sent to nobody."""
     token = issue(stack.settings(), getpass.getuser(), STAFF_SECONDS, DEMO_TENANT, operator=True)
-    return f"  console      {app.api_url}/console/login#{token}"
+    return f"  console      {app.api_url}/console/login?next={page}#{token}"
 
 
 def table(stack: Stack, app: App) -> str:
@@ -60,7 +85,7 @@ def table(stack: Stack, app: App) -> str:
     at, settings = stack.ports, stack.settings()
     rows = {
         "API": app.api_url,
-        "Temporal UI": f"http://{LOOPBACK}:{at.temporal_ui}",
+        "Temporal UI": f"http://{LOOPBACK}:{at.front}",
         "Temporal": settings.temporal_address,
         "S3": f"{settings.r2_endpoint_url} (bucket {settings.r2_bucket})",
         "SQS": settings.sqs_endpoint_url,

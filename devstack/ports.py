@@ -26,6 +26,7 @@ class Ports:
     redis: int
     temporal: int
     temporal_ui: int
+    front: int
     sqs: int
     s3: int
     api: int
@@ -110,7 +111,8 @@ FIXED = Ports(
     postgres=5432,
     redis=6379,
     temporal=7233,
-    temporal_ui=8233,
+    temporal_ui=8234,
+    front=8233,
     sqs=9324,
     s3=8333,
     api=8000,

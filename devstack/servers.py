@@ -83,7 +83,7 @@ def _temporal(home: Path, ports: Ports, settings: Settings) -> Server:
     }
     argv = [program, "server", "start-dev", "--ip", LOOPBACK, "--port", str(ports.temporal)]
     argv += ["--ui-port", str(ports.temporal_ui), "--ui-disable-news-fetch", "--log-level", "error"]
-    argv += ["--ui-codec-endpoint", f"http://{LOOPBACK}:{ports.api}/codec"]
+    argv += ["--ui-codec-endpoint", f"http://{LOOPBACK}:{ports.front}/codec"]
     argv += ["--db-filename", "temporal.db"]
     argv += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
     for key, value in values.items():

@@ -119,7 +119,7 @@ class Stack(Processes):
             "SOLAPI_WEBHOOK_SECRET": own["solapi_webhook_secret"],
             "SOLAPI_KAKAO_PF_ID": "PF01SIMULATOR",
             "STAFF_JWT_KEY": own["staff_jwt_key"],
-            "TEMPORAL_UI_ORIGIN": f"http://{LOOPBACK}:{at.temporal_ui}",
+            "TEMPORAL_UI_ORIGIN": f"http://{LOOPBACK}:{at.front}",
             "FFMPEG_BINARY": programs.ffmpeg(),
             "FFPROBE_BINARY": programs.ffprobe(),
             "TESSERACT_BINARY": programs.tesseract(),

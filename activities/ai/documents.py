@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from activities.ai.files import PLAN, JobFiles, Work, computed, outcome, readable
+from activities.ai.files import PLAN, JobFiles, computed, outcome, readable
 from activities.ai.inference.jobs import Inference
 from activities.ai.sandbox.parent import Sandbox, regular
 from activities.ai.sandbox.process import DEATHS, Child
 from activities.ai.sandbox.registry import TASKS, chosen, task
 from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources
-from activities.ai.storing import digest_of, kind_of, parameters_of, refusal, work_prefix
+from activities.ai.storing import OPENED_BY, digest_of, kind_of, parameters_of, refusal, work_prefix
 from activities.ai.students.rosters import RosterActivities
 from activities.host.threads import beside, in_thread
 from activities.host.turns import Turn
@@ -59,6 +59,7 @@ class DocumentActivities:
         await self._board.show_job(ref.tenant_id or 0, ref.job_id, ai_progress("plan", 0))
         payload = await self._files.payload(ref)
         parameters = parameters_of(payload)
+        locked = {OPENED_BY: payload[OPENED_BY]} if payload.get(OPENED_BY) else {}
         name = chosen(name, parameters)
         subject = task(name)
         try:
@@ -69,7 +70,7 @@ class DocumentActivities:
             ):
                 digest = await in_thread(digest_of, file)
                 engine = await child.fingerprint()
-                units = await child.plan(file, parameters)
+                units = await child.plan(file, parameters | locked)
         except BadInput as error:
             return AiPlan(refusal=refusal(error))
         identity = parameters | {"engine": engine}
@@ -85,7 +86,7 @@ class DocumentActivities:
             "units": units,
             "parameters": parameters,
             "engine": engine,
-        }
+        } | ({"locked": True} if locked else {})
         await in_thread(self._put, prefix + PLAN, _json(document))
         return AiPlan(
             units=len(units),
@@ -103,6 +104,7 @@ class DocumentActivities:
         wanted = work.units[what.first : what.last + 1]
         finished = await in_thread(self._finished, what.plan.prefix, what.job)
         missing = [unit for unit in wanted if unit not in finished]
+        asked = await self._files.asked(what.job, work) if missing else {}
         computed, found = 0, len(wanted) - len(missing)
         if missing:
             async with (
@@ -111,7 +113,7 @@ class DocumentActivities:
             ):
                 while missing:
                     unit = missing.pop(0)
-                    await self._run_unit(what, work, child, file, unit)
+                    await self._run_unit(what, asked, child, file, unit)
                     finished.add(unit)
                     computed += 1
                     shown = ai_progress("run", len(finished) / len(work.units))
@@ -142,8 +144,9 @@ class DocumentActivities:
                     self._files.opened(what.job, work.source, work.suffix) as file,
                     self._sandbox.open(work.task, what.job.job_id) as child,
                 ):
+                    asked = await self._files.asked(what.job, work)
                     done = await child.assemble(
-                        file, readable(results), parameters=work.parameters, units=units, out=out
+                        file, readable(results), parameters=asked, units=units, out=out
                     )
                     await child.end()  # no step follows
             except BadInput as error:
@@ -166,15 +169,15 @@ class DocumentActivities:
         """Remove the units of a job whose plan says so."""
         await in_thread(self._objects.erase, what.plan.prefix)
 
-    async def _run_unit(self, what: UnitsInput, work: Work, child: Child, file: Path, unit: str) -> None:
+    async def _run_unit(
+        self, what: UnitsInput, asked: Mapping[str, Any], child: Child, file: Path, unit: str
+    ) -> None:
         """One that no child survives is this job's failure alone: the reason may have been the machine's, and
         the same file sent again is tried again."""
         units = f"{what.plan.prefix}units/"
         with self._files.folder() as folder:
             out = Path(folder)
-            result = await computed(
-                child, file, unit, parameters=work.parameters, out=out, job_id=what.job.job_id
-            )
+            result = await computed(child, file, unit, parameters=asked, out=out, job_id=what.job.job_id)
             if result.get("error", {}).get("code") in DEATHS:
                 units = _failures(what.plan.prefix, what.job)
             for path in regular(out):

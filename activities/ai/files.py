@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.ai.sandbox.process import DEATHS, Child
 from activities.ai.sandbox.task import BadInput
-from activities.ai.storing import kind_of, result_prefix
+from activities.ai.storing import OPENED_BY, kind_of, result_prefix
 from activities.host.source_cache import SourceCache
 from activities.host.threads import in_thread
 from clients.database import jobs
@@ -35,7 +35,9 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True)
 class Work:
-    """What `plan.json` holds: the units of a file, and how to open it again."""
+    """What `plan.json` holds: the units of a file, and how to open it again. `locked`: with a password, which
+    is in the job's payload alone. The plans of other files do not have it: workers of before refuse a plan
+    that they do not understand, and others work on it."""
 
     task: str
     source: SourceRef
@@ -43,6 +45,7 @@ class Work:
     units: list[str]
     parameters: dict[str, Any]
     engine: str
+    locked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,12 @@ class JobFiles:
     async def work(self, plan: AiPlan) -> Work:
         document = json.loads(await in_thread(self.objects.get, plan.prefix + PLAN))
         return Work(**document | {"source": SourceRef(**document["source"])})
+
+    async def asked(self, ref: JobRef, work: Work) -> dict[str, Any]:
+        """What a child is asked: the plan's parameters, and the password that it lacks."""
+        if not work.locked:
+            return work.parameters
+        return work.parameters | {OPENED_BY: (await self.payload(ref))[OPENED_BY]}
 
     def put(self, job: JobRef, name: str, data: bytes | Path) -> None:
         """Store a file that people get."""

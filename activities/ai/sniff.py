@@ -54,7 +54,7 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _SPREADSHEET_ML = '"urn:schemas-microsoft-com:office:spreadsheet"'
 _HTML = re.compile(r"<(html|table|meta|body|style)\b", re.IGNORECASE)
 _SEPARATORS = b",\t;|"
-_REMARKABLE = b"hidden=", b"<f", b":f"  # a row that is hidden, a formula
+_REMARKABLE = b"hidden=", b"<f", b":f", b"strike"  # a row that is hidden, a formula, what is struck out
 _WORKBOOK = "Workbook".encode("utf-16-le"), "Book".encode("utf-16-le")
 # A workbook's first record, in Excel 97 and in Excel 95; [MS-XLS] 2.4.21.
 _BIFF = b"\x09\x08\x10\x00\x00\x06\x05\x00", b"\x09\x08\x08\x00\x00\x05\x05\x00"

@@ -11,6 +11,8 @@ from activities.ai.sandbox.task import BadInput
 from contracts.errors import REASONS
 from contracts.jobs import JobOutcome
 
+OPENED_BY = "password"  # of a PDF; goes from the payload to the child, and into nothing that is stored
+
 # What names the file or its owner, or is used once and never kept: no part of what is computed.
 NOT_PARAMETERS = frozenset(
     {
@@ -23,6 +25,7 @@ NOT_PARAMETERS = frozenset(
         "source_id",
         "submission_id",
         "initial_password",
+        OPENED_BY,
         "video_id",
     }
 )

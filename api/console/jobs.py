@@ -4,9 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import RedirectResponse, Response
 from temporalio.api.enums.v1 import PendingActivityState
@@ -18,38 +19,33 @@ from api.console import files, queries
 from api.console.may import may
 from api.console.pages import Someone, page, render, signed_in, signed_in_still
 from api.console.queries import LOG_LINES, Shown
-from api.params import Before
+from api.console.searching import TYPES, JobSearch
 from api.routing import first
 from api.services import Services, UseServices, get_services
 from api.streams import while_allowed
 from clients.database import listings
-from clients.database.listings import SHOWS
 from contracts.errors import ErrorType
 from intake.submit import RPC_TIMEOUT
 
 router = APIRouter(route_class=first(signed_in))
 LOOK_AGAIN = 1.0  # seconds between two looks of one open list
-OPENED_AT = {"ai.ocr": "ocr", "ai.excel_parsing": "rosters"}
+OPENED_AT = {"ai.ocr": "ocr", "ai.omr_grading": "omr", "ai.excel_parsing": "rosters"}
 
 
 @router.get("/")
 async def list_of_jobs(
-    request: Request, services: UseServices, staff: Someone, show: str = "open", before: Before = None
+    request: Request, services: UseServices, staff: Someone, search: Annotated[JobSearch, Query()]
 ) -> Response:
-    if show not in SHOWS:
-        raise HTTPException(404)
-    jobs, open_count = await _jobs(services, staff, show, before)
+    jobs, open_count = await _jobs(services, staff, search)
     more = jobs[-1].seq if len(jobs) == queries.PAGE else None
-    return page(request, "jobs.html", jobs=jobs, open_count=open_count, show=show, more=more)
+    return page(request, "jobs.html", jobs=jobs, open_count=open_count, search=search, more=more, types=TYPES)
 
 
 @router.get("/jobs/stream")
 async def stream(
-    request: Request, services: UseServices, staff: Someone, show: str = "open"
+    request: Request, services: UseServices, staff: Someone, search: Annotated[JobSearch, Query()]
 ) -> EventSourceResponse:
     """The list's rows as HTML, whenever one is not what it was; `signed-out` when the session ends."""
-    if show not in SHOWS:
-        raise HTTPException(404)
 
     def drawn(jobs: list[Shown], open_count: int) -> str:
         lines = [
@@ -61,7 +57,7 @@ async def stream(
     async def rows() -> AsyncGenerator[ServerSentEvent, None]:
         sent = ""
         while True:
-            jobs, open_count = await _jobs(services, staff, show, None)
+            jobs, open_count = await _jobs(services, staff, search)
             text = await asyncio.to_thread(drawn, jobs, open_count)
             if text != sent:
                 sent = text
@@ -115,7 +111,7 @@ async def find(request: Request, staff: Staff, job_id: UUID) -> Shown:
     """A job that the staff may see; the audit has whose it is. Raises HTTPException 404."""
     services = get_services(request)
     tenant = None if staff.role == "operator" else staff.tenant_id
-    job = await queries.one_job(services.engine, services.board, tenant, job_id)
+    job = await queries.one_job(services, tenant, job_id, staff.tenant_id)
     if job is None:
         raise HTTPException(404)
     audit.of_tenant(request, job.tenant_id)
@@ -158,6 +154,6 @@ def _failure(kind: str) -> str | None:
     return None if kind == ErrorType.TURN_OVER else kind or None
 
 
-async def _jobs(services: Services, staff: Staff, show: str, before: int | None) -> tuple[list[Shown], int]:
-    tenant = None if staff.role == "operator" else staff.tenant_id
-    return await queries.page_of_jobs(services.engine, services.board, tenant, show, before)
+async def _jobs(services: Services, staff: Staff, search: JobSearch) -> tuple[list[Shown], int]:
+    tenant = search.tenant if staff.role == "operator" else staff.tenant_id
+    return await queries.page_of_jobs(services, tenant, search.wanted(), staff.tenant_id)

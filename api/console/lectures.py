@@ -1,11 +1,14 @@
 """Lectures: upload, watch the encode, play."""
 
-from fastapi import APIRouter, HTTPException, Request
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.console import files, queries
 from api.console.pages import Tenant, page, signed_in
-from api.params import Before, VideoId
+from api.console.searching import LectureSearch
+from api.params import VideoId
 from api.routing import first
 from api.services import UseServices
 from clients.database import captions, listings, videos
@@ -15,10 +18,12 @@ POSTER = "poster.jpg"
 
 
 @router.get("/lectures")
-async def grid(request: Request, services: UseServices, tenant: Tenant, before: Before = None) -> Response:
-    lectures = await queries.lectures(services.engine, services.board, tenant, before)
+async def grid(
+    request: Request, services: UseServices, tenant: Tenant, search: Annotated[LectureSearch, Query()]
+) -> Response:
+    lectures = await queries.lectures(services.engine, services.board, tenant, search.lectures)
     more = lectures[-1].id if len(lectures) == queries.PAGE else None
-    return page(request, "lectures.html", lectures=lectures, more=more)
+    return page(request, "lectures.html", lectures=lectures, search=search, more=more)
 
 
 @router.get("/lectures/{video_id}")

@@ -11,11 +11,12 @@ from api.console.pages import LANGUAGES, page
 from api.services import UseServices
 
 router = APIRouter()
+HOME = "/console/home"
 YEAR = 365 * 24 * 3600
 
 
 @router.get("/login")
-async def login_page(request: Request, next: str = "/console", again: bool = False) -> Response:
+async def login_page(request: Request, next: str = HOME, again: bool = False) -> Response:
     """`again`: who is signed in shows once more who they are."""
     return page(request, "login.html", wrong=False, next=ours(next), again=again)
 
@@ -25,7 +26,7 @@ async def login(
     request: Request,
     services: UseServices,
     token: Annotated[str, Form()],
-    next: Annotated[str, Form()] = "/console",
+    next: Annotated[str, Form()] = HOME,
     again: Annotated[bool, Form()] = False,
 ) -> Response:
     """A session for a valid token; scripts and other sites cannot use its cookie."""
@@ -49,7 +50,7 @@ async def logout(request: Request, services: UseServices) -> Response:
 
 @router.post("/language")
 async def choose_language(
-    request: Request, language: Annotated[str, Form()], next: Annotated[str, Form()] = "/console"
+    request: Request, language: Annotated[str, Form()], next: Annotated[str, Form()] = HOME
 ) -> Response:
     if language not in LANGUAGES:
         raise HTTPException(422)
@@ -61,4 +62,4 @@ async def choose_language(
 
 def ours(path: str) -> str:
     """Where to go on: a page of the console, whatever a link says."""
-    return path if path == "/console" or path.startswith("/console/") else "/console"
+    return path if path == "/console" or path.startswith("/console/") else HOME

@@ -1,7 +1,7 @@
 """Reading documents: upload, and the page with the words that were found on it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from api.console.jobs import find
 from api.console.pages import Someone, Tenant, large_page, page, signed_in
 from api.console.pieces import pieces
 from api.console.queries import Shown
+from api.console.searching import Search
 from api.routing import first
 from api.services import Services, UseServices
 
@@ -23,13 +24,18 @@ RESULT, OVERLAY = "result.json", "overlay.png"
 PICTURE = "page-{:04}/page.jpg"  # below the result's `units`
 PageNumber = Annotated[int, Path(ge=1, le=10_000)]
 _one_at_a_time = asyncio.Semaphore()
+BESIDE = 6  # pages before and after the one that is shown, as small pictures
+DOUBTFUL = 60  # words that are listed to be looked at first
 SURE, UNSURE = 90.0, 75.0  # percent, as in the overlay that the task draws
 
 
 @router.get("/ocr")
-async def start(request: Request, services: UseServices, tenant: Tenant) -> Response:
-    jobs, _ = await queries.page_of_jobs(services.engine, services.board, tenant, "all", types=(JOB_TYPE,))
-    return page(request, "ocr.html", jobs=jobs)
+async def start(
+    request: Request, services: UseServices, tenant: Tenant, search: Annotated[Search, Query()]
+) -> Response:
+    jobs, _ = await queries.page_of_jobs(services, tenant, search.wanted((JOB_TYPE,)), tenant)
+    more = jobs[-1].seq if len(jobs) == queries.PAGE else None
+    return page(request, "ocr.html", jobs=jobs, search=search, more=more)
 
 
 @router.get("/ocr/{job_id}")
@@ -48,15 +54,19 @@ async def result(
     shown, last = await read_page(await files.read(services, found[RESULT]), number)
     if shown is None:
         raise HTTPException(404)
+    words_of = await asyncio.to_thread(words, shown)
+    picture = await _picture(services, job, shown["page"])
     return await large_page(
         request,
         "ocr_result.html",
         job=job,
         shown=shown,
-        words_of=await asyncio.to_thread(words, shown),
+        words_of=words_of,
+        doubtful=doubtful(words_of),
+        beside=range(max(1, number - BESIDE), min(last, number + BESIDE) + 1) if picture else (),
         number=number,
         last=last,
-        picture=await _picture(services, job, shown["page"]),
+        picture=picture,
         names=sorted(found),
         review=(job.result or {}).get("review", []),
     )
@@ -108,6 +118,12 @@ def _read_page(content: bytes, number: int) -> tuple[dict[str, Any] | None, int]
         if count == number:
             found = each
     return found, count
+
+
+def doubtful(words_of: Sequence[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The words to look at first, the least sure before the others, with their places in the list."""
+    unsure = [(index, word) for index, word in enumerate(words_of) if word["kind"] != "sure"]
+    return sorted(unsure, key=lambda each: each[1]["confidence"])[:DOUBTFUL]
 
 
 def words(shown: Mapping[str, Any]) -> list[dict[str, Any]]:

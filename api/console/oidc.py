@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.auth import signing_in
 from api.auth.oidc import ON_THE_WAY, NotLetIn, Provider, ProviderAway
 from api.auth.sessions import HOST, Purpose, is_secure
-from api.console.login import ours
+from api.console.login import HOME, ours
 from api.console.pages import ServerAway, page
 from api.services import Services, UseServices
 
@@ -19,9 +19,7 @@ LONGEST = 4000  # characters of what comes back
 
 
 @router.get("/oidc/start")
-async def start(
-    request: Request, services: UseServices, next: str = "/console", again: bool = False
-) -> Response:
+async def start(request: Request, services: UseServices, next: str = HOME, again: bool = False) -> Response:
     """Off to the provider. The cookie comes back with the person, from another site (SameSite=Lax)."""
     uri = f"{request.url.scheme}://{request.headers['host']}/console/oidc/callback"
     try:
@@ -58,7 +56,7 @@ async def callback(
         raise ServerAway("provider") from None
     except NotLetIn as error:
         log.warning("not let in: %s", error)
-        return page(request, "login.html", status=401, wrong=True, next="/console", again=False)
+        return page(request, "login.html", status=401, wrong=True, next=HOME, again=False)
     where = escape(known.next, quote=True)
     response = HTMLResponse(
         f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={where}">'

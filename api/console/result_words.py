@@ -20,6 +20,15 @@ MARKS = {
 }
 ENGINES = {"lines": ("줄 인식기", "line reader"), "tesseract": ("Tesseract", "Tesseract")}
 _AT = r"(?P<at>[^:]+): "
+_LEFT_OUT = {  # of a document that was read as it is written
+    "pictures or files in it": "안에 든 그림·파일",
+    "charts and objects of other programs": "차트나 다른 프로그램의 개체",
+    "hidden comments": "숨은 설명",
+    "notes in the margin": "메모",
+    "films": "동영상",
+    "stretches of deleted text": "변경 추적으로 지운 글",
+    "marks of changed and deleted text": "변경 추적(지운 글이 섞였을 수 있음)",
+}
 # How a line is written, and what is said for it. `{at}` is the page or the sheet.
 _REMARKS = tuple(
     (re.compile(pattern), both)
@@ -53,6 +62,24 @@ _REMARKS = tuple(
         (
             _AT + r"(?P<a>\d+) words of the file are not to be seen",
             ("{at}: 파일에만 있고 보이지 않는 단어 {a}개", "{at}: {a} words of the file are not to be seen"),
+        ),
+        (
+            _AT + r"(?P<a>\d+) formulas stand there that lines cannot say",
+            ("{at}: 분수나 근호가 있는 수식 {a}개", "{at}: {a} formulas with fractions or roots"),
+        ),
+        *(
+            (
+                _AT + rf"not read: (?P<a>\d+) {what}",
+                (f"{{at}}: 읽지 않은 {korean} {{a}}개", f"{{at}}: not read: {{a}} {what}"),
+            )
+            for what, korean in _LEFT_OUT.items()
+        ),
+        (
+            _AT + r"(?P<a>\d+) paragraphs have a number that the file does not hold: .*",
+            (
+                "{at}: 자동 번호가 붙은 문단 {a}개의 번호가 텍스트에 없음",
+                "{at}: the numbers of {a} paragraphs are not in the text",
+            ),
         ),
         (
             r"question (?P<a>.+): its region is not understood",

@@ -8,10 +8,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from python_calamine import CalamineWorkbook
 from starlette.responses import Response
 
@@ -20,6 +20,7 @@ from api.console.jobs import find
 from api.console.may import may
 from api.console.pages import Someone, Tenant, large_page, page, signed_in
 from api.console.pieces import pieces
+from api.console.searching import Search
 from api.console.translations import COLUMNS
 from api.routing import first
 from api.services import UseServices
@@ -55,9 +56,12 @@ class Preview:
 
 
 @router.get("/rosters")
-async def start(request: Request, services: UseServices, tenant: Tenant) -> Response:
-    jobs, _ = await queries.page_of_jobs(services.engine, services.board, tenant, "all", types=(JOB_TYPE,))
-    return page(request, "rosters.html", jobs=jobs)
+async def start(
+    request: Request, services: UseServices, tenant: Tenant, search: Annotated[Search, Query()]
+) -> Response:
+    jobs, _ = await queries.page_of_jobs(services, tenant, search.wanted((JOB_TYPE,)), tenant)
+    more = jobs[-1].seq if len(jobs) == queries.PAGE else None
+    return page(request, "rosters.html", jobs=jobs, search=search, more=more)
 
 
 @router.get("/rosters/{job_id}")

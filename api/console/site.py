@@ -13,7 +13,20 @@ from temporalio.service import RPCError
 
 from api.assets import Assets
 from api.auth.access import AGAIN, admitted
-from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, oidc, rosters
+from api.console import (
+    audit,
+    dead_letters,
+    fleet,
+    home,
+    jobs,
+    lectures,
+    login,
+    messaging,
+    ocr,
+    oidc,
+    omr,
+    rosters,
+)
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, ServerAway, page
 from api.middleware.requests import template
@@ -28,7 +41,8 @@ def site(parent: FastAPI) -> FastAPI:
     """The application to mount at `/console`; it uses the services of `parent`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
-    for pages in (login, jobs, lectures, ocr, rosters, messaging, dead_letters, fleet, audit, oidc):
+    academy, operators = (home, jobs, lectures, ocr, omr, rosters, messaging), (dead_letters, fleet, audit)
+    for pages in (login, oidc, *academy, *operators):
         app.include_router(pages.router)
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.add_middleware(Guard)

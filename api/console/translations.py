@@ -7,6 +7,7 @@ from contracts.catalog import CATALOG
 
 STATES = {
     "PENDING": ("대기", "Waiting"),
+    "SCHEDULED": ("예약됨", "Scheduled"),
     "RUNNING": ("진행 중", "Running"),
     "DONE": ("완료", "Done"),
     "FAILED": ("실패", "Failed"),
@@ -38,6 +39,28 @@ EVENTS = {
     "stored": ("저장됨", "Stored"),
     "finished": ("끝남", "Finished"),
     "published": ("게시됨", "Published"),
+    "restored": ("복구됨", "Restored"),
+    "sent without credit": ("잔액 없이 보냄", "Sent without credit"),
+}
+DETAILS = {  # what events and records of the audit name
+    "again": ("다시", "again"),
+    "chunk": ("묶음", "chunk"),
+    "epoch": ("실행", "run"),
+    "job": ("작업", "job"),
+    "job_id": ("작업", "job"),
+    "letter": ("요청", "letter"),
+    "name": ("파일", "file"),
+    "number": ("쪽", "page"),
+    "payloads": ("이력", "payloads"),
+    "phone": ("전화", "phone"),
+    "queue": ("큐", "queue"),
+    "reason": ("사유", "reason"),
+    "recipients": ("받는 사람", "recipients"),
+    "request_id": ("요청 번호", "request"),
+    "student": ("학생", "student"),
+    "type": ("종류", "type"),
+    "upload_id": ("업로드", "upload"),
+    "video_id": ("강의", "lecture"),
 }
 VIDEOS = {
     "PENDING": ("업로드 대기", "Waiting for the upload"),
@@ -106,6 +129,14 @@ FACTS = {  # numbers of a result
     "questions_not_seen": ("보이지 않은 문항", "Questions not seen"),
     "model": ("모델", "Model"),
     "machine_made": ("기계가 만듦", "Machine-made"),
+}
+CONTENT_TYPES = {  # where a file has no name for who looks
+    "application/pdf": ("PDF 파일", "A PDF"),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ("엑셀 파일", "An Excel file"),
+    "application/vnd.ms-excel": ("엑셀 파일", "An Excel file"),
+    "image": ("사진", "A picture"),
+    "text": ("텍스트 파일", "A text file"),
+    "video": ("영상 파일", "A video"),
 }
 ROWS = {
     "new": ("새 학생", "New"),
@@ -185,6 +216,7 @@ _TABLES: Mapping[str, _Table] = {
     "job_type": {name: (row.ko, row.en) for name, row in CATALOG.items()},
     "step": STEPS,
     "event": EVENTS,
+    "detail": DETAILS,
     "server": SERVERS,
     "video": VIDEOS,
     "recipient": RECIPIENTS,
@@ -196,6 +228,7 @@ _TABLES: Mapping[str, _Table] = {
     "fact": FACTS,
     "damage": DAMAGE,
     "captions": CAPTIONS,
+    "content_type": CONTENT_TYPES,
     "operation": OPERATION_WORDS | COMMAND_WORDS,
 }
 
@@ -207,5 +240,6 @@ class In:
         self._index = 0 if lang == "ko" else 1
 
     def __call__(self, table: str, code: str | None) -> str:
-        both = _TABLES[table].get(code or "")
+        known, code = _TABLES[table], code or ""
+        both = known.get(code) or known.get(code.partition("/")[0])
         return both[self._index] if both else str(code)

@@ -98,6 +98,7 @@ def _row(vault: Vault, request: JobRequest, workflow_id: str, sealed: bytes) -> 
         "external_id": request.external_id or str(request.job_id),
         "subject": request.subject,
         "video_id": request.video_id,
+        "upload_id": request.upload_id,
         "workflow_id": workflow_id,
         "payload_sha256": vault.keyed_hash(request.payload_sha256),
         "sealed_payload": sealed,

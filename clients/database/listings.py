@@ -1,15 +1,15 @@
 """What lists of the console read: of one academy, or of all where no tenant is named."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import aliased
 
+from clients.database.job_lists import as_number, is_superseded, of_tenant, was_retried
 from clients.database.jobs import EventRow, JobRow
 from clients.database.messaging_models import MessageJob
 from clients.database.models import Job, JobEvent, Rendition, Video
@@ -17,13 +17,11 @@ from clients.database.rows import columns, made, many, one_or_none
 from clients.database.videos import VideoRow
 from contracts.jobs import RETRYABLE_STATES, JobState
 
-_TO_LOOK_AT = (JobState.FAILED, JobState.REJECTED_BAD_INPUT, JobState.REVIEW_REQUIRED)
-_OVER = (JobState.DONE, JobState.CANCELLED)
-SHOWS: Mapping[str, ColumnElement[bool]] = {
-    "open": Job.finished_at.is_(None),
-    "failed": Job.state.in_(_TO_LOOK_AT),
-    "finished": Job.state.in_(_OVER),
-    "all": true(),
+LECTURE_STATES: Mapping[str, ColumnElement[bool]] = {
+    "ready": Video.status == "READY",
+    "working": and_(Job.finished_at.is_(None), Job.id.is_not(None)),
+    "failed": Video.error_code.is_not(None),
+    "new": Video.status.in_(("PENDING", "UPLOADED")),
 }
 SENDINGS = ("all", "scheduled", "cancelled")
 
@@ -49,6 +47,18 @@ class SendingRow:
     cancel_requested_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class LecturesWanted:
+    """Which lectures a list has. `before`: the id of the last one of the page before. Changed from `since`
+    and before `until`. `text` is part of the title, or the id. `state` is one of LECTURE_STATES."""
+
+    before: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+    state: str | None = None
+
+
 _JOB = columns(Job, JobRow)
 _EVENTS = select(*columns(JobEvent, EventRow))
 _RENDITIONS = select(*columns(Rendition, RenditionRow))
@@ -57,62 +67,18 @@ _SENDINGS = select(*_JOB, *columns(MessageJob, SendingRow))
 _LECTURES = select(*columns(Video, VideoRow), *(column.label(f"job_{column.key}") for column in _JOB))
 
 
-def _of(tenant: int | None) -> ColumnElement[bool]:
-    return true() if tenant is None else Job.tenant_id == tenant
-
-
-async def jobs(
-    connection: AsyncConnection,
-    tenant: int | None,
-    show: str,
-    *,
-    before: int | None = None,
-    types: Sequence[str] = (),
-    states: Sequence[JobState] = (),
-    limit: int,
-) -> list[JobRow]:
-    """Newest first; `before` is the `seq` of the last one of the page before."""
-    query = select(*_JOB).where(_of(tenant), SHOWS[show]).order_by(Job.seq.desc()).limit(limit)
-    if before is not None:
-        query = query.where(Job.seq < before)
-    if types:
-        query = query.where(Job.job_type.in_(types))
-    if states:
-        query = query.where(Job.state.in_(states))
-    return await many(connection, query, JobRow)
-
-
 async def count_open(connection: AsyncConnection, tenant: int | None) -> int:
-    still = select(func.count()).where(_of(tenant), Job.finished_at.is_(None))
+    still = select(func.count()).where(of_tenant(tenant), Job.finished_at.is_(None))
     return (await connection.execute(still)).scalar_one()
 
 
 async def job(connection: AsyncConnection, tenant: int | None, job_id: UUID) -> JobRow | None:
-    return await one_or_none(connection, select(*_JOB).where(_of(tenant), Job.id == job_id), JobRow)
-
-
-async def titles(connection: AsyncConnection, jobs: Sequence[JobRow]) -> dict[UUID, str]:
-    """What the lectures of jobs are called, where they have a title."""
-    ids = [each.id for each in jobs if each.video_id is not None]
-    if not ids:
-        return {}
-    its = (Video.tenant_id == Job.tenant_id) & (Video.id == Job.video_id)
-    query = select(Job.id, Video.title).join(Video, its).where(Job.id.in_(ids), Video.title.is_not(None))
-    return {job_id: title for job_id, title in await connection.execute(query) if title}
+    return await one_or_none(connection, select(*_JOB).where(of_tenant(tenant), Job.id == job_id), JobRow)
 
 
 async def retryable(connection: AsyncConnection, job_ids: Collection[UUID]) -> set[UUID]:
     """Those that the API would run again: what they were asked for is kept, nobody has run them again, and
     no newer job works on the same lecture, which is still there."""
-    again, newer = aliased(Job), aliased(Job)
-    was_retried = exists().where(
-        again.tenant_id == Job.tenant_id,
-        again.job_type == Job.job_type,
-        again.idempotency_key == func.concat("retry:", cast(Job.id, String)),
-    )
-    is_superseded = exists().where(
-        newer.tenant_id == Job.tenant_id, newer.video_id == Job.video_id, newer.seq > Job.seq
-    )
     has_lecture = exists().where(
         Video.tenant_id == Job.tenant_id, Video.id == Job.video_id, Video.deleted_at.is_(None)
     )
@@ -120,8 +86,8 @@ async def retryable(connection: AsyncConnection, job_ids: Collection[UUID]) -> s
         Job.id.in_(job_ids),
         Job.state.in_(RETRYABLE_STATES),
         Job.sealed_payload.is_not(None),
-        ~was_retried,
-        or_(Job.job_type != "video.encode", and_(has_lecture, ~is_superseded)),
+        ~was_retried(),
+        or_(Job.job_type != "video.encode", and_(has_lecture, ~is_superseded())),
     )
     return set((await connection.execute(query)).scalars())
 
@@ -133,11 +99,26 @@ async def newest_events(connection: AsyncConnection, job_id: UUID, limit: int) -
 
 
 async def lectures(
-    connection: AsyncConnection, tenant: int, before: int | None, limit: int
+    connection: AsyncConnection, tenant: int, wanted: LecturesWanted, limit: int
 ) -> list[tuple[VideoRow, JobRow | None]]:
     """The newest first, each with the job that encodes or encoded it last."""
-    query = _LECTURES.where(Video.tenant_id == tenant).order_by(Video.id.desc()).limit(limit)
-    return await _lectures(connection, query if before is None else query.where(Video.id < before))
+    query = _LECTURES.where(Video.tenant_id == tenant, *_of_lectures(wanted))
+    return await _lectures(connection, query.order_by(Video.id.desc()).limit(limit))
+
+
+def _of_lectures(wanted: LecturesWanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.before is not None:
+        yield Video.id < wanted.before
+    if wanted.since is not None:
+        yield Video.updated_at >= wanted.since
+    if wanted.until is not None:
+        yield Video.updated_at < wanted.until
+    if wanted.state:
+        yield LECTURE_STATES[wanted.state]
+    if wanted.text:
+        number = as_number(wanted.text)
+        titled = Video.title.icontains(wanted.text, autoescape=True)
+        yield or_(titled, Video.id == number) if number else titled
 
 
 async def lecture(

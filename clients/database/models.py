@@ -83,6 +83,7 @@ class Job(Base):
     external_id: Mapped[str] = mapped_column(String(100))
     subject: Mapped[str | None] = mapped_column(String(200))
     video_id: Mapped[int | None] = mapped_column(BigInteger)
+    upload_id: Mapped[UUID | None]
     workflow_id: Mapped[str] = mapped_column(String(200), unique=True)
     payload_sha256: Mapped[str] = mapped_column(String(64))
     sealed_payload: Mapped[bytes | None]

@@ -171,10 +171,10 @@ RULES = (
          why="sealed payloads of what may be tried again"),
     Rule(
         table="uploads",
-        kept=QUARTER,
+        kept=YEAR,
         since="somebody was heard of",
         old=lambda before: (Upload.touched_at < before) & (Upload.state != "open"),
-        why="asking again how it went",
+        why="asking again how it went; what its file was called, as long as the file is kept",
     ),
     Rule(table="idempotency_keys", kept=timedelta(days=1), since="it was claimed", elsewhere="ops.sweep",
          why="the same answer to the same request"),

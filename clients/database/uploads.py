@@ -31,8 +31,8 @@ OPEN, COMPLETED, ABORTED = UploadState
 
 
 class Upload(Base):
-    """`multipart_id` is the store's name of a multipart upload, None for a single PUT. File names are not
-    kept: they name people. `touched_at` is when the client was last heard of."""
+    """`multipart_id` is the store's name of a multipart upload, None for a single PUT. `sealed_name` is what
+    the file was called: names of files name people. `touched_at` is when the client was last heard of."""
 
     __tablename__ = "uploads"
 
@@ -44,6 +44,7 @@ class Upload(Base):
     size: Mapped[int | None] = mapped_column(BigInteger)
     multipart_id: Mapped[str | None] = mapped_column(String(1024))
     part_size: Mapped[int | None] = mapped_column(BigInteger)
+    sealed_name: Mapped[bytes | None]
     video_id: Mapped[int | None] = mapped_column(BigInteger)
     state: Mapped[UploadState] = mapped_column(words(UploadState, 16), server_default=OPEN)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -72,10 +73,12 @@ class UploadRow:
 _UPLOADS = select(*columns(Upload, UploadRow))
 
 
-async def add(connection: AsyncConnection, new: UploadRow) -> UploadRow:
+async def add(connection: AsyncConnection, new: UploadRow, sealed_name: bytes | None = None) -> UploadRow:
     """The upload of this id, made if it is not there yet."""
     await connection.execute(insert(Tenant).values(id=new.tenant_id).on_conflict_do_nothing())
-    await connection.execute(insert(Upload).values(asdict(new)).on_conflict_do_nothing())
+    await connection.execute(
+        insert(Upload).values(asdict(new) | {"sealed_name": sealed_name}).on_conflict_do_nothing()
+    )
     return await one(connection, _UPLOADS.where(Upload.id == new.id), UploadRow)
 
 

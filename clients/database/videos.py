@@ -200,6 +200,17 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
     await captions.forget(connection, tenant_id, video_id)
 
 
+async def rename(connection: AsyncConnection, tenant_id: int, video_id: int, title: str) -> bool:
+    """False if the video is not there."""
+    written = await connection.execute(
+        update(Video)
+        .where(Video.tenant_id == tenant_id, Video.id == video_id, Video.deleted_at.is_(None))
+        .values(title=title)
+        .returning(Video.id)
+    )
+    return written.one_or_none() is not None
+
+
 async def attach_subtitles(connection: AsyncConnection, tenant_id: int, video_id: int, key: str) -> bool:
     """Show a WebVTT object of the tenant's as the video's subtitles. False if the video is not there.
     Raises ValueError for an object of somebody else."""

@@ -113,11 +113,29 @@ OMR_TEMPLATE_UNKNOWN = _add(
     "알 수 없는 답안지 양식입니다. 시험의 답안지를 확인해 주세요.",
     "The answer sheet is not the one of this exam. Check which sheet was used.",
 )
+FILE_PASSWORD_WRONG = _add(
+    "FILE_PASSWORD_WRONG",
+    _R,
+    "파일의 암호가 맞지 않습니다. 암호를 확인해 다시 올려 주세요.",
+    "The password does not open the file. Check it and send the file again.",
+)
+DOCUMENT_LOCKED = _add(
+    "DOCUMENT_LOCKED",
+    _R,
+    "배포용 한글 문서는 읽을 수 없습니다. 배포용이 아닌 문서로 저장하거나 PDF로 올려 주세요.",
+    "The document is a locked copy for distribution. Upload the document itself, or a PDF.",
+)
 ROSTER_HEADER_MISSING = _add(
     "ROSTER_HEADER_MISSING",
     _R,
     "이름과 보호자 연락처 열을 찾을 수 없습니다. 첫머리에 열 이름을 넣어 주세요.",
     "There is no heading with the columns for name and parent's phone. Add one above the rows.",
+)
+ROSTER_COLUMN_UNKNOWN = _add(
+    "ROSTER_COLUMN_UNKNOWN",
+    _R,
+    "지정한 열 이름이 파일에 없거나 두 번 지정되었습니다. 열 지정을 확인해 주세요.",
+    "A column that was named is not in the file, or was named twice. Check the columns given.",
 )
 ROSTER_EMPTY = _add(
     "ROSTER_EMPTY",
@@ -227,6 +245,24 @@ ROSTER_ROW_HIDDEN = _add(
     "숨겨졌거나 필터로 가려진 행입니다. 올릴 학생이면 보이게 하고, 아니면 지워 주세요.",
     "The row is hidden or filtered out. Show it if the student belongs to the roster, else remove it.",
 )
+ROSTER_ROW_STRUCK = _add(
+    "ROSTER_ROW_STRUCK",
+    _R,
+    "취소선이 그어진 칸이 있는 행입니다. 올릴 학생이면 취소선을 없애고, 아니면 지워 주세요.",
+    "Something in the row is struck out. Remove the line if the student belongs to the roster, else the row.",
+)
+ROSTER_STUDENT_LEFT = _add(
+    "ROSTER_STUDENT_LEFT",
+    _R,
+    "퇴원·휴원·대기로 적힌 행입니다. 올릴 학생이면 그 표시를 지우고, 아니면 행을 지워 주세요.",
+    "The file says that the student has left, pauses or waits. Remove that if it is wrong, else the row.",
+)
+ROSTER_ROW_EXAMPLE = _add(
+    "ROSTER_ROW_EXAMPLE",
+    _R,
+    "작성 예시로 보이는 행입니다. 실제 학생이면 예시 표시를 지우고, 아니면 행을 지워 주세요.",
+    "The row seems to be an example. Remove the word if it is a student, else the row.",
+)
 ROSTER_COLUMN_REPEATED = _add(
     "ROSTER_COLUMN_REPEATED",
     _R,
@@ -268,6 +304,12 @@ OMR_ANSWERS_INVALID = _add(
     _R,
     "정답 정보가 올바르지 않습니다. 시험 설정을 확인해 주세요.",
     "The answers given with the job are not valid. Check the exam's settings.",
+)
+OMR_CORRECTION_INVALID = _add(
+    "OMR_CORRECTION_INVALID",
+    _R,
+    "고친 표시가 답안지와 맞지 않습니다. 쪽, 문항, 번호를 확인해 주세요.",
+    "A correction does not fit the sheet. Check its page, question and choices.",
 )
 MODEL_ANSWER_UNUSABLE = _add(
     "MODEL_ANSWER_UNUSABLE",

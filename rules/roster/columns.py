@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from types import MappingProxyType
 
 from rules.roster.signs import FILLERS
 from rules.roster.values import looks_like_phone
@@ -53,7 +54,7 @@ _OTHERS = {
     "memo": ("비고", "메모", "특이사항", "참고", "참고사항", "기타", "note", "memo"),
 }
 
-_LAST = 99  # rank of a number that anybody may answer
+_CHOSEN, _LAST = -1, 99  # rank of a column that somebody has named, and of a number that anybody may answer
 
 
 def _aliases() -> dict[str, tuple[str, int]]:
@@ -86,10 +87,10 @@ def _either_order(owners: Iterable[str], things: Iterable[str]) -> list[str]:
 _ALIASES = _aliases()
 _ALONE = {word: rank for rank, words in enumerate(_PARENTS) for word in words}  # a name or a number
 _NUMBERED = re.compile(r"(\D+)([1-9])(\D*)", re.ASCII)
-_STRANGERS = re.compile(
+STRANGERS = re.compile(
     r"담임|강사|교사|선생|담당|직원|원장|기사|형제|자매|조모|조부|조부모|친척|추천인|학원|기관|teacher|staff"
 )
-_STRANGE_GROUP = re.compile(rf"(학교|{_STRANGERS.pattern})(님|교사|선생님)?")
+_STRANGE_GROUP = re.compile(rf"(학교|{STRANGERS.pattern})(님|교사|선생님)?")
 # 학부모 연락처(구): a number of before, or one that nobody wants to be called at.
 _FORMER = re.compile(
     "구|전|옛|이전|예전|기존|종전|변경전|수정전|사용안함|사용중지|해지|삭제|수신거부|old|previous|former"
@@ -135,15 +136,27 @@ class Header:
         return tuple(field for field in REQUIRED if field not in found)
 
 
-def find_header(rows: Sequence[Sequence[str]], groups: Sequence[Sequence[str]] = ()) -> Header | None:
+Chosen = Mapping[str, str | None]  # label, as `plain` has it → field, or None for one not to be read
+
+
+def plain(label: str) -> str:
+    """A label as letters and digits: spaces, signs and case tell nobody apart."""
+    return next(iter(_readings(label)), "")
+
+
+def find_header(
+    rows: Sequence[Sequence[str]],
+    groups: Sequence[Sequence[str]] = (),
+    chosen: Chosen = MappingProxyType({}),
+) -> Header | None:
     """The first row that names a student's name and a parent's phone, or the one under it if that names more;
     failing that the one with most known labels, of at least two. `rows` are a sheet's first ones, `groups`
-    the same with merged cells filled."""
+    the same with merged cells filled. What somebody has `chosen` a column to be comes before all labels."""
     best: Header | None = None
     for number in range(min(len(rows), HEADER_WITHIN)):
-        header = match(rows, number, groups)
+        header = match(rows, number, groups, chosen)
         if not header.missing:
-            below = match(rows, number + 1, groups) if number + 1 < len(rows) else header
+            below = match(rows, number + 1, groups, chosen) if number + 1 < len(rows) else header
             finer = not below.missing and len(below.columns) > len(header.columns)
             return below if finer else header
         if len(header.columns) >= 2 and (best is None or len(header.columns) > len(best.columns)):
@@ -151,7 +164,12 @@ def find_header(rows: Sequence[Sequence[str]], groups: Sequence[Sequence[str]] =
     return best
 
 
-def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[str]] = ()) -> Header:
+def match(
+    rows: Sequence[Sequence[str]],
+    number: int,
+    groups: Sequence[Sequence[str]] = (),
+    chosen: Chosen = MappingProxyType({}),
+) -> Header:
     """Row `number` as a header, whatever it is."""
     groups = groups or rows
     above = groups[number - 1] if number else ()
@@ -164,6 +182,8 @@ def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[
         known = ranked_field(label, group) or _alone(label, rows[number + 1 :], index)
         if known == ("student_phone", 1) and stranger:
             known = None  # nobody says that it is the student's
+        if (said := plain(label)) in chosen:
+            known = (field, _CHOSEN) if (field := chosen[said]) else None
         if known:
             named.append((*known, Column(index, known[0], label)))
         elif _FAMILY_NAME.intersection(_readings(label)) and family is None:
@@ -172,7 +192,7 @@ def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[
             ignored.append(label)
         if known and known[0] in ("name", "parent_name"):
             stranger = known[0] != "name"
-        elif _STRANGERS.search(label):
+        elif STRANGERS.search(label):
             stranger = True
     columns: dict[str, Column] = {}
     ranks: dict[str, int] = {}
@@ -185,7 +205,10 @@ def match(rows: Sequence[Sequence[str]], number: int, groups: Sequence[Sequence[
             columns[field], ranks[field] = Column(column.index, field, column.label), rank
             continue
         ignored.append(column.label)
-        if again or field == "name" or (field.endswith("phone") and ranks[field] == rank):
+        unsure = ranks[field] != _CHOSEN and (
+            field == "name" or (field.endswith("phone") and ranks[field] == rank)
+        )
+        if again or unsure:
             repeated.append(Column(column.index, field, column.label))
     same = [column for field, rank, column in named if field == "name" and rank == ranks["name"]]
     labelled = [index for index, label in enumerate(groups[number]) if label]
@@ -215,7 +238,7 @@ def ranked_field(label: str, group: str = "") -> tuple[str, int] | None:
         own = ()
     found = next((found for each in (*grouped, *turned, *own) if (found := _known(each))), None)
     if found is None or not found[0].endswith(("name", "phone")):
-        return found
+        return None if any(each in _ALONE for each in upper) else found  # 생년월일 under 학부모
     others = any(_FORMER.fullmatch(each) or _STRANGE_GROUP.fullmatch(each) for each in remarks)
     return None if others or (found[0] == "name" and _OTHER_SCRIPT.search(label)) else found
 

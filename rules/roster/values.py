@@ -21,7 +21,10 @@ from rules.roster.signs import (
     is_ditto,
     is_garbled,
     is_grade,
+    is_made_day,
+    is_more_than_a_name,
     is_nobody,
+    is_nobodys_number,
     is_school,
     is_two_names,
 )
@@ -56,6 +59,8 @@ _NO_NAMES = {
         "이하여백",
         "끝",
     ),
+    *("예", "예시", "작성예", "작성예시", "입력예시", "샘플", "견본", "example", "sample"),
+    *("퇴원", "휴원", "퇴소", "탈퇴", "대기", "취소", "삭제"),
 }
 _TOTALS = {
     *("계", "합계", "총계", "소계", "총합계", "누계", "합", "총원", "총인원", "인원", "평균"),
@@ -95,7 +100,7 @@ def phone(cell: Cell) -> str:
     """`01012345678`, also of 1012345678.0, as a spreadsheet keeps a number. Raises Invalid."""
     raw = cell if isinstance(cell, str) else text(cell)
     if plain := _PHONE.fullmatch(raw):  # what nearly all are; the library takes some 30 microseconds
-        return f"0{plain[1]}{plain[2]}{plain[3]}"
+        return _somebodys(f"0{plain[1]}{plain[2]}{plain[3]}")
     raw = text(raw)
     if raw in _NOTHING:
         return ""
@@ -107,9 +112,16 @@ def phone(cell: Cell) -> str:
     from rules.messaging.unsendable import Unsendable
 
     try:
-        return phones.mobile(raw)
+        found = phones.mobile(raw)
     except Unsendable:
         raise Invalid(PHONE_NOT_MOBILE) from None
+    return _somebodys(found)
+
+
+def _somebodys(number: str) -> str:
+    if number[3] == number[10] and is_nobodys_number(number):
+        raise Invalid(PHONE_NOT_MOBILE)
+    return number
 
 
 def looks_like_phone(cell: Cell) -> bool:
@@ -136,16 +148,23 @@ def name(cell: Cell) -> str:
     bare = written.replace(" ", "").casefold()
     if bare in _NO_NAMES or bare in _TOTALS or is_nobody(written):
         raise Invalid(ROSTER_NAME_INVALID)
+    hangul = bool(_HANGUL.fullmatch(written))
+    if hangul and len(written) < 4:  # what nearly all are
+        return written
     if (
-        written
-        and not plain
-        and (
-            _TWO_NAMES.search(cell.strip())
-            or is_two_names(written)
-            or written[0] == "#"
-            or _digits(written) > 6
+        (
+            written
+            and not plain
+            and (
+                _TWO_NAMES.search(cell.strip())
+                or is_two_names(written)
+                or written[0] == "#"
+                or _digits(written) > 6
+            )
         )
-    ) or (not _HANGUL.fullmatch(written) and is_garbled(written)):
+        or is_more_than_a_name(written)
+        or (not hangul and is_garbled(written))
+    ):
         raise Invalid(ROSTER_NAME_INVALID)
     return written
 
@@ -187,6 +206,9 @@ def day(cell: Cell) -> str:
 
 def birthday(cell: Cell) -> str:
     """A `day` that has been. Raises Invalid."""
+    # A program that takes Korean time for another one writes 23:59:08, or 15:00, of the day before.
+    if isinstance(cell, datetime) and cell.time() != time():
+        raise Invalid(ROSTER_DATE_INVALID)
     return _day(cell, date.today())
 
 
@@ -261,9 +283,9 @@ READ: dict[str, Callable[[Cell], str]] = {
     "other_parent_phone": phone,
     "parent_name": parents_name,
     "student_phone": phone,
-    "school": _cached(unlike(within(100), is_grade)),
-    "grade": _cached(unlike(within(20), is_school, is_class)),
-    "class_name": _cached(within(100)),
+    "school": _cached(unlike(within(100), is_grade, holds_phone)),
+    "grade": _cached(unlike(within(20), is_school, is_class, is_made_day, holds_phone)),
+    "class_name": _cached(unlike(within(100), is_made_day, holds_phone)),
     "gender": _cached(gender),
     "birth_date": _cached(birthday),
     "enrolled_on": _cached(day),

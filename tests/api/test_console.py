@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, insert, select, update
 
 import api.app
-from api.console import audit, dead_letters, fleet, jobs, lectures, login, messaging, ocr, rosters
+from api.console import audit, dead_letters, fleet, home, jobs, lectures, login, messaging, ocr, omr, rosters
 from api.console.site import STATIC
 from api.middleware import requests
 from clients.database.models import Job, Video
@@ -41,6 +41,7 @@ NAMES = {"temporal": "Temporal", "objects": "(S3)", "queues": "(SQS)", "postgres
 # What each page cannot be without; whatever else is away, it is shown.
 NEEDS: dict[str, set[str]] = {
     "/": {"postgres"},
+    "/home": {"postgres"},
     "/jobs/{job_id}": {"postgres"},
     "/jobs/{job_id}/files/{name}": {"postgres"},
     "/lectures": {"postgres"},
@@ -49,6 +50,8 @@ NEEDS: dict[str, set[str]] = {
     "/ocr": {"postgres"},
     "/ocr/{job_id}": {"postgres", "objects"},
     "/ocr/{job_id}/pages/{number}": {"postgres"},
+    "/omr": {"postgres"},
+    "/omr/{job_id}": {"postgres", "objects"},
     "/rosters": {"postgres"},
     "/rosters/{job_id}": {"postgres", "objects"},
     "/messages": {"postgres"},
@@ -60,7 +63,7 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PARTS = (login, jobs, lectures, dead_letters, fleet, messaging, ocr, rosters, audit)
+PARTS = (login, home, jobs, lectures, dead_letters, fleet, messaging, ocr, omr, rosters, audit)
 
 
 @asynccontextmanager
@@ -105,10 +108,13 @@ async def reading(academy: Caller, **result: object) -> UUID:
 async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stack: Stack, away: str) -> None:
     report = f"tenants/{academy.tenant}/ai/results/{uuid4()}/report.json"
     academy.lab.objects.put(report, b'{"problems": []}', "application/json")
+    marks = f"tenants/{academy.tenant}/ai/results/{uuid4()}/answers.json"
+    academy.lab.objects.put(marks, b'{"sheets": []}', "application/json")
     read = await reading(academy, units=f"tenants/{academy.tenant}/ai/work/x/ocr-4-y/units/")
     ids = {
         "/ocr": {"job_id": read, "number": 1},
         "/rosters": {"job_id": await job(academy, "ai.excel_parsing", files={"report.json": report})},
+        "/omr": {"job_id": await job(academy, "ai.omr_grading", files={"answers.json": marks})},
         "/messages": {"job_id": await job(academy, "messages.send")},
         "/jobs": {"job_id": await job(academy, "video.encode", JobState.RUNNING)},
         "/lectures": {"video_id": (video := fresh_id())},
@@ -257,7 +263,7 @@ async def test_buttons_are_offered_where_they_can_work(
             assert retry not in await shown(each), each
     async with console(academy.lab, stack, academy.tenant, rights=frozenset({Right.LOOK})) as http:
         assert retry not in await shown(good) and cancel not in await shown(running)
-        for page in ("lectures", "ocr", "rosters"):
+        for page in ("lectures", "ocr", "omr", "rosters"):
             assert "data-drop" not in (await http.get(f"/console/{page}")).text, page
 
 

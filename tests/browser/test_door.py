@@ -36,7 +36,7 @@ async def test_without_a_token_there_is_only_the_login_page(app: App, mail: Mail
         assert bad.status_code == 401 and COOKIE not in bad.cookies
         good = {"token": token(mail.lab, fresh_id()), "next": "https://elsewhere.example/console"}
         answer = await http.post("/console/login", data=good, headers=own)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/console")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/console/home")
         flags = answer.headers["set-cookie"].lower()
         assert "httponly" in flags and "samesite=strict" in flags
 

@@ -59,6 +59,18 @@ async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     await visit.until(f"{video}.currentTime > 2")
     await expect(page.locator("#message")).to_be_hidden()
     assert visit.asked == []
+    await visit.open("/console/lectures")
+    await page.click("#grid .acts summary")
+    await page.click("#grid [data-rename]")
+    await page.fill("#rename-to", "1강 (월)")
+    await page.click("#rename .main")
+    await expect(page.locator("#grid h2")).to_have_text("1강 (월)")
+    await page.check("#grid .choose input")
+    await expect(page.locator("#several-count")).to_have_text("1개 선택")
+    await page.click("[data-several='video.delete']")
+    await expect(page.locator("#grid .lecture")).to_have_count(0)
+    (question,) = visit.asked
+    assert question.startswith("confirm 강의 1개를 영상과 원본까지 삭제할까요?")
 
 
 async def test_an_upload_goes_on_after_a_reload(visit: Visit, tmp_path: Path) -> None:
@@ -207,7 +219,9 @@ async def test_every_page_is_for_everybody(visit: Visit) -> None:
     pages = [
         "",
         "/lectures",
+        "/home",
         "/ocr",
+        "/omr",
         "/rosters",
         "/messages",
         "/messages/new",

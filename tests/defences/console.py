@@ -50,6 +50,27 @@ CONSOLE = (
         "tests/api/test_console.py::test_buttons_are_offered_where_they_can_work",
     ),
     Defence(
+        "file-names-are-sealed",
+        "api/file_names.py",
+        "return sealer.seal(name.encode(), _BOUND_TO + upload_id.bytes)",
+        "return name.encode()",
+        "tests/api/test_lists.py::test_a_list_says_what_a_file_was_called_to_its_own_academy_only",
+    ),
+    Defence(
+        "console-no-bar-before-its-time",
+        "api/console/queries.py",
+        "if shown.final or shown.is_scheduled:",
+        "if shown.final:",
+        "tests/api/test_lists.py::test_what_waits_for_its_time_is_not_running",
+    ),
+    Defence(
+        "console-home-without-what-was-run-again",
+        "clients/database/job_lists.py",
+        "        yield ~was_retried()\n",
+        "",
+        "tests/api/test_lists.py::test_home_leaves_out_what_was_run_again",
+    ),
+    Defence(
         "letter-keeps-its-age",
         "clients/queues.py",
         "        if message.sent_back:",

@@ -9,6 +9,7 @@ _CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media
 _CAPTIONS = "tests/unit/test_captions.py"
 _COVERED = "tests/unit/test_omr_covered.py"
 _ODD = "tests/unit/test_roster_odd.py::test_nobody_is_lost_and_nobody_gets_anothers"
+_AGAINST = "tests/unit/test_roster_against.py::test_nobody_is_taken_who_is_none"
 _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
 CONTENT = (
@@ -268,6 +269,41 @@ CONTENT = (
         "hidden = _blanked(sheet) if sheet.hidden_columns else ()",
         "hidden: tuple[str, ...] = ()",
         f"{_ODD}[a hidden column of numbers]",
+    ),
+    Defence(
+        "formula-is-doubted",
+        "activities/ai/tasks/ocr/formulas.py",
+        "replace(line, doubted=True) if any(",
+        "line if any(",
+        "tests/unit/test_formulas.py::test_what_a_line_cannot_say_is_told",
+    ),
+    Defence(
+        "password-is-no-parameter",
+        "activities/ai/storing.py",
+        "        OPENED_BY,\n",
+        "",
+        "tests/unit/test_unlocking.py::test_it_is_no_parameter_and_not_printed",
+    ),
+    Defence(
+        "row-of-who-left",
+        "activities/ai/tasks/roster/parse.py",
+        "    sheet = with_doubts(sheet, header)\n",
+        "    with_doubts(sheet, header)\n",
+        f"{_AGAINST}[a state of each]",
+    ),
+    Defence(
+        "row-struck-out",
+        "activities/ai/tasks/roster/struck.py",
+        "if not (self.any or _STRIKE.search(sheet)):",
+        "if sheet:",
+        f"{_AGAINST}[a row that is struck out]",
+    ),
+    Defence(
+        "hwpx-inflates-no-further",
+        "activities/ai/tasks/hancom/hwpx.py",
+        "if self._left < 0:",
+        "if False:",
+        "tests/unit/test_hancom.py::test_bombs_end_early",
     ),
     Defence(
         "build-that-has-gone",

@@ -102,7 +102,7 @@ async def test_kill_9_recomputes_no_finished_page(app: App, lab: Lab, booklet: b
 
 async def test_kill_9_in_a_roster_writes_everybody_once(app: App, lab: Lab, tmp_path: Path) -> None:
     tenant, count = fresh_id(), 20_000
-    lines = "".join(f"학생{chr(0xAC00 + n % 1000)},010{n:08d}\n" for n in range(count))
+    lines = "".join(f"학생{chr(0xAC00 + n % 1000)},0102{n:07d}\n" for n in range(count))
     payload = {"bucket": "academy-video", "tenant_id": tenant, "lecture_id": 7, "initial_password": "first-1"}
 
     async def writing() -> bool:

@@ -67,7 +67,7 @@ async def working(app: App) -> AsyncIterator[None]:
 
 
 def roster() -> bytes:
-    lines = "".join(f"학생{chr(0xAC00 + n)},010{n:08d}\n" for n in range(STUDENTS))
+    lines = "".join(f"학생{chr(0xAC00 + n)},0102{n:07d}\n" for n in range(STUDENTS))
     return f"이름,학부모 연락처\n{lines}".encode()
 
 

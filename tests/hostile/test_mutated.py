@@ -18,7 +18,7 @@ from tests.hostile.test_corpus import QUESTIONS, outcome_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 TIMES = 30
-ROWS = "이름,학부모 연락처,반\n" + "".join(f"학생{n},010{n:08d},1반\n" for n in range(200))
+ROWS = "이름,학부모 연락처,반\n" + "".join(f"학생{n},0102{n:07d},1반\n" for n in range(200))
 
 
 def picture(kind: str) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pikepdf
 import psutil
 import pytest
 import pytest_asyncio
@@ -192,8 +193,8 @@ async def test_a_roster_that_a_restored_database_has_lost_is_made_again(desk: De
 async def test_rows_written_too_early_are_taken_back(desk: Desk, again: int) -> None:
     """The same student is in the same part of the transaction, or in another."""
     tenant = fresh_id()
-    lines = [f"학생{letter},010{n:08d},중1" for n, letter in enumerate("가나다라마바사" * 500)]
-    lines.insert(again, "학 생가,01000000000,특강")
+    lines = [f"학생{letter},0102{n:07d},중1" for n, letter in enumerate("가나다라마바사" * 500)]
+    lines.insert(again, "학 생가,01020000000,특강")
     text = "\n".join(["이름,학부모 연락처,반", *lines])
     key = desk.upload(tenant, "roster.csv", text.encode())
     payload = {"file_key": key, "bucket": "academy-video", "tenant_id": tenant, "lecture_id": 7}
@@ -206,15 +207,22 @@ async def test_rows_written_too_early_are_taken_back(desk: Desk, again: int) -> 
     async with desk.lab.engine.connect() as connection:
         query = select(Student.id, Student.identity_mac, Student.sealed).where(Student.tenant_id == tenant)
         students = [open_student(sealer, row) for row in await connection.execute(query)]
-    (twice,) = [each for each in students if each["parent_phone"] == "01000000000"]
+    (twice,) = [each for each in students if each["parent_phone"] == "01020000000"]
     assert (len(students), twice["class_name"]) == (3500, "중1, 특강")
 
 
 async def test_an_answer_sheet_is_read(desk: Desk) -> None:
-    tenant = fresh_id()
-    key = desk.upload(tenant, "sheet.pdf", sheet(20))
-    job_id = desk.send(tenant, "omr_grading", {"file_key": key, "question_count": 20, "mode": "scan"})
+    """From a PDF with a password, which is kept nowhere."""
+    tenant, locked = fresh_id(), BytesIO()
+    with pikepdf.open(BytesIO(sheet(20))) as document:
+        document.save(locked, encryption=pikepdf.Encryption(user=PASSWORD, owner="another"))
+    payload = {"file_key": desk.upload(tenant, "sheet.pdf", locked.getvalue()), "question_count": 20}
+    wrong = await desk.ended(tenant, desk.send(tenant, "omr_grading", payload | {"password": "wrong"}))
+    assert (wrong.state, wrong.error_code) == ("REJECTED_BAD_INPUT", "FILE_PASSWORD_WRONG")
+    job_id = desk.send(tenant, "omr_grading", payload | {"mode": "scan", "password": PASSWORD})
     job = await desk.ended(tenant, job_id)
+    kept = [desk.lab.objects.get(key) for key, _ in desk.lab.objects.list(f"tenants/{tenant}/ai/")]
+    assert kept and not any(PASSWORD.encode() in each for each in kept) and job.sealed_payload is None
     assert job.state == "REVIEW_REQUIRED", "an empty sheet is not a zero"
     assert job.result["summary"]["questions"] == {"blank": 20}
     assert json.loads(desk.result(job, "answers.json"))

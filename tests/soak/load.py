@@ -17,7 +17,7 @@ from tests.messages import Mail, phones
 
 T = TypeVar("T")
 STUDENTS = 3
-ROSTER = "이름,학부모 연락처\n" + "".join(f"학생{chr(0xAC00 + n)},010{n:08d}\n" for n in range(STUDENTS))
+ROSTER = "이름,학부모 연락처\n" + "".join(f"학생{chr(0xAC00 + n)},0102{n:07d}\n" for n in range(STUDENTS))
 POISON = ("{", "[]", '{"video_id": "x"}', "null", '{"action": "delete_r2"}', '{"job_type": 7}')
 TEXTS_A_SECOND = 0.5  # at the most; 0.25 are to be expected
 WEIGHTS = {"text": 10, "lecture": 2, "deletion": 1, "sheet": 3, "roster": 3, "export": 3, "poison": 3}

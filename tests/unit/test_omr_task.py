@@ -14,11 +14,13 @@ from python_calamine import CalamineWorkbook
 
 from activities.ai.pages import Pixels
 from activities.ai.sandbox.task import Assembled, BadInput
+from activities.ai.tasks.omr.correcting import corrected, corrections
 from activities.ai.tasks.omr.layout import MARK, SHEETS, TAGS
 from activities.ai.tasks.omr.pile import unexplained
 from activities.ai.tasks.omr.task import ANSWERS, CLASS, MAX_PAGES, OMR, STATISTICS
 from contracts.errors import (
     OMR_ANSWERS_INVALID,
+    OMR_CORRECTION_INVALID,
     OMR_SHEET_NOT_FOUND,
     OMR_TEMPLATE_UNKNOWN,
     TOO_MANY_PAGES,
@@ -361,3 +363,54 @@ def test_a_pale_sheet_is_no_empty_page(tmp_path):
     without_marks = page.copy()
     without_marks[: 30 * PX] = without_marks[265 * PX :] = 250
     assert refusal(document(tmp_path / "two.png", without_marks), {}).code == OMR_SHEET_NOT_FOUND
+
+
+def test_what_a_person_has_decided_counts(tmp_path: Path) -> None:
+    """A blank row, a right one and the identifier, with everything else as it was read."""
+    filled = tidy(3)
+    (tmp_path / "again").mkdir()
+    asked = [{"exam_question_id": n, "number": n, "answer": filled.meant[n - 1]} for n in range(1, 11)]
+    wrong = filled.meant[1] % 5 + 1  # type: ignore[operator]
+    decided = [
+        {"page": 1, "question": 1, "choices": []},
+        {"page": 1, "question": 2, "choices": [wrong]},
+        {"page": 1, "question": 3, "choices": [1, 2]},
+        {"page": 1, "identifier": "12345678"[: len(filled.identifier)].ljust(len(filled.identifier), "0")},
+    ]
+    source = document(tmp_path / "sheet.pdf", filled.grey)
+    before, (sheet,), _ = work(source, {"questions": asked})
+    source = document(tmp_path / "again" / "sheet.pdf", filled.grey)
+    done, (again,), _ = work(source, {"questions": asked, "corrections": decided})
+    assert (sheet["score"], again["score"], again["identifier"]) == (10, 7, decided[3]["identifier"])
+    assert [(q["state"], q["choices"]) for q in again["questions"][:3]] == [
+        ("blank", []),
+        ("answered", [wrong]),
+        ("answered", [1, 2]),
+    ]
+    assert [q.get("corrected") for q in again["questions"]] == [True] * 3 + [None] * 7
+    assert sheet["questions"][3:] == again["questions"][3:] and "corrected" not in before.summary
+    assert done.summary["corrected"] == 4 and not done.review
+
+
+@pytest.mark.parametrize(
+    "correction",
+    [
+        {"page": 2, "question": 1, "choices": [1]},
+        {"page": 1, "question": 11, "choices": [1]},
+        {"page": 1, "question": 1, "choices": [6]},
+        {"page": 1, "identifier": "1"},
+        {"page": 1, "question": 1},
+        {"page": 1, "question": 1, "choices": [1], "identifier": "1"},
+    ],
+)
+def test_a_correction_of_what_is_not_there_is_refused(correction: dict[str, Any]) -> None:
+    page = {"questions": [["faint", None]] * 10, "choices": 5, "digits": [["answered", 1]] * 8}
+    with pytest.raises(BadInput) as caught:
+        corrected([("page-0001", page)], corrections({"corrections": [correction]}))
+    assert caught.value.code == OMR_CORRECTION_INVALID
+
+
+def test_two_corrections_of_one_question_are_refused() -> None:
+    twice = {"page": 1, "question": 1}
+    with pytest.raises(BadInput):
+        corrections({"corrections": [twice | {"choices": [1]}, twice | {"choices": [2]}]})

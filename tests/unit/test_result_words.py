@@ -1,19 +1,30 @@
 """What results say of themselves is said in the page's language."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from activities.ai.tasks.hancom import document
 from activities.ai.tasks.ocr import task as ocr
 from activities.ai.tasks.omr import pile
-from api.console.result_words import fact, remark
+from api.console.result_words import _LEFT_OUT, fact, remark
 
 ENGLISH = re.compile(r"[A-Za-z]{3,}")
 UNKNOWN = remark("what no task says", "ko")
 LINE = {"words": [{"confidence": 10.0, "text": "x"}], "confidence": 10.0, "doubted": True}
-PAGE = {"page": 3, "lines": [LINE, {"words": []}], "detected": 2, "order_doubted": True, "left_out": 4}
+PAGE = {
+    "page": 3,
+    "lines": [LINE, {"words": []}],
+    "detected": 2,
+    "order_doubted": True,
+    "left_out": 4,
+    "formulas": 2,
+}
 PAGE["tables"] = [{"doubted": True}]
+
+WRITTEN = document.Document(numbered=3, left_out=Counter(dict.fromkeys(_LEFT_OUT, 2)))
 
 
 def sheet(**states: str) -> dict[str, Any]:
@@ -27,6 +38,7 @@ def sheet(**states: str) -> dict[str, Any]:
         *pile.doubts([sheet(q3="faint", q7="double"), sheet(q3="blank")]),
         "page-0004: empty",
         *ocr._doubts([PAGE, PAGE | {"detected": 0, "lines": []}]),
+        *(f"page 1: {each}" for each in document.doubts(WRITTEN)),
         "page-0001, page-0002: the same identifier",
         "page-0001: no question was found",
         "page-0001: TASK_TIMED_OUT",

@@ -2,9 +2,10 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import openpyxl
@@ -56,16 +57,20 @@ class Read:
         return [tuple(problem.values()) for problem in self.report["problems"]]
 
 
-def read(source: Path) -> Read:
+def read(source: Path, parameters: Mapping[str, Any] = MappingProxyType({})) -> Read:
     """Through all three steps, each with what the one before has left in files."""
     out, units_folder = source.parent / "out", source.parent / "units"
     out.mkdir(exist_ok=True)
-    units = ROSTER.plan(source, {})
+    units = ROSTER.plan(source, parameters)
     results = []
     for unit in units:
         (units_folder / unit).mkdir(parents=True, exist_ok=True)
-        results.append((unit, json.loads(json.dumps(ROSTER.run(source, unit, {}, units_folder / unit)))))
-    return Read(ROSTER.assemble(source, results, parameters={}, units=units_folder, out=out), out, units)
+        results.append(
+            (unit, json.loads(json.dumps(ROSTER.run(source, unit, parameters, units_folder / unit))))
+        )
+    return Read(
+        ROSTER.assemble(source, results, parameters=parameters, units=units_folder, out=out), out, units
+    )
 
 
 def book(tmp_path: Path, *sheets: Sequence[Sequence[Any]], edit: Callable[[Any], None] | None = None) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 
 from activities.ai.sandbox.registry import load
 from activities.ai.sandbox.task import BadInput, Task
+from activities.ai.sandbox.unlocking import unlocked
 from activities.host.cage.caging import hide
 from activities.host.cage.syscalls import Rights, confine
 from contracts.errors import TASK_OUT_OF_MEMORY
@@ -50,6 +51,8 @@ def _line(**answer: Any) -> bytes:
 
 def _call(subject: Task, what: dict[str, Any]) -> Any:
     source, parameters = Path(what["source"]), what["parameters"]
+    if password := parameters.pop("password", None):
+        source = unlocked(source, password)
     match what["call"]:
         case "fingerprint":
             return subject.fingerprint()

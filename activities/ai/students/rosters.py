@@ -94,23 +94,26 @@ class RosterActivities:
         units.mkdir()
         out.mkdir()
         engine = await child.fingerprint()
+        parameters = {"columns": payload["columns"]} if payload.get("columns") else {}
         results: list[tuple[str, dict[str, Any]]] = []
         with closing(Tail()) as tail:
             early = asyncio.create_task(write(tail))
             try:
-                for name in await child.plan(file, {}):
+                for name in await child.plan(file, parameters):
                     (units / name).mkdir()
                     result = await computed(
                         child,
                         file,
                         name,
-                        parameters={},
+                        parameters=parameters,
                         out=units / name,
                         job_id=ref.job_id,
                         prepare=lambda made: tail.next(made / GOOD),
                     )
                     results.append((name, result))
-                done = await child.assemble(file, readable(results), parameters={}, units=units, out=out)
+                done = await child.assemble(
+                    file, readable(results), parameters=parameters, units=units, out=out
+                )
                 await child.end()  # no step follows
             except BaseException:
                 tail.end(None)

@@ -45,14 +45,14 @@ export async function isOpen(wish, tenant) {
 }
 
 // The API's answer to a request; throws Failed. Without a valid sign-in the login page comes up. `wish` names a form
-// whose content may change between two tries.
-export async function ask(path, body, { tenant, wish, method = body === undefined ? "GET" : "POST" } = {}) {
-  const options = { method, headers: {}, signal: AbortSignal.timeout(1000 * SECONDS) };
+// whose content may change between two tries. A PATCH, PUT or DELETE twice is the same as once, and needs no key.
+export async function ask(path, body, { tenant, wish, method } = {}) {
+  const options = { method: method ?? (body === undefined ? "GET" : "POST"), headers: {}, signal: AbortSignal.timeout(1000 * SECONDS) };
   if (tenant) options.headers["X-Tenant-Id"] = tenant; // operators say for whom they act
   if (body === undefined) return answered(path, options);
   options.headers["Content-Type"] = "application/json";
   options.body = JSON.stringify(body);
-  if (method !== "POST") return answered(path, options); // the same again is the same
+  if (options.method !== "POST") return answered(path, options);
   const place = await placeOf(path, body, tenant, wish);
   const { key } = JSON.parse(localStorage.getItem(place)) ?? { key: crypto.randomUUID() };
   localStorage.setItem(place, JSON.stringify({ key, at: Date.now() }));

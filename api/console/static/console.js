@@ -72,9 +72,9 @@ document.addEventListener("click", async (event) => {
   if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
   button.disabled = true;
   try {
-    await ask(button.dataset.post, {}, { tenant: button.dataset.tenant });
+    const answer = await ask(button.dataset.post, JSON.parse(button.dataset.body || "{}"), { tenant: button.dataset.tenant });
     say(button.dataset.said || t("요청했습니다.", "Asked for."));
-    document.dispatchEvent(new CustomEvent("posted", { detail: button }));
+    document.dispatchEvent(new CustomEvent("posted", { detail: { button, answer } }));
   } catch (error) {
     say(error.message, true);
   }

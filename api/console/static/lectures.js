@@ -28,6 +28,12 @@ async function begun(job) {
   await show();
 }
 
+// One after the other: browsers keep six connections a host.
+let last = Promise.resolve();
+function watchUntilItEnds(job) {
+  last = last.then(() => new Promise((end) => watch(job, { end }))).then(show);
+}
+
 const watched = new Map();
 
 function watchAll() {
@@ -48,9 +54,63 @@ function watchAll() {
 
 async function show() {
   await refresh("grid");
-  document.querySelector(".empty")?.remove();
+  if (document.querySelector("#grid .lecture")) document.querySelector(".empty")?.remove();
+  choose();
   watchAll();
 }
 
+// Several at once. What was chosen stays chosen when the grid is drawn anew.
+const chosen = new Set();
+const several = document.getElementById("several");
+
+function choose() {
+  const boxes = [...document.querySelectorAll("#grid .choose input")];
+  const there = new Set(boxes.map((box) => box.value));
+  for (const id of chosen) if (!there.has(id)) chosen.delete(id);
+  for (const box of boxes) box.checked = chosen.has(box.value);
+  several.hidden = !chosen.size;
+  document.getElementById("several-count").textContent = t(`${chosen.size}개 선택`, `${chosen.size} chosen`);
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches("#grid .choose input")) return;
+  if (target.checked) chosen.add(target.value);
+  else chosen.delete(target.value);
+  choose();
+});
+document.getElementById("several-none").addEventListener("click", () => {
+  chosen.clear();
+  choose();
+});
+
+const QUESTIONS = {
+  "video.encode": (n) => t(`강의 ${n}개를 원본에서 다시 변환할까요?`, `Encode ${n} lectures again from their sources?`),
+  "video.delete": (n) => t(`강의 ${n}개를 영상과 원본까지 삭제할까요? 되돌릴 수 없습니다.`, `Delete ${n} lectures with their videos and sources? This cannot be undone.`),
+};
+
+several.addEventListener("click", async ({ target }) => {
+  const type = target.dataset.several;
+  const ids = [...chosen];
+  if (!type || !confirm(QUESTIONS[type](ids.length))) return;
+  several.inert = true;
+  let problem;
+  for (const id of ids) {
+    try {
+      const job = await ask("/api/v1/jobs", { job_type: type, payload: { video_id: Number(id) } });
+      chosen.delete(id);
+      watchUntilItEnds(job.job_id);
+    } catch (error) {
+      problem ??= error;
+    }
+  }
+  several.inert = false;
+  const done = ids.length - chosen.size;
+  if (problem) say(t(`${ids.length}개 가운데 ${done}개를 요청했습니다. ${problem.message}`, `Asked for ${done} of ${ids.length}. ${problem.message}`), true);
+  else say(t(`${done}개를 요청했습니다.`, `Asked for ${done}.`));
+  await show();
+});
+
+document.addEventListener("lectures", show);
 watchAll();
+choose();
 addEventListener("pagehide", () => watched.forEach((source) => source.close()));

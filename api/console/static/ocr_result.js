@@ -9,6 +9,34 @@ if (job.dataset.watch) {
   });
 }
 
+// How large the page is, in percent of the width that it has here.
+let zoom = 100;
+const STEPS = [50, 75, 100, 150, 200, 300, 400];
+function enlarge(percent) {
+  zoom = percent;
+  document.getElementById("page").style.width = `${zoom}%`;
+  document.getElementById("zoom").textContent = `${zoom}%`;
+  document.getElementById("smaller").disabled = zoom === STEPS[0];
+  document.getElementById("larger").disabled = zoom === STEPS.at(-1);
+}
+
+// Brings a word to the middle of its page, and marks it until the next one.
+function point(index) {
+  document.querySelector(".word.pointed")?.classList.remove("pointed");
+  const word = document.getElementById(`word-${index}`);
+  word.classList.add("pointed");
+  if (zoom < 200) enlarge(200);
+  word.scrollIntoView({ block: "center", inline: "center" });
+  say(word.querySelector("title").textContent);
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.id === "smaller") enlarge(STEPS.findLast((step) => step < zoom));
+  if (event.target.id === "larger") enlarge(STEPS.find((step) => step > zoom));
+  const doubt = event.target.closest("[data-word]");
+  if (doubt) point(doubt.dataset.word);
+});
+
 document.addEventListener("click", async (event) => {
   if (event.target.id !== "copy") return;
   const text = document.getElementById("text");

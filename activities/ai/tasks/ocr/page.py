@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from activities.ai.pages import DPI, Pixels, is_pdf, load
-from activities.ai.tasks.ocr import engine, layer, tesseract_cli
+from activities.ai.tasks.ocr import engine, formulas, layer, tesseract_cli
 from activities.ai.tasks.ocr.engine import Upright
 from activities.ai.tasks.ocr.order import Box, reading_order
 from activities.ai.tasks.ocr.tables import Table, tables_of
@@ -26,7 +26,8 @@ Mode = Literal["auto", "redo", "force", "skip"]
 class Page:
     """`picture` is upright, after a turn by `turned` degrees counter-clockwise; `detected` counts the lines
     seen; `layer` tells what became of the text that the file brought along, and `left_out` counts its words
-    that nobody sees; `order_doubted`: the lines could be read in another order."""
+    that nobody sees; `order_doubted`: the lines could be read in another order; `formulas` counts those that
+    lines cannot say."""
 
     picture: Pixels
     turned: int
@@ -36,6 +37,7 @@ class Page:
     left_out: int = 0
     order_doubted: bool = False
     tables: tuple[Table, ...] = ()
+    formulas: int = 0
 
     def result(self) -> dict[str, Any]:
         height, width = self.picture.shape[:2]
@@ -48,6 +50,7 @@ class Page:
             "left_out": self.left_out,
             "order_doubted": self.order_doubted,
             "tables": [asdict(table) for table in self.tables],
+            "formulas": self.formulas,
             "engine": engine.fingerprint(),
             "lines": [
                 {
@@ -104,7 +107,7 @@ def read_page(source: Path, index: int, plain: bool = False, mode: Mode = "auto"
 def _ordered(found: Upright, picture: Pixels, kind: Layer, lines: list[Line], left_out: int = 0) -> Page:
     tilt = tilt_of(found.quads)
     order = reading_order([line.box for line in lines], tilt)
-    ordered = [lines[each] for each in order.indices]
+    ordered, several = formulas.doubted(found.page, [lines[each] for each in order.indices])
     return Page(
         picture=picture,
         turned=found.degrees,
@@ -114,6 +117,7 @@ def _ordered(found: Upright, picture: Pixels, kind: Layer, lines: list[Line], le
         left_out=left_out,
         order_doubted=order.doubted,
         tables=tuple(tables_of(found.page, ordered, tilt)),
+        formulas=several,
     )
 
 

@@ -3,6 +3,8 @@
 Its files: `result.json` (pages, lines, words, tables; what stands in the regions of `questions`),
 `text.txt`, `hocr.html`, `searchable.pdf`, `tables.xlsx` where there are tables with rules, and `overlay.png`,
 the first page with its words boxed in the colour of their confidence. Each page's unit keeps its PICTURE.
+A document of Hancom's word processor is not looked at but read as it is written (WRITTEN), the pictures in it
+as pages behind it; it has no places, so neither hOCR, PDF nor overlay.
 `ocr_plain` is the same by Tesseract's own program. The engine `google` is not to be had: its jobs get ours,
 and `engine_used` says so.
 """
@@ -19,6 +21,8 @@ import pikepdf
 from activities.ai.pages import DPI, is_pdf, page_index, page_units
 from activities.ai.sandbox.task import Assembled, Limits
 from activities.ai.sniff import check_document
+from activities.ai.tasks.hancom import document as written
+from activities.ai.tasks.hancom import opening
 from activities.ai.tasks.ocr import engine, tesseract_cli
 from activities.ai.tasks.ocr.output import hocr, joined, over_original, overlay, page_pdf, small, write_tables
 from activities.ai.tasks.ocr.page import Mode, picture_of, read_page
@@ -31,11 +35,12 @@ RESULT, TEXT, HOCR, PDF, OVERLAY = "result.json", "text.txt", "hocr.html", "sear
 TABLES = "tables.xlsx"
 PAGE = "page.pdf"  # of one page, from which PDF is made
 PICTURE = "page.jpg"  # of one page, to look at
+WRITTEN, EMBEDDED = "page-0001", "embedded"  # units of a document that is read as it is written
 
 
 class Ocr:
     name = "ocr"
-    version = 5
+    version = 6
     plain = False
     limits = Limits(source_bytes=200 << 20, memory_bytes=4 << 30, cpu_seconds=300, wall_seconds=600)
 
@@ -43,10 +48,15 @@ class Ocr:
         return engine.fingerprint()
 
     def plan(self, source: Path, parameters: Mapping[str, Any]) -> list[str]:
+        if opening.kind(source):
+            pictures, _ = opening.pictures(source)
+            return [f"page-{number:04}" for number in range(1, len(pictures) + 2)]
         check_document(source)
         return page_units(source, MAX_PAGES)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
+        if kind := opening.kind(source):
+            return self._written(source, kind, unit, out)
         mode: Mode = parameters.get("layer") or "auto"
         page = read_page(source, page_index(unit), plain=self.plain, mode=mode)
         result = page.result()
@@ -54,6 +64,21 @@ class Ocr:
         page_pdf(result, None if kept else page.picture, DPI, out / PAGE)
         small(page.picture, out / PICTURE)
         return result
+
+    def _written(self, source: Path, kind: str, unit: str, out: Path) -> dict[str, Any]:
+        """The text of a document, or one of the pictures in it."""
+        pictures, others = opening.pictures(source)
+        if unit == WRITTEN:
+            found = opening.read(source)
+            if others:
+                found.left_out["pictures or files in it"] += others
+            return dict(written.result(found, opening.ENGINES[kind]))
+        with TemporaryDirectory(dir=out) as folder:
+            picture = Path(folder, EMBEDDED)
+            picture.write_bytes(list(pictures.values())[page_index(unit) - 1])
+            page = read_page(picture, 0, plain=self.plain)
+        small(page.picture, out / PICTURE)
+        return page.result() | {"embedded": True}
 
     def assemble(
         self,
@@ -71,21 +96,18 @@ class Ocr:
         document = {"pages": pages, "questions": questions}
         (out / RESULT).write_text(json.dumps(document, ensure_ascii=False))
         (out / TEXT).write_text("\n\f\n".join(page["text"] for page in pages))
-        (out / HOCR).write_text(hocr(pages))
-        overlay(picture_of(source, pages[0]["page"] - 1, pages[0]["turned"]), pages[0], out / OVERLAY)
-        files = [RESULT, TEXT, HOCR, OVERLAY]
+        files = [RESULT, TEXT]
+        if not (is_written := bool(opening.kind(source))):
+            (out / HOCR).write_text(hocr(pages))
+            overlay(picture_of(source, pages[0]["page"] - 1, pages[0]["turned"]), pages[0], out / OVERLAY)
+            files += [HOCR, OVERLAY]
         if tables := write_tables(pages, out / TABLES):
             files.append(TABLES)
         removed: dict[str, int] = {}
         doubts += _doubts(pages)
-        with TemporaryDirectory(dir=out) as folder:
-            parts = Path(folder, PAGE)
-            joined([units / unit / PAGE for unit, _ in results], parts)
+        if not is_written:
             try:
-                if is_pdf(source):
-                    removed = over_original(source, pages, parts, out / PDF)
-                else:
-                    parts.rename(out / PDF)
+                removed = self._searchable(source, pages, [units / unit / PAGE for unit, _ in results], out)
                 files.append(PDF)
             except (pikepdf.PdfError, ValueError, TypeError):  # the latter: boxes that are none
                 doubts.append("the file is damaged: its text was read, but no searchable PDF made of it")
@@ -100,7 +122,21 @@ class Ocr:
             "tables": tables,
             "engine_used": "tesseract" if self.plain else "lines",
         } | ({"removed": removed} if removed else {})
+        if is_written:
+            summary["formulas"] = sum(page.get("formulas", 0) for page in pages)
         return Assembled(summary, tuple(files), tuple(doubts))
+
+    def _searchable(
+        self, source: Path, pages: Sequence[Mapping[str, Any]], parts: Sequence[Path], out: Path
+    ) -> dict[str, int]:
+        """Make PDF of the pages' own ones; what was taken out of the source. Raises as pikepdf does."""
+        with TemporaryDirectory(dir=out) as folder:
+            whole = Path(folder, PAGE)
+            joined(parts, whole)
+            if is_pdf(source):
+                return over_original(source, pages, whole, out / PDF)
+            whole.rename(out / PDF)
+            return {}
 
 
 class PlainOcr(Ocr):
@@ -126,6 +162,7 @@ def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
     """Lines that were seen and not read, or hardly read, must not pass for the whole page."""
     doubts = []
     for page in pages:
+        doubts += [f"page {page['page']}: {each}" for each in page.get("doubts", ())]
         empty = sum(not line["words"] for line in page["lines"])
         unsure = [number for number, line in enumerate(page["lines"], 1) if line["words"] and _unsure(line)]
         if empty:
@@ -141,9 +178,13 @@ def _doubts(pages: Sequence[Mapping[str, Any]]) -> list[str]:
             doubts.append(
                 f"page {page['page']}: the rules of table {named} are unsure, and with them its cells"
             )
+        if page.get("formulas") and page.get("layer") != "written":
+            doubts.append(
+                f"page {page['page']}: {page['formulas']} formulas stand there that lines cannot say"
+            )
         if page.get("left_out"):
             doubts.append(f"page {page['page']}: {page['left_out']} words of the file are not to be seen")
-        if not page["detected"]:
+        if not page["detected"] and not page.get("embedded") and not page.get("doubts"):
             doubts.append(f"page {page['page']}: no text was found")
     return doubts
 

@@ -25,7 +25,8 @@ def field_like_a_key(parameters: Mapping[str, Any]) -> str | None:
         {name: value for name, value in question.items() if name not in _OURS}
         for question in _each(parameters.get("questions"))
     ]
-    fields = _fields({**parameters, "questions": questions})
+    others = {name: value for name, value in parameters.items() if name != "corrections"}  # of marks
+    fields = _fields({**others, "questions": questions})
     return next((name[:_SHOWN] for name, value in fields if _holds(value) and _is_key(name)), None)
 
 

@@ -41,6 +41,7 @@ def sheet_of(unit: str, result: Result, key: Mapping[int, Keyed]) -> dict[str, A
                 "points": _number(points(asked, answer)) if asked else None,
                 "fills": fills,
             }
+            | ({"corrected": True} if number in result.get("corrected", ()) else {})
         )
     blank = all(mark.state == "blank" for mark in digits)
     read = "".join("?" if mark.choice is None else str(mark.choice) for mark in digits)

@@ -19,6 +19,7 @@ from activities.ai.sandbox.task import Assembled, BadInput, Limits
 from activities.ai.sniff import check_document
 from activities.ai.tasks.omr import grading
 from activities.ai.tasks.omr.classsheet import write_class_sheet
+from activities.ai.tasks.omr.correcting import corrected, corrections
 from activities.ai.tasks.omr.items import items
 from activities.ai.tasks.omr.layout import FIRST_FOREIGN_MARK, SHEETS, Layout
 from activities.ai.tasks.omr.marked import marked
@@ -46,6 +47,7 @@ class Omr:
         check_document(source)
         _layouts(parameters)
         grading.questions(parameters)
+        corrections(parameters)
         return page_units(source, MAX_PAGES)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
@@ -90,6 +92,8 @@ class Omr:
         read = [(unit, result) for unit, result in results if "empty" not in result]
         if not read:
             raise BadInput(OMR_SHEET_NOT_FOUND)
+        decided = corrections(parameters)
+        read = corrected(read, decided)
         key = grading.questions(parameters)
         sheets = [sheet_of(unit, result, key) for unit, result in read]
         empty = {page_index(unit): "empty" in result for unit, result in results}
@@ -108,7 +112,7 @@ class Omr:
             "empty_pages": len(results) - len(read),
             "graded": sum(sheet["score"] is not None for sheet in sheets),
             "questions": dict(states),
-        }
+        } | ({"corrected": len(decided)} if decided else {})
         return Assembled(summary, files, tuple(review))
 
 

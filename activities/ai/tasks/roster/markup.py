@@ -15,13 +15,14 @@ from activities.ai.sandbox.task import BadInput
 from activities.ai.sniff import MAX_COLUMNS, MAX_ROWS
 from activities.ai.span import MAX_CELLS
 from activities.ai.tasks.roster.sheet import Place, Range, Sheet
-from contracts.errors import FILE_DAMAGED, ROSTER_ROW_HIDDEN, TOO_MANY_CELLS
+from contracts.errors import FILE_DAMAGED, ROSTER_ROW_HIDDEN, ROSTER_ROW_STRUCK, TOO_MANY_CELLS
 from rules.roster.values import Cell
 
 MAX_TABLES = 1_000  # of a page: each is read by itself
 _SPACE = "urn:schemas-microsoft-com:office:spreadsheet "
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_STRUCK, _STRIKES = re.compile(r"line-through", re.IGNORECASE), ("s", "strike", "del")
 _SPACES = re.compile(r"[ \t\r\n]+")
 
 
@@ -49,6 +50,9 @@ class _Grid:
             self.cells.append([])
         if hidden:
             self.doubts[number] = ROSTER_ROW_HIDDEN
+
+    def strike(self, row: int) -> None:
+        self.doubts.setdefault(row, ROSTER_ROW_STRUCK)
 
     def column(self, number: int | None, count: int, hidden: bool) -> None:
         """What is said of `count` columns: the next ones, or those from `number` (from 0) on."""
@@ -113,15 +117,18 @@ class _Page(HTMLParser):
                 raise BadInput(TOO_MANY_CELLS, {"tables": MAX_TABLES})
             self.grids.append(_Grid())
             self._open.append((self.grids[-1], None))
-        elif not self._open:
             return
-        elif tag == "tr":
+        if not self._open:
+            return
+        cell = self._open[-1][1]
+        if tag in ("tr", "td", "th"):
             self._end_cell()
+            cell = None
+        if tag == "tr":
             self._open[-1][0].row(hidden=_is_unseen(said))
         elif tag == "col":
             self._open[-1][0].column(None, min(max(_number(said.get("span")), 1), 1_000), _is_unseen(said))
         elif tag in ("td", "th"):
-            self._end_cell()
             grid = self._open[-1][0]
             # Limits of HTML.
             down, right = (
@@ -129,8 +136,10 @@ class _Page(HTMLParser):
                 for name, most in (("rowspan", 65_534), ("colspan", 1_000))
             )
             self._open[-1] = grid, _Text(grid.place(), down, right, seen=not _is_unseen(said))
-        elif tag == "br" and (cell := self._open[-1][1]):
+        elif tag == "br" and cell:
             cell.parts.append("\n")
+        if tag in _STRIKES or _STRUCK.search(said.get("style", "")):
+            self._open[-1][0].strike(max(len(self._open[-1][0].cells) - 1, 0))
 
     def handle_endtag(self, tag: str) -> None:
         if not self._open:
@@ -194,10 +203,17 @@ class _Book:
         self._cell: tuple[Place, dict[str, str]] | None = None
         self._kind, self._said = "", ""
         self._hears = False
+        self._style, self._struck = "", set[str]()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         said = {key.removeprefix(_SPACE): value for key, value in attributes.items()}
         match name.rpartition(" ")[2]:
+            case "Style":
+                self._style = said.get("ID", "")
+            case "Font" if said.get("StrikeThrough") == "1":
+                self._struck.add(self._style)
+            case "S" if self._cell:  # a part of a cell's text, in HTML's words
+                self.grids[-1].strike(self._cell[0][0])
             case "Worksheet" if len(self.grids) == MAX_TABLES:
                 raise BadInput(TOO_MANY_CELLS, {"tables": MAX_TABLES})
             case "Worksheet":
@@ -236,6 +252,8 @@ class _Book:
                 (place, said), self._cell = self._cell, None
                 if "Formula" in said and self._kind != "String" and self._said.strip() in ("", "0"):
                     self.grids[-1].unvalued.add(place)
+                if said.get("StyleID") in self._struck and self._said:
+                    self.grids[-1].strike(place[0])
                 down, right = _number(said.get("MergeDown")), _number(said.get("MergeAcross"))
                 self.grids[-1].put(place, _VALUES.get(self._kind, str)(self._said), down, right)
 

@@ -7,7 +7,9 @@ not taken and says so.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from activities.ai.tasks.roster.against import with_doubts
 from activities.ai.tasks.roster.sheet import Sheet
 from activities.ai.tasks.roster.sheets import fill_merged
 from contracts.errors import (
@@ -16,9 +18,21 @@ from contracts.errors import (
     ROSTER_NAME_MISSING,
     ROSTER_PHONE_MISSING,
     ROSTER_ROW_MISPLACED,
+    ROSTER_STUDENT_LEFT,
     ROSTER_VALUE_MISSING,
 )
-from rules.roster.columns import FIELDS, HEADER_WITHIN, REQUIRED, Column, Header, find_header, is_label, match
+from rules.roster.against import is_title, is_title_of_others
+from rules.roster.columns import (
+    FIELDS,
+    HEADER_WITHIN,
+    REQUIRED,
+    Chosen,
+    Column,
+    Header,
+    find_header,
+    is_label,
+    match,
+)
 from rules.roster.values import READ, Cell, Invalid, full_name, holds_phone, is_total, looks_like_phone, text
 
 _MISSING = {"name": ROSTER_NAME_MISSING, "parent_phone": ROSTER_PHONE_MISSING}
@@ -56,7 +70,8 @@ class Parsed:
     suspicious: bool = False
 
 
-def parse(sheet: Sheet) -> Parsed:
+def parse(sheet: Sheet, chosen: Chosen = MappingProxyType({})) -> Parsed:
+    """`chosen` says of labels which fields they are, whatever we would take them for."""
     hidden = _blanked(sheet) if sheet.hidden_columns else ()
     head = [list(row) for row in sheet.cells[: HEADER_WITHIN + 1]]
     fill_merged(head, sheet.merged, columns=True)
@@ -64,13 +79,13 @@ def parse(sheet: Sheet) -> Parsed:
     for (top, left), (bottom, right) in sheet.merged:  # a label stands once, whatever its cell reaches over
         for row in labels[max(top, 0) : bottom + 1]:
             row[left + 1 : right + 1] = [""] * (min(right + 1, len(row)) - left - 1)
-    header = find_header(_texts(labels), _texts(head))
+    header = find_header(_texts(labels), _texts(head), chosen)
     if hidden and header:
         header = replace(header, ignored=(*header.ignored, *hidden))
     if header is None or header.missing:
         suspicious = any(looks_like_phone(cell) for row in sheet.cells for cell in row)
         return Parsed(header, iter(()), suspicious)
-    return Parsed(header, _rows(sheet, header))
+    return Parsed(header, _rows(sheet, header, chosen))
 
 
 def _blanked(sheet: Sheet) -> tuple[str, ...]:
@@ -88,7 +103,7 @@ def _texts(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
     return [[text(cell) for cell in row] for row in rows]
 
 
-def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
+def _rows(sheet: Sheet, header: Header, chosen: Chosen) -> Iterator[Row]:
     """Of the table under `header`, and of others below it whose headings differ."""
     # Before the cells below each other are filled: a label over the whole table is no student.
     indexes = [column.index for column in header.columns if column.field in READ]
@@ -104,7 +119,8 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
     for number, cells in enumerate(sheet.cells[: header.row]):
         if any(map(looks_like_phone, cells)):
             yield _misplaced(sheet, number, cells)
-    table = _Table(sheet, header)
+    sheet = with_doubts(sheet, header)
+    table, left = _Table(sheet, header), False
     careful, readers, width = table.careful, table.readers, table.width
     for number, cells in enumerate(sheet.cells[header.row + 1 :], header.row + 1):
         if len(cells) < width:
@@ -121,15 +137,22 @@ def _rows(sheet: Sheet, header: Header) -> Iterator[Row]:
                 invalid.append((column.label, error.code, text(cell)))
         if careful:
             invalid += table.doubts(number, cells, values)
+        if left and values:
+            invalid.append((FIELDS["name"], ROSTER_STUDENT_LEFT, values.get("name", "")))
+        if (missing := "parent_phone" not in values) and (title := _title(cells)):
+            of_others = is_title_of_others(title)
+            left = of_others or (left and not is_title(title))
+            if of_others:
+                continue
         if not (values or invalid) or number in banners:
             if number not in banners and _is_row_in_a_cell(cells, len(readers)):
                 yield _misplaced(sheet, number, cells)
             continue
-        if "parent_phone" not in values and "other_parent_phone" in values:
+        if missing and "other_parent_phone" in values:
             values["parent_phone"] = values.pop("other_parent_phone")
         if not invalid and all(map(values.__contains__, REQUIRED)):
             yield Row(sheet.name, sheet.first_row + number + 1, values)
-        elif again := _heading(sheet, number, headings):
+        elif again := _heading(sheet, number, headings, chosen):
             if again.columns:
                 if not table.is_only_heading(cells):  # beside students of this table
                     again = replace(again, names=(FIELDS["name"],))
@@ -245,14 +268,14 @@ class _Table:
         return Row(self._sheet.name, place, written, problems)
 
 
-def _heading(sheet: Sheet, number: int, headings: Sequence[Sequence[str]]) -> Header | None:
+def _heading(sheet: Sheet, number: int, headings: Sequence[Sequence[str]], chosen: Chosen) -> Header | None:
     """The heading that row `number` is; one without columns if it is that of the table again, as in sheets
     made for printing; None if it is none."""
     texts = _texts(sheet.cells[max(0, number - 1) : number + HEADER_WITHIN])
     own = min(number, 1)
     if any(any(row) and row == texts[own] for row in headings):
         return Header(number, (), ())
-    found = match(texts, own)
+    found = match(texts, own, (), chosen)
     fields = {column.field for column in found.columns}
     if len(found.columns) < 2 or not fields & {"name", "parent_phone", "student_phone"}:
         return None
@@ -267,6 +290,12 @@ def _is_row_in_a_cell(cells: Sequence[Cell], columns: int) -> bool:
         for written in map(str, cells)
         if written
     )
+
+
+def _title(cells: Sequence[Cell]) -> str:
+    """What stands alone in a row."""
+    written = [each for each in map(text, cells) if each]
+    return written[0] if len(set(written)) == 1 else ""
 
 
 def _of_two(sheet: Sheet, header: Header) -> set[int]:

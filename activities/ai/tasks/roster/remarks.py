@@ -1,5 +1,5 @@
-"""What an xlsx says of its rows and columns that its cells do not: which are hidden, which formula has no
-value."""
+"""What an xlsx says of its rows and columns that its cells do not: which are hidden or struck out, which
+formula has no value."""
 
 import re
 import zipfile
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from activities.ai.tasks.roster.sheet import Place
-from contracts.errors import ROSTER_ROW_HIDDEN
+from activities.ai.tasks.roster.struck import STYLES, TEXTS, Struck
+from contracts.errors import ROSTER_ROW_HIDDEN, ROSTER_ROW_STRUCK
 
 _ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*["']([^"']*)["']""")
 _SHEET, _RELATION = re.compile(r"<(?:\w+:)?sheet\s[^>]*>"), re.compile(r"<(?:\w+:)?Relationship\s[^>]*>")
@@ -39,10 +40,16 @@ def remarks(source: Path, number: int, parts: Collection[str], start: Place) -> 
         return nothing
     with zipfile.ZipFile(source) as archive:
         part = _part(archive, number)
-        if part is None or part not in parts:
+        styled = {each.lower(): each for each in parts if each.lower() in (STYLES, TEXTS)}
+        look = Struck(archive, styled)
+        if part is None or not (part in parts or look.any):
             return nothing
         content = archive.read(part).decode("utf-8", "replace")
+        struck = list(look.cells(content))
     hidden: dict[int, str] = {}
+    for attributes in struck:
+        if reference := _REFERENCE.fullmatch(dict(_ATTRIBUTE.findall(attributes)).get("r", "")):
+            hidden[int(reference[2]) - 1 - start[0]] = ROSTER_ROW_STRUCK
     if "hidden" in content:
         for row in _ROW.findall(content):
             said = dict(_ATTRIBUTE.findall(row))

@@ -20,6 +20,7 @@ from activities.ai.tasks.roster.parse import Problem, Row, parse
 from activities.ai.tasks.roster.sheets import names, read
 from contracts.errors import (
     REASONS,
+    ROSTER_COLUMN_UNKNOWN,
     ROSTER_CONTRADICTION,
     ROSTER_EMPTY,
     ROSTER_HEADER_MISSING,
@@ -28,7 +29,7 @@ from contracts.errors import (
     ROSTER_TABLES_BESIDE,
     ROSTER_TOO_MANY_ROWS,
 )
-from rules.roster.columns import FIELDS, REQUIRED
+from rules.roster.columns import FIELDS, REQUIRED, plain
 from rules.roster.identity import PHONES, identity, numbers_of_others, soft_match
 
 MAX_ROWS = 50_000
@@ -41,7 +42,7 @@ _GATHERED = {"class_name": ", ", "memo": "\n"}  # several rows of one student ma
 
 class Roster:
     name = "excel_parsing"
-    version = 3
+    version = 5
     limits = Limits(source_bytes=30 << 20, memory_bytes=1 << 30, cpu_seconds=60, wall_seconds=120)
 
     def fingerprint(self) -> str:
@@ -58,7 +59,7 @@ class Roster:
             sheet = read(source, unit)
             if len(sheet.cells) > MAX_ROWS + 1_000:  # blank ones and titles are not students
                 raise BadInput(ROSTER_TOO_MANY_ROWS, {"rows": len(sheet.cells), "limit": MAX_ROWS})
-            parsed = parse(sheet)
+            parsed = parse(sheet, chosen_of(parameters))
             if parsed.header and parsed.header.names and not parsed.header.missing:
                 at, labels = sheet.first_row + parsed.header.row + 1, ", ".join(parsed.header.names)
                 raise BadInput(ROSTER_TABLES_BESIDE, {"sheet": unit, "row": at, "columns": labels})
@@ -80,6 +81,7 @@ class Roster:
             "rows": len(good) + len(bad),
             "missing": None if header is None else list(header.missing),
             "header_row": None if header is None else sheet.first_row + header.row + 1,
+            "columns": {} if header is None else {each.label: each.field for each in header.columns},
             "ignored_columns": [] if header is None else list(header.ignored),
             "suspicious": parsed.suspicious,
             "distinct": distinct,
@@ -94,6 +96,14 @@ class Roster:
         units: Path,
         out: Path,
     ) -> Assembled:
+        labels = {
+            plain(label)
+            for _, result in results
+            for label in (*result.get("columns", ()), *result["ignored_columns"])
+        }
+        for label in parameters.get("columns") or {}:
+            if plain(label) not in labels:
+                raise BadInput(ROSTER_COLUMN_UNKNOWN, {"column": label[:50]})
         rosters = [unit for unit, result in results if result["missing"] == []]
         if not rosters:
             raise _no_header(results)
@@ -164,6 +174,16 @@ def merge(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
         else:
             good.append(merged)
     return good, bad
+
+
+def chosen_of(parameters: Mapping[str, Any]) -> dict[str, str | None]:
+    """The columns that somebody has named, by label. Raises BadInput where two are one label or field."""
+    given: Mapping[str, str | None] = parameters.get("columns") or {}
+    found = {plain(label): field for label, field in given.items()}
+    fields = [field for field in found.values() if field]
+    if len(found) < len(given) or "" in found or len(set(fields)) < len(fields):
+        raise BadInput(ROSTER_COLUMN_UNKNOWN, {"columns": len(given)})
+    return found
 
 
 def read_rows(path: Path) -> Iterator[Row]:
