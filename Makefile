@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: help demo dev down clean test slow soak defences fuzz check coverage bench simulate chromium sbom audit secrets
+.PHONY: help demo dev down clean test slow soak defences fuzz check coverage bench simulate alerts chromium sbom audit secrets
 
 # Programs start often here: what Python compiled is kept, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -89,6 +89,10 @@ audit: $(READY) ## known holes of what others wrote (OSV=all.zip)
 # What looks like a secret and is none stands in .secrets.baseline; docs/security.md says why.
 secrets: $(READY) ## what looks like a secret
 	@git ls-files -z | xargs -0 $(UVX) --from detect-secrets==1.5.0 detect-secrets-hook --baseline .secrets.baseline
+
+# Needs Prometheus (Debian: apt-get install prometheus). About ten minutes.
+alerts: $(READY) ## each alert fires once, for what it is about
+	@$(RUN) tests.fire
 
 # Four rules for the number of workers, in a model; seconds of work as measured (docs/benchmarks.md). Some minutes.
 simulate: $(READY) ## rules for the number of workers, compared

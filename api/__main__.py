@@ -7,6 +7,7 @@ import socket
 import uvicorn
 
 from api.serving import config
+from clients import metrics, tracing
 from clients.settings import load
 from clients.settings_sources import Process
 
@@ -25,7 +26,10 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args()
-    Server(config(load(Process.API), host=given.host, port=given.port)).run()
+    settings = load(Process.API)
+    metrics.show_process("api", settings)
+    tracing.begin("api", settings.otel_exporter_otlp_endpoint)
+    Server(config(settings, host=given.host, port=given.port)).run()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Who works, and what waits: as the console's page and an operator's command show it."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerSlotsInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
 from temporalio.client import Client
 
+from contracts.names import TaskQueue
 from intake.submit import RPC_TIMEOUT
 
 KINDS = {
@@ -66,6 +68,12 @@ async def waiting(client: Client, queue: str, kind: str) -> Waiting:
         taken=stats.tasks_dispatch_rate,
         pollers=len(answer.pollers),
     )
+
+
+async def all_waiting(client: Client) -> list[Waiting]:
+    """Of every task queue that is named (those of single builds are not), by its name."""
+    asked = (waiting(client, queue, kind) for queue in sorted(TaskQueue) for kind in KINDS)
+    return list(await asyncio.gather(*asked))
 
 
 async def workers(client: Client) -> list[Worker]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from api.fleet import Waiting
 from api.standing import Standing
 
 REQUESTS = Counter("api_requests", "Requests answered", ("method", "route", "status"))
@@ -17,6 +18,7 @@ SECONDS = Histogram(
 SUBMITS = Counter("api_submits", "Jobs accepted, joined or found again", ("job_type", "acceptance"))
 LIMITED = Counter("api_limited", "Requests refused because their key asks too often")
 REPLAYED = Counter("api_replayed", "POSTs answered as the first one with their Idempotency-Key was")
+REUSED = Counter("api_keys_reused", "Requests refused because their key was used for another one")
 WATCHERS = Gauge("api_watchers", "Open streams of events")
 WATCHED = Gauge("api_watched_jobs", "Jobs that those streams watch")
 OPEN = Gauge("jobs_open", "Accepted jobs without a final state", ("job_type",))
@@ -28,6 +30,10 @@ ORPHANS = Gauge("orphan_objects", "Objects that the daily sweep has found withou
 ORPHANS_REMOVED = Gauge("orphan_objects_removed", "Those that it has removed, since ever")
 
 
+BACKLOG = Gauge("task_queue_backlog", "Tasks that nobody has taken, approximately", ("task_queue", "kind"))
+BACKLOG_AGE = Gauge("task_queue_backlog_age_seconds", "Age of the oldest of them", ("task_queue", "kind"))
+POLLERS = Gauge("task_queue_pollers", "Who asked for them within minutes", ("task_queue", "kind"))
+LOW = Gauge("tenants_low_on_credit", "Academies that send, and have credit for fewer than 100 texts")
 DEAD = Gauge("dead_letters", "Messages in a dead letter queue, as SQS counts them", ("queue",))
 UNCONFINED = Gauge("host_unconfined", "How much of the cage a worker's host lacks; 0: nothing", ("worker",))
 
@@ -37,6 +43,21 @@ def show_confinement(told: Mapping[str, Sequence[str]]) -> None:
     UNCONFINED.clear()
     for worker, lacks in told.items():
         UNCONFINED.labels(worker).set(len(lacks))
+
+
+def show_waiting(queues: Sequence[Waiting]) -> None:
+    """Of every task queue; nothing while Temporal is away."""
+    for gauge in (BACKLOG, BACKLOG_AGE, POLLERS):
+        gauge.clear()
+    for each in queues:
+        BACKLOG.labels(each.queue, each.kind).set(each.backlog)
+        BACKLOG_AGE.labels(each.queue, each.kind).set(each.age.total_seconds())
+        POLLERS.labels(each.queue, each.kind).set(each.pollers)
+
+
+def show_low(tenants: int | None) -> None:
+    """None while Postgres is away."""
+    LOW.set(math.nan if tenants is None else tenants)
 
 
 def show_dead(letters: Mapping[str, int]) -> None:

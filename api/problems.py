@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from api import metrics
 from clients.database.erasing import TenantErased, is_refused
 from clients.keys import KeyDestroyed
 from contracts.errors import REASONS
@@ -100,6 +101,7 @@ async def _poison(request: Request, error: Exception) -> JSONResponse:
 
 async def _mismatch(request: Request, _error: Exception) -> JSONResponse:
     detail = "This Idempotency-Key was used for another request."
+    metrics.REUSED.inc()
     return problem(request, 422, "idempotency_mismatch", detail)
 
 

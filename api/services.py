@@ -14,11 +14,12 @@ from temporalio.client import Client
 from api.auth.oidc import Provider
 from api.auth.service_keys import KEY_SECONDS, ServiceKeys
 from api.cache import Fresh
+from api.fleet import Waiting, all_waiting
 from api.rates import Rates
 from api.standing import Standing, standing
 from api.watches import Watches
 from clients import progress, temporal
-from clients.database import erasing, jobs, videos
+from clients.database import erasing, jobs, messaging_accounts, videos
 from clients.database.engine import create_engine
 from clients.database.erasing import Tombstone
 from clients.database.jobs import JobRow, SealedJob
@@ -26,6 +27,7 @@ from clients.database.videos import VideoRow
 from clients.depths import Depths
 from clients.keys import TenantKeys
 from clients.progress import ProgressBoard
+from clients.sdk_metrics import SDK_METRICS
 from clients.settings import Settings
 from clients.uploads import UploadStore
 from clients.vault import Vault
@@ -34,9 +36,10 @@ from intake.submit import Submitter
 SEEN_SECONDS = 1.0  # how old the state of an open job may be that a poll sees
 
 STANDING_SECONDS = 5.0
-DEAD_SECONDS = (
-    30.0  # how old the number of dead letters may be: SQS counts approximately, and each look costs
-)
+WAITING_SECONDS = 10.0  # Temporal itself counts what waits every five
+# How old the number of dead letters may be: SQS counts approximately, and each look costs.
+DEAD_SECONDS = 30.0
+LOW_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,8 @@ class Services:
     seen_videos: Fresh[tuple[int, int], tuple[VideoRow, JobRow | None]]
     standing: Fresh[None, Standing]
     dead: Fresh[None, dict[str, int]]
+    waiting: Fresh[None, list[Waiting]]
+    low: Fresh[None, int]
     provider: Provider | None
     settings: Settings
 
@@ -80,7 +85,8 @@ UseServices = Annotated[Services, Depends(_services)]
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     engine = create_engine(settings, "api")
     # Lazy: reading goes on while Temporal is away.
-    client = await temporal.connect(settings, engine, lazy=True)
+    client = await temporal.connect(settings, engine, lazy=True, measured=True)
+    draining = asyncio.create_task(SDK_METRICS.keep_drained())
     redis = progress.connect(settings)
     board = ProgressBoard(redis)
     vault = Vault(settings.payload_keys.get_secret_value())
@@ -101,11 +107,19 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         seen_videos=Fresh(lambda key: _video(engine, *key), SEEN_SECONDS),
         standing=Fresh(lambda _: standing(engine, client), STANDING_SECONDS),
         dead=Fresh(lambda _: asyncio.to_thread(_dead, settings), DEAD_SECONDS),
+        waiting=Fresh(lambda _: all_waiting(client), WAITING_SECONDS),
+        low=Fresh(lambda _: _low(engine), LOW_SECONDS),
         provider=Provider(settings, vault) if settings.oidc_issuer else None,
         settings=settings,
     )
+    draining.cancel()
     await redis.aclose()
     await engine.dispose()
+
+
+async def _low(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return await messaging_accounts.low_on_credit(connection)
 
 
 def _dead(settings: Settings) -> dict[str, int]:

@@ -18,6 +18,7 @@ import httpx
 from pydantic import Field, FiniteFloat, ValidationError
 from pydantic_core import from_json
 
+from clients import metrics
 from clients.settings import Settings
 from contracts.ai_jobs import ModelKind
 from contracts.base import Message
@@ -266,6 +267,7 @@ class Models:
     @asynccontextmanager
     async def _asked(self, url: str, method: str = "POST", **request: Any) -> AsyncIterator[httpx.Response]:
         """The answer of success to one request, its body still to be read inside the block."""
+        outcome = "done"
         try:
             async with (
                 asyncio.timeout(self._within),
@@ -275,7 +277,13 @@ class Models:
                     raise await _refusal(answer)
                 yield answer
         except (httpx.HTTPError, TimeoutError) as error:
+            outcome = ModelUnavailable.__name__
             raise ModelUnavailable(type(error).__name__) from None
+        except ModelError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            metrics.MODELS.labels(outcome).inc()
 
 
 async def _refusal(answer: httpx.Response) -> ModelError:

@@ -23,6 +23,7 @@ LARGEST = 256 * 1024  # bytes of a body and its attributes that every queue take
 REFUSALS = ("InvalidParameterValue", "InvalidMessageContents", "InvalidAttributeValue")
 ORIGINAL_ID = "OriginalMessageId"
 SENT_BACK = "SentBack"
+TRACEPARENT = "traceparent"
 OUR_ATTRIBUTES = ("Reason", "Detail", "BodySha256", ORIGINAL_ID, SENT_BACK)
 MOST_ATTRIBUTES = 10  # that SQS takes beside a body
 LOOKING_SECONDS = 30  # how long a look hides messages from others, if it is not given back before
@@ -37,13 +38,15 @@ log = logging.getLogger(__name__)
 class QueueMessage:
     """A body that was too large to be sent lies in the object store (`clients.stored_bodies`): `stub` is
     what the queue has of it, and `body` is the same stub when it cannot be had any more. `sent_back`: what it
-    carries of its time as a dead letter (`DeadLetter.first_at`)."""
+    carries of its time as a dead letter (`DeadLetter.first_at`). `traceparent`: W3C's, of a producer that
+    traces."""
 
     id: str
     receipt_handle: str
     body: str
     stub: str | None = None
     sent_back: str | None = None
+    traceparent: str | None = None
 
     @property
     def body_is_gone(self) -> bool:
@@ -132,7 +135,7 @@ class Queue:
             MaxNumberOfMessages=BATCH,
             WaitTimeSeconds=self._wait,
             VisibilityTimeout=self.hold_seconds,
-            MessageAttributeNames=[ORIGINAL_ID, SENT_BACK],
+            MessageAttributeNames=[ORIGINAL_ID, SENT_BACK, TRACEPARENT],
         )
         received = [
             QueueMessage(
@@ -140,6 +143,7 @@ class Queue:
                 message["ReceiptHandle"],
                 message["Body"],
                 sent_back=_attribute(message, SENT_BACK),
+                traceparent=_attribute(message, TRACEPARENT),
             )
             for message in answer.get("Messages", [])
         ]

@@ -114,6 +114,8 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     drain_group: str | None = None
     # `host:port` where a worker says whether it takes work; of several on a host each needs its own.
     health_address: str | None = Field(default=None, pattern=r"^\S+:[0-9]{1,5}$")
+    # A collector of OpenTelemetry, for OTLP by HTTP: `http://collector:4318`.
+    otel_exporter_otlp_endpoint: ServerUrl | None = None
     heartbeat_seconds: float = Field(default=4, ge=0.5, le=5, description="Between two beats of an activity")
     # The SDK would hold a beat back for most of the timeout, and a cancel comes with a beat.
     heartbeat_throttle_seconds: float = Field(default=1, gt=0, le=5)

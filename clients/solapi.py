@@ -10,7 +10,8 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from urllib.parse import quote
 import httpx
 from pydantic_core import from_json
 
+from clients import metrics, tracing
 from clients.settings import Settings
 
 PAGE = 500
@@ -100,7 +102,10 @@ class Solapi:
     async def create_group(self, custom: Mapping[str, str]) -> str:
         """An empty PENDING group, which never sends by itself; returns its id."""
         answer = await self._call(
-            "POST", "/messages/v4/groups", {"allowDuplicates": True, "customFields": dict(custom)}
+            "create_group",
+            "POST",
+            "/messages/v4/groups",
+            {"allowDuplicates": True, "customFields": dict(custom)},
         )
         return _named(answer, "groupId")
 
@@ -108,15 +113,15 @@ class Solapi:
         """Put messages, JSON objects joined by commas, into a PENDING group; returns `resultList`, one entry
         for each."""
         path = f"/messages/v4/groups/{group_id}/messages"
-        answer = await self._call("PUT", path, b'{"messages":[%b]}' % messages, timeout=ADD_TIMEOUT)
+        answer = await self._call("add", "PUT", path, b'{"messages":[%b]}' % messages, timeout=ADD_TIMEOUT)
         return _objects(answer.get("resultList"))
 
     async def send(self, group_id: str) -> None:
         """Send a group. Refused with 409 `GroupInProcessing` or `AlreadySent` means that it is sent."""
-        await self._call("POST", f"/messages/v4/groups/{group_id}/send", {})
+        await self._call("send", "POST", f"/messages/v4/groups/{group_id}/send", {})
 
     async def group(self, group_id: str) -> Group:
-        answer = await self._call("GET", f"/messages/v4/groups/{group_id}")
+        answer = await self._call("group", "GET", f"/messages/v4/groups/{group_id}")
         count = answer.get("count") or {}
         sent = count.get("sentTotal") or 0 if isinstance(count, dict) else None
         if not isinstance(sent, int):
@@ -125,14 +130,15 @@ class Solapi:
 
     async def delete(self, group_id: str) -> None:
         """Delete a PENDING group; Refused in every other state."""
-        await self._call("DELETE", f"/messages/v4/groups/{group_id}")
+        await self._call("delete", "DELETE", f"/messages/v4/groups/{group_id}")
 
     async def messages(
         self, group_id: str, start_key: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """One page of a group's messages and the key of the next page. A read can be stale."""
         query = {"limit": str(PAGE)} | ({"startKey": start_key} if start_key else {})
-        return _page(await self._call("GET", f"/messages/v4/groups/{group_id}/messages", query=query))
+        path = f"/messages/v4/groups/{group_id}/messages"
+        return _page(await self._call("messages", "GET", path, query=query))
 
     async def sent_between(
         self, start: datetime, end: datetime, start_key: str | None = None
@@ -144,30 +150,30 @@ class Solapi:
             "endDate": end.isoformat(),
             "limit": str(PAGE),
         }
-        answer = await self._call(
-            "GET", "/messages/v4/list", query=query | ({"startKey": start_key} if start_key else {})
-        )
-        return _page(answer)
+        query |= {"startKey": start_key} if start_key else {}
+        return _page(await self._call("sent_between", "GET", "/messages/v4/list", query=query))
 
     async def find(self, message_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of at most PAGE messages that the provider knows, whenever they were created."""
         query = httpx.QueryParams({"limit": str(PAGE), "messageIds[]": list(message_ids)})
-        return _page(await self._call("GET", "/messages/v4/list", query=query))[0]
+        return _page(await self._call("find", "GET", "/messages/v4/list", query=query))[0]
 
     async def upload_image(self, image: bytes, name: str) -> str:
         """Store a JPEG for MMS; returns its fileId."""
         body = {"file": base64.b64encode(image).decode(), "type": "MMS", "name": name}
-        answer = await self._call("POST", "/storage/v1/files", body, timeout=ADD_TIMEOUT)
+        answer = await self._call("upload_image", "POST", "/storage/v1/files", body, timeout=ADD_TIMEOUT)
         return _named(answer, "fileId")
 
     async def template(self, template_id: str) -> dict[str, Any]:
         """An Alimtalk template as the provider has it. Refused when there is none."""
-        answer: dict[str, Any] = await self._call("GET", f"/kakao/v2/templates/{quote(template_id, safe='')}")
+        path = f"/kakao/v2/templates/{quote(template_id, safe='')}"
+        answer: dict[str, Any] = await self._call("template", "GET", path)
         _named(answer, "status")
         return answer
 
     async def _call(
         self,
+        operation: str,
         method: str,
         path: str,
         body: Mapping[str, Any] | bytes | None = None,
@@ -179,21 +185,44 @@ class Solapi:
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         await self._turn()
         headers = {"Authorization": self._signature(), "Content-Type": "application/json"}
-        try:
-            answer = await self._http.request(
-                method, path, content=content, params=query, headers=headers, timeout=timeout
-            )
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unreachable(type(error).__name__) from None
-        except httpx.TransportError as error:
-            raise Ambiguous(type(error).__name__) from None
-        return _read(answer)
+        with _measured(operation) as asked:
+            try:
+                answer = await self._http.request(
+                    method, path, content=content, params=query, headers=headers, timeout=timeout
+                )
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                raise Unreachable(type(error).__name__) from None
+            except httpx.TransportError as error:
+                raise Ambiguous(type(error).__name__) from None
+            asked.status = answer.status_code
+            return _read(answer)
 
     def _signature(self) -> str:
         date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         salt = secrets.token_hex(16)
         digest = hmac.new(self._secret.encode(), (date + salt).encode(), hashlib.sha256).hexdigest()
         return f"HMAC-SHA256 apiKey={self._key}, date={date}, salt={salt}, signature={digest}"
+
+
+@dataclass
+class _Asked:
+    """`status` is HTTP's; none where nothing was answered."""
+
+    status: int | None = None
+
+
+@contextmanager
+def _measured(operation: str) -> Iterator[_Asked]:
+    asked, outcome = _Asked(), "done"
+    with metrics.PROVIDER_SECONDS.labels(operation).time(), tracing.span(f"solapi {operation}") as span:
+        try:
+            yield asked
+        except SolapiError as error:
+            outcome = "ambiguous" if isinstance(error, Ambiguous) else type(error).__name__.lower()
+            raise
+        finally:
+            span.add(outcome=outcome, status=asked.status)
+            metrics.PROVIDER.labels(operation, outcome, asked.status or "none").inc()
 
 
 def _named(answer: Mapping[str, Any], field: str) -> str:

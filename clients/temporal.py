@@ -13,8 +13,10 @@ from temporalio.common import WorkerDeploymentVersion
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import WorkerDeploymentConfig
 
+from clients import tracing
 from clients.codec import converter
 from clients.keys import TenantKeys
+from clients.sdk_metrics import SDK_METRICS
 from clients.settings import Settings
 from clients.vault import Vault
 
@@ -28,10 +30,13 @@ class SearchAttributesMissing(Exception):
     """The namespace lacks search attributes; every start would be refused."""
 
 
-async def connect(settings: Settings, engine: AsyncEngine, lazy: bool = False) -> Client:
+async def connect(
+    settings: Settings, engine: AsyncEngine, lazy: bool = False, *, measured: bool = False
+) -> Client:
     """A client that encrypts what `clients.codec` says, with keys out of the database of `engine`.
 
-    `lazy` connects on the first call, so that the API answers while Temporal is away.
+    `lazy` connects on the first call, so that the API answers while Temporal is away. `measured`: what the
+    SDK tells of itself goes to SDK_METRICS, which somebody has to keep drained.
 
     Raises RuntimeError when the server does not answer.
     """
@@ -42,25 +47,31 @@ async def connect(settings: Settings, engine: AsyncEngine, lazy: bool = False) -
         namespace=settings.temporal_namespace,
         api_key=key.get_secret_value() if key else None,
         tls=settings.temporal_tls_config(),
-        runtime=runtime(settings.worker_heartbeat_seconds),
+        runtime=runtime(settings.worker_heartbeat_seconds, measured=measured),
         data_converter=converter(keys),
+        interceptors=tracing.interceptors(),
         lazy=lazy,
     )
 
 
 @cache
-def runtime(heartbeat_seconds: float) -> Runtime:
+def runtime(heartbeat_seconds: float, *, measured: bool = False) -> Runtime:
     """One for each process: its workers tell the server their slots in use this often."""
-    return Runtime(
-        telemetry=TelemetryConfig(), worker_heartbeat_interval=timedelta(seconds=heartbeat_seconds)
+    made = Runtime(
+        telemetry=TelemetryConfig(
+            metrics=SDK_METRICS.buffer if measured else None, attach_service_name=False
+        ),
+        worker_heartbeat_interval=timedelta(seconds=heartbeat_seconds),
     )
+    SDK_METRICS.runs |= measured
+    return made
 
 
 async def connect_when_up(settings: Settings, engine: AsyncEngine, stop: asyncio.Event) -> Client:
     """For workers: wait for a server that starts later than we do, until `stop`."""
     while not stop.is_set():
         try:
-            return await connect(settings, engine)
+            return await connect(settings, engine, measured=settings.health_address is not None)
         except RuntimeError as error:
             log.warning("Temporal at %s does not answer, trying again: %s", settings.temporal_address, error)
         with suppress(TimeoutError):

@@ -1,6 +1,7 @@
 """Our own processes on a stack: workers, bridge, API."""
 
 import asyncio
+import re
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from typing import Self
 from devstack.ports import LOOPBACK
 from devstack.processes import Processes
 from devstack.stack import Stack
+from workers.health import TOLD_AT
 from workers.running import READY
 
 EVERYTHING = ("api", "bridge", "video", "messaging", "ai", "ops")
@@ -30,10 +32,10 @@ class App(Processes):
         self.api_url = f"http://{LOOPBACK}:{port}"
         for name in names:
             kind = name.partition("-")[0]
-            argv = ["-m", "workers", kind]
+            argv, own = ["-m", "workers", kind], {"HEALTH_ADDRESS": f"{LOOPBACK}:0"}
             if kind == "api":
-                argv = ["-m", "api", "--host", LOOPBACK, "--port", port]
-            self.processes[name] = stack.python(name, *argv, **env)
+                argv, own = ["-m", "api", "--host", LOOPBACK, "--port", port], {}
+            self.processes[name] = stack.python(name, *argv, **own | env)
 
     def __enter__(self) -> Self:
         self.start()
@@ -66,6 +68,13 @@ class App(Processes):
         self.processes[name].stop(STOP_SECONDS)
         self.processes[name].start()
         self._wait_ready(name)
+
+    def told_at(self, name: str) -> str:
+        """Where a process that is ready has its metrics, and a worker its health."""
+        if name == "api":
+            return self.api_url
+        said = re.findall(rf'"message": "{TOLD_AT}([^"]+)"', self.processes[name].said())
+        return f"http://{said[-1]}"
 
     def _wait_ready(self, name: str) -> None:
         process = self.processes[name]

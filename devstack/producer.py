@@ -40,11 +40,12 @@ class Producer:
         self.s3.upload_file(str(file), self._bucket, key)
         return key
 
-    def send(self, queue_name: str, body: dict[str, Any] | str) -> str:
-        """Send a body as it is; returns the MessageId."""
+    def send(self, queue_name: str, body: dict[str, Any] | str, **attributes: Any) -> str:
+        """Send a body as it is, with SQS's message attributes; returns the MessageId."""
         url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
         text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-        answer: str = self._sqs.send_message(QueueUrl=url, MessageBody=text)["MessageId"]
+        sent = self._sqs.send_message(QueueUrl=url, MessageBody=text, MessageAttributes=attributes)
+        answer: str = sent["MessageId"]
         return answer
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 
 from activities.host.cage.caging import hide
+from clients import metrics, tracing
 from clients.settings import Settings, load
 from clients.settings_sources import Process
 from workers import lifecycle, log
@@ -27,9 +28,11 @@ async def _work(role: str, settings: Settings, stop: asyncio.Event) -> None:
             from workers.bridge_main import bridge as start
         case _:
             raise AssertionError(role)
+    metrics.show_process(role, settings)
+    tracing.begin(role, settings.otel_exporter_otlp_endpoint)
     notice = _notice(settings)
     watching = asyncio.create_task(until_noticed(notice, stop)) if notice else None
-    async with told(HEALTH, settings.health_address, stop):
+    async with told(role, HEALTH, settings.health_address, stop):
         await start(settings, stop)
     if notice and watching:
         watching.cancel()

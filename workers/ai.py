@@ -26,7 +26,7 @@ from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache, keep_swept
 from activities.video.ffmpeg import Tools, find_tools
-from clients import progress, temporal
+from clients import metrics, progress, temporal
 from clients.confinement import keep_telling
 from clients.database.engine import create_engine
 from clients.download import Downloads
@@ -41,6 +41,7 @@ from intake.captions import Captioning
 from intake.restore import Restorer
 from workers.cages import check_cage
 from workers.fairness import FairnessOff, require_fairness
+from workers.measuring import MeasuringInterceptor
 from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -60,6 +61,7 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     keys = TenantKeys(engine, vault)
     objects = Objects(settings)
     scratch = own_scratch(settings.work_dir)
+    metrics.show_disk("ai", scratch)
     missing = check_cage(settings, scratch)
     room = Room(scratch)
     redis = progress.connect(settings)
@@ -107,7 +109,12 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
                 inference.require_model,
                 *adopting(client, names),
             ],
-            interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
+            interceptors=[
+                MeasuringInterceptor(),
+                heartbeats,
+                RefusingInterceptor(),
+                RestoringInterceptor(Restorer(engine, vault)),
+            ],
             max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
             tuner=slots_with_room(settings.ai_slots, cache.make_room),
             graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

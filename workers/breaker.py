@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from clients import metrics
 from workers.health import HEALTH
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ class Breaker:
         if not self._closed:
             log.info("breaker closed")
             HEALTH.free("breaker")
+            metrics.BREAKER_OPEN.set(0)
             self._closed = True
         self._allowed = min(self._most, self._allowed + 1 / self._allowed)
         if self._allowed == self._most:
@@ -118,6 +120,8 @@ class Breaker:
             return False
         log.warning("breaker open: %s", reason)
         HEALTH.hindered("breaker", f"open: {reason}")
+        metrics.BREAKER_OPEN.set(1)
+        metrics.OUTAGES.inc()
         self._outages += 1
         self._allowed, self._entered, self._closed = 0.0, 0, False
         self._probing = asyncio.create_task(self._probe_until_well())

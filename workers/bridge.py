@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import DBAPIError
 
+from clients import metrics, tracing
 from clients.database.accepting import Acceptance, Accepted
 from clients.queues import Queue, QueueMessage
 from contracts.jobs import JobRequest
@@ -21,6 +22,7 @@ from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify, is_content
 from intake.submit import Submitter
 from workers.breaker import Breaker, Turn, jittered
 from workers.dead_letters import TENANT_ERASED, DeadLetters
+from workers.log import about
 from workers.visibility import VisibilityLease
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,9 @@ class Batch:
 
     async def done(self, some: Sequence[Pending]) -> None:
         self.pending = [each for each in self.pending if each not in some]
+        for each in some:
+            assert each.accepted is not None
+            metrics.SETTLED.labels(self.letters.name, each.accepted.status).inc()
         await self.lease.delete([each.message for each in some])
 
 
@@ -107,6 +112,7 @@ class Bridge:
                     pause = min(pause * 2, RECEIVE_AGAIN_AT_LAST)
                     continue
                 pause = RECEIVE_AGAIN
+                metrics.RECEIVED.labels(name).inc(len(messages))
                 if messages:
                     batch = self._handle(name, queue, messages, letters)
                     batches.create_task(batch).add_done_callback(lambda _: permits.release())
@@ -206,6 +212,14 @@ class Bridge:
         """Start one job, where there is something to start."""
         accepted = each.accepted
         assert accepted is not None
+        queue, request = batch.letters.name, each.request
+        with (
+            about(job=accepted.job_id, workflow=accepted.workflow_id, tenant=request.tenant_id),
+            tracing.span(f"message {queue}", each.message.traceparent, job_type=request.job_type),
+        ):
+            await self._start_accepted(batch, each, accepted)
+
+    async def _start_accepted(self, batch: Batch, each: Pending, accepted: Accepted) -> None:
         if accepted.status is Acceptance.MISMATCH:
             detail = f"the key was used before with other content, for job {accepted.job_id}"
             return batch.bury(each, "IDEMPOTENCY_MISMATCH", detail)

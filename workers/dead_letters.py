@@ -14,6 +14,7 @@ from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from clients import metrics
 from clients.queues import BATCH, Queue, QueueMessage
 from workers.breaker import jittered
 from workers.visibility import LONGEST_PAUSE, PAUSE, VisibilityLease
@@ -40,7 +41,7 @@ class DeadLetters:
     """
 
     def __init__(self, name: str, queue: Queue, stop: asyncio.Event) -> None:
-        self._name = name
+        self.name = name
         self._queue = queue
         self._lease = VisibilityLease(queue, [], stop)
         self._parked: deque[Parked] = deque()
@@ -61,12 +62,13 @@ class DeadLetters:
         self._wake.set()
         await self._burying
         if self._parked:
-            log.error("%d dead letters of %s were not written: given back", len(self._parked), self._name)
+            log.error("%d dead letters of %s were not written: given back", len(self._parked), self.name)
         await self._lease.__aexit__(None, None, None)
 
     def take(self, lease: VisibilityLease, message: QueueMessage, code: str, detail: str) -> None:
         """Take over a message of `lease` that can never become a job."""
         log.warning("message %s goes to the dead letter queue: %s: %s", message.id, code, detail)
+        metrics.BURIED.labels(self.name, code).inc()
         lease.hand_over(message, self._lease)
         self._parked.append(Parked(message, code, detail))
         self._parked_bytes += len(message.body)
@@ -79,7 +81,7 @@ class DeadLetters:
             if not told:
                 log.error(
                     "%s is not received from: %d messages wait for its dead letter queue",
-                    self._name,
+                    self.name,
                     len(self._parked),
                 )
                 told = True
@@ -107,7 +109,7 @@ class DeadLetters:
                 continue
             log.error(
                 "the dead letter queue of %s cannot be written: %d messages wait",
-                self._name,
+                self.name,
                 len(self._parked),
             )
             if self._ending.is_set():
@@ -129,10 +131,10 @@ class DeadLetters:
             if each.code == TENANT_ERASED:
                 await asyncio.to_thread(self._queue.drop_body, each.message)
         except (BotoCoreError, ClientError) as error:
-            log.warning("a dead letter of %s was not written: %s", self._name, type(error).__name__)
+            log.warning("a dead letter of %s was not written: %s", self.name, type(error).__name__)
             return False
         except Exception:  # a bug with one letter must not keep the others
-            log.exception("a dead letter of %s could not be written", self._name)
+            log.exception("a dead letter of %s could not be written", self.name)
             return False
         self._lease.forget(each.message)
         return True

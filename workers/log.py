@@ -3,9 +3,31 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
+
+from temporalio import activity, workflow
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+# What is worked on here: job, workflow, tenant, activity and attempt, as far as they are known.
+_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
+# The SDK's own loggers put these into a record, as one field.
+_OF_THE_SDK = {"workflow_id": "workflow", "workflow_type": "workflow_type", "attempt": "attempt"}
+
+
+@contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """Every line that is logged within, here and in threads that are awaited, has these fields."""
+    token = _ABOUT.set({**_ABOUT.get(), **fields})
+    try:
+        yield
+    finally:
+        _ABOUT.reset(token)
 
 
 class JsonLines(logging.Formatter):
@@ -17,15 +39,21 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        extra.pop("temporal_activity", None)  # it is the same as what is said of it by `about`
+        told = extra.pop("temporal_workflow", {})
+        extra = {**{ours: told[name] for name, ours in _OF_THE_SDK.items() if name in told}, **extra}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line | extra, default=str, ensure_ascii=False)
+        return json.dumps({**line, **_ABOUT.get(), **extra}, default=str, ensure_ascii=False)
 
 
 def configure() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # In fields of their own, not at the end of the sentence.
+    workflow.logger.workflow_info_on_message = False
+    activity.logger.activity_info_on_message = False
     # Their INFO lines name request URLs, which may be signed.
     for noisy in ("httpx", "botocore", "boto3", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

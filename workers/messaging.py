@@ -28,6 +28,7 @@ from clients.solapi import Solapi
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
+from workers.measuring import MeasuringInterceptor
 from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -96,6 +97,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             *adopting(client, ["messaging.send"]),
         ],
         interceptors=[
+            MeasuringInterceptor(),
             heartbeats,
             RefusingInterceptor(),
             RestoringInterceptor(Restorer(engine, vault), mender),

@@ -34,6 +34,7 @@ from intake.restore import Restorer
 from intake.retention import Retention
 from intake.submit import Submitter
 from intake.tombstones import Tombstones
+from workers.measuring import MeasuringInterceptor
 from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -108,7 +109,12 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
             scaling.scale,
             RetentionActivities(Retention(settings, engine, objects)).retain,
         ],
-        interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
+        interceptors=[
+            MeasuringInterceptor(),
+            heartbeats,
+            RefusingInterceptor(),
+            RestoringInterceptor(Restorer(engine, vault)),
+        ],
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=SLOTS,
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),

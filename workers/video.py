@@ -14,7 +14,7 @@ from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import LifecycleActivities
-from clients import progress, temporal
+from clients import metrics, progress, temporal
 from clients.confinement import keep_telling
 from clients.database.engine import create_engine
 from clients.objects import Objects
@@ -23,6 +23,7 @@ from clients.vault import Vault
 from contracts.names import TaskQueue, queue_of_build
 from intake.restore import Restorer
 from workers.cages import check_cage
+from workers.measuring import MeasuringInterceptor
 from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
@@ -48,6 +49,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     encoder = await fingerprint(tools)
     log.info("ffmpeg is %s, encoder %s", tools.ffmpeg, encoder)
     scratch = own_scratch(settings.work_dir)
+    metrics.show_disk("video", scratch)
     missing = check_cage(settings, scratch)
     room = Room(scratch)
     cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room, idle=IDLE)
@@ -80,7 +82,12 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
             lifecycle.mark_deleted,
             lifecycle.erase,
         ],
-        interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],
+        interceptors=[
+            MeasuringInterceptor(),
+            heartbeats,
+            RefusingInterceptor(),
+            RestoringInterceptor(Restorer(engine, vault)),
+        ],
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=LIGHT_SLOTS,
         graceful_shutdown_timeout=grace,
@@ -91,7 +98,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
             client,
             task_queue=queue,
             activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
-            interceptors=[heartbeats],
+            interceptors=[MeasuringInterceptor(), heartbeats],
             max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
             tuner=slots_with_room(settings.encode_slots, cache.make_room),
             graceful_shutdown_timeout=grace,

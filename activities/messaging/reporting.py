@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.implements import implements
 from activities.messaging.provider import provider_errors
 from activities.messaging.sending import SENT_STATES, SendActivities
+from clients import metrics
 from clients.database import credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
 from clients.database.messaging_chunks import Difference, Registered
@@ -129,6 +130,7 @@ class ReportActivities:
         ref = row.ref
         async with self._engine.connect() as connection:
             waiting = await messaging_chunks.open_recipients(connection, ref)
+            noticed = await messaging.noticed_at(connection, ref.job_id) if waiting else None
         if waiting:
             with provider_errors():
                 group = await self._solapi.group(ref.group_id)
@@ -141,9 +143,17 @@ class ReportActivities:
                 ]
                 async with self._engine.begin() as connection:
                     await credits.settle(connection, ref.tenant_id, ref.job_id, outcomes)
+                if noticed:
+                    self._measure(noticed, outcomes)
         async with self._engine.begin() as connection:
             if not await messaging_chunks.open_positions(connection, ref):
                 await messaging_groups.move(connection, ref, GroupState.SENT, GroupState.DONE)
+
+    def _measure(self, noticed: datetime, outcomes: Sequence[RecipientOutcome]) -> None:
+        seconds = max((self._now() - noticed).total_seconds(), 0)
+        for each in outcomes:
+            if each.state is RecipientState.DELIVERED:
+                metrics.DELIVERED.observe(seconds)
 
     async def _expire_group(self, row: GroupRow) -> None:
         async with self._engine.begin() as connection:

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import signal
+import time
 from asyncio import StreamReader
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Coroutine, Sequence
@@ -16,10 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from temporalio import activity
+
 from activities.host.cage.caging import Cage, texts
 from activities.host.programs import find_program
 from activities.host.stall import STALL, Stall
 from activities.host.trouble import HostTrouble, trouble_of
+from clients import metrics, tracing
 from contracts.errors import ErrorType
 
 RECIPE = "2"  # raise it when the encoder's arguments change: a running job must not mix two of them
@@ -167,16 +171,23 @@ async def run_ffmpeg(
     head = ["-hide_banner", "-nostdin", "-y", "-v", log_level, "-nostats"]
     head += ["-max_error_rate", "1"]  # what is left of a damaged source is for us to judge
     head += ["-progress", "pipe:1", "-stats_period", "1", "-filter_complex_threads", "1"]
-    return await run(
-        [tools.ffmpeg, *head, *args],
-        timeout=timeout,
-        reads=reads,
-        writes=writes,
-        limits=limits,
-        stall=stall,
-        on_line=on_line,
-        on_said=on_said,
-    )
+    began = time.monotonic()
+    try:
+        with tracing.span("ffmpeg"):
+            return await run(
+                [tools.ffmpeg, *head, *args],
+                timeout=timeout,
+                reads=reads,
+                writes=writes,
+                limits=limits,
+                stall=stall,
+                on_line=on_line,
+                on_said=on_said,
+            )
+    finally:
+        work = activity.info().activity_type if activity.in_activity() else ""
+        metrics.FFMPEG_MEDIA.labels(work).inc(max(seen.out_time_us, 0) / 1e6)
+        metrics.FFMPEG_RUN.labels(work).inc(time.monotonic() - began)
 
 
 async def run(

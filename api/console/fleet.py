@@ -17,7 +17,6 @@ from api.routing import first
 from api.services import UseServices
 from api.standing import standing
 from clients.database import listings
-from contracts.names import TaskQueue
 from rules.quiet_hours import KST
 
 router = APIRouter(route_class=first(signed_in))
@@ -41,13 +40,7 @@ class Bar:
 async def fleet(request: Request, services: UseServices, _staff: Operator) -> Response:
     try:
         waiting, workers, now = await asyncio.gather(
-            asyncio.gather(
-                *(
-                    servers.waiting(services.temporal, queue, kind)
-                    for queue in sorted(TaskQueue)
-                    for kind in servers.KINDS
-                )
-            ),
+            servers.all_waiting(services.temporal),
             servers.workers(services.temporal),
             standing(services.engine, services.temporal),
         )

@@ -74,6 +74,7 @@ class _Once:
         if known is None or (known.same_request and known.status and not known.sealed_answer):
             return await self._ask(app, scope, send, again=known is not None)
         if not known.same_request:
+            metrics.REUSED.inc()
             detail = f"This {HEADER} was used for another request."
             answer: Response = problem(self.request, 422, "idempotency_mismatch", detail)
         elif known.sealed_answer is None:

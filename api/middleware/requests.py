@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
 from api.auth.callers import known_caller
+from clients import tracing
 from intake.submit import REQUEST_ID
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -56,7 +57,11 @@ class Requests:
             return message
 
         try:
-            await self._app(scope, hearing, answering)
+            with tracing.span(f"HTTP {request.method}", request.headers.get("traceparent")) as span:
+                try:
+                    await self._app(scope, hearing, answering)
+                finally:
+                    span.add(route=template(scope), status=status)
         except ClientDisconnect:
             gone = gone or not answered
         finally:

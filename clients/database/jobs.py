@@ -14,6 +14,7 @@ from sqlalchemy import case, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients import metrics
 from clients.database import joining
 from clients.database.models import Job, JobEvent
 from clients.database.rows import columns, many, one_or_none
@@ -124,9 +125,11 @@ async def finish(connection: AsyncConnection, job_id: UUID, outcome: JobOutcome)
             finished_at=func.now(),
             sealed_payload=kept if outcome.state in RETRYABLE_STATES else None,
         )
-        .returning(Job.id)
+        .returning(Job.job_type, Job.accepted_at, Job.finished_at)
     )
-    if written.one_or_none():
+    if ended_now := written.one_or_none():
+        took = ended_now.finished_at - ended_now.accepted_at
+        metrics.job_ended(ended_now.job_type, outcome, took.total_seconds())  # before it is committed
         await add_event(connection, job_id, "finished", {"state": outcome.state, "code": outcome.error_code})
         return outcome
     return await ended(connection, job_id)

@@ -76,6 +76,17 @@ async def find_job(connection: AsyncConnection, job_id: UUID) -> MessageJobRow |
     return await one_or_none(connection, _JOBS.where(MessageJob.job_id == job_id), MessageJobRow)
 
 
+async def noticed_at(connection: AsyncConnection, job_id: UUID) -> datetime | None:
+    """Since when people could have been told: the job's acceptance, or the time that it was to be sent at.
+    None for advertising, which may wait for the morning."""
+    query = (
+        select(func.greatest(Job.accepted_at, MessageJob.send_at))
+        .join(MessageJob, MessageJob.job_id == Job.id)
+        .where(Job.id == job_id, MessageJob.advertising.is_(False))
+    )
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
 async def mark_prepared(
     connection: AsyncConnection,
     job_id: UUID,

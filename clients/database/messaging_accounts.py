@@ -4,13 +4,17 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
-from sqlalchemy import delete
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.messaging_models import MessagingAccount, SenderNumber
-from clients.database.models import Tenant
+from clients.database.messaging_models import MessageChunk, MessagingAccount, SenderNumber
+from clients.database.models import Job, Tenant
 from clients.database.rows import columns
+from contracts.catalog import CATALOG, Domain
+from contracts.states import JobState
+
+LOW_TEXTS, SENDS_DAYS = 100, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,24 @@ class AccountTerms:
 
 
 columns(MessagingAccount, AccountTerms)  # what is written is there
+
+
+async def low_on_credit(connection: AsyncConnection) -> int:
+    """Tenants that have sent in the last week, or want to send now, and can pay for fewer than LOW_TEXTS."""
+    account = MessagingAccount
+    messaging = [name for name, row in CATALOG.items() if row.domain is Domain.MESSAGING]
+    sends = exists().where(
+        MessageChunk.tenant_id == account.tenant_id,
+        MessageChunk.reserved_on >= func.current_date() - SENDS_DAYS,
+    )
+    waits = exists().where(
+        Job.tenant_id == account.tenant_id,
+        Job.state.in_((JobState.PENDING, JobState.RUNNING)),
+        Job.job_type.in_(messaging),
+    )
+    low = select(func.count()).select_from(account)
+    low = low.where(account.credit_balance < account.price_sms * LOW_TEXTS, or_(sends, waits))
+    return (await connection.execute(low)).scalar_one()
 
 
 async def save(

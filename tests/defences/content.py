@@ -72,9 +72,16 @@ CONTENT = (
     Defence(
         "heartbeat-of-every-activity",
         "workers/ops.py",
-        "interceptors=[heartbeats, RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],",
-        "interceptors=[RefusingInterceptor(), RestoringInterceptor(Restorer(engine, vault))],",
+        "            heartbeats,\n            RefusingInterceptor(),",
+        "            RefusingInterceptor(),",
         "tests/unit/test_activities.py::test_every_one_beats",
+    ),
+    Defence(
+        "span-without-texts-of-errors",
+        "clients/otel.py",
+        "BatchSpanProcessor(WithoutTexts(exporter))",
+        "BatchSpanProcessor(exporter)",
+        "tests/unit/test_tracing.py::test_of_an_error_goes_out_its_kind",
     ),
     Defence(
         "heartbeat-that-is-missed-soon",

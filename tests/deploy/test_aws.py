@@ -348,6 +348,9 @@ def test_what_an_instance_starts(kind: str, tmp_path: Path) -> None:
         assert f"SETTINGS_SSM_PATHS=/academy/all,/academy/{process} " in run
         assert ("SANDBOX=require" in run) is (process in ("video", "ai"))
         assert (f"DRAIN_GROUP={group(kind)}" in run) is (kind != "api")
+        port = "8000" if kind == "api" else "8090"
+        assert f"--publish {port}:{port} " in run, "its metrics are read there"
+        assert ("HEALTH_ADDRESS=0.0.0.0:8090" in run) is (kind != "api")
         command = "python -m api" if process == "api" else f"python -m workers {process}"
         assert f"academy@sha256:0 {command}" in run
         names = {name.lower() for name in re.findall(r"--env (\w+)=", run)}

@@ -80,6 +80,13 @@ def test_a_pod_is_asked_whether_it_takes_work(process: str) -> None:
         "readiness": {"path": "/readyz", "port": port["name"]},
         "liveness": {"path": "/healthz", "port": port["name"]},
     }
+    (template,) = (
+        each["spec"]["template"]["metadata"]
+        for each in manifests()
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == process
+    )
+    told = {name.removeprefix("prometheus.io/"): value for name, value in template["annotations"].items()}
+    assert told == {"scrape": "true", "path": "/metrics", "port": str(port["containerPort"])}
     if process != "api":
         assert variables(process)["HEALTH_ADDRESS"] == f"0.0.0.0:{port['containerPort']}"
 

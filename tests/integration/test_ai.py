@@ -48,6 +48,7 @@ from tests.hostile.tables import TABLES
 from tests.integration.serving import serving
 from tests.integration.test_reconcile import closed
 from tests.lab import PATIENCE, SAMPLE, Lab, PatientSubmitter, cpu_seconds, eventually, fresh_id
+from tests.pages import OF_THE_SDK, page
 from workers.running import READY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -154,6 +155,12 @@ async def test_a_roster_is_tried_committed_and_committed_again(desk: Desk) -> No
     for place in (str(rows), history.to_json(), logs, objects.decode(errors="replace")):
         assert PASSWORD not in place
     assert "학생가" not in history.to_json() + logs + str(rows)
+
+    told = await page(desk.app, "ai")
+    assert told.names() >= OF_THE_SDK and told.of("worker_ready") == 1
+    assert told.of("activity_attempts_total", activity="ai.import_roster", outcome="done") >= 3
+    assert told.of("worker_disk_free_bytes") > 0 and "model_requests_total" in told.names()
+    assert f'"{tenant}"' not in told.text and "학생" not in told.text
 
 
 async def test_a_roster_that_a_restored_database_has_lost_is_made_again(desk: Desk) -> None:

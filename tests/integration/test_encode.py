@@ -21,6 +21,7 @@ from devstack.producer import delete_body, encode_body
 from devstack.stack import Stack
 from intake.submit import JOB_TYPE, TENANT_ID
 from tests.lab import SAMPLE, Lab, cpu_seconds, eventually, fresh_id
+from tests.pages import OF_THE_SDK, page
 from workflows.steps import STAGE
 
 
@@ -92,6 +93,32 @@ async def test_what_operators_see(lab: Lab, encoded: tuple[int, int]) -> None:
     assert await described.static_summary() == f"Encode video {video} · tenant {tenant}"
     attributes = described.typed_search_attributes
     assert [attributes[key] for key in (TENANT_ID, JOB_TYPE, STAGE)] == [str(tenant), "video.encode", "DONE"]
+
+
+async def test_what_each_process_tells_of_it(lab: Lab, app: App, encoded: tuple[int, int]) -> None:
+    bridge, video, ops, api = [await page(app, name) for name in ("bridge", "video", "ops", "api")]
+    assert bridge.of("bridge_received_total", queue="video") >= 1
+    assert bridge.of("bridge_settled_total", queue="video", acceptance="NEW") >= 1
+    assert {"bridge_refused_total", "bridge_breaker_open", "bridge_outages_total"} <= bridge.names()
+    assert video.of("activity_attempts_total", activity="video.encode_batch", outcome="done") >= 1
+    media = video.of("ffmpeg_media_seconds_total", activity="video.encode_batch")
+    assert media > 0.9 * (await lab.video(*encoded)).duration > 0, "each second was encoded, but for an end"
+    assert video.of("ffmpeg_run_seconds_total", activity="video.encode_batch") > 0
+    assert video.of("worker_disk_free_bytes") > 0
+    assert ops.of("jobs_ended_total", job_type="video.encode", state="DONE") >= 1
+    assert ops.of("job_seconds_count", job_type="video.encode") >= 1
+    assert ops.of("lecture_playable_seconds_count") >= 1
+    assert ops.of("lecture_playable_seconds_per_minute_sum") > 0
+    assert api.of("task_queue_pollers", task_queue="video-encode", kind="activity") >= 1
+    assert {"task_queue_backlog", "task_queue_backlog_age_seconds", "tenants_low_on_credit"} <= api.names()
+    assert not {"worker_ready", "worker_disk_free_bytes"} & api.told(), "who is no worker tells no 0 of it"
+    for worker in (video, ops):
+        assert worker.names() >= OF_THE_SDK
+        assert worker.of("temporal_worker_task_slots_available", worker_type="ActivityWorker") > 0
+    for each in (bridge, video, ops, api):
+        assert each.of("academy_process") == 1 and each.of("temporal_request_total") > 0
+        assert f'"{encoded[0]}"' not in each.text, "no label is a tenant"
+    assert bridge.of("worker_ready") == video.of("worker_ready") == ops.of("worker_ready") == 1
 
 
 async def test_progress_is_written_under_both_key_forms(lab: Lab, encoded: tuple[int, int]) -> None:

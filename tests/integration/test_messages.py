@@ -19,6 +19,7 @@ from devstack.producer import message_body
 from tests import canary
 from tests.lab import fresh_id
 from tests.messages import Mail, draft, phones
+from tests.pages import OF_THE_SDK, page
 
 VARIABLES = {"학원": "가나다학원", "이름": "김하늘", "시각": "16:05"}
 ALIMTALK: dict[str, Any] = {"template_id": "TP01ARRIVAL"}
@@ -93,6 +94,20 @@ async def test_an_alimtalk_that_reaches_nobody(
     assert (row.state, row.error_code) == (ended, "NOT_DELIVERED")
     assert [state for state, _ in await mail.states(job)] == ["FAILED"]
     assert await mail.balance(tenant) == 1_000_000
+
+
+async def test_what_the_worker_tells_of_it(workers: App, mail: Mail) -> None:
+    tenant, (phone,) = await mail.account(), phones(1)
+    job = await mail.send(tenant, [person(phone)], draft("안녕하세요."))
+    await mail.ended(job)
+    told = await page(workers, "messaging")
+    assert told.names() >= OF_THE_SDK and told.of("worker_ready") == 1
+    for operation in ("create_group", "add", "send", "messages"):
+        assert told.of("provider_requests_total", operation=operation, outcome="done", status="200") >= 1
+    assert told.of("provider_request_seconds_count", operation="send") >= 1
+    assert told.of("notice_delivered_seconds_count") >= 1
+    assert told.of("activity_attempts_total", activity="messages.add", outcome="done") >= 1
+    assert phone not in told.text and f'"{tenant}"' not in told.text
 
 
 async def test_what_the_old_producers_send(workers: App, mail: Mail) -> None:

@@ -3,17 +3,19 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
+from temporalio.worker import Interceptor, Replayer
 from temporalio.workflow import NondeterminismError
 
+from clients import tracing
 from tests.replay.capture import HISTORIES
 from tests.replay.edited import EncodeWithAnotherFirstStep, RunJobAfterAPause
 from workflows.ai import RunAiJob
@@ -50,8 +52,10 @@ def stored(file: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json(history.pop("workflowId"), history)
 
 
-async def replay(file: Path, *workflows: type) -> None:
-    replayer = Replayer(workflows=list(workflows), data_converter=pydantic_data_converter)
+async def replay(file: Path, *workflows: type, interceptors: Sequence[Interceptor] = ()) -> None:
+    replayer = Replayer(
+        workflows=list(workflows), data_converter=pydantic_data_converter, interceptors=interceptors
+    )
     await replayer.replay_workflow(stored(file))
 
 
@@ -63,6 +67,16 @@ def test_there_is_a_history_of_every_workflow() -> None:
 @pytest.mark.parametrize("file", FILES, ids=label)
 async def test_history_replays(file: Path) -> None:
     await replay(file, *WORKFLOWS)
+
+
+async def test_histories_replay_for_workers_that_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were written by workers that did not, and go on with some that do."""
+    monkeypatch.setattr(tracing, "_tracer", None)
+    exporter = InMemorySpanExporter()
+    tracing.begin_with("test", exporter)
+    one_of_each = {file.stem.split("-")[0]: file for file in FILES}
+    for file in one_of_each.values():
+        await replay(file, *WORKFLOWS, interceptors=tracing.interceptors())
 
 
 @pytest.mark.parametrize("file", ENCODES, ids=label)

@@ -21,6 +21,7 @@ from workers import ai as ai_worker
 from workers import messaging as messaging_worker
 from workers import ops as ops_worker
 from workers import video as video_worker
+from workers.measuring import MeasuringInterceptor
 from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workflows.policies import POLICIES
@@ -49,8 +50,10 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
     def worker(
         _client: Any, *, task_queue: str, activities: list[Any], interceptors: list[Any], **_more: Any
     ) -> None:
-        BEATS[task_queue] = type(interceptors[0]) is Heartbeats
+        assert type(interceptors[0]) is MeasuringInterceptor, "every attempt is counted, whatever ends it"
+        BEATS[task_queue] = type(interceptors[1]) is Heartbeats
         assert {type(each) for each in interceptors} <= {
+            MeasuringInterceptor,
             Heartbeats,
             RefusingInterceptor,
             RestoringInterceptor,

@@ -12,6 +12,7 @@ from activities.host.trouble import HostTrouble
 from devstack.app import running
 from devstack.stack import Stack
 from tests.lab import PATIENCE, eventually, unused_port
+from tests.pages import page_at
 from workers import breaker, slots
 from workers.breaker import Breaker
 from workers.health import Health, told
@@ -32,7 +33,7 @@ class Told:
 async def here() -> AsyncIterator[Told]:
     port = unused_port()
     made = Told(port)
-    async with told(made.health, f"127.0.0.1:{port}", made.stop):
+    async with told("video", made.health, f"127.0.0.1:{port}", made.stop):
         yield made
 
 
@@ -50,7 +51,17 @@ async def test_it_takes_work_when_it_has_started_and_nothing_keeps_it(here: Told
     assert await here.ask() == (503, {"stop": "draining: no new work is taken"})
     assert (await here.ask("/healthz"))[0] == 200, "it still answers"
     assert (await here.ask("/healthz", "HEAD"))[0] == 200
-    assert (await here.ask("/metrics"))[0] == (await here.ask("/readyz", "POST"))[0] == 404
+    assert (await here.ask("/other"))[0] == (await here.ask("/readyz", "POST"))[0] == 404
+
+
+async def test_what_keeps_it_is_told_to_prometheus(here: Told) -> None:
+    here.health.started()
+    here.health.hindered("video-encode", "full")
+    page = await page_at(here.url)
+    assert page.of("worker_ready") == 0 and page.of("worker_hindered", by="video-encode") == 1
+    here.health.free("video-encode")
+    page = await page_at(here.url)
+    assert page.of("worker_ready", kind="video") == 1 and page.of("worker_hindered") == 0
 
 
 async def test_who_asks_oddly_stops_nobody(here: Told, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,9 +77,9 @@ async def test_who_asks_oddly_stops_nobody(here: Told, monkeypatch: pytest.Monke
 
 async def test_an_address_that_another_has_is_told(here: Told) -> None:
     with pytest.raises(SystemExit, match="HEALTH_ADDRESS"):
-        async with told(Health(), here.url.removeprefix("http://"), asyncio.Event()):
+        async with told("video", Health(), here.url.removeprefix("http://"), asyncio.Event()):
             pass
-    async with told(Health(), None, asyncio.Event()):
+    async with told("video", Health(), None, asyncio.Event()):
         pass  # nothing is opened where nobody asked for it
 
 
