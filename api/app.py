@@ -25,6 +25,7 @@ from api.problems import MEDIA_TYPE, Problem
 from api.routes import (
     accounts,
     callbacks,
+    captions,
     codec,
     events,
     health,
@@ -77,6 +78,7 @@ for each in (
     jobs,
     events,
     uploads,
+    captions,
     videos,
     media,
     messaging,

@@ -18,7 +18,7 @@ VIDEO_TYPE = rf"video/({_VIDEO_KINDS}|x-ms-asf|x-flv|3gpp|3gpp2|ogg|mj2|mxf|dv)"
 # Macs write 한글 in names of files as single letters: it looks the same, and is not found.
 Composed = AfterValidator(lambda text: text and unicodedata.normalize("NFC", text))
 
-Purpose = Literal["video", "document", "table", "image"]
+Purpose = Literal["video", "document", "table", "image", "captions"]
 
 
 class UploadWanted(Outside):

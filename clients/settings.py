@@ -4,6 +4,7 @@ The names are those the existing deployment already sets. A missing or contradic
 process at start with the variable's name (`load`).
 """
 
+import json
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from clients.connections import ObjectsPart, PostgresPart, RedisPart, ScalerPart
 from clients.settings_sources import Process, read_or_exit
 from contracts.rights import Right, rights_of
+from contracts.video import LadderName
 
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]")]
 
@@ -120,6 +122,9 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
     orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
+    ladder: LadderName = "standard"
+    # Of tenants that have another one; in pairs, for settings are keys of caches.
+    ladders: tuple[tuple[int, LadderName], ...] = ()
     # A year is what the law asks of everybody, and what the database holds; two of 50,000 people or more.
     audit_days: int = Field(default=731, ge=366, description="How long records of the audit are kept")
     max_source_bytes: int = 50 * 2**30
@@ -171,6 +176,17 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     def takes_pasted_tokens(self) -> bool:
         """Whether a page takes a staff token for a session."""
         return self.oidc_issuer is None if self.staff_token_login is None else self.staff_token_login
+
+    @field_validator("ladders", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        """`{"7": "fine"}`."""
+        found = json.loads(value) if isinstance(value, str) else value
+        return tuple(found.items()) if isinstance(found, dict) else found
+
+    def ladder_of(self, tenant_id: int) -> LadderName:
+        """In which sizes the tenant's lectures are encoded from now on."""
+        return dict(self.ladders).get(tenant_id, self.ladder)
 
     def default_rights(self) -> frozenset[Right]:
         return rights_of(self.staff_default_rights)

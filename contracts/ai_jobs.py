@@ -14,7 +14,8 @@ class AiJob:
     `written_pages`: after its units a model reads the pictures of the pages.
     `asks_models`: it has no units, and is worked on by asking models.
     `needs`: without this model it is nothing. `film`: what this model says of its film is kept in parts.
-    `of_lectures`: the film may be a lecture: as large, known by its video, which gets the result."""
+    `of_lectures`: the film may be a lecture: as large, known by its video, which gets the result.
+    `captions`: it has no units; what its file says is shown with a lecture."""
 
     at_once: bool = False
     in_rows: bool = False
@@ -24,6 +25,7 @@ class AiJob:
     needs: ModelKind | None = None
     film: ModelKind | None = None
     of_lectures: bool = False
+    captions: bool = False
 
 
 PLAIN = AiJob()

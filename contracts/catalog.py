@@ -201,6 +201,9 @@ _ROWS = (
         ai=AiJob(asks_models=True, needs="chat"),
     ),
     _ai(
+        "captions", "자막 올리기", "Captions", payloads.CaptionsPayload, ai=AiJob(in_rows=True, captions=True)
+    ),
+    _ai(
         "transcription",
         "자막 만들기",
         "Subtitles",

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+from contracts.captions import LANGUAGE
 from contracts.fields import (
     BLANK_IS_NONE,
     BigId,
@@ -277,6 +278,18 @@ class TranscriptionPayload(AiPayload):
         if video_id is None and info.data.get("file_key", "invalid") is None:
             raise PydanticCustomError("missing_without_file_key", "file_key or video_id is needed")
         return video_id
+
+
+class CaptionsPayload(AiPayload):
+    """Captions of a published lecture, from a file: SubRip, SAMI or WebVTT. They take the place of those of
+    the same `language` and `name`; `default`: shown unless a viewer chooses otherwise. SAMI says its
+    languages itself."""
+
+    file_key: ObjectKey
+    video_id: LooseId
+    language: Annotated[str | None, Field(pattern=f"^{LANGUAGE}$", max_length=35)] = None
+    name: Annotated[str | None, Field(min_length=1, max_length=60, pattern=r'^[^\x00-\x1f\x7f"<>]+$')] = None
+    default: bool = False
 
 
 class ProblemGenerationPayload(AiPayload):

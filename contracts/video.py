@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from fractions import Fraction
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -26,6 +27,10 @@ class DeleteInput(Contract):
     tenant_id: int
     video_id: int
     file_key: str
+
+
+LadderName = Literal["standard", "fine"]
+"""Sizes that lectures are encoded in: `activities.video.plan.LADDERS`."""
 
 
 class Rung(Contract):
@@ -312,8 +317,28 @@ class Picture(Contract):
     sha256: str
 
 
+class TextTrack(Contract):
+    """Captions that came with the source, in the folder of this name below the version's prefix."""
+
+    folder: str
+    language: str
+    name: str
+    cues: int
+
+
+class ChapterMark(Contract):
+    """`start` in seconds of the lecture."""
+
+    start: float
+    title: str
+
+
 class PictureManifest(Contract):
+    """What lies beside picture and sound, and what players list."""
+
     pictures: list[Picture] = Field(max_length=100)
+    texts: list[TextTrack] = Field(default=[])
+    chapters: list[ChapterMark] = Field(default=[])
 
 
 WORK = "work/"

@@ -143,7 +143,11 @@ def advance(watched: Watched, elapsed: float, position: float) -> Watched | None
 def may_fetch(watched: Watched, elapsed: float, segment: int) -> bool:
     """Proctored: whether the segment of this number, from 0, may be fetched now. A player loads ahead, by
     LOAD_AHEAD at most; who wants more wants to see what the clock does not allow, or to keep it."""
-    start = segment * SHORTEST_SEGMENT
+    return may_look(watched, elapsed, segment * SHORTEST_SEGMENT)
+
+
+def may_look(watched: Watched, elapsed: float, start: float) -> bool:
+    """`may_fetch` of what begins at `start`."""
     return start <= watched.furthest + min(max(elapsed, 0.0), BEAT_CREDIT) + watched.slack + LOAD_AHEAD
 
 

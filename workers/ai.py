@@ -10,6 +10,7 @@ from temporalio.worker import Worker
 
 from activities.adopting import adopting
 from activities.ai.calls import CallActivities
+from activities.ai.captions import CaptionJobs
 from activities.ai.documents import DocumentActivities
 from activities.ai.files import JobFiles
 from activities.ai.inference.jobs import Inference
@@ -36,6 +37,7 @@ from clients.settings import Settings
 from clients.vault import Vault
 from contracts.catalog import CATALOG
 from contracts.names import TaskQueue, WorkflowType
+from intake.captions import Captioning
 from intake.restore import Restorer
 from workers.cages import check_cage
 from workers.fairness import FairnessOff, require_fairness
@@ -70,6 +72,10 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
     sources = Sources(objects, Downloads(settings), scratch)
     tools = find_tools(settings.ffmpeg_binary, settings.ffprobe_binary)
     models = _models(settings, tools)
+    sandbox = Sandbox(scratch, tesseract, spare=ROSTER.name)  # somebody waits for a try of his
+    files = JobFiles(engine=engine, vault=vault, objects=objects, cache=cache, scratch=scratch)
+    captioning = Captioning(engine, objects, client, settings.retire_grace_seconds)
+    captions = CaptionJobs(files=files, sources=sources, sandbox=sandbox, captioning=captioning)
     inference = Inference(
         engine=engine,
         objects=objects,
@@ -80,14 +86,13 @@ async def ai(settings: Settings, stop: asyncio.Event) -> None:
         models=models,
         scratch=scratch,
         max_lecture_bytes=settings.max_source_bytes,
+        captions=captions,
     )
-    sandbox = Sandbox(scratch, tesseract, spare=ROSTER.name)  # somebody waits for a try of his
-    files = JobFiles(engine=engine, vault=vault, objects=objects, cache=cache, scratch=scratch)
     rosters = RosterActivities(files=files, board=board, sources=sources, sandbox=sandbox, keys=keys)
     working = DocumentActivities(
         files=files, board=board, sources=sources, sandbox=sandbox, rosters=rosters, inference=inference
     )
-    calls = CallActivities(files, keys, inference)
+    calls = CallActivities(files, keys, inference, captions)
     names = [name for name, row in CATALOG.items() if row.workflow is WorkflowType.AI]
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     workers = [

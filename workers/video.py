@@ -66,6 +66,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         max_source_seconds=settings.max_source_seconds,
         vault=vault,
         encrypt=settings.hls_encryption,
+        ladder=settings.ladder_of,
     )
     lifecycle = LifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
     grace = timedelta(seconds=settings.shutdown_grace_seconds)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from activities.ai.captions import CaptionJobs
 from activities.ai.files import JobFiles
 from activities.ai.inference.jobs import Inference
 from activities.ai.sandbox.task import BadInput
@@ -21,10 +22,13 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class CallActivities:
-    def __init__(self, files: JobFiles, keys: TenantKeys, inference: Inference) -> None:
+    def __init__(
+        self, files: JobFiles, keys: TenantKeys, inference: Inference, captions: CaptionJobs
+    ) -> None:
         self._files = files
         self._keys = keys
         self._inference = inference
+        self._captions = captions
 
     @implements(ai.CALL)
     async def call(self, what: PlannedJob) -> JobOutcome:
@@ -34,6 +38,8 @@ class CallActivities:
         try:
             if ai_job(ref).asks_models:
                 return await self._inference.run(ref, payload)
+            if ai_job(ref).captions:
+                return await self._captions.run(ref, payload)
             return await self._export(ref, payload)
         except BadInput as error:
             return refusal(error)

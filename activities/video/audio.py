@@ -38,6 +38,7 @@ _CEILING = -2.0  # dBFS, of the limiter; the rest up to PEAK is for what AAC add
 _MAX_GAIN = 30.0  # dB; more only lifts the noise of an empty room
 _SILENCE = -69.0  # LUFS; ebur128 says -70 when nothing passes its gate
 _TRIES = 3
+_FAR = 6.0  # LU below the target, whatever kept it there: peaks, a constant voltage
 _INAUDIBLE = -60.0  # dBTP
 _CLIPPED = 0.02  # of all samples within 1 dB of the highest; well-levelled speech has next to none
 _ONE_EAR = 20.0  # dB between the channels from end to end: nobody records so, a plug in the wrong hole does
@@ -128,6 +129,7 @@ async def encode_audio(
         ceiling -= max(0.0, written.true_peak - PEAK + 0.2)
     track = await asyncio.to_thread(_accept, out, plan)
     exception = _exception(written, silent, gain)
+    too_quiet = too_quiet or (not silent and written.integrated < TARGET - _FAR)
     return AudioOutput(track, *written, exception, _warnings(heard), ear.troubled, too_quiet)
 
 

@@ -24,10 +24,11 @@ from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment, TrackFiles
 from activities.video.pictures import draw_pictures
 from activities.video.places import SMALLEST, parts_of
-from activities.video.plan import make_plan
+from activities.video.plan import LADDERS, make_plan
 from activities.video.probe import MediaError, probe, remux
 from activities.video.sound import MOST_BYTES
 from activities.video.storing import SegmentStore
+from activities.video.texts import NOTHING, Brought, take_texts
 from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
@@ -39,6 +40,7 @@ from contracts.video import (
     BatchInput,
     Damage,
     EncodePlan,
+    LadderName,
     Manifest,
     PicturesInput,
     ProbeInput,
@@ -59,7 +61,7 @@ T = TypeVar("T")
 
 class EncodeActivities:
     """One for each worker process; `encoder` is the fingerprint of its ffmpeg. `encrypt`: the segments of
-    lectures that are probed from now on."""
+    lectures that are probed from now on; `ladder`: in which sizes those of a tenant are encoded."""
 
     def __init__(
         self,
@@ -76,6 +78,7 @@ class EncodeActivities:
         max_source_seconds: int,
         vault: Vault,
         encrypt: bool,
+        ladder: Callable[[int], LadderName],
     ) -> None:
         self._objects = objects
         self._builds = builds
@@ -88,6 +91,7 @@ class EncodeActivities:
         self._room = room
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
+        self._ladder = ladder
         self._key_id = vault.key_id if encrypt else None
         self._need_all: set[str] = set()  # prefixes of lectures whose source is not read in parts
 
@@ -99,16 +103,17 @@ class EncodeActivities:
             source = await in_thread(self._objects.head, job.file_key)
             if source.size > self._max_bytes:
                 raise final(SOURCE_TOO_LARGE)
-            return await self._plan(source, job.prefix)
+            return await self._plan(source, job.prefix, job.tenant_id)
 
-    async def _plan(self, source: SourceRef, prefix: str) -> EncodePlan:
+    async def _plan(self, source: SourceRef, prefix: str, tenant_id: int) -> EncodePlan:
         async with self._source(source, False) as path:
             info = original = await probe(self._tools, path, max_seconds=self._max_seconds)
         needs_remux = info.needs_remux
         if needs_remux:
             async with self._source(source, True, original.streams) as path:
                 info = await probe(self._tools, path, max_seconds=self._max_seconds)
-        plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux)
+        sizes = LADDERS[self._ladder(tenant_id)]
+        plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux, sizes=sizes)
         lost = worth_a_look(
             clipped(container_damage(info, original), plan.origin, 0.0, float("inf")), plan.duration
         )
@@ -275,7 +280,7 @@ class EncodeActivities:
 
     @implements(video.MAKE_PICTURES)
     async def make_pictures(self, job: PicturesInput) -> Manifest:
-        """Draw poster and storyboard from the source's keyframes."""
+        """Draw poster and storyboard from the source's keyframes; take out captions and chapters."""
         plan = job.plan
         if drawn := await self._store.drawn(plan):
             return drawn
@@ -296,7 +301,21 @@ class EncodeActivities:
         patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
-            return await self._store.store_pictures(plan, files)
+            brought = await self._texts(plan, path, Path(folder), patience)
+            return await self._store.store_pictures(plan, files, brought)
+
+    async def _texts(self, plan: EncodePlan, path: Path, folder: Path, timeout: float) -> Brought:
+        """A lecture whose text is not understood is still a lecture. A remuxed source has none left."""
+        if plan.remux:
+            return NOTHING
+        try:
+            brought = await take_texts(self._tools, path, plan, folder, timeout=timeout)
+        except FfmpegFailed as error:
+            activity.logger.warning("the source's text was not read: %s", error)
+            return NOTHING
+        if brought.unread:
+            activity.logger.warning("streams of text that are not understood: %s", brought.unread)
+        return brought
 
     def _source_of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:
         return self._source(plan.source, plan.remux, plan.remuxed)

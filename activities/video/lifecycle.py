@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 from activities.implements import implements
 from activities.video.errors import final
 from activities.video.publication import Publication
-from clients.database import jobs, videos
+from clients.database import captions, jobs, videos
 from clients.objects import ObjectChanged, ObjectMissing, Objects
 from clients.progress import ProgressBoard
 from contracts.activities import video
@@ -25,7 +25,9 @@ from contracts.video import (
     VideoRef,
     hls_root,
 )
+from intake.captions import at_root
 from intake.versions import epochs
+from rules.captions.writing import in_master
 
 
 class LifecycleActivities:
@@ -61,7 +63,8 @@ class LifecycleActivities:
         """Check every object, write the playlists, then show this version to viewers: database first by
         compare-and-set, the stable master playlist last and only over the one we saw before."""
         await self._board.show_video(what.tenant_id, what.video_id, what.job_id, video_progress("publish", 0))
-        pointer = f"{hls_root(what.tenant_id, what.video_id)}master.m3u8"
+        root = hls_root(what.tenant_id, what.video_id)
+        pointer = f"{root}master.m3u8"
         before = await asyncio.to_thread(self._etag, pointer)
         publication = await asyncio.to_thread(Publication.read, self._objects, what)
         await asyncio.to_thread(publication.check_and_write_playlists)
@@ -77,15 +80,21 @@ class LifecycleActivities:
                     epoch=what.epoch,
                     version=version,
                 )
+                embedded = publication.captions(what.job_id)
+                await captions.replace_embedded(connection, what.tenant_id, what.video_id, embedded)
+                chapters = [chapter.model_dump() for chapter in publication.chapters]
+                await captions.set_chapters(
+                    connection, what.tenant_id, what.video_id, chapters or None, embedded=True
+                )
+                shown = await captions.listed(connection, what.tenant_id, what.video_id)
         except videos.NotCurrent as error:
             raise final(VIDEO_DELETED if str(error) == VIDEO_DELETED else SUPERSEDED) from error
+        master = in_master(publication.master(what.plan.prefix.removeprefix(root)), at_root(root, shown))
         try:
             await asyncio.to_thread(
                 self._objects.put,
                 pointer,
-                publication.master(
-                    base=what.plan.prefix.removeprefix(hls_root(what.tenant_id, what.video_id))
-                ),
+                master.encode(),
                 "application/vnd.apple.mpegurl",
                 cache_control="no-cache",
                 if_match=before,

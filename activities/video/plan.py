@@ -1,12 +1,13 @@
 """From what was found in the source to how it will be encoded. Pure."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import count
 from math import ceil, floor, sqrt
 
 from activities.video.fmp4 import SHORTEST
 from activities.video.probe import SourceInfo
-from contracts.video import EncodePlan, Rung, SourceRef
+from contracts.video import EncodePlan, LadderName, Rung, SourceRef
 
 # Frame rates that players and televisions know.
 _STANDARD = [
@@ -21,7 +22,13 @@ _STANDARD = [
 ]
 _SLOW = [Fraction(5), Fraction(15, 2), Fraction(10), Fraction(25, 2), Fraction(15000, 1001), Fraction(15)]
 _SLOWEST = 5  # frames a second of slides
-_SIZES = (360, 720, 1080)
+# By the short side, in lines. `standard` is what the academy's producers and players know; `fine` has steps
+# of two between the rates of neighbours, and takes more work (decision 68).
+LADDERS: dict[LadderName, tuple[int, ...]] = {
+    "standard": (360, 720, 1080),
+    "fine": (240, 360, 540, 720, 1080),
+}
+_SMALLER = 240  # joins where a source would have one size only
 # Pixels → highest bit/s: the H.264 rates of Apple's "HLS Authoring Specification for Apple Devices"
 # (higher row of each size), with straight lines between. CRF sets the quality; these cap motion.
 _BITRATES = (
@@ -38,9 +45,16 @@ _HELD_AUDIO = 0.5  # sound that outlasts the picture by more than this is kept: 
 
 
 def make_plan(
-    info: SourceInfo, source: SourceRef, *, prefix: str, encoder: str, remux: bool = False
+    info: SourceInfo,
+    source: SourceRef,
+    *,
+    prefix: str,
+    encoder: str,
+    remux: bool = False,
+    sizes: Sequence[int] = LADDERS["standard"],
 ) -> EncodePlan:
-    """The plan for one version. `info` describes the file that is decoded, so the remuxed one if `remux`.
+    """The plan for one version. `info` describes the file that is decoded, so the remuxed one if `remux`;
+    `sizes` are those of `LADDERS` that are wanted.
 
     The output's zero is the first picture, or the first sound if that comes clearly earlier.
     """
@@ -66,7 +80,7 @@ def make_plan(
         segment_frames=2 * gop,
         unit_segments=_unit_segments(total, 2 * gop, fps, info.max_keyframe_gap),
         preroll=max(2.0, info.max_frame_gap + 1.0),
-        rungs=ladder(info.width, info.height),
+        rungs=ladder(info.width, info.height, sizes),
         has_audio=info.audio_stream is not None,
         keyframe_gap=info.max_keyframe_gap,
         video_stream=info.video_stream,
@@ -117,18 +131,18 @@ def output_rate(rate: float, constant: bool) -> Fraction:
     return Fraction(round(rate, 2)).limit_denominator(100)
 
 
-def ladder(width: int, height: int) -> list[Rung]:
+def ladder(width: int, height: int, wanted: Sequence[int] = LADDERS["standard"]) -> list[Rung]:
     """Renditions by the short side, smallest first; never larger than the source.
 
-    360, 720 and 1080, and the source's own size where it is well above the last of them; 240 joins
-    when there would be one only. A source below 360 keeps its size.
+    The wanted sizes, and the source's own where it is well above the last of them; 240 joins when there
+    would be one only. A source below the smallest keeps its size.
     """
     short = min(width, height)
-    sizes = [size for size in _SIZES if size <= short] or [short]
-    if sizes[-1] < _SIZES[-1] and short >= sizes[-1] * 1.25:
+    sizes = [size for size in wanted if size <= short] or [short]
+    if sizes[-1] < wanted[-1] and short >= sizes[-1] * 1.25:
         sizes.append(short)
-    if short >= _SIZES[0] and len(sizes) == 1:
-        sizes.insert(0, 240)
+    if short > _SMALLER and sizes[0] > _SMALLER and len(sizes) == 1 and short >= wanted[0]:
+        sizes.insert(0, _SMALLER)
     rungs = [_rung(width, height, size / short) for size in sizes]
     return list({rung.name: rung for rung in rungs}.values())
 

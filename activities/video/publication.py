@@ -2,18 +2,20 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
+from uuid import UUID, uuid5
 
 from temporalio.exceptions import ApplicationError
 
 from activities.video import playlists
 from activities.video.damage import worth_a_look
+from clients.database.captions import NewCaption
 from clients.database.videos import Version
 from clients.objects import ObjectMissing, Objects, md5, sha256
+from contracts.captions import Origin
 from contracts.errors import ENCODE_FAILED
 from contracts.video import (
     Damage,
     Manifest,
-    Picture,
     PictureManifest,
     PublishInput,
     Segment,
@@ -21,6 +23,7 @@ from contracts.video import (
     SoundWarning,
     Track,
 )
+from rules.captions.writing import names
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 READERS = 16
@@ -36,7 +39,7 @@ class Publication:
         what: PublishInput,
         video: list[Track],
         audio: Track | None,
-        pictures: list[Picture],
+        pictures: PictureManifest,
         damage: list[Damage],
         warnings: list[SoundWarning],
         too_quiet: bool,
@@ -48,7 +51,9 @@ class Publication:
         self._plan = what.plan
         self._video = video
         self._audio = audio
-        self._pictures = pictures
+        self._pictures = pictures.pictures
+        self._texts = pictures.texts
+        self.chapters = pictures.chapters
 
     @classmethod
     def read(cls, objects: Objects, what: PublishInput) -> "Publication":
@@ -64,9 +69,9 @@ class Publication:
             _require(track.name == rung.name, "renditions are in another order")
             _require(frames == what.plan.total_frames, f"{track.name} has {frames} frames")
         sound = _tracks(objects, what.audio) if what.audio else None
-        pictures: list[Picture] = []
+        pictures = PictureManifest(pictures=[])
         if what.pictures:
-            pictures = PictureManifest.model_validate_json(_load(objects, what.pictures)).pictures
+            pictures = PictureManifest.model_validate_json(_load(objects, what.pictures))
         found = [*what.plan.damage, *(damage for batch in batches for damage in batch.damage)]
         return cls(
             objects=objects,
@@ -89,13 +94,33 @@ class Publication:
                     raise ConnectionError("the store does not list all that it has")
         if not all(stored.get(picture.key) == picture.size for picture in self._pictures):
             self._pictures = []
+        whole = set(names(round(self._plan.duration * 1000)))
+        self._texts = [
+            text
+            for text in self._texts
+            if whole <= {key.removeprefix(self._plan.prefix + text.folder) for key in stored}
+        ]
         for track in self._tracks():
             text = playlists.media_playlist(track, self._plan.key_id)
             self._objects.put(f"{self._plan.prefix}{track.name}/media.m3u8", text.encode(), PLAYLIST)
-        self._objects.put(f"{self._plan.prefix}master.m3u8", self.master(), PLAYLIST)
+        self._objects.put(f"{self._plan.prefix}master.m3u8", self.master().encode(), PLAYLIST)
 
-    def master(self, base: str = "") -> bytes:
-        return playlists.master_playlist(self._plan, self._video, self._audio, base).encode()
+    def captions(self, job_id: UUID) -> list[NewCaption]:
+        """Those that came with the source."""
+        return [
+            NewCaption(
+                id=uuid5(job_id, f"{self._plan.prefix}{text.folder}"),
+                language=text.language,
+                name=text.name,
+                origin=Origin.EMBEDDED,
+                prefix=self._plan.prefix + text.folder,
+                cues=text.cues,
+            )
+            for text in self._texts
+        ]
+
+    def master(self, base: str = "") -> str:
+        return playlists.master_playlist(self._plan, self._video, self._audio, base)
 
     def version(self, hls_path: str) -> Version:
         """The database's view of this version."""

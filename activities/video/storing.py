@@ -9,18 +9,22 @@ from pathlib import Path
 from activities.host.threads import in_thread
 from activities.video.encryption import encrypt_tracks, encrypted
 from activities.video.fmp4 import MediaFile, TrackFiles
+from activities.video.texts import Brought
 from clients.objects import ObjectMissing, Objects, read_own, sha256
 from clients.vault import Vault
 from contracts.video import (
     WORK,
+    ChapterMark,
     EncodePlan,
     Manifest,
     Picture,
     PictureManifest,
     Segment,
     SegmentManifest,
+    TextTrack,
     Track,
 )
+from intake.captions import store
 
 UPLOADS = 8
 INITS = 100  # of so many renditions it is remembered
@@ -123,14 +127,23 @@ class SegmentStore:
             for track in tracks
         ]
 
-    async def store_pictures(self, plan: EncodePlan, files: Sequence[Path]) -> Manifest:
-        """Store files beside the renditions' folders, and a manifest of them."""
+    async def store_pictures(self, plan: EncodePlan, files: Sequence[Path], brought: Brought) -> Manifest:
+        """Store files and captions beside the renditions' folders, and a manifest of them."""
         pictures = []
         for file in files:
             data, key = await in_thread(file.read_bytes), plan.prefix + file.name
             await in_thread(self._objects.put, key, data, PICTURE_TYPES[file.suffix])
             pictures.append(Picture(key=key, size=len(data), sha256=sha256(data)))
-        return await self.write(_pictures(plan), PictureManifest(pictures=pictures))
+        texts = []
+        for number, each in enumerate(brought.texts):
+            folder = f"text{number}/"
+            await in_thread(store, self._objects, plan.prefix + folder, each.cues, plan.duration)
+            texts.append(
+                TextTrack(folder=folder, language=each.language, name=each.name, cues=len(each.cues))
+            )
+        chapters = [ChapterMark(start=chapter.start, title=chapter.title) for chapter in brought.chapters]
+        manifest = PictureManifest(pictures=pictures, texts=texts, chapters=chapters)
+        return await self.write(_pictures(plan), manifest)
 
     async def drawn(self, plan: EncodePlan) -> Manifest | None:
         """The manifest of pictures, if they are stored already."""

@@ -51,7 +51,7 @@ def content_policy(object_store: str) -> str:
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": f"'self' {store}",
-        "media-src": f"'self' blob: {store}",
+        "media-src": f"'self' blob: data: {store}",  # data: the empty track under which hls.js puts captions
         "connect-src": f"'self' {store}",
         "form-action": "'self'",
         "base-uri": "'none'",

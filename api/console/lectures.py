@@ -11,7 +11,7 @@ from api.console.searching import LectureSearch
 from api.params import VideoId
 from api.routing import first
 from api.services import UseServices
-from clients.database import listings, videos
+from clients.database import captions, listings, videos
 
 router = APIRouter(route_class=first(signed_in))
 POSTER = "poster.jpg"
@@ -34,7 +34,27 @@ async def player(request: Request, services: UseServices, tenant: Tenant, video_
     async with services.engine.connect() as connection:
         renditions = await listings.renditions(connection, tenant, video_id)
         made = await videos.published_result(connection, lecture)
-    return page(request, "lecture.html", lecture=lecture, renditions=renditions, made=made)
+        shown = await captions.listed(connection, tenant, video_id)
+        chapters = await captions.chapters(connection, tenant, video_id)
+    lines = "\n".join(f"{_place(each['start'])} {each['title']}" for each in chapters)
+    return page(
+        request,
+        "lecture.html",
+        lecture=lecture,
+        renditions=renditions,
+        made=made,
+        captions=shown,
+        chapters=lines,
+    )
+
+
+def _place(seconds: float) -> str:
+    """`1:30`, with thousandths where there are some."""
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
+    fraction = f".{thousandths:03d}" if thousandths else ""
+    hours, rest = divmod(whole, 3600)
+    start = f"{hours}:{rest // 60:02d}" if hours else str(rest // 60)
+    return f"{start}:{rest % 60:02d}{fraction}"
 
 
 @router.get("/lectures/{video_id}/poster")

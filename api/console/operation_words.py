@@ -34,6 +34,8 @@ OPERATION_WORDS = {
     "POST /api/v1/media/videos/{video_id}/upload/complete/": _UPLOAD,
     "DELETE /api/v1/uploads/{upload_id}": ("올리기 그만두기", "Gave up an upload"),
     "POST /api/v1/videos": ("강의 만들기", "Made a lecture"),
+    "DELETE /api/v1/videos/{video_id}/captions/{caption_id}": ("자막 지우기", "Took captions away"),
+    "PUT /api/v1/videos/{video_id}/chapters": ("강의 목차 바꾸기", "Changed a lecture's chapters"),
     "PATCH /api/v1/videos/{video_id}": ("강의 제목 바꾸기", "Renamed a lecture"),
     "POST /api/v1/media/videos/{video_id}/playback/start/": ("강의 재생", "Began to watch a lecture"),
     "POST /api/v1/messaging/send/": _MESSAGES,

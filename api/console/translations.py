@@ -205,6 +205,12 @@ DAMAGE = {
     ),
 }
 _Table = Mapping[str, tuple[str, str]]
+CAPTIONS = {
+    "UPLOADED": ("올린 자막", "uploaded"),
+    "MACHINE": ("기계가 만듦", "made by a machine"),
+    "EMBEDDED": ("영상에 들어 있던 자막", "from the video"),
+}
+
 _TABLES: Mapping[str, _Table] = {
     "state": STATES,
     "job_type": {name: (row.ko, row.en) for name, row in CATALOG.items()},
@@ -221,6 +227,7 @@ _TABLES: Mapping[str, _Table] = {
     "row": ROWS,
     "fact": FACTS,
     "damage": DAMAGE,
+    "captions": CAPTIONS,
     "content_type": CONTENT_TYPES,
     "operation": OPERATION_WORDS | COMMAND_WORDS,
 }

@@ -16,10 +16,14 @@ from api.auth import playback_tokens
 from api.auth.playback_tokens import dead
 from api.problems import not_found, refused
 from api.services import Services, UseServices
-from clients.database import viewing
+from clients.database import captions, viewing
+from clients.database.viewing import SessionRow
 from clients.objects import ObjectMissing
 from clients.vault import VaultError
-from rules.viewing import may_fetch
+from contracts.video import hls_root
+from intake.captions import of_version
+from rules.captions.writing import MEDIA, SEGMENT, Chapter, chapters_json, chapters_track, in_master
+from rules.viewing import may_fetch, may_look
 
 router = APIRouter(prefix="/api/v1/play", include_in_schema=False)
 
@@ -28,10 +32,12 @@ PLAYLIST = "application/vnd.apple.mpegurl"
 # The links themselves say who may: any page may fetch them, none is told where they came from.
 OPEN = {"Access-Control-Allow-Origin": "*", "Referrer-Policy": "no-referrer"}
 _FOLDER = r"[a-z0-9]{1,16}"
-_PLAYLISTS = re.compile(rf"master\.m3u8|{_FOLDER}/media\.m3u8")
+_PLAYLISTS = re.compile(rf"{_FOLDER}/media\.m3u8")
 _MEDIA = re.compile(rf"{_FOLDER}/(init\.mp4|s([0-9]{{5,6}})\.m4s)")
+_CAPTIONS = re.compile(r"(captions/[0-9a-f]{32}|text[0-9]{1,2})/(?:media\.m3u8|s([0-9]{5})\.vtt)")
 _PICTURES = re.compile(r"poster\.jpg|storyboard\.vtt|storyboard-[0-9]{2}\.jpg")
 VTT = "text/vtt; charset=utf-8"
+_CHAPTERS = re.compile(r"chapters\.(vtt|json)")
 _KEY = re.compile(r"key-(.{1,32})")
 
 
@@ -66,6 +72,17 @@ async def _play(link: str, path: str, services: Services) -> Response:
         except VaultError:
             raise not_found("key") from None
         return _respond(content, "application/octet-stream", "no-store")
+    if part := _CAPTIONS.fullmatch(path):
+        at = int(part[2] or 0) * SEGMENT / 1000
+        if viewer.decision.proctored and not may_look(viewer.watched, viewer.elapsed, at):
+            raise refused(403, "beyond_the_clock", "This part may be watched later.")
+        below = hls_root(session.tenant_id, session.video_id) if "/" in part[1] else session.hls_prefix
+        kind = PLAYLIST if path.endswith(MEDIA) else VTT
+        return await _object(services, below + path, kind, "no-store")
+    if path == "master.m3u8":
+        return await _master(services, session)
+    if chapters := _CHAPTERS.fullmatch(path):
+        return await _chapters(services, session, viewer.duration, chapters[1])
     if path == "subtitles.vtt" and viewer.subtitles_key:
         return await _object(services, viewer.subtitles_key, VTT, "private, no-cache")
     if _PLAYLISTS.fullmatch(path):
@@ -76,12 +93,34 @@ async def _play(link: str, path: str, services: Services) -> Response:
     raise not_found("object")
 
 
+async def _master(services: Services, session: SessionRow) -> Response:
+    """As it was published, with the captions that there are now: they change without an encode."""
+    tenant, video = session.tenant_id, session.video_id
+    async with services.engine.connect() as connection:
+        rows = await captions.listed(connection, tenant, video)
+    master = await _bytes(services, session.hls_prefix + "master.m3u8")
+    shown = of_version(session.hls_prefix, hls_root(tenant, video), rows)
+    return _respond(in_master(master.decode(), shown).encode(), PLAYLIST, "no-store")
+
+
+async def _chapters(services: Services, session: SessionRow, duration: float, kind: str) -> Response:
+    async with services.engine.connect() as connection:
+        rows = await captions.chapters(connection, session.tenant_id, session.video_id)
+    listed = [Chapter(row["start"], row["title"]) for row in rows]
+    if kind == "json":
+        return _respond(chapters_json(listed, duration).encode(), "application/json", "no-store")
+    return _respond(chapters_track(listed, duration).encode(), VTT, "no-store")
+
+
 async def _object(services: Services, key: str, content_type: str, cache: str) -> Response:
+    return _respond(await _bytes(services, key), content_type, cache)
+
+
+async def _bytes(services: Services, key: str) -> bytes:
     try:
-        content = await asyncio.to_thread(services.objects.get, key)
+        return await asyncio.to_thread(services.objects.get, key)
     except ObjectMissing:
         raise not_found("object") from None
-    return _respond(content, content_type, cache)
 
 
 def _respond(content: bytes, content_type: str, cache: str) -> Response:

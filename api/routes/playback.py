@@ -282,6 +282,7 @@ def _urls(services: Services, session: UUID, viewer: View) -> dict[str, str | No
         "poster": f"{base}/poster.jpg" if viewer.has_pictures else None,
         "storyboard": f"{base}/storyboard.vtt" if viewer.has_pictures else None,
         "subtitles": f"{base}/subtitles.vtt" if viewer.subtitles_key else None,
+        "chapters": f"{base}/chapters.json" if viewer.has_chapters else None,
     }
 
 

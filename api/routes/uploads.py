@@ -31,6 +31,7 @@ from api.services import Services, UseServices
 from api.uploads import MIB, finish, in_store, open_upload, part_count, part_link, parts_there, put_link
 from clients.database import uploads
 from clients.database.uploads import ABORTED, COMPLETED, OPEN, UploadRow
+from rules.captions.cues import MOST_BYTES
 
 _NAMES = UUID("0c1f4a52-7b0e-5d5c-93a4-5d8b8d0e6f21")
 
@@ -43,8 +44,9 @@ TYPES = {
     "document": re.compile(rf"application/pdf|{_IMAGE}"),
     "table": re.compile(rf"text/(csv|tab-separated-values|plain)|{_SHEET}"),
     "image": re.compile(_IMAGE),
+    "captions": re.compile(r"text/(plain|vtt|srt|x-subrip|x-sami)|application/(x-subrip|x-sami)"),
 }
-LIMITS = {"video": LARGEST, "document": 2**30, "table": 100 * MIB, "image": 100 * MIB}
+LIMITS = {"video": LARGEST, "document": 2**30, "table": 100 * MIB, "image": 100 * MIB, "captions": MOST_BYTES}
 
 router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 

@@ -204,6 +204,7 @@ class Video(Base):
     session_id: Mapped[int | None] = mapped_column(BigInteger)
     policy_version: Mapped[int] = mapped_column(Integer, server_default="1")
     subtitles_key: Mapped[str | None] = mapped_column(String(500))
+    chapters: Mapped[dict[str, Any] | None]
     deleted_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 

@@ -218,6 +218,7 @@ RULES = (
     stays("video_access", _LECTURE),
     stays("video_progress", _LECTURE),
     stays("videos", "until it is deleted; then its row says so"),
+    stays("captions", _LECTURE),
     stays("renditions", _LECTURE),
     stays("opt_outs", "a wish that stands until it is taken back; a hash, no phone"),
     stays("sender_numbers", "the academy's own numbers, while it has them"),

@@ -10,6 +10,7 @@ from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database import captions
 from clients.database.jobs import JobMissing, JobRow
 from clients.database.models import Job, Rendition, Tenant, Video
 from clients.database.rows import columns, one, one_or_none
@@ -196,6 +197,7 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
     await connection.execute(
         delete(Rendition).where(Rendition.tenant_id == tenant_id, Rendition.video_id == video_id)
     )
+    await captions.forget(connection, tenant_id, video_id)
 
 
 async def rename(connection: AsyncConnection, tenant_id: int, video_id: int, title: str) -> bool:

@@ -56,6 +56,7 @@ class _FactsRow:
     duration: float | None
     has_pictures: bool
     subtitles_key: str | None
+    has_chapters: bool
     video_policy: int
     enrolled: int | None
     attendance: str | None
@@ -85,6 +86,7 @@ class View:
     duration: float
     has_pictures: bool
     subtitles_key: str | None
+    has_chapters: bool
     watched: Watched
     elapsed: float
     progress: float
@@ -146,6 +148,7 @@ def _facts(
         Video.duration,
         Video.has_pictures,
         Video.subtitles_key,
+        Video.chapters.is_not(None).label("has_chapters"),
         Video.policy_version.label("video_policy"),
         enrolled.scalar_subquery().label("enrolled"),
         attendance.scalar_subquery().label("attendance"),
@@ -190,6 +193,7 @@ def _view(found: RowMapping, student_id: int | None) -> View:
         duration=row.duration or 0.0,
         has_pictures=row.has_pictures,
         subtitles_key=row.subtitles_key,
+        has_chapters=row.has_chapters,
         watched=watched,
         elapsed=float(row.elapsed or 0.0),
         progress=row.progress or 0.0,

@@ -4,6 +4,7 @@ A code's state says who acts: REJECTED_BAD_INPUT the person who asked for the jo
 """
 
 from contracts.errors.ai import *  # noqa: F403
+from contracts.errors.captions import *  # noqa: F403
 from contracts.errors.jobs import *  # noqa: F403
 from contracts.errors.messaging import *  # noqa: F403
 from contracts.errors.reason import REASONS as REASONS

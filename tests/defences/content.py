@@ -6,6 +6,7 @@ _ERRORS, _KINDS = "intake/errors.py", "tests/unit/test_error_kinds.py"
 _JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_hostile.py"
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
 _CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media_encode.py"
+_CAPTIONS = "tests/unit/test_captions.py"
 _COVERED = "tests/unit/test_omr_covered.py"
 _ODD = "tests/unit/test_roster_odd.py::test_nobody_is_lost_and_nobody_gets_anothers"
 _AGAINST = "tests/unit/test_roster_against.py::test_nobody_is_taken_who_is_none"
@@ -317,5 +318,33 @@ CONTENT = (
         "poller.last_access_time.ToDatetime(UTC) > since for",
         "True or poller.last_access_time.ToDatetime(UTC) > since for",
         "tests/unit/test_builds.py::test_who_has_polled_lately_lives",
+    ),
+    Defence(
+        "captions-beyond-the-clock",
+        "api/routes/hls.py",
+        "if viewer.decision.proctored and not may_look(",
+        "if False and not may_look(",
+        "tests/integration/test_captions.py::test_captions_are_shown_replaced_and_taken_away",
+    ),
+    Defence(
+        "captions-of-another-version",
+        "intake/captions.py",
+        "if row.prefix.startswith((prefix, root + FOLDER))",
+        "if True",
+        f"{_CAPTIONS}::test_what_came_with_another_version_is_not_named",
+    ),
+    Defence(
+        "caption-that-ends-its-cue",
+        "rules/captions/cues.py",
+        """.replace("<", "&lt;").replace(">", "&gt;")""",
+        "",
+        f"{_CAPTIONS}::test_no_text_ends_its_cue",
+    ),
+    Defence(
+        "piece-of-a-stream-as-captions",
+        "rules/captions/reading.py",
+        'if line.startswith("X-TIMESTAMP-MAP"):',
+        "if False:",
+        f"{_CAPTIONS}::test_what_is_not_understood_is_refused_with_its_line",
     ),
 )

@@ -16,6 +16,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetActivityRequest
 from temporalio.service import RPCError
 
+from clients.database import captions
 from clients.database.models import Tenant, Video
 from contracts.video import hls_root
 from devstack.app import App, running
@@ -103,7 +104,7 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
         async with desk.lab.engine.begin() as connection:
             await connection.execute(insert(Tenant).values(id=tenant).on_conflict_do_nothing())
             await connection.execute(
-                insert(Video).values(tenant_id=tenant, id=5, file_key=film, status="PROCESSING")
+                insert(Video).values(tenant_id=tenant, id=5, file_key=film, status="READY", duration=5.0)
             )
         sent = {
             "embedding": {"texts": ["이차방정식", "삼각함수"]},
@@ -142,6 +143,10 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
     video = await desk.lab.video(tenant, 5)
     assert video.subtitles_key.startswith(hls_root(tenant, 5))
     assert desk.lab.objects.get(video.subtitles_key) == subtitles
+    async with desk.lab.engine.connect() as connection:
+        (heard,) = await captions.listed(connection, tenant, 5)
+    assert (heard.origin, heard.name) == ("MACHINE", "한국어 (기계가 만든 자막)")
+    assert "안녕하세요".encode() in desk.lab.objects.get(f"{heard.prefix}s00000.vtt")
 
 
 async def test_jobs_wait_for_their_server_and_go_on_but_a_film_is_for_a_person(

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from activities.video.errors import media_errors
 from activities.video.publication import Publication, _load
 from clients.objects import ObjectMissing, Objects
-from contracts.video import Manifest, PublishInput, Segment, SourceRef, Track
+from contracts.video import Manifest, PictureManifest, PublishInput, Segment, SourceRef, Track
 from devstack.ports import LOOPBACK
 from tests.integration.serving import bare_settings, serving
 from tests.workflows.world import plan
@@ -148,7 +148,7 @@ def test_a_list_that_is_behind_fails_no_lecture(head: int | None, codes: list[st
         what=what,
         video=[track],
         audio=None,
-        pictures=[],
+        pictures=PictureManifest(pictures=[]),
         damage=[],
         warnings=[],
         too_quiet=False,

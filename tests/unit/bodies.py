@@ -102,6 +102,7 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
         "problem_generation", {"ocr_text": "① x² = 4", "model": "any"}, tier="premium", tenant_id=None
     ),
     "transcription": _ai("transcription", {"video_id": 101}, tier="lite"),
+    "captions": _ai("captions", {"video_id": 101, "file_key": "uploads/101.smi", "language": "ko"}),
     "sms": (
         "messaging",
         {

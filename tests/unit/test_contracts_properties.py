@@ -127,6 +127,12 @@ AI_PAYLOADS: dict[str, st.SearchStrategy[Body]] = {
     "embedding": a({"texts": st.lists(words, min_size=1, max_size=4)}, backend=st.none() | words),
     "problem_generation": a({"ocr_text": words}, model=st.none() | words),
     "transcription": a({"video_id": ids | ids.map(str)}, file_key=st.none() | own_keys),
+    "captions": a(
+        {"video_id": ids | ids.map(str), "file_key": own_keys},
+        language=st.sampled_from([None, "ko", "zh-Hans"]),
+        name=st.sampled_from([None, "한국어"]),
+        default=st.booleans(),
+    ),
 }
 
 
@@ -162,6 +168,7 @@ AI_NEEDS = {
     "handwriting_analysis": ["download_url"],
     "embedding": ["texts"],
     "problem_generation": ["ocr_text"],
+    "captions": ["video_id", "file_key"],
 }
 for name in AI_PAYLOADS:
     needs = ["job_id", "job_type", "payload", *(f"payload.{field}" for field in AI_NEEDS.get(name, []))]

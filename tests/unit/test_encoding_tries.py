@@ -31,6 +31,7 @@ def encoding(scratch: Path, kept: int) -> EncodeActivities:
         max_source_seconds=1,
         vault=unused,
         encrypt=False,
+        ladder=lambda tenant_id: "standard",
     )
 
 

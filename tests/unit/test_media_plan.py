@@ -1,12 +1,14 @@
 """The plan: rates that players know, renditions without enlarging, units that fit the keyframes."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
-from activities.video.plan import ladder, make_plan, output_rate
+from activities.video.plan import LADDERS, ladder, make_plan, output_rate
 from activities.video.probe import SourceInfo
 from contracts.video import EncodePlan, SourceRef
+from tests.integration.serving import bare_settings
 
 INFO = SourceInfo(
     container="mov",
@@ -55,6 +57,25 @@ def test_renditions(size: tuple[int, int], renditions: list[str]) -> None:
     assert [f"{rung.width}x{rung.height}" for rung in rungs] == renditions
     assert all(rung.width <= size[0] and rung.height <= size[1] for rung in rungs)
     assert [rung.max_bitrate for rung in rungs] == sorted({rung.max_bitrate for rung in rungs})
+
+
+@pytest.mark.parametrize(
+    ("size", "lines"),
+    [
+        ((1920, 1080), [240, 360, 540, 720, 1080]),
+        ((1280, 720), [240, 360, 540, 720]),
+        ((960, 540), [240, 360, 540]),
+        ((854, 480), [240, 360, 480]),
+        ((640, 360), [240, 360]),
+        ((320, 240), [240]),
+        ((320, 180), [180]),
+    ],
+)
+def test_a_fine_ladder_steps_by_two_and_a_half_at_most(size: tuple[int, int], lines: list[int]) -> None:
+    rungs = ladder(*size, LADDERS["fine"])
+    assert [min(rung.width, rung.height) for rung in rungs] == lines
+    rates = [rung.max_bitrate for rung in rungs]
+    assert all(1.1 < above / below < 2.7 for below, above in pairwise(rates))
 
 
 def test_highest_rates_are_those_of_the_authoring_specification() -> None:
@@ -133,3 +154,9 @@ def test_sound_that_outlasts_the_picture_is_kept() -> None:
 
 def test_a_single_picture_is_a_plan_too() -> None:
     assert plan(video_end=0.0, audio_stream=None, frames=1).total_frames == 1
+
+
+def test_a_tenant_may_have_a_ladder_of_its_own() -> None:
+    settings = bare_settings(ladders='{"7": "fine"}')
+    assert [settings.ladder_of(tenant) for tenant in (7, 8)] == ["fine", "standard"]
+    assert hash(settings), "caches are by settings"

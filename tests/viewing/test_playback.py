@@ -55,6 +55,7 @@ async def test_what_start_answers(room: Classroom) -> None:
         "poster": "poster.jpg",
         "storyboard": "storyboard.vtt",
         "subtitles": None,
+        "chapters": None,
     }
     claims = jwt.decode(player.token, options={"verify_signature": False})
     assert began + 599 <= claims["exp"] <= time.time() + 601

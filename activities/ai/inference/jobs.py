@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activities.ai.captions import CaptionJobs
 from activities.ai.inference.asking import Inferred, Report, StoredUnits, model_errors
 from activities.ai.inference.embedding import embedding
 from activities.ai.inference.handwriting import handwriting_analysis
@@ -54,6 +55,7 @@ class Inference:
         models: Models,
         scratch: Path,
         max_lecture_bytes: int,
+        captions: CaptionJobs,
     ) -> None:
         self._engine = engine
         self._objects = objects
@@ -64,6 +66,7 @@ class Inference:
         self._models = models
         self._scratch = scratch
         self._max_lecture_bytes = max_lecture_bytes
+        self._captions = captions
 
     def lacks_model(self, ref: JobRef) -> bool:
         """Whether the job has to wait for somebody to name a server."""
@@ -178,7 +181,12 @@ class Inference:
             attached = await videos.attach_subtitles(connection, tenant, video_id, key)
         if not attached:
             await in_thread(self._objects.delete, key)
-        return attached
+            return False
+        # As captions only of a lecture that is shown already; the link of before has them in any case.
+        webvtt = done.files["subtitles.vtt"]
+        assert isinstance(webvtt, bytes), "what `transcription` makes"
+        await self._captions.machine_made(ref, video_id, webvtt.decode())
+        return True
 
     @asynccontextmanager
     async def _shown(self, ref: JobRef) -> AsyncIterator[Report]:

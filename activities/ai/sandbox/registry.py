@@ -13,6 +13,7 @@ TASKS = {
     "question_segmentation": "activities.ai.tasks.segmentation.task:SEGMENTATION",
     "omr_grading": "activities.ai.tasks.omr.task:OMR",
     "handwriting_analysis": "activities.ai.inference.pages:HANDWRITING",
+    "captions_text": "activities.ai.tasks.captions.task:CAPTIONS",
     "excel_parsing": "activities.ai.tasks.roster.task:ROSTER",
 }
 

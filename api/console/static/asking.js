@@ -45,7 +45,7 @@ export async function isOpen(wish, tenant) {
 }
 
 // The API's answer to a request; throws Failed. Without a valid sign-in the login page comes up. `wish` names a form
-// whose content may change between two tries. A PATCH twice is the same as once, and needs no key.
+// whose content may change between two tries. A PATCH, PUT or DELETE twice is the same as once, and needs no key.
 export async function ask(path, body, { tenant, wish, method } = {}) {
   const options = { method: method ?? (body === undefined ? "GET" : "POST"), headers: {}, signal: AbortSignal.timeout(1000 * SECONDS) };
   if (tenant) options.headers["X-Tenant-Id"] = tenant; // operators say for whom they act
@@ -72,7 +72,7 @@ async function answered(path, options) {
   try {
     answer = await fetch(path, options);
     const kind = answer.headers.get("content-type") || "";
-    value = kind.includes("json") ? await answer.json() : null;
+    value = kind.includes("json") && answer.status !== 204 ? await answer.json() : null;
   } catch {
     throw new Failed(0);
   }

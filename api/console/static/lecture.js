@@ -1,5 +1,6 @@
-// The player: hls.js, storyboard previews, captions, speed, watermark.
+// The player: hls.js, storyboard previews, speed, watermark.
 import { ask, clock, meter, say, t, watch } from "./console.js";
+import { captions, chapters, cues, text } from "./lecture_texts.js";
 
 const encoding = document.querySelector("[data-watch]");
 if (encoding) {
@@ -12,25 +13,6 @@ if (encoding) {
 const player = document.getElementById("player");
 const video = document.getElementById("video");
 let token, hls, refreshing;
-const seconds = (text) => text.trim().split(":").reduce((sum, part) => 60 * sum + Number(part), 0);
-
-// Cues of a WebVTT file: [start, end, text]. Settings and styles are not needed here.
-function cues(text) {
-  return text.replace(/\r/g, "").split(/\n{2,}/).flatMap((block) => {
-    const lines = block.split("\n");
-    const at = lines.findIndex((each) => each.includes("-->"));
-    if (at < 0) return [];
-    const [start, end] = lines[at].split("-->").map((each) => seconds(each.trim().split(/\s/)[0]));
-    return [[start, end, lines.slice(at + 1).join("\n")]];
-  });
-}
-
-async function text(url) {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(String(answer.status));
-  return answer.text();
-}
-
 // What is said over the picture; nothing takes it away.
 function over(words) {
   const message = document.getElementById("message");
@@ -191,20 +173,6 @@ async function storyboard(url) {
   player.dataset.storyboard = pictures.length;
 }
 
-async function captions(url) {
-  if (!url) return;
-  const button = document.getElementById("captions");
-  const track = video.addTextTrack("captions", t("자막", "Captions"), document.documentElement.lang);
-  for (const [start, end, words] of cues(await text(url))) track.addCue(new VTTCue(start, end, words));
-  track.mode = "hidden";
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    const shown = track.mode !== "showing";
-    track.mode = shown ? "showing" : "hidden";
-    button.setAttribute("aria-pressed", shown);
-  });
-}
-
 // Only once there is a source: what was asked of an empty element is forgotten when it gets one.
 function controls() {
   document.querySelector(".controls").disabled = false;
@@ -250,7 +218,7 @@ if (player) {
     setInterval(() => video.paused || remember(), 5000);
     addEventListener("pagehide", leaving);
     if (at) say(t(`${clock(at)}부터 이어서 봅니다.`, `It goes on at ${clock(at)}.`));
-    for (const extra of [storyboard(urls.storyboard), captions(urls.subtitles)]) {
+    for (const extra of [storyboard(urls.storyboard), captions(video, urls.subtitles), chapters(video, urls.chapters)]) {
       extra.catch(() => say(t("미리보기나 자막을 불러오지 못했습니다.", "Previews or captions could not be loaded."), true));
     }
   } catch (error) {

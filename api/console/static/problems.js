@@ -25,6 +25,7 @@ export const PROBLEMS = {
   invalid: ["받을 수 없는 값이 있습니다. 입력한 내용을 확인해 주세요.", "A value cannot be taken. Look at what was entered."],
   refused_by_database: ["저장할 수 없는 글자나 값이 있습니다.", "A character or value cannot be stored."],
   too_large: ["너무 큽니다. 더 작은 파일이나 더 적은 인원으로 나누어 주세요.", "It is too large. Use a smaller file, or fewer recipients at once."],
+  after_the_end: ["강의 길이를 넘는 시간이 있습니다.", "A time lies after the end of the lecture."],
   too_deep: ["내용이 너무 깊게 겹쳐 있습니다.", "It is nested too deeply."],
   duplicate_key: ["같은 항목이 두 번 있습니다.", "A field is given twice."],
   unstorable_text: ["저장할 수 없는 글자가 있습니다.", "A character cannot be stored."],

@@ -11,6 +11,7 @@ const TYPES = {
   mp4: "video/mp4", m4v: "video/mp4", mov: "video/quicktime", mkv: "video/x-matroska", webm: "video/webm",
   avi: "video/x-msvideo", pdf: "application/pdf", heic: "image/heic", heif: "image/heif", csv: "text/csv", txt: "text/plain",
   tsv: "text/tab-separated-values", htm: "text/html", html: "text/html",
+  srt: "text/plain", smi: "text/plain", vtt: "text/plain",
   xls: "application/vnd.ms-excel",
   xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 };

@@ -1,0 +1,185 @@
+"""Captions of a lecture that is shown: written beside its versions, named by its playlists, and retired.
+
+Their objects are there before anything names them, and stay for a while after nothing does: players that have
+read an older playlist go on. The API puts captions into the master playlist when it is asked for; what lies
+at the lecture's own path is written anew, over the one that was seen only, so whoever comes second looks
+again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from clients.database import captions, videos
+from clients.database.captions import CaptionRow, NewCaption
+from clients.database.videos import VideoRow
+from clients.objects import ObjectChanged, ObjectMissing, Objects
+from contracts.captions import Origin
+from contracts.names import TaskQueue, WorkflowType
+from contracts.video import EraseInput, hls_root
+from rules.captions.cues import Cue
+from rules.captions.writing import MEDIA, Shown, based, files, in_master
+
+FOLDER = "captions/"
+PLAYLIST = "application/vnd.apple.mpegurl"
+VTT = "text/vtt; charset=utf-8"
+UPLOADS = 8
+TRIES = 5  # at a playlist that others write as well
+
+
+class NotShown(Exception):
+    """There is no such lecture, or nothing of it is published."""
+
+
+@dataclass(frozen=True)
+class NewCaptions:
+    """One language; `cues` fit the lecture."""
+
+    language: str
+    name: str
+    cues: Sequence[Cue]
+    origin: Origin = Origin.UPLOADED
+    is_default: bool = False
+
+
+@dataclass(frozen=True)
+class Captioning:
+    """`grace`: seconds for which what is not named any more stays."""
+
+    engine: AsyncEngine
+    objects: Objects
+    temporal: Client
+    grace: int
+
+    async def shown(self, tenant_id: int, video_id: int) -> VideoRow:
+        """A published lecture. Raises NotShown."""
+        async with self.engine.connect() as connection:
+            video = await videos.find(connection, tenant_id, video_id)
+        if video is None or video.deleted_at or video.status != "READY" or video.duration is None:
+            raise NotShown
+        return video
+
+    async def add(
+        self, tenant_id: int, video_id: int, job_id: UUID, new: Sequence[NewCaptions]
+    ) -> list[NewCaption]:
+        """Show captions, instead of those of the same language and name. The same job again writes the same.
+        Raises NotShown."""
+        video = await self.shown(tenant_id, video_id)
+        rows = [_row(tenant_id, video_id, job_id, each) for each in new]
+        for row, each in zip(rows, new, strict=True):
+            await asyncio.to_thread(store, self.objects, row.prefix, each.cues, video.duration or 0.0)
+        async with self.engine.begin() as connection:
+            replaced = await captions.put(connection, tenant_id, video_id, rows)
+        if replaced is None:
+            for row in rows:
+                await asyncio.to_thread(self.objects.erase, row.prefix)
+            raise NotShown
+        await self.point(tenant_id, video_id)
+        for prefix in replaced:
+            await self._retire(prefix)
+        return rows
+
+    async def remove(self, tenant_id: int, video_id: int, caption_id: UUID) -> bool:
+        """False if there is no such caption."""
+        async with self.engine.begin() as connection:
+            prefix = await captions.remove(connection, tenant_id, video_id, caption_id)
+        if prefix is None:
+            return False
+        await self.point(tenant_id, video_id)
+        await self._retire(prefix)
+        return True
+
+    async def point(self, tenant_id: int, video_id: int) -> None:
+        """Write the master playlist at the lecture's own path as the database has version and captions.
+        Raises ConnectionError where others keep writing it."""
+        root = hls_root(tenant_id, video_id)
+        for _ in range(TRIES):
+            before = await asyncio.to_thread(_etag, self.objects, f"{root}master.m3u8")
+            async with self.engine.connect() as connection:
+                video = await videos.find(connection, tenant_id, video_id)
+                rows = await captions.listed(connection, tenant_id, video_id)
+            if video is None or video.hls_prefix is None or before is None:
+                return
+            try:
+                await asyncio.to_thread(self._write, root, video.hls_prefix, rows, before)
+            except (ObjectChanged, ObjectMissing):  # published or deleted in between
+                continue
+            return
+        raise ConnectionError("the master playlist is written again and again")
+
+    def _write(self, root: str, prefix: str, rows: Sequence[CaptionRow], before: str) -> None:
+        master = self.objects.get(f"{prefix}master.m3u8").decode()
+        text = in_master(based(master, prefix.removeprefix(root)), at_root(root, rows))
+        self.objects.put(
+            f"{root}master.m3u8", text.encode(), PLAYLIST, cache_control="no-cache", if_match=before
+        )
+
+    async def _retire(self, prefix: str) -> None:
+        folder = prefix.rstrip("/").rpartition("/")[2]
+        with suppress(WorkflowAlreadyStartedError):  # it has ended: they are gone
+            await self.temporal.start_workflow(
+                WorkflowType.RETIRE,
+                EraseInput(prefix=prefix, after=self.grace),
+                id=f"{WorkflowType.RETIRE}-{FOLDER.rstrip('/')}-{folder}",
+                task_queue=TaskQueue.VIDEO_LIGHT,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                static_summary="Retire captions that were taken away",
+            )
+
+
+def store(objects: Objects, prefix: str, cues: Sequence[Cue], duration: float) -> None:
+    """Write everything of one language below `prefix`, the playlist last. Blocking."""
+    made = files(cues, round(duration * 1000))
+    playlist = made.pop(MEDIA)
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        list(pool.map(lambda name: objects.put(prefix + name, made[name].encode(), VTT), made))
+    objects.put(prefix + MEDIA, playlist.encode(), PLAYLIST)
+
+
+def at_root(root: str, rows: Sequence[CaptionRow]) -> list[Shown]:
+    """As the playlist at the lecture's own path names them."""
+    return [_shown(row, row.prefix.removeprefix(root)) for row in rows]
+
+
+def of_version(prefix: str, root: str, rows: Sequence[CaptionRow]) -> list[Shown]:
+    """As a version's own playlist would name them, with `captions/` at the root as if it lay in the version:
+    so a player's links have it. What came with the source of another version is none of this one."""
+    beside = [
+        (row, row.prefix.removeprefix(prefix if row.prefix.startswith(prefix) else root))
+        for row in rows
+        if row.prefix.startswith((prefix, root + FOLDER))
+    ]
+    return [_shown(row, folder) for row, folder in beside]
+
+
+def _shown(row: CaptionRow, folder: str) -> Shown:
+    return Shown(uri=folder + MEDIA, language=row.language, name=row.name, default=row.is_default)
+
+
+def _row(tenant_id: int, video_id: int, job_id: UUID, new: NewCaptions) -> NewCaption:
+    caption_id = uuid5(job_id, f"{new.language}/{new.name}")
+    return NewCaption(
+        id=caption_id,
+        language=new.language,
+        name=new.name,
+        origin=new.origin,
+        prefix=f"{hls_root(tenant_id, video_id)}{FOLDER}{caption_id.hex}/",
+        cues=len(new.cues),
+        is_default=new.is_default,
+    )
+
+
+def _etag(objects: Objects, key: str) -> str | None:
+    try:
+        return objects.head(key).etag
+    except ObjectMissing:
+        return None

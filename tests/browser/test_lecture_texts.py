@@ -1,0 +1,79 @@
+"""Captions and chapters as a viewer meets them in Chromium."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Visit
+from tests.lab import CLIP
+from tests.unit.media import ffmpeg
+from tests.unit.test_media_texts import CHAPTERS
+
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.slow]
+
+VIDEO = "document.getElementById('video')"
+SHOWN = f"[...{VIDEO}.textTracks].find((each) => each.mode === 'showing')"
+EMBEDDED = "1\n00:00:00,500 --> 00:00:02,000\n영상에 있던 자막\n"
+SMI = (
+    "<SAMI><HEAD><STYLE><!-- .KRCC { Name: 국어; lang: ko-KR; } .ENCC { Name: English; lang: en-US; } -->"
+    "</STYLE></HEAD><BODY><SYNC Start=1000><P Class=KRCC>올린 자막<SYNC Start=1000><P Class=ENCC>uploaded"
+    "<SYNC Start=2500><P Class=KRCC>&nbsp;<SYNC Start=2500><P Class=ENCC>&nbsp;</SAMI>"
+)
+
+
+async def said(visit: Visit, name: str) -> tuple[str, float, float]:
+    """The first cue of the captions of this name, once they are chosen and loaded."""
+    await visit.page.select_option("#captions", label=name)
+    await visit.until(f"({SHOWN})?.label === '{name}' && ({SHOWN}).cues?.length > 0")
+    text, start, end = await visit.page.evaluate(
+        f"(() => {{ const cue = ({SHOWN}).cues[0]; return [cue.text, cue.startTime, cue.endTime]; }})()"
+    )
+    return text, start, end
+
+
+async def test_captions_of_the_source_and_uploaded_ones_are_shown_in_time(
+    visit: Visit, tmp_path: Path
+) -> None:
+    page, lecture = visit.page, tmp_path / "lecture.mp4"
+    (tmp_path / "a.srt").write_text(EMBEDDED)
+    (tmp_path / "chapters.txt").write_text(CHAPTERS)
+    ffmpeg(
+        f"-i {CLIP} -i {tmp_path}/a.srt -i {tmp_path}/chapters.txt -map 0:v -map 0:a? -map 1 -map_chapters 2 "
+        "-c copy -c:s mov_text -metadata:s:s:0 language=kor",
+        str(lecture),
+    )
+    await visit.open("/console/lectures")
+    await page.set_input_files("#file", lecture)
+    await expect(page.locator("#grid .badge.good")).to_be_visible()
+    await visit.follow(page.locator("#grid h2 a"))
+    await expect(page.locator("#captions")).to_be_visible()
+    assert await said(visit, "한국어") == (
+        "영상에 있던 자막",
+        pytest.approx(0.5, abs=0.05),
+        pytest.approx(2, abs=0.05),
+    )
+    await expect(page.locator("#chapters button")).to_have_text(["0:00하나", "0:03둘"])
+    await page.locator("#chapters button").nth(1).click()
+    await visit.until(f"Math.abs({VIDEO}.currentTime - 2.5) < 0.5")
+
+    smi = tmp_path / "a.smi"
+    smi.write_bytes(SMI.encode("cp949"))
+    await page.select_option("#caption-language", "")
+    async with page.expect_navigation(wait_until="commit"):
+        await page.set_input_files("#caption-file", smi)
+        await page.click("#add-captions button")
+    await expect(page.locator("#texts .captions li")).to_have_count(3)
+    within = pytest.approx(1.0, abs=0.05), pytest.approx(2.5, abs=0.05)
+    await expect(page.locator("#captions option")).to_have_count(4)
+    assert await said(visit, "국어") == ("올린 자막", *within)
+    assert await said(visit, "English") == ("uploaded", *within)
+    await page.evaluate(f"{VIDEO}.currentTime = 1.5")
+    await visit.until(f"({SHOWN}).activeCues?.length === 1")  # what is on the picture now
+    assert await visit.grave() == []
+
+    await page.fill("#chapter-lines", "0:00 들어가며\n0:01.500 풀이")
+    await page.click("#set-chapters button")
+    await expect(page.locator("#chapters button")).to_have_text(["0:00들어가며", "0:02풀이"])
+    await page.locator("[data-remove]").last.click()
+    await expect(page.locator("#captions option")).to_have_count(3)
