@@ -6,8 +6,8 @@ Nobody of the release before is: without a value it is a message of its own.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0020"
-down_revision = "0022"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

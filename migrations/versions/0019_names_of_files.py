@@ -6,8 +6,8 @@ Jobs that processes of the release before accept meanwhile, and files that they 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
