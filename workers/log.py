@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 from temporalio import activity, workflow
 
+from clients.tracebacks import told
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -40,10 +42,10 @@ class JsonLines(logging.Formatter):
         }
         extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         extra.pop("temporal_activity", None)  # it is the same as what is said of it by `about`
-        told = extra.pop("temporal_workflow", {})
-        extra = {**{ours: told[name] for name, ours in _OF_THE_SDK.items() if name in told}, **extra}
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        sdk = extra.pop("temporal_workflow", {})
+        extra = {**{ours: sdk[name] for name, ours in _OF_THE_SDK.items() if name in sdk}, **extra}
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = told(record.exc_info[1])
         return json.dumps({**line, **_ABOUT.get(), **extra}, default=str, ensure_ascii=False)
 
 

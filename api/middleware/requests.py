@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import metrics
 from api.auth.callers import known_caller
 from clients import tracing
+from clients.tracebacks import told
 from intake.submit import REQUEST_ID
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -96,13 +97,7 @@ class JsonLines(JsonFormatter):
         self,
         ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
     ) -> str:
-        kind, _, frame = ei
-        places = []
-        while frame:
-            code = frame.tb_frame.f_code
-            places.append(f"{code.co_filename}:{frame.tb_lineno} {code.co_name}")
-            frame = frame.tb_next
-        return " < ".join([kind.__name__ if kind else "", *reversed(places)])
+        return told(ei[1]) if ei[1] else ""
 
 
 def configure_logging() -> None:
