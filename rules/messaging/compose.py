@@ -135,9 +135,10 @@ def compose(
 
 
 def asked_for(draft: Draft, template: Template | None) -> frozenset[str]:
-    """The variables that a draft's messages need."""
+    """The variables that a draft's messages need: the text of an Alimtalk without fallback is never sent."""
     shown = _shown(template) if template and draft.mode != "sms" else ()
-    return names((draft.text, draft.subject or "", *shown))
+    carried = (draft.text, draft.subject or "") if draft.mode != "alimtalk" else ()
+    return names((*carried, *shown))
 
 
 def provider_message(composed: Composed, custom: dict[str, str]) -> dict[str, object]:
