@@ -13,7 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from activities.ai.sandbox.task import Assembled, BadInput
 from activities.ai.tasks.hancom import document, hwp5, hwpx, opening
+from activities.ai.tasks.ocr.regions import in_regions
 from activities.ai.tasks.ocr.task import OCR, RESULT, TABLES, TEXT
+from api.console.result_words import remark
 from bench.ocr_pages import FONT
 from contracts import errors as e
 from tests.unit import hancom
@@ -185,6 +187,15 @@ def test_cells_over_each_other_are_doubted(tmp_path: Path, make: Make) -> None:
     wide, far = Table(1, 1, [Cell(0, 0, "가", 9_999, 999)]), Table(1, 1, [Cell(0, 20_000, "가")])
     assert refused(written(tmp_path, make([wide]))) == e.TOO_MANY_CELLS
     assert refused(written(tmp_path, make([far]))) == e.TOO_MANY_CELLS
+
+
+def test_no_question_gets_all_of_a_document(tmp_path: Path) -> None:
+    """Its words have no places: a region of it is none."""
+    region = {"x": 0, "y": 0, "w": 0.5, "h": 0.5}
+    asked = [{"exam_question_id": 1, "number": 1, "region_meta": region}]
+    found, doubts = in_regions([{"page": 1, **document.result(document.Document(["가"]), "")}], asked)
+    assert (found, len(doubts)) == ([], 1)
+    assert "위치가 없어" in remark(doubts[0], "ko")
 
 
 def test_a_formula_beside_its_paragraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
