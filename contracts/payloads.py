@@ -143,7 +143,7 @@ class AiPayload(Part):
 
 class DocumentPayload(AiPayload):
     """`question_segmentation`, `handwriting_analysis`: a document, by key or by link. `password` opens a PDF;
-    it is used and not kept."""
+    it stays in the sealed payload alone, as long as the job may be retried."""
 
     password: Annotated[str | None, Field(max_length=127), BLANK_IS_NONE] = None
 
