@@ -2,10 +2,12 @@
 
 import asyncio
 import urllib.request
+from contextlib import suppress
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from devstack.app import App
+from tests.lab import eventually
 
 Labels = frozenset[tuple[str, str]]
 
@@ -51,7 +53,16 @@ class Page:
 
 
 async def page(app: App, name: str) -> Page:
-    return await page_at(app.told_at(name))
+    """Once it is there: an earlier test may have started the process again a moment ago."""
+
+    async def look() -> Page | None:
+        with suppress(OSError, IndexError):
+            return await page_at(app.told_at(name))
+        return None
+
+    found = await eventually(look, f"the page of {name}")
+    assert found is not None
+    return found
 
 
 async def page_at(url: str) -> Page:

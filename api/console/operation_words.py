@@ -10,6 +10,8 @@ _SIGNED_IN = ("로그인", "Signed in")
 
 OPERATION_WORDS = {
     "GET /api/v1/jobs/{job_id}/": _JOB,
+    "GET /api/v1/jobs/{job_id}/progress/": _JOB,
+    "GET /api/v1/{asked_from}/excel_job_status/{job_id}/": _JOB,
     "GET /api/v1/jobs/{job_id}": _JOB,
     "GET /console/jobs/{job_id}": _JOB,
     "GET /console/jobs/{job_id}/files/{name}": ("결과 파일 내려받기", "Downloaded a result"),
@@ -19,6 +21,7 @@ OPERATION_WORDS = {
     "GET /console/rosters/{job_id}": ("명단 보기", "Looked at a roster"),
     "GET /console/messages/{job_id}": ("받는 사람 보기", "Looked at recipients"),
     "GET /api/v1/messages/{job_id}/recipients/": ("받는 사람 보기", "Looked at recipients"),
+    "GET /api/v1/messages/{job_id}/recipients.xlsx": ("받는 사람 내려받기", "Downloaded recipients"),
     "GET /console/audit": ("접속기록 보기", "Looked at the audit"),
     "POST /codec/decode": ("암호화된 이력 보기", "Read an encrypted history"),
     "POST /api/v1/jobs": _START,

@@ -222,7 +222,7 @@ async def test_a_provider_that_is_away_or_another(stack: Stack, provider: OidcPr
 async def test_the_way_leads_nowhere_else(stack: Stack, provider: OidcProvider) -> None:
     async with console(stack, provider) as http:
         answer = await http.get(await way(http, "https://elsewhere.example/console"))
-        assert 'content="0;url=/console"' in answer.text
+        assert 'content="0;url=/console/home"' in answer.text
 
 
 async def test_settings_that_cannot_be() -> None:

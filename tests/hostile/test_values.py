@@ -93,8 +93,9 @@ def variants(body: Any) -> list[bytes]:
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_no_operation_is_an_outage(operation: str, academy: Caller) -> None:
     method, _, path = operation.partition(" ")
-    ids = {name: str(uuid4()) for name in ("upload_id", "message_id", "file_key")}
+    ids = {name: str(uuid4()) for name in ("upload_id", "message_id", "file_key", "caption_id")}
     ids |= {"job_id": "none", "video_id": fresh_id(), "reservation_id": 1, "tenant_id": academy.tenant}
+    ids |= {"asked_from": "students"}
     about = OPERATIONS[operation]
     staff = academy.staff(None) if about.kind == "operator" else {}
     known = {"Authorization": f"Bearer {academy.key}"} | staff
