@@ -178,7 +178,7 @@ class OrphanActivities:
         return Found(prefix, len(stored), sum(size for _, size, _ in stored), why)
 
     async def _running(self, tenant: int) -> set[str]:
-        """The digits of jobs whose workflows run, whatever the database says of them."""
+        """The digits of jobs and captions whose workflows run, whatever the database says of them."""
         query = f"TenantId = '{tenant}' AND ExecutionStatus = 'Running'"
         return {each.id.rpartition("-")[2] async for each in self._temporal.list_workflows(query)}
 
