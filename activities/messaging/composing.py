@@ -22,7 +22,7 @@ from contracts.messaging import (
 )
 from rules.messaging import phones
 from rules.messaging.chunks import between, encode, message, pack, split
-from rules.messaging.compose import Composer, asked_for, provider_message
+from rules.messaging.compose import Composer, asked_for, linked, provider_message
 from rules.messaging.siblings import by_phone, merged
 from rules.messaging.template import by_name
 from rules.messaging.unsendable import Unsendable
@@ -146,7 +146,7 @@ class _Surplus:
 def _groups(job: Job) -> Iterator[list[int]]:
     """The positions that each message is about."""
     if job.request.draft.one_per_phone:
-        return by_phone(job.recipients)
+        return by_phone(job.recipients, linked(job.request.draft, job.template))
     return ([position] for position in range(len(job.recipients)))
 
 

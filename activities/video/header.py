@@ -120,15 +120,20 @@ def unread_fragments(path: Path) -> int:
     return max(0, size - at) if fragmented else 0
 
 
-def pick(streams: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
-    """The default stream of a kind, else the first; cover art and thumbnails are not video."""
+def fitting(streams: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The streams of a kind, the default one first; cover art and thumbnails are not video."""
     fit = [
         stream
         for stream in streams
         if stream.get("codec_type") == kind
         and not any(stream.get("disposition", {}).get(name) for name in _NOT_MOVING)
     ]
-    return max(fit, key=lambda s: (s.get("disposition", {}).get("default", 0), -s["index"]), default=None)
+    return sorted(fit, key=lambda s: (-s.get("disposition", {}).get("default", 0), s["index"]))
+
+
+def pick(streams: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
+    """The default stream of a kind, else the first."""
+    return next(iter(fitting(streams, kind)), None)
 
 
 def shown_size(video: dict[str, Any]) -> tuple[int, int]:

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import ffmpeg
 
 from activities.host.threads import in_thread
+from activities.video.audible import first_audible
 from activities.video.colour import FirstPicture, colour_of
 from activities.video.ffmpeg import SOURCE, FfmpegFailed, Progress, Tools, run_ffmpeg
 from activities.video.header import MediaError as MediaError
-from activities.video.header import ffprobe, header, pick, rotation, shown_size, unread_fragments
+from activities.video.header import ffprobe, fitting, header, pick, rotation, shown_size, unread_fragments
 from activities.video.header import read_stream as read_stream
 from activities.video.header import start_of as start_of
 from activities.video.packets import TrackScan
@@ -76,7 +77,7 @@ class SourceInfo:
 async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900) -> SourceInfo:
     """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a video.
 
-    `timeout` bounds each of three steps by the wall clock. Clocks that jump are mended by `remux` only:
+    `timeout` bounds each of its steps by the wall clock. Clocks that jump are mended by `remux` only:
     how long such a file is shows when its remux is probed.
     """
     head = await header(tools, path, timeout)
@@ -94,7 +95,8 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
     async with _beside(_decode_one(tools, path, video["index"], timeout)) as decoding:
         tracks, places, lost_its_way = await _scan(tools, path, container, timeout)
         # A sender may announce sound and send none, or send another.
-        audio = pick([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
+        sent = fitting([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
+        audio = await first_audible(tools, path, sent, timeout)
         picture, sound = tracks[video["index"]], tracks[audio["index"]] if audio else TrackScan()
         end = max((track.end for track in tracks.values() if track.frames), default=0.0)
         if not picture.frames:

@@ -13,7 +13,7 @@ from contracts.errors import REASONS
 from contracts.messaging import Channel, Composed, Draft, Recipient
 from rules.messaging import phones
 from rules.messaging.channel import Sent
-from rules.messaging.compose import SMS_BYTES, Composer, asked_for
+from rules.messaging.compose import SMS_BYTES, Composer, asked_for, linked
 from rules.messaging.siblings import by_phone, merged
 from rules.messaging.text import size
 from rules.messaging.unsendable import Unsendable
@@ -87,7 +87,7 @@ def preview(
             add(error, line)
     else:
         as_text, writer = way.as_text_because, composer(way)
-        for position, recipient in _told(draft, recipients, asked_for(way.draft, way.template)):
+        for position, recipient in _told(way, recipients):
             try:
                 good.append((position + 1, writer.compose(recipient)))
             except Unsendable as error:
@@ -110,14 +110,13 @@ def preview(
     }
 
 
-def _told(
-    draft: Draft, recipients: Sequence[Recipient], asked: frozenset[str]
-) -> Iterator[tuple[int, Recipient]]:
+def _told(way: Sent, recipients: Sequence[Recipient]) -> Iterator[tuple[int, Recipient]]:
     """Who gets a message, with their place in the list."""
-    if not draft.one_per_phone:
+    if not way.draft.one_per_phone:
         yield from enumerate(recipients)
         return
-    for positions in by_phone(recipients):
+    asked = asked_for(way.draft, way.template)
+    for positions in by_phone(recipients, linked(way.draft, way.template)):
         index, recipient = merged([recipients[each] for each in positions], asked)
         yield positions[index], recipient
 

@@ -90,6 +90,13 @@ _REMARKS = tuple(
             ("{a}번 문항: 읽지 않은 쪽에 있음", "Question {a}: its page was not read"),
         ),
         (
+            r"question (?P<a>.+): its region is on a page whose words have no places",
+            (
+                "{a}번 문항: 한글 문서의 글에는 위치가 없어 영역을 읽을 수 없음",
+                "Question {a}: the words of its page have no places",
+            ),
+        ),
+        (
             r"question (?P<a>.+): nothing was read in its region",
             ("{a}번 문항: 영역에서 읽은 것이 없음", "Question {a}: nothing was read in its region"),
         ),

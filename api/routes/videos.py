@@ -50,7 +50,7 @@ class VideoChange(Outside):
 async def list_videos(
     tenant: Tenant,
     services: UseServices,
-    q: Annotated[str | None, Query(max_length=100, description="Part of the title")] = None,
+    q: Annotated[str | None, Composed, Query(max_length=100, description="Part of the title")] = None,
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")] = None,

@@ -1,5 +1,6 @@
 """One message to one person, checked as the provider, the carriers and the law will check it. Pure."""
 
+import re
 from collections.abc import Mapping
 
 from contracts.errors import (
@@ -27,6 +28,9 @@ SMS_BYTES = 90
 LMS_BYTES = 2_000
 SUBJECT_BYTES = 40
 ALIMTALK_CHARACTERS = 1_000
+_ADDRESS = re.compile(
+    r"(?:https?://|www\.|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/)(?:#\{[^{}]*\}|\S)*", re.IGNORECASE
+)
 
 
 class Composer:
@@ -135,9 +139,22 @@ def compose(
 
 
 def asked_for(draft: Draft, template: Template | None) -> frozenset[str]:
-    """The variables that a draft's messages need."""
+    """The variables that a draft's messages need: the text of an Alimtalk without fallback is never sent."""
     shown = _shown(template) if template and draft.mode != "sms" else ()
-    return names((draft.text, draft.subject or "", *shown))
+    carried = (draft.text, draft.subject or "") if draft.mode != "alimtalk" else ()
+    return names((*carried, *shown))
+
+
+def linked(draft: Draft, template: Template | None) -> frozenset[str]:
+    """The variables of a draft's messages that are parts of an address: what opens with one value does not
+    with two."""
+    with_alimtalk = template if draft.mode != "sms" else None
+    written = (
+        *(_shown(with_alimtalk) if with_alimtalk else ()),
+        draft.text if draft.mode != "alimtalk" else "",
+    )
+    addresses = (found[0] for text in written for found in _ADDRESS.finditer(text))
+    return names((*addresses, *(_links(with_alimtalk.buttons) if with_alimtalk else ())))
 
 
 def provider_message(composed: Composed, custom: dict[str, str]) -> dict[str, object]:
@@ -214,9 +231,13 @@ def _shown(template: Template) -> tuple[str, ...]:
 
 
 def _texts(buttons: tuple[Button, ...]) -> tuple[str, ...]:
+    return (*(button.name for button in buttons if button.name), *_links(buttons))
+
+
+def _links(buttons: tuple[Button, ...]) -> tuple[str, ...]:
     return tuple(
-        text
+        link
         for button in buttons
-        for text in (button.name, button.link_mobile, button.link_pc, button.link_android, button.link_ios)
-        if text
+        for link in (button.link_mobile, button.link_pc, button.link_android, button.link_ios)
+        if link
     )

@@ -10,16 +10,18 @@ from rules.messaging.unsendable import Unsendable
 AND = ", "
 
 
-def by_phone(recipients: Sequence[Recipient]) -> Iterator[list[int]]:
-    """Positions of those who share a phone, in the order of the first of each. Whose phone is none stands
-    alone, and is refused by who composes."""
-    shared: dict[str, list[int]] = {}
+def by_phone(recipients: Sequence[Recipient], links: Set[str] = frozenset()) -> Iterator[list[int]]:
+    """Positions of those who share a phone, and the values of what stands in `links`: each has their own page
+    to open. In the order of the first of each. Whose phone is none stands alone, and is refused by who
+    composes."""
+    shared: dict[tuple[str, ...], list[int]] = {}
     for position, recipient in enumerate(recipients):
         try:
             phone = phones.mobile(recipient.to)
         except Unsendable:
             phone = f"none {position}"
-        shared.setdefault(phone, []).append(position)
+        own = by_name(recipient.variables) if links else {}
+        shared.setdefault((phone, *(own.get(link, "") for link in sorted(links))), []).append(position)
     yield from shared.values()
 
 

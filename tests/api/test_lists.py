@@ -154,6 +154,7 @@ async def test_a_lecture_is_found_and_renamed(academy: Caller, stack: Stack) -> 
 
     assert await found() >= {first, second}
     assert await found(q="50%25") == {first} and await found(q="_") == set(), "no wildcards"
+    assert await found(q=unicodedata.normalize("NFD", "1강")) == {first}, "as a Mac writes it"
     assert await found(state="failed") == {second} and await found(state="ready") == {first}
     page = await academy.get("/videos?limit=1")
     assert (await academy.get(f"/videos?limit=1&cursor={page['next_cursor']}"))["items"] != page["items"]

@@ -14,6 +14,13 @@ _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
 CONTENT = (
     Defence(
+        "sound-that-nobody-hears",
+        "activities/video/audible.py",
+        "if len(streams) > 1:",
+        "if False:",
+        "tests/unit/test_media_probe.py::test_of_several_sounds_one_that_is_heard",
+    ),
+    Defence(
         "schema-trouble-is-no-content",
         _ERRORS,
         'CONTENT = frozenset({"22", "23"})',

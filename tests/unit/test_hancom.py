@@ -13,7 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from activities.ai.sandbox.task import Assembled, BadInput
 from activities.ai.tasks.hancom import document, hwp5, hwpx, opening
+from activities.ai.tasks.ocr.regions import in_regions
 from activities.ai.tasks.ocr.task import OCR, RESULT, TABLES, TEXT
+from api.console.result_words import remark
 from bench.ocr_pages import FONT
 from contracts import errors as e
 from tests.unit import hancom
@@ -172,3 +174,35 @@ def test_sectors_in_a_circle(tmp_path: Path) -> None:
         if struct.unpack_from("<I", data, place)[0] == hancom.END:
             struct.pack_into("<I", data, place, 1)
     assert refused(written(tmp_path, bytes(data))) == e.FILE_DAMAGED
+
+
+@BOTH
+def test_cells_over_each_other_are_doubted(tmp_path: Path, make: Make) -> None:
+    """Nothing that a file says of its cells ends a job, and no cell is lost in silence."""
+    over = Table(2, 2, [Cell(0, 0, "가", 2, 2), Cell(1, 1, "나", 2, 2)])
+    done, folder, _ = assembled(written(tmp_path, make([over])))
+    assert done.review == ("page 1: the rules of table 1 are unsure, and with them its cells",)
+    (sheet,) = openpyxl.load_workbook(folder / TABLES)
+    assert (sheet["A1"].value, sheet["B2"].value) == ("가", "나")
+    wide, far = Table(1, 1, [Cell(0, 0, "가", 9_999, 999)]), Table(1, 1, [Cell(0, 20_000, "가")])
+    assert refused(written(tmp_path, make([wide]))) == e.TOO_MANY_CELLS
+    assert refused(written(tmp_path, make([far]))) == e.TOO_MANY_CELLS
+
+
+def test_no_question_gets_all_of_a_document(tmp_path: Path) -> None:
+    """Its words have no places: a region of it is none."""
+    region = {"x": 0, "y": 0, "w": 0.5, "h": 0.5}
+    asked = [{"exam_question_id": 1, "number": 1, "region_meta": region}]
+    found, doubts = in_regions([{"page": 1, **document.result(document.Document(["가"]), "")}], asked)
+    assert (found, len(doubts)) == ([], 1)
+    assert "위치가 없어" in remark(doubts[0], "ko")
+
+
+def test_a_formula_beside_its_paragraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place is in another paragraph than the one that it stands in."""
+    script = struct.pack("<IH", 0, 1) + b"x\0"
+    whole = hancom.body([Formula("가", "x", "나")])
+    head = whole.removesuffix(hancom.record(88, 2, script))
+    inner = hancom.record(72, 2, bytes(40)) + hancom.record(66, 2, bytes(22)) + hancom.record(88, 3, script)
+    monkeypatch.setattr(hancom, "body", lambda *_: head + inner)
+    assert opening.read(written(tmp_path, hancom.hwp([]))).formulas == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.video import audible
 from activities.video.errors import media_errors
 from activities.video.ffmpeg import FfmpegFailed
 from activities.video.probe import MediaError, probe, read_stream
@@ -144,6 +145,33 @@ async def test_of_two_pictures_the_default_one_is_shown(tmp_path: Path) -> None:
     assert (shown.width, shown.height) == (160, 90)
     black = media.decoded(f"-i {path} -map 0:0 -vf scale=160:90")
     assert not {d for _, d in black} & {d for _, d in media.decoded(f"-i {media.join(tmp_path, [tracks])}")}
+
+
+@pytest.mark.parametrize(
+    ("sounds", "taken"),
+    [
+        (("mute", "talk"), 2),
+        (("late", "talk"), 1),
+        (("mute", "mute"), 1),
+        (("talk", "mute"), 1),
+        (("mute",), 1),
+    ],
+)
+async def test_of_several_sounds_one_that_is_heard(
+    sounds: tuple[str, ...], taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorders write one for each source, and the first may be a microphone that was off."""
+    monkeypatch.setattr(audible, "_LOOK", 1.0)
+    heard = {
+        "mute": "anullsrc=d=3",
+        "talk": "sine=d=3",
+        "late": "aevalsrc=if(gt(t\\,2)\\,sin(2000*t)/2\\,0):d=3",
+    }
+    made = " ".join(f"-f lavfi -i {heard[each]}" for each in sounds)
+    maps = " ".join(f"-map {number}" for number in range(len(sounds) + 1))
+    path = tmp_path / "sounds.mp4"
+    media.ffmpeg(f"-f lavfi -i color=s=64x64:d=3 {made} {maps}", str(path))
+    assert (await probe(media.TOOLS, path, max_seconds=30)).audio_stream == taken
 
 
 async def test_shown_size_follows_rotation_and_pixel_shape(tmp_path: Path) -> None:

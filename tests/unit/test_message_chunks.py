@@ -17,7 +17,7 @@ from activities.messaging.requested import Problems
 from clients.keys import Sealer
 from contracts.errors import DUPLICATE_RECIPIENT, MESSAGE_TOO_LARGE, VARIABLE_MISSING
 from contracts.jobs import JobRef
-from contracts.messaging import Account, Draft, Recipient, SendRequest
+from contracts.messaging import Account, Button, Draft, Mode, Recipient, SendRequest, Template
 from rules.messaging.chunks import MAX_BYTES, MAX_COUNT, encode, split, unpack
 from rules.messaging.compose import compose, provider_message
 from rules.messaging.unsendable import Unsendable
@@ -130,6 +130,56 @@ def test_what_is_wrong_with_one_of_them_names_that_one(odd: dict[str, object], c
             )
         )
     assert [(each["recipient"], each["code"]) for each in problems.value.found] == [(1, code)]
+
+
+def test_a_text_that_is_not_sent_separates_nobody() -> None:
+    """An Alimtalk without fallback has a text that nobody gets: what it asks for is nobody's lack."""
+    people = [Recipient(id=name, to="01020000001", variables={"이름": name}) for name in ("김하늘", "김바다")]
+    account = Account(
+        tenant_id=1, sender="0212345678", sender_numbers=frozenset(["0212345678"]), pf_id="KA01PF"
+    )
+    template = Template(id="KA01TP", pf_id="KA01PF", status="APPROVED", content="#{이름} 등원")
+    ref, sealer = JobRef(job_id=uuid4(), tenant_id=1, job_type="messages.send"), Sealer(1, bytes(32))
+    what = Draft(mode="alimtalk", text="#{반} 등원", template_id="KA01TP", one_per_phone=True)
+    ((rows, sealed),) = composed_chunks(
+        Job(ref, SendRequest(draft=what), people, account, template, None, sealer), None
+    )
+    assert [row.merged_into for row in rows] == [None, 0]
+    ((_, _, encoded),) = unpack(sealer.open(sealed, ref.job_id.bytes))
+    assert json.loads(encoded)["kakaoOptions"]["variables"] == {"#{이름}": "김하늘, 김바다"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#{이름} https://a.kr/#{표}?x=1",
+        "#{이름} 성적: a.kr/r/#{표}",
+        "#{이름} www.a.kr#{ 표 }",
+        "#{이름} 알림",
+    ],
+)
+@pytest.mark.parametrize("mode", ["sms", "alimtalk"])
+def test_who_has_a_page_of_their_own_gets_a_message_of_their_own(text: str, mode: Mode) -> None:
+    """Two values in one address open nothing."""
+    pages = [("하늘", "a"), ("바다", "b"), ("구름", "a")]
+    people = [
+        Recipient(id=name, to="01020000001", variables={"이름": name, "표": own, "주소": own})
+        for name, own in pages
+    ]
+    account = Account(tenant_id=1, sender="0212345678", sender_numbers=frozenset(["0212345678"]), pf_id="P")
+    button = Button(type="WL", name="성적", link_mobile="#{주소}") if "알림" in text else None
+    template = Template(
+        id="T", pf_id="P", status="APPROVED", content=text, buttons=(button,) if button else ()
+    )
+    what = Draft(mode=mode, text=text, one_per_phone=True)
+    ref, sealer = JobRef(job_id=uuid4(), tenant_id=1, job_type="messages.send"), Sealer(1, bytes(32))
+    used = template if mode == "alimtalk" else None
+    ((rows, _),) = composed_chunks(
+        Job(ref, SendRequest(draft=what), people, account, used, None, sealer), None
+    )
+    together = {row.recipient_id: row.merged_into for row in rows}
+    has_page = "표" in text or mode == "alimtalk"
+    assert together == {"하늘": None, "바다": None if has_page else 0, "구름": 0}
 
 
 @pytest.mark.parametrize("text", ['내일은 "휴원"입니다.\n', "#{이름} \\ 학생"], ids=["one text", "variables"])

@@ -56,7 +56,7 @@ def struck_in_part(book: Any, sheet: Any) -> None:
     sheet.write_rich_string(3, MEMO, line, "중2반", " 중3반")
 
 
-def beside(label: str, *cells: str) -> Rows:
+def beside(label: str, *cells: str | float) -> Rows:
     """A column of cells, one for each student, that nobody asked for."""
     left = iter(cells)
     return columns(
@@ -104,6 +104,31 @@ WAYS: dict[str, tuple[Callable[[], File], str]] = {
     "a day of leaving": (lambda: xlsx(beside("퇴원일", "", "2026-02-28", "")), DOUBTED),
     "nobody has a day of leaving": (lambda: xlsx(beside("퇴원일", "-")), RIGHT),
     "everybody is there": (lambda: xlsx(beside("상태", "재원")), RIGHT),
+    "a day of leaving, as a number": (lambda: xlsx(beside("퇴원일", "", 20260228.0, "")), DOUBTED),
+    "no day of leaving, as a database writes it": (
+        lambda: xlsx(beside("퇴원일", "0000-00-00", "9999-12-31", "재원")),
+        RIGHT,
+    ),
+    "how long somebody was away": (lambda: xlsx(beside("휴원일수", "3")), RIGHT),
+    **{
+        f"{label}: {', '.join(cells)}": (
+            (lambda label=label, cells=cells: xlsx(beside(label, *cells))),
+            RIGHT,
+        )
+        for label, cells in {
+            "개인정보": ("예", "아니오", "예"),
+            "수신 동의": ("예", "예", ""),
+            "아버지 직업": ("교사", "회사원", "직원"),
+            "상담자": ("원장", "실장", "강사"),
+            "출결 앱": ("미등록", "등록", "탈퇴"),
+            "보호자 관계": ("모", "본인", "부"),
+            "형제": ("퇴원", "재원", ""),
+            "참조": ("퇴원생 동생", "휴원 없음", "퇴원 후 재등록(3월)"),
+        }.items()
+    },
+    "who wanted to come back": (lambda: xlsx(beside("참조", "", "퇴원 후 재등록 예정", "")), DOUBTED),
+    "who left, in a column about something": (lambda: xlsx(beside("상담", "", "퇴원", "")), DOUBTED),
+    "an announcement above": (lambda: xlsx([["휴원 안내: 8월 1일~5일"], *roster()[1:]]), RIGHT),
     "a note that somebody has left": (lambda: xlsx(changed((1, MEMO, "퇴원 (2/28)"))), DOUBTED),
     "a table of those who left, below": (lambda: xlsx(LAST), DOUBTED),
     "titles of two tables, one of which is empty": (lambda: xlsx(COMES_BACK), RIGHT),
@@ -211,6 +236,10 @@ def test_names(name: str) -> None:
 def test_titles() -> None:
     assert all(map(is_title_of_others, ["퇴원생", "휴원생 명단", "대기자", "2026 퇴원"]))
     assert not any(map(is_title_of_others, ["재원생", "중1반", "재원·휴원 현황", "퇴원생 제외"]))
+    assert all(map(is_title_of_others, ["등록대기 명단", "퇴원 2월", "대기중", "2/1 마감 휴원생 명단"]))
+    assert not any(
+        map(is_title_of_others, ["대기초", "대기고등학교", "박대기", "퇴원 시 환불 규정", "대기실"])
+    )
 
 
 NAMED = columns(

@@ -1,8 +1,9 @@
 """What a document of Hancom's word processor says: lines in their order, and tables as rows and cells."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Literal
 
 from activities.ai.sandbox.task import BadInput
@@ -10,7 +11,8 @@ from activities.ai.tasks.ocr.tables import Cell
 from contracts.errors import ARCHIVE_TOO_DEEP, TOO_MANY_CELLS
 
 MAX_LETTERS = 20_000_000
-MAX_CELLS = 500_000
+MAX_CELLS = 500_000  # places that cells reach over
+MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # of a sheet, which tables are written into
 MAX_DEPTH = 60  # paragraphs, tables and boxes in each other
 
 
@@ -92,8 +94,9 @@ class Writing:
         elif part.is_table:
             lines = lines + self._rows(part)
         elif part.place and above and above.is_table:
-            self._cells += 1
-            if self._cells > MAX_CELLS:
+            row, column, rows, columns = part.place
+            self._cells += rows * columns
+            if self._cells > MAX_CELLS or row + rows > MAX_ROWS or column + columns > MAX_COLUMNS:
                 raise BadInput(TOO_MANY_CELLS, {"limit": MAX_CELLS})
             above.cells.append(Cell(*part.place, "\n".join(lines)))
             return
@@ -138,7 +141,7 @@ def result(document: Document, engine: str) -> Mapping[str, object]:
         for line in document.lines
     ]
     tables = [
-        {"box": nowhere, "cells": [vars(cell) for cell in cells], "doubted": False}
+        {"box": nowhere, "cells": [vars(cell) for cell in cells], "doubted": _is_doubted(cells)}
         for cells in document.tables
     ]
     return {
@@ -155,3 +158,15 @@ def result(document: Document, engine: str) -> Mapping[str, object]:
         "formulas": document.formulas,
         "doubts": doubts(document),
     }
+
+
+def _is_doubted(cells: Sequence[Cell]) -> bool:
+    """Whether cells lie over each other, or nothing says where one is."""
+    taken: set[tuple[int, int]] = set()
+    for cell in cells:
+        rows = range(cell.row, cell.row + cell.rows)
+        places = set(product(rows, range(cell.column, cell.column + cell.columns)))
+        if cell.row < 0 or not taken.isdisjoint(places):
+            return True
+        taken |= places
+    return False

@@ -210,7 +210,8 @@ class _Reader:
                 (length,) = struct.unpack_from("<H", data, 4)
                 script = writing.formula(data[6 : 6 + 2 * length].decode("utf-16-le", "replace"))
                 writing.count(script)
-                if control.place and (paragraph := writing.inner("paragraph")):
+                paragraph = writing.inner("paragraph")
+                if control.place and paragraph and control.place[0] < len(paragraph.texts):
                     paragraph.texts[control.place[0]] = script
                 else:
                     control.lines.append(script)

@@ -25,7 +25,8 @@ def in_regions(
     pages: Sequence[Mapping[str, Any]], questions: Sequence[Mapping[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The text of each question that has a region, by the middle of its words; and why a person should look:
-    a region that is none, or with nothing in it."""
+    a region that is none, with nothing in it, or of a page that was read as it is written: nothing there has
+    a place, and all of it would be in every region."""
     found, doubts = [], []
     numbers = {page["page"]: page for page in pages}
     for question in questions:
@@ -38,6 +39,11 @@ def in_regions(
             continue
         if (page := numbers.get(region.page)) is None:
             doubts.append(f"question {question['number']}: its region is on a page that was not read")
+            continue
+        if not page["width"]:
+            doubts.append(
+                f"question {question['number']}: its region is on a page whose words have no places"
+            )
             continue
         box = region.box(page["width"], page["height"])
         lines = [[word for word in line["words"] if _inside(word["box"], box)] for line in page["lines"]]

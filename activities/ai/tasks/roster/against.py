@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from activities.ai.tasks.roster.sheet import Sheet
 from contracts.errors import ROSTER_STUDENT_LEFT
-from rules.roster.against import column_says, is_title_of_others
+from rules.roster.against import column_says, is_day_of_leaving, is_title_of_others
 from rules.roster.columns import Header
 from rules.roster.values import Cell, text
 
@@ -20,10 +20,11 @@ def with_doubts(sheet: Sheet, header: Header) -> Sheet:
             continue
         below = sheet.cells[header.row + 1 :]
         cells = [row[index] if index < len(row) else "" for row in below]
+        numbers = is_day_of_leaving(label)  # 20260228; no other number says anything
         said: dict[Cell, str] = {
-            cell: text(cell) for cell in set(cells) if cell != "" and not isinstance(cell, float)
+            cell: text(cell) for cell in set(cells) if cell != "" and (numbers or not isinstance(cell, float))
         }
-        against = column_says(label, said.values()) if said else {}
+        against = column_says(label, (said[cell] for cell in cells if cell in said)) if said else {}
         if against:
             for number, cell in enumerate(cells, header.row + 1):
                 if (code := against.get(said.get(cell, ""))) is not None:
