@@ -7,28 +7,32 @@ know is named and left: the database may be the one that is wrong.
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.implements import implements
-from clients.database import erasing, orphans
-from clients.database.orphans import Ended, Found, Owner
+from clients.database import captions, erasing, orphans
+from clients.database.orphans import Captioned, Ended, Found, Owner
 from clients.objects import Objects
 from contracts.activities import ops
 from contracts.jobs import SUCCEEDED
 from contracts.video import hls_root
+from intake.captions import FOLDER, machines_id
 
 GONE_WITH_ITS_JOB = "its job has ended"
 DELETED = "its video is deleted"
 UNKNOWN_JOB, UNKNOWN_VIDEO, UNKNOWN_SOURCE = "unknown job", "unknown video", "unknown source"
+REPLACED, UNKNOWN_CAPTIONS = "its captions are replaced", "unknown captions"
 UNPUBLISHED, MISSING = "done and not published", "published and not there"
 TENANT_ERASED = "its tenant is erased"  # written by a link or a worker of before
-PROVEN = frozenset({GONE_WITH_ITS_JOB, DELETED, TENANT_ERASED})
+PROVEN = frozenset({GONE_WITH_ITS_JOB, DELETED, REPLACED, TENANT_ERASED})
 UNCLAIMED = timedelta(days=15)  # a source whose message may still lie in a queue is nobody's yet
 
+_CAPTIONS = re.compile(rf".*/{FOLDER}(?P<id>[0-9a-f]{{32}})/")
 _VERSION = re.compile(r".*/(?P<job>[0-9a-f]{12})-\d+/")
 
 log = logging.getLogger(__name__)
@@ -90,12 +94,19 @@ class OrphanActivities:
         # What the store has is read before what the database and Temporal say: it may grow meanwhile.
         folders = await self._folders(f"tenants/{tenant}/video/hls/")
         versions = {folder: await self._folders(folder) for folder in folders}
+        beside = {
+            folder: await self._folders(folder + FOLDER)
+            for folder, below in versions.items()
+            if folder + FOLDER in below
+        }
         sources = await asyncio.to_thread(list, self._objects.written(f"tenants/{tenant}/video/raw/"))
         running = await self._running(tenant)
         async with self._engine.connect() as connection:
             owners = await orphans.owners(connection, tenant)
             jobs = await orphans.jobs(connection, tenant)
             claimed = await orphans.uploaded(connection, tenant)
+            shown = await captions.prefixes(connection, tenant)
+            made = _made_by(await orphans.captioned(connection, tenant))
         for folder, below in versions.items():
             number = folder.rstrip("/").rpartition("/")[2]
             owner = owners.get(int(number)) if number.isdecimal() else None
@@ -106,6 +117,10 @@ class OrphanActivities:
             for version in below:
                 why = self._why(owner, version, jobs, running)
                 if why and (found := await self._below(version, why)):
+                    yield found
+            for each in beside.get(folder, ()):
+                why = self._why_captions(owner, each, shown, made, running)
+                if why and (found := await self._below(each, why)):
                     yield found
         for owner in owners.values():
             if owner.hls_prefix and owner.hls_prefix not in versions.get(hls_root(tenant, owner.id), ()):
@@ -141,6 +156,20 @@ class OrphanActivities:
         lost = owner.hls_prefix is None and job.state in SUCCEEDED
         return UNPUBLISHED if lost else GONE_WITH_ITS_JOB
 
+    def _why_captions(
+        self, owner: Owner | None, folder: str, shown: set[str], made: dict[str, datetime], running: set[str]
+    ) -> str | None:
+        """The same of captions. Those that wait for their removal have a workflow."""
+        named = _CAPTIONS.fullmatch(folder)
+        if named is None or folder in shown or named["id"] in running:
+            return None
+        if owner is None:
+            return UNKNOWN_VIDEO
+        ended = made.get(named["id"])
+        if ended is None:
+            return UNKNOWN_CAPTIONS
+        return REPLACED if self._is_old(ended) else None
+
     async def _below(self, prefix: str, why: str) -> Found | None:
         """All objects below a prefix; None where one was written a moment ago."""
         stored = await asyncio.to_thread(list, self._objects.written(prefix))
@@ -149,7 +178,7 @@ class OrphanActivities:
         return Found(prefix, len(stored), sum(size for _, size, _ in stored), why)
 
     async def _running(self, tenant: int) -> set[str]:
-        """The digits of jobs whose workflows run, whatever the database says of them."""
+        """The digits of jobs and captions whose workflows run, whatever the database says of them."""
         query = f"TenantId = '{tenant}' AND ExecutionStatus = 'Running'"
         return {each.id.rpartition("-")[2] async for each in self._temporal.list_workflows(query)}
 
@@ -164,3 +193,10 @@ class OrphanActivities:
             self._objects.erase(prefix)
         else:
             self._objects.delete(prefix)
+
+
+def _made_by(jobs: Sequence[Captioned]) -> dict[str, datetime]:
+    """Captions that were shown once, by their digits, and when their jobs ended."""
+    ends = {machines_id(job.id).hex: job.finished_at for job in jobs}
+    told = {UUID(each["id"]).hex: job.finished_at for job in jobs for each in job.captions or ()}
+    return ends | told

@@ -4,6 +4,7 @@ Labels are names of ours (queues, job types, activities, codes) and statuses of 
 none of a person, a tenant or a job. A counter is of its process and begins at 0 with it.
 """
 
+import math
 import shutil
 from pathlib import Path
 
@@ -86,5 +87,12 @@ def show_process(kind: str, settings: TemporalPart) -> None:
 
 
 def show_disk(kind: str, folder: Path) -> None:
-    """From now on, at each look."""
-    DISK_FREE.labels(kind).set_function(lambda: shutil.disk_usage(folder).free)
+    """From now on, at each look; NaN where the folder cannot be asked, which hides no other metric."""
+
+    def free() -> float:
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            return math.nan
+
+    DISK_FREE.labels(kind).set_function(free)

@@ -1,7 +1,10 @@
 """What `clients.tracing` is made of where somebody traces: imported only then."""
 
+import atexit
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Event as Signal
+from threading import Thread
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
@@ -13,13 +16,33 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from clients.spans import Span, Value
 
 KIND_OF_ERROR = "exception.type"
+PATIENCE = 5.0  # seconds that the end of a process waits for a collector; the SDK would wait for 30
 _W3C = TraceContextTextMapPropagator()  # and no baggage: others would put into it what they like
 
 
 def provider(service: str, exporter: SpanExporter) -> TracerProvider:
-    made = TracerProvider(resource=Resource.create({"service.name": service}))
+    made = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
     made.add_span_processor(BatchSpanProcessor(WithoutTexts(exporter)))
+    _end_in_time(made)
     return made
+
+
+def _end_in_time(made: TracerProvider) -> None:
+    """At the end of the process hand out what is left, for no longer than PATIENCE."""
+    asked = Signal()
+
+    def end() -> None:
+        asked.wait()
+        made.shutdown()
+
+    ending = Thread(target=end, daemon=True, name="traces-end")
+    ending.start()  # now: at the end no thread can be started any more
+
+    def at_exit() -> None:
+        asked.set()
+        ending.join(PATIENCE)
+
+    atexit.register(at_exit)
 
 
 @contextmanager

@@ -24,9 +24,12 @@ def _one(error: BaseException) -> str:
     return " at ".join(filter(None, (f"{kind}: {words}" if words else kind, places)))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+def _chain(error: BaseException | None, seen: set[int] | None = None) -> Iterator[BaseException]:
+    """Each once: who raises again what was the cause of what is handled closes a ring."""
+    seen = set() if seen is None else seen
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         for each in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-            yield from _chain(each)
+            yield from _chain(each, seen)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

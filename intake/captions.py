@@ -15,16 +15,22 @@ from uuid import UUID, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from clients.database import captions, videos
 from clients.database.captions import CaptionRow, NewCaption
 from clients.database.videos import VideoRow
 from clients.objects import ObjectChanged, ObjectMissing, Objects
-from contracts.captions import Origin
+from contracts.captions import Origin, name_of
 from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, hls_root
+from intake.submit import TENANT_ID
 from rules.captions.cues import Cue
 from rules.captions.writing import MEDIA, Shown, based, files, in_master
 
@@ -32,6 +38,7 @@ FOLDER = "captions/"
 PLAYLIST = "application/vnd.apple.mpegurl"
 VTT = "text/vtt; charset=utf-8"
 UPLOADS = 8
+HEARD_IN = "ko"  # what models listen for
 TRIES = 5  # at a playlist that others write as well
 
 
@@ -84,7 +91,7 @@ class Captioning:
             raise NotShown
         await self.point(tenant_id, video_id)
         for prefix in replaced:
-            await self._retire(prefix)
+            await self._retire(tenant_id, prefix)
         return rows
 
     async def remove(self, tenant_id: int, video_id: int, caption_id: UUID) -> bool:
@@ -94,7 +101,7 @@ class Captioning:
         if prefix is None:
             return False
         await self.point(tenant_id, video_id)
-        await self._retire(prefix)
+        await self._retire(tenant_id, prefix)
         return True
 
     async def point(self, tenant_id: int, video_id: int) -> None:
@@ -122,7 +129,7 @@ class Captioning:
             f"{root}master.m3u8", text.encode(), PLAYLIST, cache_control="no-cache", if_match=before
         )
 
-    async def _retire(self, prefix: str) -> None:
+    async def _retire(self, tenant_id: int, prefix: str) -> None:
         folder = prefix.rstrip("/").rpartition("/")[2]
         with suppress(WorkflowAlreadyStartedError):  # it has ended: they are gone
             await self.temporal.start_workflow(
@@ -132,6 +139,7 @@ class Captioning:
                 task_queue=TaskQueue.VIDEO_LIGHT,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, str(tenant_id))]),
                 static_summary="Retire captions that were taken away",
             )
 
@@ -165,14 +173,24 @@ def _shown(row: CaptionRow, folder: str) -> Shown:
     return Shown(uri=folder + MEDIA, language=row.language, name=row.name, default=row.is_default)
 
 
+def caption_id(job_id: UUID, language: str, name: str) -> UUID:
+    """The same job again makes the same captions."""
+    return uuid5(job_id, f"{language}/{name}")
+
+
+def machines_id(job_id: UUID) -> UUID:
+    """Of what a job has heard."""
+    return caption_id(job_id, HEARD_IN, name_of(HEARD_IN, Origin.MACHINE))
+
+
 def _row(tenant_id: int, video_id: int, job_id: UUID, new: NewCaptions) -> NewCaption:
-    caption_id = uuid5(job_id, f"{new.language}/{new.name}")
+    made = caption_id(job_id, new.language, new.name)
     return NewCaption(
-        id=caption_id,
+        id=made,
         language=new.language,
         name=new.name,
         origin=new.origin,
-        prefix=f"{hls_root(tenant_id, video_id)}{FOLDER}{caption_id.hex}/",
+        prefix=f"{hls_root(tenant_id, video_id)}{FOLDER}{made.hex}/",
         cues=len(new.cues),
         is_default=new.is_default,
     )

@@ -16,7 +16,7 @@ from clients.database.captions import NewCaption
 from contracts import errors
 from contracts.captions import LANGUAGE, Origin, name_of
 from contracts.jobs import JobOutcome, JobRef, JobState
-from intake.captions import Captioning, NewCaptions, NotShown
+from intake.captions import HEARD_IN, Captioning, NewCaptions, NotShown
 from rules.captions.cues import MOST_CUES, MOST_LANGUAGES, CaptionsError, Corrections, Cue, fitted, is_safe
 from rules.captions.reading import read
 
@@ -82,7 +82,7 @@ class CaptionJobs:
 
     async def machine_made(self, ref: JobRef, video_id: int, webvtt: str) -> bool:
         """Show what a model has heard. False where the lecture is not shown itself."""
-        tenant, language = ref.tenant_id or 0, "ko"
+        tenant, language = ref.tenant_id or 0, HEARD_IN
         try:
             video = await self._captioning.shown(tenant, video_id)
             (heard,) = read(webvtt)  # our own

@@ -12,7 +12,6 @@ from temporalio.exceptions import ApplicationError
 from activities.host.room import Room
 from activities.host.source_cache import Held, SourceCache
 from activities.host.threads import in_thread
-from activities.host.trouble import HostTrouble
 from activities.implements import implements
 from activities.video.audio import encode_audio
 from activities.video.batch_progress import BatchProgress
@@ -294,8 +293,8 @@ class EncodeActivities:
         them, or tries again."""
         try:
             await self._draw(plan, path)
-        except (MediaError, FfmpegFailed, HostTrouble) as error:
-            activity.logger.warning("pictures are left to their own step: %s", error)
+        except Exception as error:  # noqa: BLE001 - a lecture does without them, its sound is finished
+            activity.logger.warning("pictures are left to their own step", exc_info=error)
 
     async def _draw(self, plan: EncodePlan, path: Path) -> Manifest:
         patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few

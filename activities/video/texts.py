@@ -122,7 +122,7 @@ def _cues(path: Path, origin: float, duration: float) -> list[Cue] | None:
 
 
 def _named(tags: dict[str, str], cues: list[Cue], others: Sequence[Text]) -> Text:
-    said = str(tags.get("language", "und")).lower()[:3]
+    said = str(tags.get("language", "und")).lower().split("-")[0][:3]
     language = _LANGUAGES.get(said, said if said.isascii() and said.isalpha() and len(said) > 1 else "und")
     title = "".join(c for c in str(tags.get("title", "")) if c.isprintable() and c not in '"<>').strip()[:60]
     name = title or name_of(language)

@@ -64,8 +64,8 @@ class Chapters(Outside):
     @field_validator("chapters")
     @classmethod
     def _in_order(cls, chapters: list[ChapterSet]) -> list[ChapterSet]:
-        starts = [chapter.start for chapter in chapters]
-        if any(later - earlier < 0.001 for earlier, later in pairwise(starts)):
+        starts = [round(chapter.start * 1000) for chapter in chapters]
+        if any(later <= earlier for earlier, later in pairwise(starts)):
             raise ValueError("each chapter must start after the one before")
         return chapters
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
@@ -69,6 +70,27 @@ async def jobs(connection: AsyncConnection, tenant_id: int) -> dict[str, Ended]:
     """The tenant's jobs of lectures by the digits that stand in their prefixes."""
     mine = _JOBS.where(Job.tenant_id == tenant_id, Job.video_id.is_not(None))
     return {row.id.hex[:12]: row for row in await many(connection, mine, Ended)}
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    """A job that makes captions, has ended, and told those that it has shown: documents with their `id`, or
+    none if it tells nothing of them."""
+
+    id: UUID
+    finished_at: datetime
+    captions: list[dict[str, Any]] | None
+
+
+async def captioned(connection: AsyncConnection, tenant_id: int) -> list[Captioned]:
+    told = Job.result["captions"].label("captions")
+    ended = select(Job.id, Job.finished_at, told).where(
+        Job.tenant_id == tenant_id,
+        Job.job_type.in_(("ai.captions", "ai.transcription")),
+        Job.finished_at.is_not(None),
+        Job.restored_at.is_(None),  # its captions' rows may have been lost with its own
+    )
+    return await many(connection, ended, Captioned)
 
 
 async def uploaded(connection: AsyncConnection, tenant_id: int) -> set[str]:

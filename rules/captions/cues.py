@@ -17,7 +17,12 @@ MOST_TEXT = 2_000  # characters of one cue
 MOST_LANGUAGES = 8
 STANDS = 2_000  # milliseconds of a cue that says no end, or one before its start, where nothing follows
 
-_TAG = re.compile(r"<(/?)([A-Za-z]{0,10})[^<>]{0,200}>")
+# What players know. Anything else between < and > is somebody's words: a name, or `a < 5 and b > 2`.
+_TAG = re.compile(
+    r"(?i)<(/?)(?:(b|i|u|s|em|strong|font|span|div|p|center|small|big|strike|sub|sup|ruby|rt|rp|rb|a|tt|nobr|img)"
+    r"(?:\.[^\s<>]{0,100})?(?:\s{1,9}[a-z-]{1,20}\s{0,9}=[^<>]{0,200})?\s{0,9}/?"
+    r"|(v|c|lang)(?:\.[^\s<>]{0,100})?(?:[ \t]{1,9}[^<>\n]{0,100})?|[0-9][0-9:.]{4,15})>"
+)
 _VOICE = re.compile(r"<v(?:\.[^\s<>]{0,100})?[ \t]+([^<>\n]{1,100})>")
 _BREAK = re.compile(r"(?i)<br\s*/?>")
 _OVERRIDE = re.compile(r"\{\\[^{}]{0,200}\}")  # of SubStation Alpha, which SRT files carry along
@@ -90,9 +95,11 @@ def _pieces(source: str, entities: bool) -> Iterator[str]:
     open_tags: list[str] = []
     at = 0
     for tag in _TAG.finditer(source):
+        if not (tag[2] or entities):  # of WebVTT alone
+            continue
         yield _escaped(source[at : tag.start()], entities)
         at = tag.end()
-        closes, name = tag[1], tag[2].lower()
+        closes, name = tag[1], (tag[2] or tag[3] or "").lower()
         if name == "v" and not closes and (voice := _VOICE.fullmatch(tag[0])):
             yield f"<v {_escaped(voice[1].strip(), entities)}>"
             open_tags.append("v")

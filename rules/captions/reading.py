@@ -8,7 +8,8 @@ from itertools import pairwise
 from rules.captions.cues import MOST_CUES, MOST_LANGUAGES, MOST_TEXT, Captions, CaptionsError, Cue, cue_text
 
 _SMI_HEAD = re.compile(r"(?i)<sami\b")
-_TIME = r"(-?)(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,:](\d{1,3})"
+# Without a fraction, or with frames, it is nothing that we know.
+_TIME = r"(-?)(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3})|(?<=:\d\d:\d\d):(\d{3}))"
 _TIMING = re.compile(rf"[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t]+(.*))?")
 _SETTING = re.compile(
     r"vertical:(?:rl|lr)|line:-?\d{1,4}(?:\.\d{1,3})?%?(?:,(?:start|center|end))?"
@@ -21,7 +22,7 @@ _SMI_CLASS = re.compile(r"\.([A-Za-z][A-Za-z0-9_-]{0,30})[ \t\r\n]{0,20}\{([^{}]
 _SMI_LANG = re.compile(r"(?i)\blang[ \t]{0,5}:[ \t]{0,5}['\"]?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?)")
 _SMI_NAME = re.compile(r"(?i)\bname[ \t]{0,5}:[ \t]{0,5}['\"]?([^;'\"<>\x00-\x1f]{1,60})")
 _SMI_TAG = re.compile(r"(?i)<(sync|p)\b([^<>]{0,300})>|</(?:sync|p|body|sami)[ \t]{0,5}>|<!--|-->")
-_SMI_START = re.compile(r"(?i)\bstart[ \t]{0,5}=[ \t]{0,5}['\"]?(-?\d{1,9})(?![\d.])")
+_SMI_START = re.compile(r"(?i)\bstart[ \t]{0,5}=[ \t]{0,5}['\"]?(-?\d{1,9})(?:ms)?(?![^\s'\"/])")
 _SMI_OF_CLASS = re.compile(r"(?i)\bclass[ \t]{0,5}=[ \t]{0,5}['\"]?([A-Za-z][A-Za-z0-9_-]{0,30})")
 # As players know them without a style.
 _SMI_KNOWN = {
@@ -88,8 +89,8 @@ def _blocks(text: str, *, webvtt: bool) -> Iterator[Cue]:
         source = "\n".join(body)
         if len(source) > MOST_TEXT:
             raise CaptionsError("long", at + 1)
-        start, end_time = (_milliseconds(timing.groups()[n : n + 5], at + 1) for n in (0, 5))
-        settings = " ".join(filter(_SETTING.fullmatch, (timing[11] or "").split())) if webvtt else ""
+        start, end_time = (_milliseconds(timing.groups()[n : n + 6], at + 1) for n in (0, 6))
+        settings = " ".join(filter(_SETTING.fullmatch, (timing[13] or "").split())) if webvtt else ""
         yield Cue(start, end_time, cue_text(source, entities=webvtt), settings)
 
 
@@ -123,7 +124,8 @@ def _is_name(lines: list[str], at: int, webvtt: bool) -> bool:
 
 
 def _milliseconds(parts: tuple[str | None, ...], line: int) -> int:
-    sign, hours, minutes, seconds, fraction = parts
+    sign, hours, minutes, seconds, *fractions = parts
+    fraction = fractions[0] or fractions[1]
     assert minutes and seconds and fraction
     if int(minutes) > 59 or int(seconds) > 59:
         raise CaptionsError("time", line)
@@ -149,7 +151,11 @@ def _sami(text: str) -> list[Captions]:
             if len(source) > 2 * MOST_TEXT:
                 raise CaptionsError("long", at_line(begin))
             if kind or source.strip():
-                shown.setdefault(kind, []).append((start, cue_text(_one_line(source), entities=True)))
+                times = shown.setdefault(kind, [])
+                words = cue_text(_one_line(source), entities=True)
+                if times and times[-1][0] == start:  # who speaks, and what
+                    words = "\n".join(filter(None, (times.pop()[1], words)))
+                times.append((start, words))
         inside = False
 
     comment = False

@@ -180,6 +180,20 @@ HOST = (
         "tests/unit/test_source_parts.py::test_a_damaged_part_is_fetched_again",
     ),
     Defence(
+        "pictures-take-no-sound-along",
+        "activities/video/encoding.py",
+        "except Exception as error:  # noqa: BLE001 - a lecture does",
+        "except FfmpegFailed as error:  # a lecture does",
+        "tests/unit/test_encoding_tries.py::test_no_picture_takes_finished_sound_along",
+    ),
+    Defence(
+        "end-without-a-collector",
+        "clients/otel.py",
+        "ending.join(PATIENCE)",
+        "ending.join()",
+        "tests/unit/test_tracing.py::test_no_process_waits_for_a_collector_that_hangs",
+    ),
+    Defence(
         "holes-of-a-source-are-not-published",
         "activities/video/encoding.py",
         "return await self._units(job, held) if not held.whole else None",

@@ -157,6 +157,9 @@ async def test_what_cannot_be_captions_of_the_lecture_says_why(studio: Studio) -
 async def test_chapters_are_set_shown_and_taken_away(studio: Studio) -> None:
     room = studio.room
     path = f"videos/{room.video}/chapters"
+    near = [{"start": 40.499, "title": "a"}, {"start": 40.5, "title": "b"}]  # as a source may have them
+    assert (await studio.asked("PUT", path, {"chapters": near})).status_code == 204
+    assert (await studio.asked("GET", path)).json() == {"chapters": near}
     chapters = [{"start": 0.0, "title": "들어가며"}, {"start": 40.5, "title": "a < b"}]
     assert (await studio.asked("PUT", path, {"chapters": chapters})).status_code == 204
     assert (await studio.asked("GET", path)).json() == {"chapters": chapters}

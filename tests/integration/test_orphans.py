@@ -13,14 +13,18 @@ from activities.orphans import (
     DELETED,
     GONE_WITH_ITS_JOB,
     MISSING,
+    REPLACED,
+    UNKNOWN_CAPTIONS,
     UNKNOWN_JOB,
     UNKNOWN_SOURCE,
     UNKNOWN_VIDEO,
     OrphanActivities,
 )
+from clients.database.captions_models import Caption
 from clients.database.models import Job, Orphan, Video
 from contracts.video import hls_root, version_prefix
 from devstack.app import App
+from intake.captions import Captioning, machines_id
 from tests.lab import Lab, eventually, fresh_id
 
 
@@ -115,6 +119,48 @@ async def test_what_a_lost_timer_was_to_remove_goes(app: App, lab: Lab) -> None:
         await connection.execute(update(Video).where(Video.id == replaced).values(hls_prefix=f"{before}x/"))
     await sweep.sweep()
     assert (await found(lab, tenant))[f"{before}x/"] == MISSING
+
+
+async def test_captions_that_nothing_shows_go_and_those_of_somebody_stay(app: App, lab: Lab) -> None:
+    """Whoever replaced them died before it had them removed."""
+    tenant, video = await _tenant(lab, fresh_id()), fresh_id()
+    replaced, waiting, shown, unknown = (uuid4() for _ in range(4))
+    job = uuid4()
+    told = {"captions": [{"id": str(each)} for each in (replaced, waiting, shown)]}
+    root = f"{hls_root(tenant, video)}captions/"
+    folders = {each: f"{root}{each.hex}/" for each in (replaced, waiting, shown, machines_id(job), unknown)}
+    for folder in folders.values():
+        lab.objects.put(f"{folder}media.m3u8", b"x", "text/plain")
+    row = {"tenant_id": tenant, "id": video, "status": "READY", "file_key": ""}
+    of = {"video_id": video, "language": "ko", "name": "x", "origin": "UPLOADED", "cues": 1}
+    ended = {"state": "DONE", "finished_at": datetime.now(UTC), "tenant_id": tenant, "source": "api"}
+    async with lab.engine.begin() as connection:
+        await connection.execute(insert(Video).values(row))
+        own = of | {"tenant_id": tenant, "id": shown, "prefix": folders[shown]}
+        await connection.execute(insert(Caption).values(own))
+        for number, kind, result in ((uuid4(), "ai.captions", told), (job, "ai.transcription", {})):
+            names = {
+                "workflow_id": number.hex,
+                "idempotency_key": number.hex,
+                "payload_sha256": "x",
+                "external_id": "x",
+            }
+            this = ended | names | {"id": number, "job_type": kind, "result": result}
+            await connection.execute(insert(Job).values(this))
+    captioning = Captioning(lab.engine, lab.objects, lab.temporal, grace=3600)
+    await captioning._retire(tenant, folders[waiting])
+    await eventually(lambda: lab.workflows(tenant), "its timer is seen")
+    sweep = sweeping(lab)
+    await sweep.sweep()
+    named = {
+        folders[replaced]: REPLACED,
+        folders[machines_id(job)]: REPLACED,
+        folders[unknown]: UNKNOWN_CAPTIONS,
+    }
+    assert await found(lab, tenant) == named
+    await sweep.sweep()
+    left = {key.removesuffix("media.m3u8") for key in lab.keys(root)}
+    assert left == {folders[each] for each in (waiting, shown, unknown)}
 
 
 async def test_what_is_being_written_is_left_alone(app: App, lab: Lab) -> None:

@@ -1,5 +1,6 @@
 """Files of captions: what is read of them, what is corrected and told, and what players get."""
 
+import html
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -89,6 +90,25 @@ def test_subrip_keeps_blank_lines_and_what_looks_like_markup() -> None:
     assert numberless.cues == [Cue(1500, 2500, "a"), Cue(3000, 4000, "3 b\n5")]
 
 
+@pytest.mark.parametrize(
+    "words", ["x < 5 이고 y > 2", "a<b and c>d", "<홍길동> 안녕", "a <c 이고 c> d", "</>", "<3"]
+)
+def test_words_between_angles_are_words(words: str) -> None:
+    (captions,) = read(f"1\n00:00:01,000 --> 00:00:02:500\n<FONT COLOR='red'>{words}</FONT>\n")
+    assert [html.unescape(cue.text) for cue in captions.cues] == [words]
+    assert captions.cues[0].end == 2500
+    assert cue_text(f"<00:01.000>{words.replace('<c', '< c')}", entities=True).count("&lt;")
+
+
+def test_two_paragraphs_of_one_time_stand_together() -> None:
+    text = (
+        "<SAMI><SYNC Start=1000ms><P Class=KRCC ID=Source>강사<P Class=KRCC>자, 봅시다"
+        "<SYNC Start=9000><P Class=KRCC>&nbsp;"
+    )
+    (captions,) = read(text)
+    assert captions.cues == [Cue(1000, 9000, "강사\n자, 봅시다")]
+
+
 def test_webvtt_keeps_voices_and_places_and_no_styles() -> None:
     (captions,) = read(VTT)
     assert captions.cues == [
@@ -116,6 +136,10 @@ def test_sami_without_a_style_is_known_by_its_classes() -> None:
         ("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n00:01.000 --> 00:02.000\na",
          errors.CAPTIONS_ARE_A_PIECE, 2),
         ("<SAMI><SYNC Start=now><P>a", errors.CAPTIONS_TIME_INVALID, 1),
+        ("<SAMI>\n<SYNC Start=00:00:05.000><P>a", errors.CAPTIONS_TIME_INVALID, 2),
+        ("<SAMI><SYNC Start='1,500'><P>a", errors.CAPTIONS_TIME_INVALID, 1),
+        ("WEBVTT\n\n00:01:02 --> 00:01:05\na", errors.CAPTIONS_TIME_INVALID, 3),  # a minute, or a second
+        ("WEBVTT\n\n00:00:01:12 --> 00:00:03:20\na", errors.CAPTIONS_TIME_INVALID, 3),  # frames
         ("WEBVTT\n", errors.CAPTIONS_EMPTY, None),
         ("<SAMI><SYNC Start=1><P Class=KRCC>&nbsp;", errors.CAPTIONS_EMPTY, None),
         ("1\n00:00:01,000 --> 00:00:02,000\n" + "가" * 2001, errors.CAPTIONS_TOO_LONG, 2),

@@ -14,6 +14,8 @@ from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 from activities.video.fmp4 import BadSegment
+from contracts.video import AudioInput
+from tests.workflows.world import encode_input, plan
 
 
 def encoding(scratch: Path, kept: int) -> EncodeActivities:
@@ -83,3 +85,20 @@ async def test_work_of_another_build_is_its_own_while_it_lives(lives: bool, kind
 async def test_a_killed_ffmpeg_is_left_to_another_worker(tmp_path: Path) -> None:
     with pytest.raises(FfmpegFailed):
         await tried(tmp_path, FfmpegFailed(-9, ""))
+
+
+@pytest.mark.parametrize("failure", [ConnectionError("the store is away"), ValueError("a title of 2 GB")])
+async def test_no_picture_takes_finished_sound_along(tmp_path: Path, failure: Exception) -> None:
+    """Whatever befalls pictures and texts that are made beside it: their own step says so."""
+    activities = encoding(tmp_path, 0)
+    activities._cache = MagicMock(host="own")
+    activities._builds = MagicMock(require=AsyncMock())
+    activities._source_of = MagicMock()  # type: ignore[method-assign]
+    activities._audio = AsyncMock(return_value="the sound")  # type: ignore[method-assign]
+    activities._draw = AsyncMock(side_effect=failure)  # type: ignore[method-assign]
+    job = AudioInput(
+        **encode_input().model_dump(exclude={"file_key"}),
+        plan=plan("p/", 4).model_copy(update={"host": "own"}),
+    )
+    assert await ActivityEnvironment().run(activities.encode_audio, job) == "the sound"
+    activities._draw.assert_awaited_once()

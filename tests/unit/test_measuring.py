@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -131,3 +132,12 @@ def test_changes_of_the_sdk_add_up() -> None:
     assert page.of("temporal_latency_seconds_sum") == pytest.approx(9000.021)
     told[:] = [change("temporal_request", 0, 1, operation="Poll")]
     assert Page(generate_latest(registry).decode()).of("temporal_request_total", operation="Poll") == 4
+
+
+def test_a_folder_that_is_gone_hides_no_other_metric(tmp_path: Path) -> None:
+    metrics.show_disk("gone", tmp_path / "gone")
+    try:
+        page = generate_latest().decode()
+    finally:
+        metrics.DISK_FREE.remove("gone")
+    assert 'worker_disk_free_bytes{kind="gone"} NaN' in page and "activity_attempts" in page

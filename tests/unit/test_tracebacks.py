@@ -48,3 +48,19 @@ def test_kinds_and_places_are_told_and_no_texts(formatter: JsonFormatter | JsonL
 def test_a_servers_own_words_are_kept() -> None:
     error = ClientError({"Error": {"Code": "503", "Message": "Slow Down"}}, "GetQueueUrl")
     assert "GetQueueUrl operation: Slow Down" in told(error)
+
+
+def test_an_error_that_caused_itself_is_told_once() -> None:
+    """Raised again where what it had caused is handled: whoever follows causes goes round for ever."""
+    with pytest.raises(OSError) as first:
+        try:
+            raise OSError(5, "broken")
+        except OSError as error:
+            try:
+                raise KeyError(PERSON) from error
+            except KeyError:
+                raise error  # noqa: B904
+    assert [kind for kind in ("OSError", "KeyError") if told(first.value).count(kind) == 1] == [
+        "OSError",
+        "KeyError",
+    ]

@@ -1,6 +1,8 @@
 """One trace from a message to the last request that it causes; nothing of a person in it; nothing at all
 where nobody asked for it."""
 
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -111,3 +113,15 @@ def test_nothing_is_imported_where_nobody_traces() -> None:
     )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_process_waits_for_a_collector_that_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asked = (
+            "from clients import otel, tracing; otel.PATIENCE = 0.1\n"
+            f"tracing.begin('test', 'http://127.0.0.1:{silent.getsockname()[1]}')\n"
+            "with tracing.span('x'): pass"
+        )
+        slow = {**os.environ, "OTEL_EXPORTER_OTLP_TIMEOUT": "60"}  # else the exporter gives up before
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, env=slow, timeout=25)
+    assert done.returncode == 0
