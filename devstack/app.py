@@ -70,11 +70,12 @@ class App(Processes):
         self._wait_ready(name)
 
     def told_at(self, name: str) -> str:
-        """Where a process that is ready has its metrics, and a worker its health."""
+        """Where a process that is ready has its metrics, and a worker its health. Others of its name may
+        write into the same log later on."""
         if name == "api":
             return self.api_url
         said = re.findall(rf'"message": "{TOLD_AT}([^"]+)"', self.processes[name].said())
-        return f"http://{said[-1]}"
+        return f"http://{said[0]}"
 
     def _wait_ready(self, name: str) -> None:
         process = self.processes[name]

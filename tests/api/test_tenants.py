@@ -66,6 +66,10 @@ OPERATIONS: dict[str, About] = {
     "GET /api/v1/videos": OWN,
     "GET /api/v1/videos/{video_id}": obj(),
     "PATCH /api/v1/videos/{video_id}": obj({"title": "2강"}),
+    "GET /api/v1/videos/{video_id}/captions": obj(),
+    "DELETE /api/v1/videos/{video_id}/captions/{caption_id}": obj(),
+    "GET /api/v1/videos/{video_id}/chapters": obj(),
+    "PUT /api/v1/videos/{video_id}/chapters": obj({"chapters": []}),
     "POST /api/v1/media/videos/upload/init/": About("own", {"filename": "a.mp4"}),
     "POST /api/v1/media/videos/{video_id}/upload/complete/": obj(),
     "POST /api/v1/media/videos/{video_id}/playback/start/": obj({"student_id": 1}),
@@ -105,6 +109,7 @@ def ids() -> dict[str, Any]:
         "asked_from": "students",
         "job_id": str(uuid4()),
         "message_id": str(uuid4()),
+        "caption_id": str(uuid4()),
         "video_id": fresh_id(),
     }
 

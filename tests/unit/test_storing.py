@@ -11,6 +11,7 @@ import pytest
 from activities.video.encryption import encrypt
 from activities.video.fmp4 import TrackFiles, media_file
 from activities.video.storing import Ahead, SegmentStore
+from activities.video.texts import NOTHING
 from clients.objects import ObjectMissing
 from contracts.video import EncodePlan
 from tests.workflows.world import plan
@@ -157,5 +158,5 @@ async def test_a_link_in_the_place_of_a_segment_is_not_followed(
 async def test_pictures_that_are_drawn_are_found(store: SegmentStore, tmp_path: Path) -> None:
     assert await store.drawn(made()) is None
     (tmp_path / "poster.jpg").write_bytes(b"poster")
-    stored = await store.store_pictures(made(), [tmp_path / "poster.jpg"])
+    stored = await store.store_pictures(made(), [tmp_path / "poster.jpg"], NOTHING)
     assert await store.drawn(made()) == stored
