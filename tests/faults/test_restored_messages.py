@@ -33,6 +33,10 @@ PEOPLE = 3
 SPENT = PEOPLE * PRICES["price_sms"]
 
 
+# Each step of a text, those before the commit in the long run only.
+EARLY = [pytest.param(each, marks=pytest.mark.slow) for each in ("OPEN", "ADDING", "ADDED")]
+
+
 async def lose(mail: Mail, tenant: int, job: UUID, own_row: bool = True) -> None:
     """As a database from before the job, or from when it was accepted; the account is as it was then."""
     async with mail.lab.engine.begin() as connection:
@@ -156,7 +160,7 @@ async def test_a_lost_reservation_is_made_again(workers: App, mail: Mail) -> Non
     await mail.delivered_once(job, tenant, people, SPENT)
 
 
-@pytest.mark.parametrize("state", ["OPEN", "ADDING", "ADDED", "COMMITTED", "SENT"])
+@pytest.mark.parametrize("state", [*EARLY, "COMMITTED", "SENT"])
 async def test_a_backup_from_any_step_of_a_text_that_was_delivered(
     workers: App, mail: Mail, reconciler: Reconciler, state: str
 ) -> None:
@@ -183,7 +187,7 @@ async def test_a_backup_from_any_step_of_a_text_that_was_delivered(
     await mail.delivered_once(job, tenant, people, SPENT)
 
 
-@pytest.mark.parametrize("state", ["OPEN", "ADDED", "COMMITTED"])
+@pytest.mark.parametrize("state", [*EARLY, "COMMITTED"])
 async def test_a_backup_from_any_step_of_a_text_that_was_taken_back(
     workers: App, mail: Mail, reconciler: Reconciler, full_again: None, state: str
 ) -> None:

@@ -79,6 +79,7 @@ async def ends(folder: Path, task: str, kind: str, good: bytes, parameters: dict
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DOCUMENTS)
 async def test_documents(tmp_path: Path, kind: str) -> None:
     found = await ends(tmp_path, "omr_grading", kind, DOCUMENTS[kind](), QUESTIONS)
