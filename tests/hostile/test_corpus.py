@@ -19,7 +19,7 @@ from activities.ai.sandbox.process import Child
 from activities.ai.sandbox.registry import TASKS
 from activities.ai.sandbox.task import Assembled, BadInput
 from activities.ai.tasks.omr.sheet import sheet
-from contracts.errors import FILE_ENCRYPTED, REASONS, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
+from contracts.errors import FILE_DAMAGED, FILE_ENCRYPTED, REASONS, TASK_OUT_OF_MEMORY, TASK_TIMED_OUT
 from contracts.jobs import JobState
 from tests.hostile.documents import BOMBS, DOCUMENTS, FINE, NOT_A_SHEET, Build
 from tests.hostile.tables import GOOD, TABLES, sheet_of, xlsx
@@ -121,6 +121,8 @@ async def test_bomb(tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch,
 async def test_ocr_takes_none_that_the_others_refuse(tmp_path: Path) -> None:
     async with Sandbox(tmp_path).open("ocr") as child:
         for name, (_, ends) in DOCUMENTS.items():
+            if name == "hangul.pdf":  # it reads what Hangul writes, and of this there is half
+                ends = {FILE_DAMAGED}
             file, out = written(tmp_path, name, partial(document, name)), tmp_path / f"{name}.out"
             out.mkdir()
             fine = {FINE, NOT_A_SHEET} & ends
