@@ -23,6 +23,8 @@ from contracts.errors import (
     TOO_MANY_PAGES,
 )
 
+# What reading an archive raises that is none, is cut off, encrypted, or packed in a way that Python has not.
+UNREADABLE_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 MAX_ENTRIES = 2_000
 MAX_INFLATED = 500 * 2**20
 MAX_RATIO = 200  # of an entry above a megabyte; real sheets are at 5 to 20
@@ -225,7 +227,7 @@ def _check_workbook(path: Path) -> frozenset[str]:
                     )
             # Any of them may be named as a sheet.
             return frozenset(entry.filename for entry in entries if _check_sheet(archive, entry))
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
+    except UNREADABLE_ZIP:
         raise BadInput(FILE_DAMAGED) from None
 
 

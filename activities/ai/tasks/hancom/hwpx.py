@@ -2,12 +2,12 @@
 
 import re
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from xml.parsers import expat
 
 from activities.ai.sandbox.task import BadInput
+from activities.ai.sniff import UNREADABLE_ZIP
 from activities.ai.tasks.hancom.document import Document, Part, Writing
 from contracts.errors import ARCHIVE_TOO_DEEP, FILE_DAMAGED, FILE_ENCRYPTED
 
@@ -117,7 +117,7 @@ class _Archive:
                     if self._left < 0:
                         raise BadInput(ARCHIVE_TOO_DEEP, {"limit": MAX_INFLATED})
                     parts.append(part)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
+        except UNREADABLE_ZIP:
             raise BadInput(FILE_DAMAGED) from None
         return b"".join(parts)
 
