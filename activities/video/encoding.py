@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.host.room import Room
 from activities.host.source_cache import Held, SourceCache
 from activities.host.threads import in_thread
+from activities.host.trouble import HostTrouble
 from activities.implements import implements
 from activities.video.audio import encode_audio
 from activities.video.batch_progress import BatchProgress
@@ -32,7 +33,7 @@ from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
 from contracts.activities import video
-from contracts.errors import DECODE_FAILED, ENCODE_FAILED, SOURCE_TOO_LARGE
+from contracts.errors import DECODE_FAILED, ENCODE_FAILED, SOURCE_TOO_LARGE, ErrorType
 from contracts.progress import video_progress
 from contracts.video import (
     AudioInput,
@@ -147,7 +148,9 @@ class EncodeActivities:
         async with self._cache.held_parts(job.plan.source, wanted) as held:
             try:
                 return await self._units(job, held) if not held.whole else None
-            except (MediaError, FfmpegFailed, BadSegment, ApplicationError) as error:
+            except (MediaError, FfmpegFailed, BadSegment, ApplicationError, HostTrouble) as error:
+                if isinstance(error, HostTrouble) and error.kind is not ErrorType.STALLED:
+                    raise
                 activity.logger.warning("parts of the source do not do, all of it is fetched: %s", error)
                 self._need_all.add(job.plan.prefix)
                 return None

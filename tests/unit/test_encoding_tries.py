@@ -1,6 +1,9 @@
 """What fails twice on one machine is the file's fault; what is killed from outside is not."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
@@ -9,11 +12,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.host.room import Room
+from activities.host.source_cache import Held
 from activities.host.trouble import HostTrouble
 from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
 from activities.video.fmp4 import BadSegment
+from contracts.errors import ErrorType
 from contracts.video import AudioInput
 from tests.workflows.world import encode_input, plan
 
@@ -102,3 +107,34 @@ async def test_no_picture_takes_finished_sound_along(tmp_path: Path, failure: Ex
     )
     assert await ActivityEnvironment().run(activities.encode_audio, job) == "the sound"
     activities._draw.assert_awaited_once()
+
+
+@pytest.mark.parametrize(
+    ("failure", "whole"),
+    [
+        (HostTrouble("no progress", ErrorType.STALLED), True),
+        (FfmpegFailed(1, "holes"), True),
+        (HostTrouble("no room", ErrorType.DISK_FULL), False),
+    ],
+)
+async def test_what_stands_still_on_a_part_gets_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, whole: bool
+) -> None:
+    @asynccontextmanager
+    async def held_parts(*_: object) -> AsyncIterator[Held]:
+        yield Held(tmp_path, False)
+
+    async def fail(*_: object) -> None:
+        raise failure
+
+    work = encoding(tmp_path, 0)
+    monkeypatch.setattr(work, "_cache", SimpleNamespace(held_parts=held_parts))
+    monkeypatch.setattr(work, "_units", fail)
+    lecture = SimpleNamespace(prefix="a lecture/", source=None)
+    batch = SimpleNamespace(plan=lecture, parts=SimpleNamespace(index=[], units=[]))
+    asked = ActivityEnvironment().run(work._from_parts, batch)
+    if whole:
+        assert await asked is None
+    else:
+        with pytest.raises(HostTrouble):
+            await asked
