@@ -31,11 +31,12 @@ from activities.video.header import start_of as start_of
 from activities.video.packets import TrackScan
 from activities.video.places import CODECS, Places
 from activities.video.sound import FLAC, evened
+from activities.video.sound_files import is_counted, missing_part
 from contracts import errors
 from contracts.video import Colour, Streams
 
 _PACKET = "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags"
-_DECLARES = {"matroska", "flv", "avi", "asf", "wav", "w64", "flac", "aiff"}  # they say how long they are
+_DECLARES = {"matroska", "flv", "avi", "asf", "flac", "aiff"}  # they say how long they are
 _ROUNDING = 1.0  # seconds by which a header's length may be off
 T = TypeVar("T")
 _SEEKABLE = {"mov", "matroska"}  # the others have no index that finds a frame exactly
@@ -137,7 +138,12 @@ async def probe(
                 missing = max(missing, unread / max(1, path.stat().st_size - unread) * (end - origin))
         elif container in _DECLARES:
             missing = declared - (end if video else sound.end - origin)
-        if missing > max(1.0, declared / 50):
+        elif container == "wav":
+            missing = await in_thread(missing_part, path) * (sound.end - origin)
+        elif container == "mp3" and await in_thread(is_counted, path):
+            missing = declared - (sound.end - origin)
+        # Editors cut an MP3 and leave its first frame, with its count, as it was.
+        if missing > max(1.0, declared / 50) and container != "mp3":
             raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
         first = await decoding
     if not video and audio and not await decodes(tools, path, audio["index"], timeout):

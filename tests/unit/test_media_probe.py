@@ -60,12 +60,6 @@ def _like_mp3(_: Path, path: Path) -> None:
     path.write_bytes(b"".join(noise(700) + 2 * frame for _ in range(300)))
 
 
-def _cut_sound(folder: Path, path: Path) -> None:
-    media.ffmpeg("-f lavfi -i sine=d=9 -c:a flac", str(folder / "real.flac"))
-    data = (folder / "real.flac").read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-
-
 def _noise_for_sound(folder: Path, path: Path) -> None:
     media.ffmpeg("-f lavfi -i sine=d=3 -c:a aac -movflags +faststart", str(folder / "real.m4a"))
     data = (folder / "real.m4a").read_bytes()
@@ -88,7 +82,6 @@ HOSTILE = {
     "noise": (errors.DECODE_FAILED, _noise),
     "words without picture or sound": (errors.NOT_A_VIDEO, _words),
     "noise that looks like MP3 here and there": (errors.NOT_A_VIDEO, _like_mp3),
-    "sound of which only the head is there": (errors.DECODE_FAILED, _cut_sound),
     "sound of noise": (errors.DECODE_FAILED, _noise_for_sound),
     "sound that is too long": (
         errors.VIDEO_TOO_LONG,

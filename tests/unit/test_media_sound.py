@@ -12,9 +12,11 @@ from activities.video import audible
 from activities.video.audio import AudioOutput, encode_audio
 from activities.video.fmp4 import TrackFiles
 from activities.video.playlists import master_playlist, media_playlist
-from activities.video.probe import probe
+from activities.video.probe import MediaError, probe
+from activities.video.sound_files import missing_part
 from activities.video.texts import take_texts
 from activities.video.waveform import draw_sound
+from contracts import errors
 from contracts.video import EncodePlan
 from rules.captions.writing import Chapter
 from tests.lab import PATIENCE
@@ -122,6 +124,44 @@ async def test_a_recording_with_a_cover_and_chapters(tmp_path: Path) -> None:
     assert inked[0] > 0.1 > 3 * inked[1] and inked[2] > 0.1, "loud, quiet, loud"
     brought = await take_texts(media.TOOLS, source, plan, tmp_path, timeout=PATIENCE)
     assert brought.chapters == [Chapter(0.0, "하나"), Chapter(pytest.approx(2.5, abs=0.05), "둘")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "refused"),
+    [
+        ("wav", "-c:a pcm_s16le", True),
+        ("flac", "-c:a flac", True),
+        pytest.param("aiff", "-c:a pcm_s16be", True, marks=SLOW),
+        pytest.param("m4a", "-c:a aac -movflags +faststart", True, marks=SLOW),
+        ("mp3", "-c:a libmp3lame -q:a 6", False),
+        pytest.param("mp3", "-c:a libmp3lame -q:a 6 -write_xing 0", None, marks=SLOW),
+        pytest.param("ogg", "-c:a libvorbis", None, marks=SLOW),
+    ],
+)
+async def test_what_a_head_promises_is_looked_for(
+    kind: str, args: str, refused: bool | None, tmp_path: Path
+) -> None:
+    """Half of what was recorded. What counts nothing is as long as it is."""
+    source = tmp_path / f"lecture.{kind}"
+    media.ffmpeg(f"-f lavfi -i sine=d=20:r=16000 {args}", str(source))
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    if refused:
+        with pytest.raises(MediaError) as caught:
+            await probe(media.TOOLS, source, max_seconds=30)
+        assert caught.value.code == errors.DECODE_FAILED
+        return
+    info = await probe(media.TOOLS, source, max_seconds=30)
+    assert info.missing_end == (pytest.approx(10, abs=1) if refused is False else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("length", "part"), [(1000, 0.0), (2000, 1.0), (0, 0.0), (2**32 - 1, 0.0), (500, 0.0)]
+)
+def test_what_a_wav_says_of_its_size(length: int, part: float, tmp_path: Path) -> None:
+    """Who writes to a pipe says nothing, or the most there is."""
+    head = b"RIFF\0\0\0\0WAVEfmt \x03\0\0\0abc\0data" + length.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(head + bytes(1000))
+    assert missing_part(tmp_path / "a.wav") == part
 
 
 @pytest.mark.slow
