@@ -57,7 +57,7 @@ def _words(folder: Path, path: Path) -> None:
 def _like_mp3(_: Path, path: Path) -> None:
     frame = bytes.fromhex("fffb9064") + bytes(413)
     noise = random.Random(1).randbytes
-    path.write_bytes(b"".join(noise(700) + 2 * frame for _ in range(300)))
+    path.write_bytes(noise(300) + 5 * frame + noise(200))
 
 
 def _noise_for_sound(folder: Path, path: Path) -> None:
