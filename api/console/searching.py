@@ -31,7 +31,7 @@ Words = Annotated[Annotated[str, Field(max_length=100)] | None, _Maybe]
 Name = Annotated[Annotated[str, Field(max_length=64)] | None, _Maybe]
 Day = Annotated[Annotated[date, Field(ge=date(2000, 1, 1), le=date(2999, 12, 31))] | None, _Maybe]
 Seq = Annotated[Annotated[int, Field(gt=0, lt=2**63)] | None, _Maybe]
-_OF_EVERY_LIST = {"before", "show"}
+_OF_EVERY_LIST = {"before", "after", "show"}
 
 
 class Search(BaseModel):
@@ -90,3 +90,11 @@ class LectureSearch(Search):
 
 
 TYPES = tuple(CATALOG)
+
+
+class StudentSearch(Search):
+    """`after`: the student at the end of the page before."""
+
+    class_id: Seq = None
+    state: Annotated[Literal["present", "left", "all"], _Maybe] = "present"
+    after: Seq = None

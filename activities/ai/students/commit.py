@@ -143,6 +143,8 @@ async def commit(
                 parts.found.enrolled += added if lecture_id is not None else 0
             if chunk.changed:
                 await students.update_students(connection, job_id, chunk.changed)
+            if chunk.known:
+                await students.come_back(connection, chunk.known)
             if lecture_id is not None and chunk.known:
                 parts.found.enrolled += await students.enrol(connection, tenant_id, lecture_id, chunk.known)
         part = await following
