@@ -90,8 +90,9 @@ function mark(troubles, people) {
     const wrong = troubles.filter((each) => each.field === id);
     const place = field(`${id}-wrong`);
     place.replaceChildren(...wrong.map((each) => make("span", sentence(each, people))));
-    if (wrong.length) field(id).setAttribute("aria-invalid", "true");
-    else field(id).removeAttribute("aria-invalid");
+    const at = id === "people" && students() ? field("whom") : field(id);
+    if (wrong.length) at.setAttribute("aria-invalid", "true");
+    else at.removeAttribute("aria-invalid");
   }
 }
 
