@@ -51,7 +51,10 @@ class Search(BaseModel):
     @property
     def narrowed(self) -> bool:
         """Whether something is looked for."""
-        return any(getattr(self, name) is not None for name in set(type(self).model_fields) - _OF_EVERY_LIST)
+        fields = type(self).model_fields.items()
+        return any(
+            getattr(self, name) != field.default for name, field in fields if name not in _OF_EVERY_LIST
+        )
 
     def wanted(self, types: Sequence[str] = ()) -> JobsWanted:
         """For the database, of these types of jobs (none: all)."""

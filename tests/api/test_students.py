@@ -198,3 +198,41 @@ async def test_nothing_of_another_academy_is_here(academy: Caller, stranger: Cal
     looker = await academy.lab.service_key(academy.tenant, frozenset({Right.LOOK, Right.SEND}))
     refused = {"Authorization": f"Bearer {looker}"}
     assert await academy.refused("GET", f"/students/{theirs}", 403, **refused) == "not_allowed"
+
+
+async def test_a_class_is_told_at_the_phones_that_it_has(academy: Caller) -> None:
+    """The job has each of them; who asks for none of it is refused before anything is accepted."""
+    own = [
+        await student(academy, name, student_phone=f"0108000{n:04}")
+        for n, name in enumerate(("문가람", "문하람"))
+    ]
+    silent = await student(academy, "문보람")
+    group = (await academy.post("/classes", {"title": "고3"}, 201))["class_id"]
+    await done(academy, "POST", f"/classes/{group}/students", {"student_ids": [*own, silent]})
+    draft = {"text": "#{이름} 학생, 내일 봐요.", "send_at": "2999-01-01T09:00:00+09:00"}
+
+    def wanted(**whom: Any) -> dict[str, Any]:
+        return {"draft": draft, "students": whom}
+
+    job = await academy.post("/messages/", wanted(class_id=group, to="student"))
+    async with academy.lab.engine.connect() as connection:
+        told = select(AuditRecord.about).where(AuditRecord.operation == "POST /api/v1/messages/")
+        told = told.where(AuditRecord.tenant_id == academy.tenant).order_by(AuditRecord.id.desc())
+        about = (await connection.execute(told.limit(1))).scalar_one()
+    assert about == {"job": job["job_id"], "recipients": 2} | about
+    for body, status, code in (
+        (wanted(student_ids=[silent], to="student"), 422, "no_phones"),
+        (wanted(student_ids=[silent, 10**15]), 422, "no_such_students"),
+        (wanted(class_id=10**15), 404, "not_found"),
+        (
+            wanted(class_id=group) | {"recipients": [{"id": "1", "to": "01012345678"}]},
+            422,
+            "invalid_recipients",
+        ),
+    ):
+        assert await academy.refused("POST", "/messages/", status, body) == code
+    await done(academy, "POST", f"/students/{silent}/leave")
+    assert (
+        await academy.refused("POST", "/messages/", 422, wanted(student_ids=[silent])) == "no_such_students"
+    )
+    await academy.end(job["job_id"])
