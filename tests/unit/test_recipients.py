@@ -21,8 +21,8 @@ def told(to: str, text: str = "#{이름} #{학년}", **draft: str) -> list[tuple
 
 
 def test_whose_phone_and_what_the_text_asks_for() -> None:
-    """A number that both parents have is told once; who has no such phone is left out; a value that is not known
-    is not given, so that what asks for it is refused as missing."""
+    """A number that both parents have is told once; who has no such phone is left out; a value that is not
+    known is not given, so that what asks for it is refused as missing."""
     hana, duri = {"이름": "김하나", "학년": "2"}, {"이름": "이두리"}
     assert told("parent") == [("1", "01010000001", hana), ("2", "01010000003", duri)]
     assert [to for _, to, _ in told("parents")] == ["01010000001", "01010000002", "01010000003"]
