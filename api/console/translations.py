@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from api.console.operation_words import COMMAND_WORDS, OPERATION_WORDS
+from api.console.result_words import MARKS
 from contracts.catalog import CATALOG
 
 STATES = {
@@ -211,7 +212,14 @@ CAPTIONS = {
     "EMBEDDED": ("영상에 들어 있던 자막", "from the video"),
 }
 
+DOUBTS = MARKS | {
+    "corrected": ("고침", "corrected"),
+    "unread": ("읽지 못함", "unreadable"),
+    "several": ("같은 번호가 또 있음", "also on another sheet"),
+}
+
 _TABLES: Mapping[str, _Table] = {
+    "doubt": DOUBTS,
     "state": STATES,
     "job_type": {name: (row.ko, row.en) for name, row in CATALOG.items()},
     "step": STEPS,

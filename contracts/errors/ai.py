@@ -311,6 +311,12 @@ OMR_CORRECTION_INVALID = _add(
     "고친 표시가 답안지와 맞지 않습니다. 쪽, 문항, 번호를 확인해 주세요.",
     "A correction does not fit the sheet. Check its page, question and choices.",
 )
+OMR_CORRECTION_OF_ANOTHER_FILE = _add(
+    "OMR_CORRECTION_OF_ANOTHER_FILE",
+    _R,
+    "답안지 파일이 그 사이 바뀌어, 고친 표시를 쓰지 않았습니다. 새 파일을 채점한 결과에서 다시 고쳐 주세요.",
+    "The file is another one by now, and its corrections were not used. Grade it anew, and correct that.",
+)
 MODEL_ANSWER_UNUSABLE = _add(
     "MODEL_ANSWER_UNUSABLE",
     _F,

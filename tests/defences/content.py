@@ -257,6 +257,13 @@ CONTENT = (
         "tests/unit/test_omr_task.py::test_an_empty_page_that_is_no_back_is_told",
     ),
     Defence(
+        "corrections-of-another-file",
+        "activities/ai/tasks/omr/correcting.py",
+        'if found and parameters.get("corrections_of") != digest:',
+        "if False:",
+        "tests/unit/test_omr_task.py::test_corrections_of_another_file_are_refused_before_anything_is_read",
+    ),
+    Defence(
         "key-under-another-name",
         "activities/ai/tasks/omr/grading.py",
         "    if field := field_like_a_key(parameters):",
