@@ -30,6 +30,8 @@ OPERATION_WORDS = {
     "POST /api/v1/jobs/{job_id}/cancel": ("작업 취소", "Cancelled a job"),
     "POST /api/v1/jobs/{job_id}/retry": ("작업 다시 하기", "Ran a job again"),
     "POST /api/v1/media/videos/{video_id}/retry/": ("강의 다시 변환", "Encoded a lecture again"),
+    "PUT /api/v1/roster-columns": ("명단의 열 기억하기", "Kept a roster's columns"),
+    "DELETE /api/v1/roster-columns/{header_id}": ("명단의 열 잊기", "Forgot a roster's columns"),
     "POST /api/v1/uploads": _UPLOAD,
     "POST /api/v1/uploads/{upload_id}/parts": _UPLOAD,
     "POST /api/v1/uploads/{upload_id}/complete": _UPLOAD,

@@ -57,6 +57,9 @@ OPERATIONS: dict[str, About] = {
     "GET /api/v1/jobs/{job_id}/events": obj(),
     "POST /api/v1/jobs/{job_id}/cancel": obj(),
     "POST /api/v1/jobs/{job_id}/retry": obj(),
+    "GET /api/v1/roster-columns": OWN,
+    "PUT /api/v1/roster-columns": About("own", {"labels": ["아이"], "columns": {"아이": "name"}}),
+    "DELETE /api/v1/roster-columns/{header_id}": obj(),
     "POST /api/v1/uploads": About("own", UPLOAD),
     "GET /api/v1/uploads/{upload_id}": obj(),
     "POST /api/v1/uploads/{upload_id}/parts": obj({"numbers": [1]}),
@@ -110,6 +113,7 @@ def ids() -> dict[str, Any]:
         "job_id": str(uuid4()),
         "message_id": str(uuid4()),
         "caption_id": str(uuid4()),
+        "header_id": "0" * 64,
         "video_id": fresh_id(),
     }
 

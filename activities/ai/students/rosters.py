@@ -9,21 +9,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import ApplicationError
 
 from activities.ai.files import JobFiles, computed, outcome, readable
-from activities.ai.sandbox.parent import Sandbox
+from activities.ai.sandbox.parent import Sandbox, regular
 from activities.ai.sandbox.process import Child
 from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources
-from activities.ai.storing import refusal
+from activities.ai.storing import refusal, result_prefix
 from activities.ai.students import commit
 from activities.ai.students.commit import Diff, Interfered
 from activities.ai.students.passwords import hashed
 from activities.ai.students.tail import Superseded, Tail
 from activities.ai.tasks.roster.parse import Row
-from activities.ai.tasks.roster.task import GOOD, ROSTER, ROWS, read_rows
+from activities.ai.tasks.roster.survey import Surveyed
+from activities.ai.tasks.roster.task import COLUMNS, GOOD, ROSTER, ROWS, read_rows
 from activities.host.threads import beside, in_thread
 from activities.implements import implements
 from clients.database import jobs
@@ -38,6 +41,7 @@ from contracts.video import SourceRef
 log = logging.getLogger(__name__)
 
 CHANGES = "changes.json"
+MOST_COLUMNS = 1 << 20  # bytes about the columns of a sheet: a child may have written anything
 
 _Write = Callable[[Iterable[Row]], Coroutine[Any, Any, Diff]]
 
@@ -81,10 +85,41 @@ class RosterActivities:
                 write = partial(self._write, ref, payload, password_hash)
                 try:
                     return await self._imported(ref, payload, child, file, Path(folder), write)
+                except BadInput as error:
+                    return await self._refused(ref, payload, Path(folder), error)
                 except Interfered:
                     raise ApplicationError(
                         "another roster was written meanwhile", type=ErrorType.INTERFERED
                     ) from None
+
+    async def _refused(
+        self, ref: JobRef, payload: dict[str, Any], folder: Path, error: BadInput
+    ) -> JobOutcome:
+        """With what stands over its columns: somebody may say what they are."""
+        refused = refusal(error)
+        name = await in_thread(self._put_columns, ref, payload, folder)
+        if name is None:
+            return refused
+        result = (refused.result or {}) | {
+            "files": {name: result_prefix(ref.tenant_id or 0, ref.job_id) + name},
+            "mode": _mode(payload),
+            "file_key": payload["file_key"],
+        }
+        return refused.model_copy(update={"result": result})
+
+    def _put_columns(self, ref: JobRef, payload: dict[str, Any], folder: Path) -> str | None:
+        """Store what the child has found over the columns of each sheet; None if it did not come that far."""
+        sheets = []
+        for path in (path for unit in sorted((folder / "units").iterdir()) for path in regular(unit)):
+            if path.name == COLUMNS and path.stat().st_size < MOST_COLUMNS:
+                try:
+                    sheets.append(Surveyed.model_validate_json(path.read_bytes()).model_dump())
+                except ValidationError:
+                    log.warning("job %s: what is known of its columns is not to be read", ref.job_id)
+        if not sheets:
+            return None
+        self.files.put(ref, COLUMNS, to_json({"chosen": payload.get("columns") or {}, "sheets": sheets}))
+        return COLUMNS
 
     async def _imported(
         self, ref: JobRef, payload: dict[str, Any], child: Child, file: Path, folder: Path, write: _Write
@@ -121,6 +156,7 @@ class RosterActivities:
                 await asyncio.gather(early, return_exceptions=True)
                 raise
             tail.end(done.summary.get("students"))
+            named = await in_thread(self._put_columns, ref, payload, folder)
             async with beside(in_thread(self.files.put_all, ref, out, done.files)):
                 try:
                     diff = await early
@@ -133,9 +169,9 @@ class RosterActivities:
             engine=engine,
             results=results,
             summary=summary,
-            names=(*done.files, CHANGES),
+            names=(*done.files, CHANGES, *([named] if named else ())),
             review=done.review,
-            mode="preview" if payload.get("dry_run") else "import",
+            mode=_mode(payload),
             file_key=payload["file_key"],
         )
 
@@ -168,3 +204,7 @@ class RosterActivities:
                 password_hash=password_hash,
                 lecture_id=lecture_id,
             )
+
+
+def _mode(payload: dict[str, Any]) -> str:
+    return "preview" if payload.get("dry_run") else "import"
