@@ -261,6 +261,13 @@ class RosterRequest(ExcelParsingPayload):
     dry_run: bool = False
 
 
+class RosterUndoPayload(AiPayload):
+    """`roster_job_id`: the job whose import is taken back."""
+
+    tenant_id: LooseId
+    roster_job_id: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")
+
+
 class AttendanceExportPayload(AiPayload):
     tenant_id: LooseId
     lecture_id: LooseId

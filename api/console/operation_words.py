@@ -32,6 +32,7 @@ OPERATION_WORDS = {
     "POST /api/v1/media/videos/{video_id}/retry/": ("강의 다시 변환", "Encoded a lecture again"),
     "PUT /api/v1/roster-columns": ("명단의 열 기억하기", "Kept a roster's columns"),
     "DELETE /api/v1/roster-columns/{header_id}": ("명단의 열 잊기", "Forgot a roster's columns"),
+    "GET /api/v1/students/{student_id}/changes": ("학생의 변경 이력 보기", "Looked at a student's changes"),
     "POST /api/v1/uploads": _UPLOAD,
     "POST /api/v1/uploads/{upload_id}/parts": _UPLOAD,
     "POST /api/v1/uploads/{upload_id}/complete": _UPLOAD,

@@ -104,6 +104,7 @@ async def preview(
         fields=FIELDS,
         changes=sum(summary.get(kind, 0) for kind in ("new", "changed")),
         failed=FAILED in found,
+        undoable=mode == "import" and CHANGES in found and may(staff, "POST /api/v1/jobs", "ai.roster_undo"),
     )
 
 

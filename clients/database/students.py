@@ -75,8 +75,9 @@ _INSERT = """
             AS n (identity, likeness, sealed)
         ON CONFLICT DO NOTHING RETURNING id),
     enrolled AS (
-        INSERT INTO enrolments (tenant_id, lecture_id, student_id)
-        SELECT %(tenant)s, %(lecture)s::bigint, id FROM written WHERE %(lecture)s::bigint IS NOT NULL)
+        INSERT INTO enrolments (tenant_id, lecture_id, student_id, job_id)
+        SELECT %(tenant)s, %(lecture)s::bigint, id, %(job)s FROM written
+        WHERE %(lecture)s::bigint IS NOT NULL)
     SELECT count(*) FROM written"""
 
 # By id alone, for the same reason: the ids were read and locked as this tenant's.
@@ -86,8 +87,8 @@ _UPDATE = """
     WHERE s.id = n.id"""
 
 _ENROL = """
-    INSERT INTO enrolments (tenant_id, lecture_id, student_id)
-    SELECT %(tenant)s, %(lecture)s, unnest(%(ids)b::bigint[]) ON CONFLICT DO NOTHING"""
+    INSERT INTO enrolments (tenant_id, lecture_id, student_id, job_id)
+    SELECT %(tenant)s, %(lecture)s, unnest(%(ids)b::bigint[]), %(job)s ON CONFLICT DO NOTHING"""
 
 
 async def insert_students(
@@ -125,7 +126,13 @@ async def update_students(
     await connection.exec_driver_sql(_UPDATE, values)
 
 
-async def enrol(connection: AsyncConnection, tenant_id: int, lecture_id: int, ids: Sequence[int]) -> int:
-    """Enrol students in a lecture; how many were not yet."""
-    values = {"tenant": tenant_id, "lecture": lecture_id, "ids": sorted(ids)}
+async def enrol(
+    connection: AsyncConnection,
+    tenant_id: int,
+    lecture_id: int,
+    ids: Sequence[int],
+    job_id: UUID | None = None,
+) -> int:
+    """Enrol students in a lecture; how many were not yet. `job_id`: the roster that says so."""
+    values = {"tenant": tenant_id, "lecture": lecture_id, "ids": sorted(ids), "job": job_id}
     return (await connection.exec_driver_sql(_ENROL, values)).rowcount

@@ -60,6 +60,7 @@ OPERATIONS: dict[str, About] = {
     "GET /api/v1/roster-columns": OWN,
     "PUT /api/v1/roster-columns": About("own", {"labels": ["아이"], "columns": {"아이": "name"}}),
     "DELETE /api/v1/roster-columns/{header_id}": obj(),
+    "GET /api/v1/students/{student_id}/changes": obj(),
     "POST /api/v1/uploads": About("own", UPLOAD),
     "GET /api/v1/uploads/{upload_id}": obj(),
     "POST /api/v1/uploads/{upload_id}/parts": obj({"numbers": [1]}),

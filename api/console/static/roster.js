@@ -12,6 +12,22 @@ if (job.dataset.watch) {
 begin();
 
 document.addEventListener("submit", async (event) => {
+  const { id, dataset } = event.target;
+  if (id !== "undo" || event.defaultPrevented) return; // who was asked may have said no
+  event.preventDefault();
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  try {
+    const payload = { roster_job_id: dataset.job };
+    const made = await ask("/api/v1/jobs", { job_type: "ai.roster_undo", payload }, { wish: `undo ${dataset.job}` });
+    location.assign(`/console/jobs/${made.job_id}`);
+  } catch (error) {
+    say(error.message, true);
+    button.disabled = false;
+  }
+});
+
+document.addEventListener("submit", async (event) => {
   if (event.target.id !== "commit") return;
   event.preventDefault();
   const button = event.target.querySelector("button");
