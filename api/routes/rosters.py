@@ -78,6 +78,7 @@ async def keep_columns(body: ColumnsNamed, tenant: Tenant, services: UseServices
 
 @router.delete("/roster-columns/{header_id}", status_code=204)
 async def forget_columns(header_id: HeaderId, tenant: Tenant, services: UseServices) -> None:
+    """Offer them no more."""
     async with services.engine.begin() as connection:
         if not await queries.forget(connection, tenant, bytes.fromhex(header_id)):
             raise not_found("line of labels")

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, update
 
 import api.app
+from clients.database.academy_models import Student
 from clients.database.models import ServiceKey, Video
 from contracts.jobs import JobState
 from tests.api.conftest import Caller
@@ -139,6 +140,9 @@ async def calls(owner: Caller, ids: dict[str, Any], *kinds: str) -> list[tuple[s
 
             row = {"tenant_id": owner.tenant, "id": ids["video_id"], "file_key": f"tenants/{owner.tenant}/x"}
             await connection.execute(insert(Video).values(row))
+            student = {"tenant_id": owner.tenant, "identity_mac": b"x", "sealed": b"x"}
+            made = insert(Student).values(student).returning(Student.id)
+            ids["student_id"] = (await connection.execute(made)).scalar_one()
         ids["upload_id"] = (await owner.post("/uploads", UPLOAD, 201))["upload_id"]
     found = []
     for operation, about in OPERATIONS.items():
