@@ -41,6 +41,9 @@ class RecipientState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+WITHOUT_END = frozenset({RecipientState.PENDING, RecipientState.ACCEPTED})
+
+
 class Private(Contract):
     """A value about a person. It prints no field: phones, names and texts would end up in logs."""
 
