@@ -1,5 +1,5 @@
-"""What only a person can say is said in the console: doubtful marks on their pictures, and what the columns of
-a roster are."""
+"""What only a person can say is said in the console: doubtful marks on their pictures, and what the columns
+of a roster are."""
 
 from pathlib import Path
 from random import Random

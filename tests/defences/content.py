@@ -288,8 +288,8 @@ CONTENT = (
     Defence(
         "columns-of-another-line",
         "api/roster_columns.py",
-        '"\n".join(map(plain, labels))',
-        '"\n".join(sorted(map(plain, labels)))',
+        '"\\n".join(map(plain, labels))',
+        '"\\n".join(sorted(map(plain, labels)))',
         "tests/api/test_rosters.py::test_columns_are_kept_for_the_same_line_of_labels",
     ),
     Defence(

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -83,48 +84,46 @@ class RosterActivities:
         ):
             with self.files.folder() as folder:
                 write = partial(self._write, ref, payload, password_hash)
+                surveyed: list[Surveyed] = []
                 try:
-                    return await self._imported(ref, payload, child, file, Path(folder), write)
+                    return await self._imported(ref, payload, child, file, Path(folder), surveyed, write)
                 except BadInput as error:
-                    return await self._refused(ref, payload, Path(folder), error)
+                    return await self._refused(ref, payload, surveyed, error)
                 except Interfered:
                     raise ApplicationError(
                         "another roster was written meanwhile", type=ErrorType.INTERFERED
                     ) from None
 
     async def _refused(
-        self, ref: JobRef, payload: dict[str, Any], folder: Path, error: BadInput
+        self, ref: JobRef, payload: dict[str, Any], surveyed: Sequence[Surveyed], error: BadInput
     ) -> JobOutcome:
         """With what stands over its columns: somebody may say what they are."""
         refused = refusal(error)
-        name = await in_thread(self._put_columns, ref, payload, folder)
-        if name is None:
+        if not surveyed:
             return refused
-        result = (refused.result or {}) | {
-            "files": {name: result_prefix(ref.tenant_id or 0, ref.job_id) + name},
+        await in_thread(self._put_columns, ref, payload, surveyed)
+        result = refused.result | {
+            "files": {COLUMNS: result_prefix(ref.tenant_id or 0, ref.job_id) + COLUMNS},
             "mode": _mode(payload),
             "file_key": payload["file_key"],
         }
         return refused.model_copy(update={"result": result})
 
-    def _put_columns(self, ref: JobRef, payload: dict[str, Any], folder: Path) -> str | None:
-        """Store what the child has found over the columns of each sheet; None if it did not come that far."""
-        sheets = []
-        for path in (path for unit in sorted((folder / "units").iterdir()) for path in regular(unit)):
-            if path.name == COLUMNS and path.stat().st_size < MOST_COLUMNS:
-                try:
-                    sheets.append(Surveyed.model_validate_json(path.read_bytes()).model_dump())
-                except ValidationError:
-                    log.warning("job %s: what is known of its columns is not to be read", ref.job_id)
-        if not sheets:
-            return None
+    def _put_columns(self, ref: JobRef, payload: dict[str, Any], surveyed: Sequence[Surveyed]) -> None:
+        sheets = [sheet.model_dump() for sheet in surveyed]
         self.files.put(ref, COLUMNS, to_json({"chosen": payload.get("columns") or {}, "sheets": sheets}))
-        return COLUMNS
 
     async def _imported(
-        self, ref: JobRef, payload: dict[str, Any], child: Child, file: Path, folder: Path, write: _Write
+        self,
+        ref: JobRef,
+        payload: dict[str, Any],
+        child: Child,
+        file: Path,
+        folder: Path,
+        surveyed: list[Surveyed],
+        write: _Write,
     ) -> JobOutcome:
-        """Raises BadInput, Interfered."""
+        """`surveyed` gets what stands over the columns of each sheet. Raises BadInput, Interfered."""
         units, out = folder / "units", folder / "out"
         units.mkdir()
         out.mkdir()
@@ -146,6 +145,8 @@ class RosterActivities:
                         prepare=lambda made: tail.next(made / GOOD),
                     )
                     results.append((name, result))
+                    if sheet := await in_thread(_surveyed, units / name, ref.job_id):
+                        surveyed.append(sheet)
                 done = await child.assemble(
                     file, readable(results), parameters=parameters, units=units, out=out
                 )
@@ -156,7 +157,7 @@ class RosterActivities:
                 await asyncio.gather(early, return_exceptions=True)
                 raise
             tail.end(done.summary.get("students"))
-            named = await in_thread(self._put_columns, ref, payload, folder)
+            await in_thread(self._put_columns, ref, payload, surveyed)
             async with beside(in_thread(self.files.put_all, ref, out, done.files)):
                 try:
                     diff = await early
@@ -169,7 +170,7 @@ class RosterActivities:
             engine=engine,
             results=results,
             summary=summary,
-            names=(*done.files, CHANGES, *([named] if named else ())),
+            names=(*done.files, CHANGES, COLUMNS),
             review=done.review,
             mode=_mode(payload),
             file_key=payload["file_key"],
@@ -204,6 +205,17 @@ class RosterActivities:
                 password_hash=password_hash,
                 lecture_id=lecture_id,
             )
+
+
+def _surveyed(unit: Path, job_id: UUID) -> Surveyed | None:
+    """What the child has found over the columns of a sheet, before it gets its results back."""
+    for path in regular(unit):
+        if path.name == COLUMNS and path.stat().st_size < MOST_COLUMNS:
+            try:
+                return Surveyed.model_validate_json(path.read_bytes())
+            except ValidationError:
+                log.warning("job %s: what is known of its columns is not to be read", job_id)
+    return None
 
 
 def _mode(payload: dict[str, Any]) -> str:
