@@ -15,7 +15,8 @@ _LEFT_CELL = re.compile(
 )
 # Alone, or with a day: 한빛초 졸업 is where somebody was before.
 _GONE_CELL = re.compile(
-    r"[\d\W년월일]*(?:졸업|전출|전학|종강|중퇴|수강 ?종료|그만 ?둠)(?:생|자|함|됨|처리|예정)?[\d\W년월일부터]*"
+    r"[\d\W년월일]*(?:졸업|전출|전학|종강|중퇴|수강 ?종료|그만 ?둠)(?:생|자|함|됨|처리|예정)?"
+    r"[\d\W년월일부터]*"
 )
 _OF_A_SCHOOL = re.compile("학교|졸업|학력|출신|전학")
 _LEFT_DAY = re.compile(
@@ -79,6 +80,7 @@ _PARENTS = frozenset(
         "조모",
     )
 )
+_MIXED = _PARENTS | {"본인"}  # whose row is doubted where others' rows are students'
 _RELATION = re.compile(r"\W*(?:보호자|학부모|가족|학생과의?)? ?관계\W*")
 # What none of the patterns is without: most columns have none of it, which one look tells.
 _HINTS = re.compile(
@@ -135,8 +137,6 @@ def column_says(label: str, cells: Iterable[str]) -> dict[str, str]:
         elif _EXAMPLE.fullmatch(written):
             if not (written == "예" and (answered or times > 2)):  # yes
                 found[written] = ROSTER_ROW_EXAMPLE
-        elif (_STAFF.fullmatch(written) and not of_work) or (
-            mixed and written in (*_PARENTS, "본인") and not of_a_call
-        ):
+        elif (_STAFF.fullmatch(written) and not of_work) or (mixed and written in _MIXED and not of_a_call):
             found[written] = ROSTER_ROW_MISPLACED
     return found

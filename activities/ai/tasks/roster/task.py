@@ -43,7 +43,7 @@ _GATHERED = {"class_name": ", ", "memo": "\n"}  # several rows of one student ma
 
 class Roster:
     name = "excel_parsing"
-    version = 5
+    version = 6
     limits = Limits(source_bytes=30 << 20, memory_bytes=1 << 30, cpu_seconds=60, wall_seconds=120)
 
     def fingerprint(self) -> str:
