@@ -1,10 +1,11 @@
 """Students, sealed as their table holds them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from pydantic_core import from_json, to_json
 
-from clients.database.students import SealedStudent, StudentRow
+from clients.database.students import SealedStudent
 from clients.keys import Sealer
 from rules.roster.identity import identity, soft_match
 
@@ -24,7 +25,16 @@ def identity_mac(sealer: Sealer, values: Mapping[str, str]) -> bytes:
     return sealer.mac("identity\n" + "\n".join(identity(values)))
 
 
-def open_student(sealer: Sealer, row: StudentRow) -> dict[str, str]:
+class SealedRow(Protocol):
+    """A row of `students`, whatever else was read of it."""
+
+    @property
+    def identity_mac(self) -> bytes: ...
+    @property
+    def sealed(self) -> bytes: ...
+
+
+def open_student(sealer: Sealer, row: SealedRow) -> dict[str, str]:
     """Values by `rules.roster.values.READ`. Raises KeyDestroyed, VaultError."""
     values: dict[str, str] = from_json(sealer.open(row.sealed, row.identity_mac))
     return values

@@ -9,12 +9,14 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import FailFast, Field
 from starlette.responses import Response
 
+from api import recipients, students
 from api.console import alimtalk_templates, previews, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, language, page, signed_in
+from api.recipients import StudentsToTell
 from api.routing import first
 from api.services import UseServices
-from clients.database import credits
+from clients.database import classes, credits
 from clients.database import messaging as database
 from clients.database.listings import SENDINGS
 from contracts.messaging import Account, Draft, Private, Recipient
@@ -23,6 +25,7 @@ from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, C
 
 router = APIRouter(route_class=first(signed_in))
 PER_PAGE = 100
+CLASSES = 500
 
 
 @router.get("/messages")
@@ -36,15 +39,25 @@ async def sendings(request: Request, services: UseServices, tenant: Tenant, show
 
 
 @router.get("/messages/new")
-async def write(request: Request, services: UseServices, tenant: Tenant) -> Response:
+async def write(
+    request: Request,
+    services: UseServices,
+    tenant: Tenant,
+    student: Annotated[int | None, Query(gt=0, lt=2**63)] = None,
+) -> Response:
+    """`student`: whom it is to, to begin with."""
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
         numbers = await database.sender_numbers(connection, tenant)
+        known = await classes.classes(connection, tenant, None, CLASSES)
+    person = await students.one(services, tenant, student) if student else None
     return page(
         request,
         "compose.html",
         account=account,
         numbers=sorted(numbers),
+        classes=[each for each in known if each.students],
+        student=person if person and not person.left_at else None,
         sms_bytes=SMS_BYTES,
         lms_bytes=LMS_BYTES,
         alimtalk_characters=ALIMTALK_CHARACTERS,
@@ -53,7 +66,8 @@ async def write(request: Request, services: UseServices, tenant: Tenant) -> Resp
 
 class Preview(Private):
     draft: Draft
-    recipients: Annotated[tuple[Recipient, ...], Field(max_length=1_000), FailFast()]
+    recipients: Annotated[tuple[Recipient, ...], Field(max_length=1_000), FailFast()] = ()
+    students: StudentsToTell | None = None
 
 
 @router.post("/messages/preview")
@@ -66,6 +80,9 @@ async def preview(request: Request, services: UseServices, tenant: Tenant, what:
         raise HTTPException(404)
     account = Account.model_validate(asdict(known) | {"sender_numbers": numbers})
     template = await alimtalk_templates.find(services, what.draft)
+    people = what.recipients
+    if what.students:
+        people = await recipients.recipients(services, tenant, what.students, what.draft)
     default_pf_id = services.settings.solapi_kakao_pf_id
 
     def sent() -> Sent:
@@ -75,7 +92,7 @@ async def preview(request: Request, services: UseServices, tenant: Tenant, what:
         return Composer(sent.draft, account, sent.template, default_pf_id)
 
     return await asyncio.to_thread(
-        previews.preview, what.draft, what.recipients, sent, composer, known, language(request)
+        previews.preview, what.draft, people, sent, composer, known, language(request)
     )
 
 

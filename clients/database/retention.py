@@ -209,6 +209,7 @@ RULES = (
     stays("tenants", "numbers; and the tombstone of who was erased"),
     stays("tenant_keys", "without it nothing opens; destroyed with the tenant"),
     stays("students", _REGISTER),
+    stays("classes", "what classes are called; the academy's own"),
     stays("enrolments", _REGISTER),
     stays("student_changes", "what a student's entries were before, sealed: goes with the student"),
     stays("roster_columns", "how the academy's rosters are to be read, until it forgets them"),

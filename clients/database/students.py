@@ -1,4 +1,4 @@
-"""Queries on students: found by blind index, written, enrolled. The caller holds the transaction."""
+"""Queries on students by blind index, as rosters write them. The caller holds the transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,6 +86,10 @@ _UPDATE = """
     FROM unnest(%(ids)b::bigint[], %(likenesses)b::bytea[], %(sealed)b::bytea[]) AS n (id, likeness, sealed)
     WHERE s.id = n.id"""
 
+_COME_BACK = """
+    UPDATE students SET left_at = NULL, updated_at = now()
+    WHERE id = ANY(%(ids)b::bigint[]) AND left_at IS NOT NULL"""
+
 _ENROL = """
     INSERT INTO enrolments (tenant_id, lecture_id, student_id, job_id)
     SELECT %(tenant)s, %(lecture)s, unnest(%(ids)b::bigint[]), %(job)s ON CONFLICT DO NOTHING"""
@@ -124,6 +128,11 @@ async def update_students(
         "sealed": [each.sealed for _, each in changed],
     }
     await connection.exec_driver_sql(_UPDATE, values)
+
+
+async def come_back(connection: AsyncConnection, ids: Sequence[int]) -> None:
+    """Students whose ids `known` has given and locked are there, whenever they left."""
+    await connection.exec_driver_sql(_COME_BACK, {"ids": list(ids)})
 
 
 async def enrol(

@@ -15,7 +15,20 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, insert, select, update
 
 import api.app
-from api.console import audit, dead_letters, fleet, home, jobs, lectures, login, messaging, ocr, omr, rosters
+from api.console import (
+    audit,
+    dead_letters,
+    fleet,
+    home,
+    jobs,
+    lectures,
+    login,
+    messaging,
+    ocr,
+    omr,
+    rosters,
+    students,
+)
 from api.console.site import STATIC
 from api.middleware import requests
 from clients.database.models import Job, Video
@@ -26,6 +39,7 @@ from devstack.ports import LOOPBACK
 from devstack.stack import Stack
 from tests import signed_in
 from tests.api.conftest import Caller
+from tests.api.test_students import student
 from tests.lab import Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -54,6 +68,8 @@ NEEDS: dict[str, set[str]] = {
     "/omr/{job_id}": {"postgres", "objects"},
     "/rosters": {"postgres"},
     "/rosters/{job_id}": {"postgres", "objects"},
+    "/students": {"postgres"},
+    "/students/{student_id}": {"postgres"},
     "/messages": {"postgres"},
     "/messages/new": {"postgres"},
     "/messages/{job_id}": {"postgres"},
@@ -63,7 +79,7 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PARTS = (login, home, jobs, lectures, dead_letters, fleet, messaging, ocr, omr, rosters, audit)
+PARTS = (login, home, jobs, lectures, dead_letters, fleet, messaging, ocr, omr, students, rosters, audit)
 
 
 @asynccontextmanager
@@ -118,6 +134,7 @@ async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stac
         "/messages": {"job_id": await job(academy, "messages.send")},
         "/jobs": {"job_id": await job(academy, "video.encode", JobState.RUNNING)},
         "/lectures": {"video_id": (video := fresh_id())},
+        "/students": {"student_id": await student(academy, "서보나")},
     }
     known = {"hls_prefix": "x/", "has_pictures": True, "status": "READY", "file_key": "x"}
     async with academy.lab.engine.begin() as connection:

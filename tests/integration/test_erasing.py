@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Column, func, insert, select
+from sqlalchemy import Column, Enum, func, insert, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
@@ -67,6 +67,8 @@ def value(column: Column[Any], written: dict[tuple[str, str], Any], tenant: int)
         return f"tenants/{tenant}/video/hls/1/"
     if isinstance(column.type, JSONB):
         return {}
+    if isinstance(column.type, Enum) and column.type.enum_class:
+        return next(iter(column.type.enum_class))
     kind = column.type.python_type
     if issubclass(kind, StrEnum):
         return next(iter(kind))

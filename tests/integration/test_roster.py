@@ -23,7 +23,7 @@ from activities.ai.students.passwords import hashed
 from activities.ai.students.people import seal_staff_name
 from activities.ai.tasks.roster.parse import Row
 from activities.host.threads import beside, in_thread
-from clients.database import academy, students
+from clients.database import academy, register, students
 from clients.database.academy_models import Attendance, Enrolment, Staff, StaffHours, Student
 from clients.keys import KeyDestroyed, Sealer, TenantKeys
 from clients.people import open_student
@@ -317,6 +317,19 @@ async def test_enrolments_are_kept_apart_by_tenant(lab: Lab, own: Academy) -> No
         assert [row.id for row in mine] == [row.id for row in await own.table()]
         all_of_it = await connection.execute(select(Enrolment).where(Enrolment.tenant_id == own.tenant))
         assert len(all_of_it.all()) == 1
+
+
+async def test_who_had_left_and_stands_in_a_roster_is_there_again(lab: Lab, own: Academy) -> None:
+    await own.commit(KIM, LEE, lecture_id=7)
+    async with lab.engine.begin() as connection:
+        ids = [row.id for row in await own.table()]
+        for each in ids:
+            await register.leave(connection, own.tenant, each)
+        assert await academy.lecture_students(connection, own.tenant, 7) == []
+    assert kinds(await own.commit(LEE, lecture_id=7)) == {"unchanged": 1, "enrolled": 1}
+    async with lab.engine.begin() as connection:
+        (there,) = await academy.lecture_students(connection, own.tenant, 7)
+        assert await register.hold_present(connection, own.tenant, ids) == {there.id}
 
 
 async def test_students_are_looked_up_by_index_whatever_the_statistics_say(own: Academy) -> None:

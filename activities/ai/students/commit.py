@@ -146,6 +146,8 @@ async def commit(
             if chunk.changed:
                 await student_changes.record(connection, tenant_id, chunk.history, job_id=job_id)
                 await students.update_students(connection, job_id, chunk.changed)
+            if chunk.known:
+                await students.come_back(connection, chunk.known)
             if lecture_id is not None and chunk.known:
                 parts.found.enrolled += await students.enrol(
                     connection, tenant_id, lecture_id, chunk.known, job_id
