@@ -4,18 +4,17 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api import student_changes
 from api.auth.callers import Tenant, caller_of
+from api.params import StudentId
 from api.problems import not_found
 from api.routing import first
 from api.services import UseServices
 
 router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
-
-StudentId = Annotated[int, Path(gt=0, lt=2**63)]
 
 
 class FieldChanged(BaseModel):
