@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import func, update
 
 import api.app
-from clients.database.academy_models import Student
 from clients.database.models import ServiceKey, Video
 from contracts.jobs import JobState
 from tests.api.conftest import Caller
@@ -61,7 +60,31 @@ OPERATIONS: dict[str, About] = {
     "GET /api/v1/roster-columns": OWN,
     "PUT /api/v1/roster-columns": About("own", {"labels": ["아이"], "columns": {"아이": "name"}}),
     "DELETE /api/v1/roster-columns/{header_id}": obj(),
+    "POST /api/v1/students": About("own", {}),
+    "GET /api/v1/students": OWN,
+    "GET /api/v1/students/{student_id}": obj(),
+    "PATCH /api/v1/students/{student_id}": obj({"school": "가람중"}),
     "GET /api/v1/students/{student_id}/changes": obj(),
+    "GET /api/v1/students/{student_id}/videos": obj(),
+    "POST /api/v1/students/{student_id}/leave": obj(),
+    "POST /api/v1/students/{student_id}/return": obj(),
+    "POST /api/v1/students/{student_id}/opt-outs": obj({"phone": "parent_phone"}),
+    "POST /api/v1/classes": About("own", {}),
+    "GET /api/v1/classes": OWN,
+    "PUT /api/v1/classes/{class_id}": About("own", {}),  # each tenant's numbers are its own
+    "POST /api/v1/classes/{class_id}/students": obj({"student_ids": [1]}),
+    "PUT /api/v1/classes/{class_id}/students/{student_id}": obj(),
+    "DELETE /api/v1/classes/{class_id}/students/{student_id}": obj(),
+    "POST /api/v1/sessions": obj({"class_id": "{class_id}", "day": "2026-12-01"}),
+    "GET /api/v1/sessions": OWN,
+    "PUT /api/v1/sessions/{session_id}": obj({"class_id": "{class_id}", "day": "2026-12-01"}),
+    "POST /api/v1/sessions/{session_id}/students": obj({"student_ids": [1]}),
+    "DELETE /api/v1/sessions/{session_id}/students/{student_id}": obj(),
+    "GET /api/v1/sessions/{session_id}/attendance": obj(),
+    "PUT /api/v1/sessions/{session_id}/attendance": obj(
+        {"attendance": [{"student_id": 1, "status": "ONLINE"}]}
+    ),
+    "PUT /api/v1/videos/{video_id}/students/{student_id}": obj({"access_mode": "BLOCKED"}),
     "POST /api/v1/uploads": About("own", UPLOAD),
     "GET /api/v1/uploads/{upload_id}": obj(),
     "POST /api/v1/uploads/{upload_id}/parts": obj({"numbers": [1]}),
@@ -140,9 +163,11 @@ async def calls(owner: Caller, ids: dict[str, Any], *kinds: str) -> list[tuple[s
 
             row = {"tenant_id": owner.tenant, "id": ids["video_id"], "file_key": f"tenants/{owner.tenant}/x"}
             await connection.execute(insert(Video).values(row))
-            student = {"tenant_id": owner.tenant, "identity_mac": b"x", "sealed": b"x"}
-            made = insert(Student).values(student).returning(Student.id)
-            ids["student_id"] = (await connection.execute(made)).scalar_one()
+        student = {"name": "김가람", "parent_phone": "01011112222"}
+        ids["student_id"] = (await owner.post("/students", student, 201))["student_id"]
+        ids["class_id"] = (await owner.post("/classes", {"title": "중2 월수"}, 201))["class_id"]
+        session = {"class_id": ids["class_id"], "day": "2026-12-01"}
+        ids["session_id"] = (await owner.post("/sessions", session, 201))["session_id"]
         ids["upload_id"] = (await owner.post("/uploads", UPLOAD, 201))["upload_id"]
     found = []
     for operation, about in OPERATIONS.items():
