@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from api.auth.callers import Caller
 from api.problems import refused
 from api.schemas import job_request
 from api.services import Services
+from contracts.catalog import CATALOG, Domain
 from contracts.jobs import JobRequest, payload_sha256
-from contracts.messaging import SendRequest
+from contracts.messaging import ASKED_BY, SendRequest
 
 
 def ai_request(
@@ -27,6 +29,14 @@ def ai_request(
     if name == "excel_parsing":
         payload["bucket"] = services.settings.r2_bucket
     return job_request(f"ai-{tier}", tenant, envelope | {"job_type": name, "payload": payload}, key)
+
+
+def asked_by(job_request: JobRequest, caller: Caller) -> JobRequest:
+    """A request with who asks in its payload, where that counts: of messages. It is no part of what is asked
+    for, so the same request of another person is the same."""
+    if CATALOG[job_request.job_type].domain is not Domain.MESSAGING:
+        return job_request
+    return job_request.model_copy(update={"payload": job_request.payload | {ASKED_BY: caller.name}})
 
 
 def messages_request(tenant: int, body: SendRequest, key: str) -> JobRequest:

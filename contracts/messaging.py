@@ -12,6 +12,7 @@ from contracts.base import Contract
 from contracts.jobs import JobOutcome, JobRef
 
 Mode = Literal["sms", "alimtalk", "both"]
+ASKED_BY = "asked_by"  # in a job's payload, beside what was asked for
 NOT_UNDERSTOOD = "not understood"  # detail of an AmbiguousAdd whose answer was not what it must be
 
 
@@ -39,6 +40,14 @@ class RecipientState(StrEnum):
     UNCONFIRMED = "UNCONFIRMED"
     SUPPRESSED = "SUPPRESSED"
     CANCELLED = "CANCELLED"
+
+
+class ApprovalState(StrEnum):
+    """Of a job that another person must agree to before anything of it is sent."""
+
+    WAITING = "WAITING"
+    APPROVED = "APPROVED"
+    REFUSED = "REFUSED"
 
 
 class Private(Contract):
@@ -142,6 +151,12 @@ def asked_at(payload: dict[str, Any]) -> datetime | None:
     return datetime.fromisoformat(at) if isinstance(at, str) else None
 
 
+def asked_by(payload: dict[str, Any]) -> str | None:
+    """Who asked over HTTP, as the audit names callers; None of a queue's producer. Never of the body."""
+    caller = payload.get(ASKED_BY)
+    return caller if isinstance(caller, str) else None
+
+
 def request_of(job_type: str, payload: dict[str, Any]) -> SendRequest:
     """The request in a job's payload. The queue's producers send one text to one phone; their business
     object (`target_type`, `target_id`) stands for the recipient."""
@@ -228,13 +243,24 @@ class GroupRef(ChunkRef):
 
 
 class Prepared(Contract):
-    """A job whose recipients lie in Postgres in `chunks` chunks, or why it is refused."""
+    """A job whose recipients lie in Postgres in `chunks` chunks, or why it is refused. `needs_approval`: it
+    waits for a second person first, or did."""
 
     chunks: int = 0
     recipients: int = 0
     waits_for_credit: bool = True
+    needs_approval: bool = False
     send_at: datetime | None = None
     refusal: JobOutcome | None = None
+
+
+class Approval(Contract):
+    """Where a job stands that needs one. `stopped`: it was refused or cancelled, or it is too late for it. It
+    is worth waiting `until` then."""
+
+    state: ApprovalState
+    stopped: bool = False
+    until: datetime | None = None
 
 
 class Reserved(Contract):

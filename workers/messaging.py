@@ -14,6 +14,7 @@ from temporalio.worker import Worker
 
 from activities.adopting import adopting
 from activities.host.heartbeat import Heartbeats
+from activities.messaging.approving import ApprovalActivities
 from activities.messaging.mending import Mender
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
@@ -73,6 +74,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         default_pf_id=settings.solapi_kakao_pf_id,
         default_template_id=settings.solapi_kakao_template_id,
     )
+    approving = ApprovalActivities(engine, _now)
     sending = SendActivities(engine, keys, solapi, _now)
     reporting = ReportActivities(engine=engine, solapi=solapi, board=board, sending=sending, now=_now)
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
@@ -83,6 +85,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         workflows=[SendMessages, CompareDay, RestoreMessages],
         activities=[
             preparing.prepare,
+            approving.approval,
             sending.reserve,
             sending.open_group,
             sending.add,

@@ -43,6 +43,7 @@ class Job:
     image_id: str | None
     sealer: Sealer
     expires_at: datetime | None = None
+    asked_by: str | None = None
     notes: list[Note] = field(default_factory=list)  # `composed_chunks` adds to them
 
 

@@ -97,6 +97,8 @@ OPERATIONS: dict[str, Operation] = {
     "GET /api/v1/messages/{job_id}/recipients.xlsx": reads(again=True),
     "GET /api/v1/messages/{job_id}/recipients/": reads(again=True),
     "POST /api/v1/messages/{job_id}/cancel/": changes(),
+    "POST /api/v1/messages/{job_id}/approve/": changes(MANAGE, again=True),
+    "POST /api/v1/messages/{job_id}/refuse/": changes(MANAGE, again=True),
     "POST /api/v1/reservations/{reservation_id}/cancel/": changes(),
     "POST /api/v1/opt-outs/": changes(),
     "PUT /api/v1/callback/": changes(MANAGE, again=True),

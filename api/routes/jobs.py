@@ -12,7 +12,7 @@ from api.auth import audit
 from api.auth.access import may_start
 from api.auth.callers import Tenant, caller_of
 from api.job_changes import run_again, stop
-from api.job_requests import ai_request, messages_request
+from api.job_requests import ai_request, asked_by, messages_request
 from api.jobs import find_job, links, seen, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found
@@ -93,7 +93,8 @@ async def start(
     asked = (await request.json())["payload"]
     may_start(request, body.job_type)
     key = idempotency_key or str(uuid4())
-    accepted = await submit(services, await _job_request(services, tenant, body, asked, key))
+    wanted = await _job_request(services, tenant, body, asked, key)
+    accepted = await submit(services, asked_by(wanted, await caller_of(request)))
     audit.about(request, type=body.job_type, job=str(accepted.job_id))
     return await _submitted(services, accepted)
 

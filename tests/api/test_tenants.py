@@ -85,6 +85,8 @@ OPERATIONS: dict[str, About] = {
     "GET /api/v1/messages/{job_id}/recipients/": obj(job_id="message_id"),
     "GET /api/v1/messages/{job_id}/recipients.xlsx": obj(job_id="message_id"),
     "POST /api/v1/messages/{job_id}/cancel/": obj(job_id="message_id"),
+    "POST /api/v1/messages/{job_id}/approve/": obj(job_id="message_id"),
+    "POST /api/v1/messages/{job_id}/refuse/": obj(job_id="message_id"),
     "POST /api/v1/reservations/{reservation_id}/cancel/": OWN,
     "POST /api/v1/opt-outs/": About("own", {"phone": "x"}),
     "PUT /api/v1/callback/": About("own", {"url": "https://example.com/"}),

@@ -59,7 +59,7 @@ CONSOLE = (
     Defence(
         "console-no-bar-before-its-time",
         "api/console/queries.py",
-        "if shown.final or shown.is_scheduled:",
+        "if shown.final or shown.waits_for_approval or shown.is_scheduled:",
         "if shown.final:",
         "tests/api/test_lists.py::test_what_waits_for_its_time_is_not_running",
     ),

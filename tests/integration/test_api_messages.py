@@ -16,6 +16,7 @@ from api.auth.staff import issue
 from devstack.app import App, running
 from devstack.solapi.client import Simulator
 from devstack.stack import Stack
+from tests import signed_in
 from tests.lab import PATIENCE, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -251,3 +252,52 @@ async def test_an_opted_out_phone_gets_no_advertising(office: Office) -> None:
     (told,) = [each for each in office.simulator.ledger() if each["to"] in ("01091000051", "01091000052")]
     assert told["text"].startswith("(광고)가나다학원")
     assert told["text"].endswith("0801234567")
+
+
+async def test_a_second_person_agrees_or_nothing_is_sent(office: Office) -> None:
+    """What a system sends waits for nobody, unless the account says so."""
+    account = PRICES | {"sender": SENDER, "sender_numbers": [SENDER], "approval_above": 1}
+    path = f"/api/v1/tenants/{office.tenant}/messaging-account/"
+    assert (await office.http.put(path, json=account, headers=office.operator)).status_code == 200
+    await office.top_up("1000", "approval")
+    settings = office.lab.settings
+    tokens = [issue(settings, name, SECONDS, office.tenant) for name in ("kim", "lee")]
+    kim, lee = ({"Authorization": f"Bearer {token}"} for token in tokens)
+    people = [{"id": str(n), "to": f"0109100006{n}"} for n in range(2)]
+    body = {"job_type": "messages.send", "payload": {"draft": {"text": "승인할 글"}, "recipients": people}}
+
+    async def asked() -> str:
+        answer = await office.ask("POST", "/jobs", body, **kim)
+        job_id = str(answer.json()["job_id"])
+
+        async def waits() -> bool:
+            about = (await office.ask("GET", f"/messages/{job_id}/")).json()["approval"]
+            said = about and (about["state"], about["asked_by"], about["most"])
+            return bool(said == ("WAITING", "staff kim", "40.00"))
+
+        await eventually(waits, "it waits")
+        return job_id
+
+    async def decide(how: str, job_id: str, who: dict[str, str]) -> tuple[int, str | None]:
+        answer = await office.ask("POST", f"/messages/{job_id}/{how}/", **who)
+        return answer.status_code, answer.json().get("code")
+
+    approved, refused = await asyncio.gather(asked(), asked())
+    operator = office.operator | {"X-Tenant-Id": str(office.tenant)}
+    for who, code in ((kim, "own_request"), ({}, "not_a_person"), (operator, "not_a_person")):
+        assert await decide("approve", approved, who) == (403, code)
+    cookie = await signed_in.header(office.lab, office.tenant)
+    job = (await office.lab.jobs(office.tenant))[-1]
+    for page in ("/console/home", "/console/messages?show=approval", f"/console/messages/{job.id}"):
+        shown = await office.http.get(page, headers=cookie)
+        assert shown.status_code == 200 and "승인 대기" in shown.text, page
+    assert "승인할 글" in shown.text and "kim" in shown.text and "/refuse/" in shown.text
+    assert await decide("approve", approved, lee) == (202, None)
+    assert await decide("refuse", refused, lee) == (202, None)
+    assert await decide("approve", refused, lee) == (409, "not_waiting")
+    assert (await office.ended(approved))["recipients"] == {"DELIVERED": 2}
+    ended = await office.ended(refused)
+    assert (ended["error_code"], ended["recipients"]) == ("NOT_APPROVED", {"CANCELLED": 2})
+    assert sum(each["to"] == "01091000060" for each in office.simulator.ledger()) == 1
+    exempt = await office.ended(await office.send("연동", "01091000070", "01091000071"))
+    assert (exempt["status"], exempt["approval"]) == ("DONE", None)
