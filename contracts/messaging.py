@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from contracts.base import Contract
 from contracts.jobs import JobOutcome, JobRef
@@ -91,10 +92,13 @@ class Recipient(Private):
 class Draft(Private):
     """What is sent to every recipient of a job. `text` may hold `#{variable}`; with a template it is the
     text of the SMS or LMS that the provider falls back to. `one_per_phone`: recipients who share a phone are
-    told in one message, with the values of all of them."""
+    told in one message, with the values of all of them. `text_template` names a text that the academy keeps,
+    in place of text and subject; its last version, unless another is named."""
 
     mode: Mode = "sms"
-    text: str = Field(max_length=10_000)
+    text: str = Field(default="", max_length=10_000)
+    text_template: str | None = Field(default=None, max_length=60)
+    text_template_version: int | None = Field(default=None, ge=1, lt=2**31)
     subject: str | None = Field(default=None, max_length=200)
     sender: str | None = Field(default=None, max_length=40)
     advertising: bool = False
@@ -107,6 +111,13 @@ class Draft(Private):
     reservation_id: int | None = None
     event_type: str | None = Field(default=None, max_length=100)
     occurrence_key: str | None = Field(default=None, max_length=200)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        """An Alimtalk's text may be empty, but is not forgotten."""
+        if "text" not in self.model_fields_set and self.text_template is None:
+            raise PydanticCustomError("text_missing", "text or text_template is needed")
+        return self
 
 
 class SendRequest(Private):

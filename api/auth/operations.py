@@ -50,6 +50,7 @@ def unrecorded(why: str, right: Right | None = None) -> Operation:
 
 PROGRESS = looks("where a job stands: numbers and words of ours")
 LECTURES = looks("lectures, and nobody who watches them")
+TEXTS = looks("texts with variables in them, and nobody's values")
 UPLOADS = looks("the name and the size of an upload")
 OPEN = unrecorded("open to everybody: nothing of anybody")
 PLAYER = unrecorded("a student's own player, by its token; what it did is kept in playback_sessions")
@@ -99,6 +100,10 @@ OPERATIONS: dict[str, Operation] = {
     "POST /api/v1/messages/{job_id}/cancel/": changes(),
     "POST /api/v1/messages/{job_id}/approve/": changes(MANAGE, again=True),
     "POST /api/v1/messages/{job_id}/refuse/": changes(MANAGE, again=True),
+    "GET /api/v1/message-templates": TEXTS,
+    "GET /api/v1/message-templates/{name}": TEXTS,
+    "PUT /api/v1/message-templates/{name}": changes(),
+    "DELETE /api/v1/message-templates/{name}": changes(),
     "POST /api/v1/reservations/{reservation_id}/cancel/": changes(),
     "POST /api/v1/opt-outs/": changes(),
     "PUT /api/v1/callback/": changes(MANAGE, again=True),
@@ -136,6 +141,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /console/rosters/{job_id}": reads(MANAGE, again=True),
     "GET /console/messages": looks("counts and money of sendings"),
     "GET /console/messages/new": looks("an empty form"),
+    "GET /console/messages/templates": TEXTS,
     "POST /console/messages/preview": unrecorded(
         "what the browser sent comes back, and is kept nowhere", SEND
     ),

@@ -16,10 +16,11 @@ from api.console.pages import Someone, Tenant, language, page, signed_in
 from api.console.queries import Shown
 from api.routing import first
 from api.services import Services, UseServices
-from clients.database import credits, jobs
+from clients.database import credits, jobs, text_templates
 from clients.database import messaging as database
 from clients.database.listings import SENDINGS
 from contracts.messaging import Account, Draft, Private, Recipient, request_of
+from contracts.text_templates import TemplateName
 from rules.messaging.channel import Sent, as_sent
 from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, Composer
 
@@ -38,13 +39,22 @@ async def sendings(request: Request, services: UseServices, tenant: Tenant, show
 
 
 @router.get("/messages/new")
-async def write(request: Request, services: UseServices, tenant: Tenant) -> Response:
+async def write(
+    request: Request,
+    services: UseServices,
+    tenant: Tenant,
+    template: Annotated[TemplateName | None, Query()] = None,
+) -> Response:
+    """`template`: a stored text to begin with."""
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
         numbers = await database.sender_numbers(connection, tenant)
+        texts = await text_templates.names(connection, tenant)
     return page(
         request,
         "compose.html",
+        texts=texts,
+        chosen=template,
         account=account,
         numbers=sorted(numbers),
         sms_bytes=SMS_BYTES,

@@ -46,6 +46,8 @@ OPERATION_WORDS = {
     "POST /api/v1/messages/{job_id}/cancel/": ("문자 발송 취소", "Cancelled messages"),
     "POST /api/v1/messages/{job_id}/approve/": ("문자 발송 승인", "Approved messages"),
     "POST /api/v1/messages/{job_id}/refuse/": ("문자 발송 거절", "Refused to approve messages"),
+    "PUT /api/v1/message-templates/{name}": ("문구 저장", "Wrote a text"),
+    "DELETE /api/v1/message-templates/{name}": ("문구 삭제", "Removed a text"),
     "POST /api/v1/reservations/{reservation_id}/cancel/": ("예약 취소", "Cancelled a reservation"),
     "POST /api/v1/opt-outs/": ("광고 수신 거부", "Opted a phone out"),
     "PUT /api/v1/callback/": ("알림 주소 바꾸기", "Changed the callback address"),

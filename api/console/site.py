@@ -26,6 +26,7 @@ from api.console import (
     oidc,
     omr,
     rosters,
+    text_templates,
 )
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, ServerAway, page
@@ -41,7 +42,9 @@ def site(parent: FastAPI) -> FastAPI:
     """The application to mount at `/console`; it uses the services of `parent`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
-    academy, operators = (home, jobs, lectures, ocr, omr, rosters, messaging), (dead_letters, fleet, audit)
+    # Stored texts before messages: their path is no job's.
+    academy = (home, jobs, lectures, ocr, omr, rosters, text_templates, messaging)
+    operators = (dead_letters, fleet, audit)
     for pages in (login, oidc, *academy, *operators):
         app.include_router(pages.router)
     app.mount("/static", Assets(directory=STATIC), name="static")

@@ -176,9 +176,8 @@ async def _job_request(
             named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
             return job_request("video", tenant, body | named, key)
         case "messages.send":
-            return await asyncio.to_thread(
-                lambda: messages_request(tenant, SendRequest.model_validate(asked), key)
-            )
+            request = await asyncio.to_thread(SendRequest.model_validate, asked)
+            return await messages_request(services, tenant, request, key)
         case "messaging.send":
             return await asyncio.to_thread(
                 job_request, "messaging", tenant, asked | {"business_idempotency_key": None}, key

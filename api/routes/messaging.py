@@ -14,8 +14,7 @@ from temporalio.service import RPCError
 
 from api import sheets
 from api.auth import audit
-from api.auth.callers import Tenant, caller_for, caller_of
-from api.auth.staff import known_staff
+from api.auth.callers import Tenant, caller_of
 from api.job_requests import asked_by, messages_request
 from api.jobs import find_job, submit
 from api.params import IdempotencyKey, JobId
@@ -32,6 +31,7 @@ from contracts.jobs import FINAL_STATES, JobState
 from contracts.messaging import ApprovalState, Private, RecipientState, SendRequest
 from intake.submit import RPC_TIMEOUT
 from rules.messaging import phones
+from rules.messaging.approval import is_person
 from rules.messaging.unsendable import Unsendable
 from rules.messaging.validity import NOW
 
@@ -53,7 +53,7 @@ async def send(
     Up to 1,000 recipients in the body; up to 100,000 as JSON Lines in an object of the tenant's.
     """
     key = idempotency_key or str(uuid4())
-    asked = await asyncio.to_thread(messages_request, tenant, body, key)
+    asked = await messages_request(services, tenant, body, key)
     asked = asked_by(asked, await caller_of(request))
     if body.draft.send_at and body.draft.send_at < datetime.now(UTC) - NOW:
         async with services.engine.connect() as connection:
@@ -176,11 +176,11 @@ async def _decide(
     job_id: str, tenant: int, request: Request, services: Services, state: ApprovalState
 ) -> dict[str, str]:
     job = await _messages_job(services, tenant, job_id)
-    staff = known_staff(request)
-    if staff is None or staff.tenant_id != tenant:
+    caller = await caller_of(request)
+    if not is_person(caller.name) or caller.belongs_to != tenant:
         raise refused(403, "not_a_person", "Only people of the academy decide, and no system.")
     async with services.engine.begin() as connection:
-        answer = await approvals.decide(connection, job.id, tenant, caller_for(staff).name, state)
+        answer = await approvals.decide(connection, job.id, tenant, caller.name, state)
     if answer is DecideAnswer.OWN:
         raise refused(403, "own_request", "Somebody else must approve what you have asked for.")
     if answer is DecideAnswer.TOO_LATE:

@@ -15,7 +15,20 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, insert, select, update
 
 import api.app
-from api.console import audit, dead_letters, fleet, home, jobs, lectures, login, messaging, ocr, omr, rosters
+from api.console import (
+    audit,
+    dead_letters,
+    fleet,
+    home,
+    jobs,
+    lectures,
+    login,
+    messaging,
+    ocr,
+    omr,
+    rosters,
+    text_templates,
+)
 from api.console.site import STATIC
 from api.middleware import requests
 from clients.database.models import Job, Video
@@ -56,6 +69,7 @@ NEEDS: dict[str, set[str]] = {
     "/rosters/{job_id}": {"postgres", "objects"},
     "/messages": {"postgres"},
     "/messages/new": {"postgres"},
+    "/messages/templates": {"postgres"},
     "/messages/{job_id}": {"postgres"},
     "/letters": {"postgres", "queues"},
     "/fleet": {"postgres", "temporal", "queues"},
@@ -63,7 +77,8 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PARTS = (login, home, jobs, lectures, dead_letters, fleet, messaging, ocr, omr, rosters, audit)
+PAGES = (jobs, lectures, messaging, text_templates, ocr, omr, rosters)
+PARTS = (login, home, dead_letters, fleet, audit, *PAGES)
 
 
 @asynccontextmanager

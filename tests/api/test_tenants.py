@@ -88,6 +88,10 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/messages/{job_id}/approve/": obj(job_id="message_id"),
     "POST /api/v1/messages/{job_id}/refuse/": obj(job_id="message_id"),
     "POST /api/v1/reservations/{reservation_id}/cancel/": OWN,
+    "GET /api/v1/message-templates": OWN,
+    "GET /api/v1/message-templates/{name}": obj(),
+    "PUT /api/v1/message-templates/{name}": About("own", {"text": "x"}),
+    "DELETE /api/v1/message-templates/{name}": obj(),
     "POST /api/v1/opt-outs/": About("own", {"phone": "x"}),
     "PUT /api/v1/callback/": About("own", {"url": "https://example.com/"}),
     "PUT /api/v1/tenants/{tenant_id}/messaging-account/": About("operator", ACCOUNT),
@@ -112,6 +116,7 @@ def ids() -> dict[str, Any]:
         "job_id": str(uuid4()),
         "message_id": str(uuid4()),
         "caption_id": str(uuid4()),
+        "name": "인사말",
         "video_id": fresh_id(),
     }
 
@@ -136,6 +141,7 @@ async def calls(owner: Caller, ids: dict[str, Any], *kinds: str) -> list[tuple[s
 
             row = {"tenant_id": owner.tenant, "id": ids["video_id"], "file_key": f"tenants/{owner.tenant}/x"}
             await connection.execute(insert(Video).values(row))
+        await owner.ask("PUT", f"/message-templates/{ids['name']}", {"text": "안녕하세요"})
         ids["upload_id"] = (await owner.post("/uploads", UPLOAD, 201))["upload_id"]
     found = []
     for operation, about in OPERATIONS.items():

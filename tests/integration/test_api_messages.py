@@ -5,7 +5,9 @@ import hashlib
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,6 +15,8 @@ import pytest_asyncio
 from python_calamine import CalamineWorkbook
 
 from api.auth.staff import issue
+from clients.database import jobs
+from clients.vault import Vault
 from devstack.app import App, running
 from devstack.solapi.client import Simulator
 from devstack.stack import Stack
@@ -44,7 +48,9 @@ class Office:
 
     async def send(self, text: str, *phones: str, **more: Any) -> str:
         recipients = [{"id": str(n), "to": phone} for n, phone in enumerate(phones)]
-        body = {"draft": {"text": text} | more, "recipients": recipients}
+        return await self.send_body({"draft": {"text": text} | more, "recipients": recipients})
+
+    async def send_body(self, body: dict[str, Any]) -> str:
         answer = await self.ask("POST", "/messages/", body)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["job_id"])
@@ -301,3 +307,47 @@ async def test_a_second_person_agrees_or_nothing_is_sent(office: Office) -> None
     assert sum(each["to"] == "01091000060" for each in office.simulator.ledger()) == 1
     exempt = await office.ended(await office.send("연동", "01091000070", "01091000071"))
     assert (exempt["status"], exempt["approval"]) == ("DONE", None)
+
+
+async def test_a_stored_text_is_sent_as_it_was_when_it_was_asked_for(office: Office) -> None:
+    """By name, again under the same key after it was changed and removed, and by version."""
+    await office.top_up("1000", "texts")
+    path, first = "/message-templates/등원", {"text": "#{이름} 등원", "after": 0}
+    made = (await office.ask("PUT", path, first)).json()
+    assert (made["version"], made["variables"], made["text"]) == (1, ["이름"], "#{이름} 등원")
+    again = (await office.ask("PUT", path, first | {"after": None})).json()
+    assert again["version"] == 1, "it says the same"
+    person = {"id": "1", "to": "01091000080", "variables": {"이름": "하늘"}}
+    at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    body = {"draft": {"text_template": "등원", "send_at": at}, "recipients": [person]}
+    job_id = (await office.ask("POST", "/messages/", body, **{"Idempotency-Key": "kept"})).json()["job_id"]
+    second = await office.ask("PUT", path, {"text": "#{이름} 하원", "subject": "알림", "after": 1})
+    assert second.json()["version"] == 2
+    late = await office.ask("PUT", path, {"text": "x", "after": 1})
+    assert (late.status_code, late.json()["code"]) == (409, "changed_meanwhile")
+    now = {"draft": {"text_template": "등원"}, "recipients": [person]}
+    sent = await office.ended(await office.send_body(now))
+    assert sent["status"] == "DONE"
+    old = {"text_template": "등원", "text_template_version": 1}
+    sent = await office.ended(await office.send_body({"draft": old, "recipients": [person]}))
+    assert sent["status"] == "DONE"
+    texts = [each["text"] for each in office.simulator.ledger() if each["to"] == "01091000080"]
+    assert texts == ["하늘 하원", "하늘 등원"]
+    bare = {"draft": old, "recipients": [{"id": "1", "to": "01091000081"}]}
+    refused = await office.ended(await office.send_body(bare))
+    assert [each["code"] for each in refused["result"]["problems"]] == ["VARIABLE_MISSING"]
+    assert (await office.ask("DELETE", path)).status_code == 204
+    same = await office.ask("POST", "/messages/", body, **{"Idempotency-Key": "kept"})
+    assert (same.status_code, same.json()["job_id"]) == (202, job_id)
+    gone = await office.ask("POST", "/messages/", body)
+    assert (gone.status_code, gone.json()["code"]) == (422, "unknown_text_template")
+    both = await office.ask("POST", "/messages/", body | {"draft": {"text_template": "등원", "text": "x"}})
+    assert (both.status_code, both.json()["code"]) == (422, "text_twice")
+    async with office.lab.engine.connect() as connection:
+        sealed = await jobs.sealed_payload(connection, UUID(job_id))
+    assert sealed
+    vault = Vault(office.lab.settings.payload_keys.get_secret_value())
+    assert vault.open(sealed, job_id)["draft"]["text"] == "#{이름} 등원"
+    assert (await office.ask("POST", f"/messages/{job_id}/cancel/")).status_code == 202
+    emoji = await office.ask("PUT", path, {"text": "좋은 하루 😀"})
+    assert (emoji.status_code, emoji.json()["code"]) == (422, "TEXT_NOT_ENCODABLE")

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Column, func, insert, select
+from sqlalchemy import Column, Enum, func, insert, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 
@@ -66,6 +66,8 @@ def value(column: Column[Any], written: dict[tuple[str, str], Any], tenant: int)
         return f"tenants/{tenant}/video/hls/1/"
     if isinstance(column.type, JSONB):
         return {}
+    if isinstance(column.type, Enum):
+        return column.type.enums[0]
     kind = column.type.python_type
     if column.name == "ended_at":
         return datetime(2031, 1, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 
 from api.auth.callers import Caller, caller_for
 from api.auth.people import Staff
-from api.job_requests import asked_by, messages_request
+from api.job_requests import asked_by, messages_job
 from contracts.messaging import ASKED_BY, SendRequest
 from contracts.messaging import asked_by as who_asked
 from rules.messaging.approval import needs_approval
@@ -35,7 +35,7 @@ def test_by_the_academys_terms(
 def test_who_asks_is_no_part_of_what_is_asked() -> None:
     """The body cannot say it, and the same request of somebody else is the same."""
     told = {"draft": {"text": "x"}, "recipients": [{"id": "1", "to": "01020001"}], ASKED_BY: "staff lee"}
-    request = messages_request(7, SendRequest.model_validate(told), "key")
+    request = messages_job(7, SendRequest.model_validate(told), "key")
     assert who_asked(request.payload) is None
     kim, lee = (asked_by(request, Caller(name, 7)) for name in (KIM, "staff lee"))
     assert [who_asked(each.payload) for each in (kim, lee)] == ["staff kim", "staff lee"]

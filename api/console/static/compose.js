@@ -219,6 +219,21 @@ async function tryOut() {
   }
 }
 
+// A stored text goes into the form, where it may be changed; what is sent is what stands there.
+async function choose() {
+  const name = field("stored").value;
+  if (!name) return;
+  try {
+    const { text, subject } = await ask(`/api/v1/message-templates/${encodeURIComponent(name)}`);
+    field("text").value = text;
+    field("subject").value = subject ?? "";
+    typed();
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    say(error.message, true);
+  }
+}
+
 // After a reload without an answer: what was written is there again, and sending it is the same request.
 async function again() {
   const written = JSON.parse(sessionStorage.getItem(WRITTEN));
@@ -249,11 +264,13 @@ if (form) {
     }
     typed();
   });
+  field("stored")?.addEventListener("change", choose);
   field("try").addEventListener("click", tryOut);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit();
   });
   await again();
+  if (field("stored")?.value && !field("text").value) await choose();
   typed();
 }
