@@ -50,6 +50,7 @@ def unrecorded(why: str, right: Right | None = None) -> Operation:
 
 PROGRESS = looks("where a job stands: numbers and words of ours")
 LECTURES = looks("lectures, and nobody who watches them")
+COSTS = looks("counts and money of sendings, and which of the staff sent them")
 TEXTS = looks("texts with variables in them, and nobody's values")
 UPLOADS = looks("the name and the size of an upload")
 OPEN = unrecorded("open to everybody: nothing of anybody")
@@ -100,6 +101,8 @@ OPERATIONS: dict[str, Operation] = {
     "POST /api/v1/messages/{job_id}/cancel/": changes(),
     "POST /api/v1/messages/{job_id}/approve/": changes(MANAGE, again=True),
     "POST /api/v1/messages/{job_id}/refuse/": changes(MANAGE, again=True),
+    "GET /api/v1/message-costs": COSTS,
+    "GET /api/v1/message-costs.xlsx": COSTS,
     "GET /api/v1/message-templates": TEXTS,
     "GET /api/v1/message-templates/{name}": TEXTS,
     "PUT /api/v1/message-templates/{name}": changes(),
@@ -142,6 +145,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /console/messages": looks("counts and money of sendings"),
     "GET /console/messages/new": looks("an empty form"),
     "GET /console/messages/templates": TEXTS,
+    "GET /console/messages/costs": COSTS,
     "POST /console/messages/preview": unrecorded(
         "what the browser sent comes back, and is kept nowhere", SEND
     ),

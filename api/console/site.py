@@ -15,6 +15,7 @@ from api.assets import Assets
 from api.auth.access import AGAIN, admitted
 from api.console import (
     audit,
+    costs,
     dead_letters,
     fleet,
     home,
@@ -42,8 +43,8 @@ def site(parent: FastAPI) -> FastAPI:
     """The application to mount at `/console`; it uses the services of `parent`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
-    # Stored texts before messages: their path is no job's.
-    academy = (home, jobs, lectures, ocr, omr, rosters, text_templates, messaging)
+    # Stored texts and costs before messages: their paths are no job's.
+    academy = (home, jobs, lectures, ocr, omr, rosters, text_templates, costs, messaging)
     operators = (dead_letters, fleet, audit)
     for pages in (login, oidc, *academy, *operators):
         app.include_router(pages.router)

@@ -17,6 +17,7 @@ from sqlalchemy import func, insert, select, update
 import api.app
 from api.console import (
     audit,
+    costs,
     dead_letters,
     fleet,
     home,
@@ -70,6 +71,7 @@ NEEDS: dict[str, set[str]] = {
     "/messages": {"postgres"},
     "/messages/new": {"postgres"},
     "/messages/templates": {"postgres"},
+    "/messages/costs": {"postgres"},
     "/messages/{job_id}": {"postgres"},
     "/letters": {"postgres", "queues"},
     "/fleet": {"postgres", "temporal", "queues"},
@@ -77,7 +79,7 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PAGES = (jobs, lectures, messaging, text_templates, ocr, omr, rosters)
+PAGES = (jobs, lectures, messaging, text_templates, costs, ocr, omr, rosters)
 PARTS = (login, home, dead_letters, fleet, audit, *PAGES)
 
 

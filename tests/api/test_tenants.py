@@ -88,6 +88,8 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/messages/{job_id}/approve/": obj(job_id="message_id"),
     "POST /api/v1/messages/{job_id}/refuse/": obj(job_id="message_id"),
     "POST /api/v1/reservations/{reservation_id}/cancel/": OWN,
+    "GET /api/v1/message-costs": OWN,
+    "GET /api/v1/message-costs.xlsx": OWN,
     "GET /api/v1/message-templates": OWN,
     "GET /api/v1/message-templates/{name}": obj(),
     "PUT /api/v1/message-templates/{name}": About("own", {"text": "x"}),

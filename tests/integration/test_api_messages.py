@@ -305,6 +305,17 @@ async def test_a_second_person_agrees_or_nothing_is_sent(office: Office) -> None
     ended = await office.ended(refused)
     assert (ended["error_code"], ended["recipients"]) == ("NOT_APPROVED", {"CANCELLED": 2})
     assert sum(each["to"] == "01091000060" for each in office.simulator.ledger()) == 1
+    costs = (await office.ask("GET", "/message-costs?months=1")).json()["items"]
+    kims = [each for each in costs if each["asked_by"] == "staff kim"]
+    assert [(each["channel"], each["messages"], each["failed"], each["won"]) for each in kims] == [
+        ("SMS", 2, 2, "40.00")
+    ]
+    book = await office.ask("GET", "/message-costs.xlsx?months=1")
+    sheet = CalamineWorkbook.from_filelike(io.BytesIO(book.content)).get_sheet_by_index(0).to_python()
+    assert ["SMS", "kim", 2.0, 2.0, 40.0] in [row[1:] for row in sheet]
+    assert sheet[-1][5] == sum(float(each["won"]) for each in costs)
+    shown = await office.http.get("/console/messages/costs", headers=cookie)
+    assert shown.status_code == 200 and "kim" in shown.text
     exempt = await office.ended(await office.send("연동", "01091000070", "01091000071"))
     assert (exempt["status"], exempt["approval"]) == ("DONE", None)
 
