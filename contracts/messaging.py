@@ -51,6 +51,9 @@ class ApprovalState(StrEnum):
     REFUSED = "REFUSED"
 
 
+WITHOUT_END = frozenset({RecipientState.PENDING, RecipientState.ACCEPTED})
+
+
 class Private(Contract):
     """A value about a person. It prints no field: phones, names and texts would end up in logs."""
 

@@ -23,7 +23,7 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from clients.database import captions, videos
+from clients.database import captions, jobs, videos
 from clients.database.captions import CaptionRow, NewCaption
 from clients.database.videos import VideoRow
 from clients.objects import ObjectChanged, ObjectMissing, Objects
@@ -85,6 +85,8 @@ class Captioning:
             await asyncio.to_thread(store, self.objects, row.prefix, each.cues, video.duration or 0.0)
         async with self.engine.begin() as connection:
             replaced = await captions.put(connection, tenant_id, video_id, rows)
+            if replaced is not None:
+                await jobs.add_event(connection, job_id, jobs.STORED)
         if replaced is None:
             for row in rows:
                 await asyncio.to_thread(self.objects.erase, row.prefix)

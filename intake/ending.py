@@ -2,19 +2,23 @@
 a database may be from before they did."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from clients.database import jobs, videos
+from clients.database import jobs, messaging, videos
 from clients.database.jobs import JobRow
 from clients.database.videos import NotCurrent
 from clients.objects import Objects
 from clients.vault import Vault
+from contracts.catalog import CATALOG, Domain
 from contracts.errors import REASONS, RESULT_LOST
 from contracts.jobs import FINAL_STATES, SUCCEEDED, JobOutcome
+from contracts.messaging import WITHOUT_END
 from intake.versions import stored_version
 
 
@@ -46,13 +50,17 @@ class Endings:
 
     async def rows_are_lost(self, job_id: UUID, outcome: JobOutcome) -> bool:
         """Whether a job wrote rows that a database which went back since does not have. It is left open then:
-        the reconciler has it made again. Importers of before 0.6 say no `mode`, and of theirs nobody knows.
-        Raises JobMissing."""
-        if outcome.state not in SUCCEEDED or outcome.result.get("mode") != "import":
-            return False
+        the reconciler has it made again. Raises JobMissing."""
         async with self._engine.connect() as connection:
             job = await jobs.get(connection, job_id)
-            return job.state not in FINAL_STATES and not await jobs.has_stored(connection, job_id)
+            if job.state in FINAL_STATES:
+                return False
+            if CATALOG[job.job_type].domain is Domain.MESSAGING:
+                known = await messaging.counts(connection, job_id)
+                told = int(outcome.result.get("total", 0))
+                return known.keys() & WITHOUT_END != set() or sum(known.values()) < told
+            wrote = outcome.state in SUCCEEDED and _wrote_rows(outcome.result)
+            return wrote and not await jobs.has_stored(connection, job_id)
 
     async def _shown(self, job: JobRow, outcome: JobOutcome) -> JobOutcome:
         tenant_id, video_id = job.tenant_id, job.video_id
@@ -103,3 +111,11 @@ class Endings:
         video = await videos.find(connection, job.tenant_id, job.video_id)
         if video is None or video.deleted_at is None:
             await videos.mark_deleted(connection, job.tenant_id, job.video_id)
+
+
+def _wrote_rows(result: Mapping[str, Any]) -> bool:
+    """Whether a job says that it has written more than its own row, and `STORED` with it. Workers of before
+    0.6 do not say so, and of theirs nobody knows."""
+    summary = result.get("summary") or {}
+    heard = summary.get("attached") is True and "captions" in summary
+    return result.get("mode") == "import" or bool(result.get("captions")) or heard

@@ -21,7 +21,15 @@ from clients.progress import ProgressBoard
 from clients.solapi import Group, Refused, Solapi
 from contracts.activities import messages
 from contracts.errors import SEND_CANCELLED, ErrorType
-from contracts.messaging import Channel, Counts, Day, Differences, MessageJobRef, RecipientState
+from contracts.messaging import (
+    WITHOUT_END,
+    Channel,
+    Counts,
+    Day,
+    Differences,
+    MessageJobRef,
+    RecipientState,
+)
 from contracts.progress import messages_progress
 from rules.messaging.groups import GroupState
 from rules.quiet_hours import KST
@@ -298,6 +306,6 @@ def difference(ours: str | None, status: str) -> str | None:
 
 def as_counts(states: dict[str, int], codes: dict[str, int]) -> Counts:
     outcomes = {state.lower(): count for state, count in states.items()}
-    still_open = outcomes.pop("pending", 0) + outcomes.pop("accepted", 0)
+    still_open = sum(outcomes.pop(each.lower(), 0) for each in WITHOUT_END)
     code = next(iter(codes)) if len(codes) == 1 else None
     return Counts(total=sum(states.values()), open=still_open, code=code, **outcomes)

@@ -113,4 +113,18 @@ DATABASE = (
         "if False:",
         "tests/integration/test_messages_reports.py::test_nobody_is_not_everybody",
     ),
+    Defence(
+        "database-goes-back-before-the-last-step",
+        "intake/ending.py",
+        "                return known.keys() & WITHOUT_END",
+        "                return False and known.keys() & WITHOUT_END",
+        "tests/faults/test_restored_messages.py::test_a_backup_from_any_step_of_a_text_that_was_delivered[SENT]",
+    ),
+    Defence(
+        "database-goes-back-before-the-last-step-of-captions",
+        "intake/ending.py",
+        'bool(result.get("captions"))',
+        "False",
+        "tests/integration/test_captions.py::test_captions_are_shown_replaced_and_taken_away",
+    ),
 )

@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import Row
+from sqlalchemy import Row, delete, update
 
+from clients.database.models import Job, JobEvent
+from contracts.jobs import JobOutcome
 from devstack.app import App, running
 from devstack.stack import Stack
 from tests.lab import PATIENCE, Lab, eventually
@@ -89,6 +91,17 @@ async def test_captions_are_shown_replaced_and_taken_away(studio: Studio) -> Non
     sami = await studio.caption("강의.smi", SMI.encode("cp949"))
     assert [each["corrected"] for each in sami.result["captions"]] == [{"without_end": 1}, {}]
     assert sami.state == "DONE"
+
+    # A database that went back before its job's last step has no captions: the workflow does not end it.
+    outcome, endings = JobOutcome(state=sami.state, result=sami.result), studio.lab.endings()
+    async with studio.lab.engine.begin() as connection:
+        again = update(Job).where(Job.id == sami.id)
+        await connection.execute(again.values(state="RUNNING", finished_at=None))
+    assert not await endings.rows_are_lost(sami.id, outcome)
+    async with studio.lab.engine.begin() as connection:
+        await connection.execute(delete(JobEvent).where(JobEvent.job_id == sami.id))
+    assert await endings.rows_are_lost(sami.id, outcome)
+    await endings.write(sami.id, outcome)
 
     # Both masters name both languages, all that is named is there, and a session that began before has it.
     korean, english = (each["id"].replace("-", "") for each in await studio.listed())

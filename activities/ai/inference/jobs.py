@@ -25,7 +25,7 @@ from activities.host.threads import in_thread
 from activities.host.turns import Turn
 from activities.implements import implements
 from activities.video.ffmpeg import Tools
-from clients.database import videos
+from clients.database import jobs, videos
 from clients.inference import Models
 from clients.objects import Objects
 from clients.progress import ProgressBoard
@@ -91,7 +91,7 @@ class Inference:
             files = await self._stored(ref, done)
         summary = done.summary
         if ai_job(ref).of_lectures and payload.get("video_id"):
-            summary |= {"attached": await self._attached(ref, payload["video_id"], done)}
+            summary |= await self._attached(ref, payload["video_id"], done)
         result: dict[str, Any] = {"summary": summary, "files": files}
         if done.review:
             result["review"] = done.review[:100]
@@ -171,22 +171,26 @@ class Inference:
             await in_thread(self._objects.put, key, done.files[name], kind_of(name))
         return files
 
-    async def _attached(self, ref: JobRef, video_id: int, done: Inferred) -> bool:
+    async def _attached(self, ref: JobRef, video_id: int, done: Inferred) -> dict[str, bool]:
         """An object of its own beside the video's versions: published ones stay as they are, a new one keeps
-        the subtitles, and what deletes the video deletes them."""
+        the subtitles, and what deletes the video deletes them. What the summary tells of it."""
         tenant = ref.tenant_id or 0
         key = f"{hls_root(tenant, video_id)}subtitles/{ref.job_id.hex}.vtt"
         await in_thread(self._objects.put, key, done.files["subtitles.vtt"], kind_of(key))
         async with self._engine.begin() as connection:
             attached = await videos.attach_subtitles(connection, tenant, video_id, key)
+            if attached:
+                await jobs.add_event(connection, ref.job_id, jobs.STORED)
         if not attached:
             await in_thread(self._objects.delete, key)
-            return False
+            return {"attached": False}
         # As captions only of a lecture that is shown already; the link of before has them in any case.
         webvtt = done.files["subtitles.vtt"]
         assert isinstance(webvtt, bytes), "what `transcription` makes"
-        await self._captions.machine_made(ref, video_id, webvtt.decode())
-        return True
+        return {
+            "attached": True,
+            "captions": await self._captions.machine_made(ref, video_id, webvtt.decode()),
+        }
 
     @asynccontextmanager
     async def _shown(self, ref: JobRef) -> AsyncIterator[Report]:
