@@ -1,5 +1,5 @@
 # Needs python3.11 (or newer) and make. Everything else comes into .venv at the first use.
-.PHONY: help demo dev down clean test slow soak defences fuzz check coverage bench simulate alerts chromium sbom audit secrets
+.PHONY: help demo dev down clean test slow soak defences fuzz check coverage bench simulate capacity alerts contained chromium sbom audit secrets
 
 # Programs start often here: what Python compiled is kept, also where the environment says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
@@ -94,9 +94,17 @@ secrets: $(READY) ## what looks like a secret
 alerts: $(READY) ## each alert fires once, for what it is about
 	@$(RUN) tests.fire
 
+# Needs docker or podman; the base image is pulled. Some minutes. `BUILT=1` takes an image that is there.
+contained: $(READY) ## the image in containers as compose has it, with work (BUILT=1)
+	@BUILT=$(BUILT) $(RUN) tests.contained
+
 # Four rules for the number of workers, in a model; seconds of work as measured (docs/benchmarks.md). Some minutes.
 simulate: $(READY) ## rules for the number of workers, compared
 	@$(RUN) bench.scaling
+
+# Costs of each kind of work, what 5 to 5,000 academies need, and a load that grows. About ten minutes.
+capacity: $(READY) ## what so many academies need, and what this machine bears
+	@$(RUN) bench capacity
 
 bench: $(READY) ## one thing against a peer (NAME=encode)
 	@$(RUN) bench $(if $(value NAME),$(call quoted,NAME))
