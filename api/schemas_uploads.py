@@ -13,7 +13,12 @@ MOST_PARTS = 10_000  # S3 and R2
 PARTS_AT_ONCE = 1000
 
 _VIDEO_KINDS = "mp4|x-m4v|quicktime|webm|x-matroska|matroska|mpeg|mp2t|x-msvideo|avi|msvideo|x-ms-wmv"
-VIDEO_TYPE = rf"video/({_VIDEO_KINDS}|x-ms-asf|x-flv|3gpp|3gpp2|ogg|mj2|mxf|dv)"
+_SOUND_KINDS = "mpeg|mp3|mp4|x-m4a|m4a|x-m4b|aac|x-aac|wav|x-wav|wave|flac|x-flac|ogg|opus|webm"
+# Of a lecture, whose sound may be all there is.
+VIDEO_TYPE = (
+    rf"(video/({_VIDEO_KINDS}|x-ms-asf|x-flv|3gpp|3gpp2|ogg|mj2|mxf|dv)"
+    rf"|audio/({_SOUND_KINDS}|x-matroska|x-ms-wma|aiff|x-aiff|x-caf|amr|3gpp|3gpp2))"
+)
 
 # Macs write 한글 in names of files as single letters: it looks the same, and is not found.
 Composed = AfterValidator(lambda text: text and unicodedata.normalize("NFC", text))

@@ -17,6 +17,7 @@ NAMES = (
     "encode",
     "embedding",
     "bridge",
+    "capacity",
     "kill",
     "messages",
     "duplicates",

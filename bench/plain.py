@@ -13,9 +13,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from activities.video.audio import PEAK, TARGET
 from activities.video.ffmpeg import find_tools
 from activities.video.pictures import layout, tile_size
+from activities.video.sound_passes import PEAK, TARGET
 from bench.encode import bare_args
 from clients.objects import Objects
 from clients.settings import Settings

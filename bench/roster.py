@@ -17,12 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.students.commit import AT_ONCE
 from activities.ai.students.passwords import hashed
-from activities.ai.students.people import seal_students
 from activities.ai.tasks.roster.parse import Row
 from activities.ai.tasks.roster.task import ROSTER, ROWS, read_rows
-from clients.database import academy
-from clients.database.academy import SealedStudent
+from clients.database import students
+from clients.database.students import SealedStudent
 from clients.keys import TenantKeys
+from clients.people import seal_students
 from clients.vault import Vault
 from devstack.app import running
 from tests.lab import Lab, eventually, fresh_id
@@ -145,14 +145,14 @@ async def statements_alone(
 ) -> float:
     """What a commit asks of the database, with everything sealed before."""
     began = time.perf_counter()
-    await academy.lock_roster(connection, tenant)
+    await students.lock_roster(connection, tenant)
     for start in range(0, len(sealed), AT_ONCE):
         part = sealed[start : start + AT_ONCE]
-        await academy.students(connection, tenant, [each.identity_mac for each in part], lock=True)
-        await academy.lookalikes(
+        await students.known(connection, tenant, [each.identity_mac for each in part], lock=True)
+        await students.lookalikes(
             connection, tenant, [each.likeness_mac for each in part if each.likeness_mac]
         )
-        written = await academy.insert_students(connection, tenant, uuid4(), part, password_hash, LECTURE)
+        written = await students.insert_students(connection, tenant, uuid4(), part, password_hash, LECTURE)
         assert written == len(part)
     await connection.commit()
     return time.perf_counter() - began

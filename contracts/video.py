@@ -58,11 +58,22 @@ class SourceParts(Contract):
     units: list[tuple[int, int]]
 
 
-class Streams(Contract):
-    """Numbers of the streams of the uploaded file that are taken."""
+class SoundTrack(Contract):
+    """One rendition of the sound. `name` is its folder; players begin with the first of a plan's."""
 
-    video: int
+    name: str
+    stream: int = Field(description="Its number in the file that is decoded")
+    bitrate: int = 128_000
+    language: str = Field(default="und", description="BCP 47, `und` where the source does not say it")
+    label: str = Field(default="Audio", description="What players show; each once")
+
+
+class Streams(Contract):
+    """Numbers of the streams of the uploaded file that are taken. `others`: sounds beside the first one."""
+
+    video: int | None
     audio: int | None
+    others: list[int] = Field(default=[])
     clock_jumps: bool = Field(default=True, description="Their times have to be mended")
 
 
@@ -140,11 +151,14 @@ class EncodePlan(Contract):
     segment_frames: int
     unit_segments: int
     preroll: float = 2.0
-    rungs: list[Rung] = Field(min_length=1, max_length=8)
+    rungs: list[Rung] = Field(max_length=8, description="None: a lecture of sound, its frames are AAC's")
     has_audio: bool
     keyframe_gap: float = Field(default=0, description="Longest distance between keyframes of the source")
     video_stream: int = 0
     audio_stream: int = 1
+    sounds: list[SoundTrack] = Field(
+        default=[], max_length=8, description="Renditions of the sound; none stands for one of `audio_stream`"
+    )
     origin: float = Field(default=0.0, description="The output's zero, from the start of the container")
     picture_frames: int = Field(default=0, description="Until the picture ends; then its last one is held")
     interlaced: bool = False
@@ -177,7 +191,12 @@ class EncodePlan(Contract):
 
     @property
     def unit_count(self) -> int:
-        return -(-self.total_frames // self.unit_frames)
+        return -(-self.total_frames // self.unit_frames) if self.rungs else 0
+
+    @property
+    def sound_renditions(self) -> list[SoundTrack]:
+        one = [SoundTrack(name="audio", stream=self.audio_stream)] if self.has_audio else []
+        return self.sounds or one
 
 
 class ProbeInput(Contract):
@@ -186,6 +205,9 @@ class ProbeInput(Contract):
     video_id: int
     file_key: str
     prefix: str
+    sound_alone: bool = Field(
+        default=False, description="Whether the workflow knows lectures without a picture"
+    )
 
 
 class BatchInput(Contract):
@@ -287,6 +309,9 @@ class Segment(Contract):
     sha256: str
     frames: int
     duration: float
+    iframe: tuple[int, int] | None = Field(
+        default=None, description="Place and length of the fragment's head and its first picture"
+    )
 
 
 class Track(Contract):

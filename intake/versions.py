@@ -11,9 +11,11 @@ from contracts.video import hls_root
 # As `activities.video.playlists` writes it.
 _VARIANT = re.compile(
     r"#EXT-X-STREAM-INF:BANDWIDTH=(?P<bandwidth>\d+),AVERAGE-BANDWIDTH=(?P<average>\d+),"
-    r'CODECS="(?P<codecs>[^",]+)[^"]*",RESOLUTION=(?P<width>\d+)x(?P<height>\d+).*\n(?P<name>[^/\n]+)/media\.m3u8'
+    r'CODECS="(?P<codecs>[^",]+)[^"]*"(?:,RESOLUTION=(?P<width>\d+)x(?P<height>\d+))?.*\n'
+    r"(?P<name>[^/\n]+)/media\.m3u8"
 )
 _SOUND = re.compile(r'#EXT-X-MEDIA:TYPE=AUDIO.*URI="(?P<name>[^/"]+)/media\.m3u8"')
+_IFRAMES = re.compile(r'#EXT-X-I-FRAME-STREAM-INF:.*URI="(?P<path>[^"]+)"')
 _NAMED = re.compile(r'^(?:#EXT-X-MAP:URI="(?P<init>[^"]+)"|(?P<segment>[^#\n].*))$', re.MULTILINE)
 _SECONDS = re.compile(r"^#EXTINF:([0-9.]+),", re.MULTILINE)
 
@@ -55,7 +57,8 @@ def _read(objects: Objects, root: str, prefix: str) -> Version | None:
         name: [f"{name}/{each['init'] or each['segment']}" for each in _NAMED.finditer(text)]
         for name, text in playlists.items()
     }
-    if not variants or not all(file in stored for named in files.values() for file in named):
+    named = [*(file for each in files.values() for file in each), *_IFRAMES.findall(master)]
+    if not variants or not all(file in stored for file in named):
         return None
     return Version(
         hls_path=f"{root}master.m3u8",
@@ -64,8 +67,8 @@ def _read(objects: Objects, root: str, prefix: str) -> Version | None:
         renditions=[
             {
                 "name": variant["name"],
-                "width": int(variant["width"]),
-                "height": int(variant["height"]),
+                "width": int(variant["width"] or 0),
+                "height": int(variant["height"] or 0),
                 "codecs": variant["codecs"],
                 "bandwidth": int(variant["bandwidth"]),
                 "average_bandwidth": int(variant["average"]),

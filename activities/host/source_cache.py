@@ -26,7 +26,7 @@ from contracts.video import SourceRef
 
 WAIT_FOR_OTHER = 0.2  # seconds between looks at a lock that another has
 SWEEP_EVERY = 60.0  # seconds
-DERIVED = ".derived-2"  # of what is made now: processes of two releases share the folder
+DERIVED = ".derived-3"  # of what is made now: processes of two releases share the folder
 UNFINISHED = 86400  # seconds that a download which nobody goes on with is kept
 PARTS = ".parts"  # of which not all was fetched
 Derive = Callable[[Path, Path], Awaitable[None]]

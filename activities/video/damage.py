@@ -66,7 +66,8 @@ def container_damage(info: SourceInfo, original: SourceInfo) -> list[Damage]:
         found += [Damage(what=came_as, start=since, end=until) for since, until in broken]
         for start, end in gaps:
             beside = any(min(abs(since - start), abs(since - end)) < _NEAR for since, _ in broken)
-            everywhere = info.audio_stream is None or _overlapped(start, end, others)
+            alone = info.audio_stream is None or info.video_stream is None
+            everywhere = alone or _overlapped(start, end, others)
             if beside or (original.lost_its_way and everywhere):
                 found.append(Damage(what=missing, start=start, end=end))
     return found
@@ -140,11 +141,15 @@ def seconds(found: Iterable[Damage], *kinds: DamageKind) -> float:
     return total
 
 
-def worth_a_look(found: Iterable[Damage], duration: float) -> list[Damage]:
+def worth_a_look(found: Iterable[Damage], duration: float, *, picture: bool = True) -> list[Damage]:
     """What a person should look at in a lecture of `duration` seconds: nothing when it is bearable, the
-    longest `MAX_PLACES` when it is not. Raises a final DECODE_FAILED when too little of it is left."""
+    longest `MAX_PLACES` when it is not. Raises a final DECODE_FAILED when too little is left of its picture,
+    or of the sound of one that has no `picture`."""
     places = merged(found)
-    if seconds(places, DamageKind.PICTURE_MISSING, DamageKind.PICTURE_BROKEN) > duration * TOO_LITTLE:
+    needed = (
+        (DamageKind.PICTURE_MISSING, DamageKind.PICTURE_BROKEN) if picture else (DamageKind.SOUND_MISSING,)
+    )
+    if seconds(places, *needed) > duration * TOO_LITTLE:
         raise final(DECODE_FAILED)
     if seconds(places, *DamageKind) <= BEARABLE:
         return []

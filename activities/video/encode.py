@@ -18,6 +18,7 @@ from activities.video.fmp4 import (
     BadSegment,
     Fragment,
     TrackFiles,
+    first_picture,
     join_tail,
     media_file,
     read_fragment,
@@ -168,10 +169,11 @@ def _accept(out: Path, plan: EncodePlan, unit: int, rung: Rung) -> TrackFiles:
     for number, frame in enumerate(starts, unit * plan.unit_segments):
         path = folder / f"s{number:05d}.m4s"
         frames = (last if frame == starts[-1] else frame + plan.segment_frames) - frame
-        fragment = read_fragment(path.read_bytes(), init)
+        data = path.read_bytes()
+        fragment = read_fragment(data, init)
         step = init.timescale / plan.fps  # a whole number: of the rate the timescale is made
         wanted = Fragment(round(frame * step), round(frames * step), frames, sync=True, step=round(step))
         if fragment != wanted:
             raise BadSegment(f"{path.name} of {rung.name}: {fragment}, wanted {wanted}")
-        segments.append(media_file(out, path, frames, frames / plan.fps))
+        segments.append(media_file(out, path, frames, frames / plan.fps, first_picture(data)))
     return TrackFiles(rung.name, init.codec, media_file(out, init_file), segments)

@@ -15,7 +15,7 @@ from activities.host.threads import in_thread
 from activities.host.trouble import HostTrouble
 from activities.implements import implements
 from activities.video.audio import encode_audio
-from activities.video.batch_progress import BatchProgress
+from activities.video.batch_progress import BatchProgress, SoundProgress
 from activities.video.builds import Builds, leave_to_its_host
 from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
 from activities.video.encode import encode_unit
@@ -25,10 +25,11 @@ from activities.video.fmp4 import BadSegment, TrackFiles
 from activities.video.pictures import draw_pictures
 from activities.video.places import SMALLEST, parts_of
 from activities.video.plan import LADDERS, make_plan
-from activities.video.probe import MediaError, probe, remux
+from activities.video.probe import MediaError, of_remux, probe, remux
 from activities.video.sound import MOST_BYTES
 from activities.video.storing import SegmentStore
 from activities.video.texts import NOTHING, Brought, take_texts
+from activities.video.waveform import draw_sound
 from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
@@ -103,19 +104,25 @@ class EncodeActivities:
             source = await in_thread(self._objects.head, job.file_key)
             if source.size > self._max_bytes:
                 raise final(SOURCE_TOO_LARGE)
-            return await self._plan(source, job.prefix, job.tenant_id)
+            return await self._plan(source, job)
 
-    async def _plan(self, source: SourceRef, prefix: str, tenant_id: int) -> EncodePlan:
+    async def _plan(self, source: SourceRef, job: ProbeInput) -> EncodePlan:
         async with self._source(source, False) as path:
-            info = original = await probe(self._tools, path, max_seconds=self._max_seconds)
+            info = original = await probe(
+                self._tools, path, max_seconds=self._max_seconds, sound_alone=job.sound_alone
+            )
         needs_remux = info.needs_remux
         if needs_remux:
             async with self._source(source, True, original.streams) as path:
-                info = await probe(self._tools, path, max_seconds=self._max_seconds)
-        sizes = LADDERS[self._ladder(tenant_id)]
-        plan = make_plan(info, source, prefix=prefix, encoder=self._encoder, remux=needs_remux, sizes=sizes)
+                info = of_remux(await probe(self._tools, path, max_seconds=self._max_seconds), original)
+        sizes = LADDERS[self._ladder(job.tenant_id)]
+        plan = make_plan(
+            info, source, prefix=job.prefix, encoder=self._encoder, remux=needs_remux, sizes=sizes
+        )
         lost = worth_a_look(
-            clipped(container_damage(info, original), plan.origin, 0.0, float("inf")), plan.duration
+            clipped(container_damage(info, original), plan.origin, 0.0, float("inf")),
+            plan.duration,
+            picture=bool(plan.rungs),
         )
         if lost:
             async with self._source(source, needs_remux):
@@ -247,34 +254,41 @@ class EncodeActivities:
             await self._builds.require(job.plan.encoder, self._encoder)
             await leave_to_its_host(job.plan.host, self._cache.host)
             async with self._source_of(job.plan) as path:
-                manifest = await self._audio(job.plan, path)
+                manifest = await self._audio(job, path)
                 if job.plan.host:
                     await self._draw_early(job.plan, path)
                 return manifest
 
-    async def _audio(self, plan: EncodePlan, path: Path) -> Manifest:
+    async def _audio(self, job: AudioInput, path: Path) -> Manifest:
+        plan = job.plan
+        bar = SoundProgress(self._board, job)
+
         async def encode(folder: Path) -> Manifest:
             await in_thread(self._room.require, round(plan.duration * SOUND_RATE))
-            sound = await encode_audio(self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT)
-            activity.logger.info(
-                "audio: %.1f LUFS, peak %.1f dBTP, %s",
-                sound.loudness,
-                sound.true_peak,
-                sound.exception or "on target",
+            sounds = await encode_audio(
+                self._tools, path, plan, folder, timeout=AUDIO_TIMEOUT, on_progress=bar.milliseconds
             )
             damage: list[Damage] = []
-            if sound.troubled:
-                damage = await sound_damage(self._tools, path, plan, timeout=AUDIO_TIMEOUT)
+            for stream, sound in {each.stream: each for each in sounds}.items():
+                activity.logger.info(
+                    "audio: %.1f LUFS, peak %.1f dBTP, %s",
+                    sound.loudness,
+                    sound.true_peak,
+                    sound.exception or "on target",
+                )
+                if sound.troubled:
+                    troubled = plan.model_copy(update={"audio_stream": stream})
+                    damage += await sound_damage(self._tools, path, troubled, timeout=AUDIO_TIMEOUT)
             if damage:
                 await self._cache.check(plan.source, plan.remux)
-            tracks = await self._store.upload(plan, folder, [sound.track])
+            tracks = await self._store.upload(plan, folder, [sound.track for sound in sounds])
             whole = SegmentManifest(
                 encoder=self._encoder,
                 units=[],
                 tracks=tracks,
                 damage=damage,
-                warnings=sound.warnings,
-                too_quiet=sound.too_quiet,
+                warnings=list(dict.fromkeys(warning for sound in sounds for warning in sound.warnings)),
+                too_quiet=any(sound.too_quiet for sound in sounds),
             )
             return await self._store.accept(plan, "audio", [whole])
 
@@ -282,7 +296,7 @@ class EncodeActivities:
 
     @implements(video.MAKE_PICTURES)
     async def make_pictures(self, job: PicturesInput) -> Manifest:
-        """Draw poster and storyboard from the source's keyframes; take out captions and chapters."""
+        """Draw poster and storyboard from the source; take out captions and chapters."""
         plan = job.plan
         if drawn := await self._store.drawn(plan):
             return drawn
@@ -302,7 +316,8 @@ class EncodeActivities:
     async def _draw(self, plan: EncodePlan, path: Path) -> Manifest:
         patience = PICTURES_TIMEOUT + plan.duration  # all of it is decoded where keyframes are few
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-            files = await draw_pictures(self._tools, path, plan, Path(folder), timeout=patience)
+            draw = draw_pictures if plan.rungs else draw_sound
+            files = await draw(self._tools, path, plan, Path(folder), timeout=patience)
             brought = await self._texts(plan, path, Path(folder), patience)
             return await self._store.store_pictures(plan, files, brought)
 

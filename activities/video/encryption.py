@@ -41,4 +41,6 @@ def _encrypt_file(out: Path, file: MediaFile, key: bytes) -> MediaFile:
     path = out / file.name
     data = encrypted(read_own(path), file.name, key)
     path.write_bytes(data)
-    return dataclasses.replace(file, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    digest = hashlib.sha256(data).hexdigest()
+    # A part of what is encrypted as a whole is nothing that a player may decrypt: it has no padding.
+    return dataclasses.replace(file, size=len(data), sha256=digest, iframe=None)

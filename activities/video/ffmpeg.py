@@ -64,7 +64,8 @@ DECODERS = (*_PICTURES, *_SOUNDS, *_BESIDE)
 # Input options for whatever people upload. Without the format list a playlist or a concat script named
 # .mp4 opens other files (measured); it holds for ffprobe as well.
 SOURCE: dict[str, Any] = {
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf"
+    ",mp3,wav,w64,flac,ogg,aac,aiff,caf,amr",
     "codec_whitelist": ",".join(DECODERS),
     "protocol_whitelist": "file",
     "max_pixels": MAX_PIXELS,

@@ -50,6 +50,7 @@ class MediaFile:
     sha256: str
     frames: int = 0
     duration: float = 0.0
+    iframe: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,17 @@ class TrackFiles:
     segments: list[MediaFile]
 
 
-def media_file(out: Path, path: Path, frames: int = 0, duration: Fraction = Fraction(0)) -> MediaFile:
+def media_file(
+    out: Path,
+    path: Path,
+    frames: int = 0,
+    duration: Fraction = Fraction(0),
+    iframe: tuple[int, int] | None = None,
+) -> MediaFile:
     """Size and checksum of a file below `out`."""
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
-    return MediaFile(str(path.relative_to(out)), len(data), digest, frames, float(duration))
+    return MediaFile(str(path.relative_to(out)), len(data), digest, frames, float(duration), iframe)
 
 
 def join_tail(path: Path, tail: Path) -> None:
@@ -131,6 +138,47 @@ def read_fragment(data: bytes, init: Init) -> Fragment:
     shown.sort()
     steps = {later - time for time, later in pairwise(shown)} or {duration}
     return Fragment(shown[0], duration, len(shown), sync, steps.pop() if len(steps) == 1 else None)
+
+
+def first_picture(data: bytes) -> tuple[int, int]:
+    """Place and length of what a player needs of a segment to show its first picture: the head of its first
+    fragment and that one sample, which lies first behind it. Raises BadSegment."""
+    at = next(at for kind, at in _places(data) if kind == b"moof")
+    length = struct.unpack_from(">I", data, at)[0]
+    size = 0
+    try:
+        for kind, body in _boxes(data[at : at + length]):
+            if kind == b"tfhd":
+                size = _sample_size(body)
+            elif kind == b"trun":
+                return at, _first_end(body, size)
+    except (struct.error, IndexError) as error:
+        raise BadSegment(f"media segment: {error!r}") from error
+    raise BadSegment("media segment without samples")
+
+
+def _sample_size(tfhd: bytes) -> int:
+    """The fragment's default, 0 where it has none."""
+    present = int.from_bytes(tfhd[1:4], "big")
+    if not present & 0x10:
+        return 0
+    at = 8 + 8 * bool(present & 0x1) + 4 * bool(present & 0x2) + 4 * bool(present & 0x8)
+    size: int = struct.unpack_from(">I", tfhd, at)[0]
+    return size
+
+
+def _first_end(trun: bytes, size: int) -> int:
+    """Where the run's first sample ends, from the start of its `moof`."""
+    present = int.from_bytes(trun[1:4], "big")
+    if not present & 0x1:
+        raise BadSegment("samples without a place")
+    begin: int = struct.unpack_from(">i", trun, 8)[0]
+    if present & 0x200:
+        at = 12 + 4 * bool(present & 0x4) + 4 * bool(present & 0x100)
+        size = struct.unpack_from(">I", trun, at)[0]
+    if begin <= 0 or size <= 0:
+        raise BadSegment("a first sample without a size")
+    return begin + size
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

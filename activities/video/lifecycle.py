@@ -108,7 +108,7 @@ class LifecycleActivities:
         return Published(
             hls_path=pointer,
             duration=version.duration,
-            renditions=[rung.name for rung in what.plan.rungs],
+            renditions=[str(each["name"]) for each in version.renditions],
             pictures=version.has_pictures,
             damage=publication.damage,
             warnings=publication.warnings,

@@ -5,9 +5,10 @@ from fractions import Fraction
 from itertools import count
 from math import ceil, floor, sqrt
 
+from activities.video.audible import Kept
 from activities.video.fmp4 import SHORTEST
 from activities.video.probe import SourceInfo
-from contracts.video import EncodePlan, LadderName, Rung, SourceRef
+from contracts.video import EncodePlan, LadderName, Rung, SoundTrack, SourceRef
 
 # Frame rates that players and televisions know.
 _STANDARD = [
@@ -41,6 +42,8 @@ _BITRATES = (
 _MAX_PIXELS = 1920 * 1080  # wider pictures shrink: the same specification stops at H.264 level 4.2
 _UNIT_SEGMENTS, _MAX_UNIT_SEGMENTS = 2, 15
 _UNITS = 32  # of a long lecture, until a unit lasts a minute: enough for many slots, few to begin anew
+AUDIO = "audio"  # name of the first rendition of sound; others have a number behind it
+_AAC_FRAMES = Fraction(48_000, 1024)  # a second
 _HELD_AUDIO = 0.5  # sound that outlasts the picture by more than this is kept: the last frame is held
 
 
@@ -58,6 +61,8 @@ def make_plan(
 
     The output's zero is the first picture, or the first sound if that comes clearly earlier.
     """
+    if info.video_stream is None:
+        return _plan_of_sound(info, source, prefix=prefix, encoder=encoder, remux=remux)
     fps = output_rate(info.frame_rate, info.constant_rate)
     origin = info.video_start
     if info.audio_stream is not None and info.audio_start < info.video_start - 0.1:
@@ -85,6 +90,7 @@ def make_plan(
         keyframe_gap=info.max_keyframe_gap,
         video_stream=info.video_stream,
         audio_stream=info.audio_stream or 0,
+        sounds=_sounds(info.sounds) if len(info.sounds) > 1 else [],
         origin=origin,
         interlaced=info.interlaced,
         rotated=info.rotated,
@@ -92,6 +98,48 @@ def make_plan(
         frame_height=info.frame_height,
         colour=info.colour,
     )
+
+
+def _plan_of_sound(
+    info: SourceInfo, source: SourceRef, *, prefix: str, encoder: str, remux: bool
+) -> EncodePlan:
+    """Of a recording of sound, in frames of AAC. One sound alone has a second rendition of half the bytes."""
+    origin = max(0.0, info.audio_start)
+    gop = ceil(2 * _AAC_FRAMES)
+    sounds = _sounds(info.sounds)
+    if len(sounds) == 1:
+        small = sounds[0].model_copy(update={"name": f"{AUDIO}64", "bitrate": 64_000})
+        sounds.append(small)
+    return EncodePlan(
+        source=source,
+        remux=remux,
+        prefix=prefix,
+        encoder=encoder,
+        fps_num=_AAC_FRAMES.numerator,
+        fps_den=_AAC_FRAMES.denominator,
+        # Players want a second at least.
+        total_frames=ceil(max(SHORTEST, info.audio_end - origin) * _AAC_FRAMES),
+        gop_frames=gop,
+        segment_frames=2 * gop,
+        unit_segments=_UNIT_SEGMENTS,
+        rungs=[],
+        has_audio=True,
+        audio_stream=info.audio_stream or 0,
+        sounds=sounds,
+        origin=origin,
+    )
+
+
+def _sounds(kept: Sequence[Kept]) -> list[SoundTrack]:
+    return [
+        SoundTrack(
+            name=f"{AUDIO}{number if number > 1 else ''}",
+            stream=each.stream,
+            language=each.language,
+            label=each.label,
+        )
+        for number, each in enumerate(kept, 1)
+    ]
 
 
 def _unit_segments(total: int, segment: int, fps: Fraction, keyframe_gap: float) -> int:

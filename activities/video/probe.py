@@ -1,32 +1,42 @@
-"""What is in a source file: its header, every packet's timestamp, and whether its first frame decodes."""
+"""What is in a source file: its header, every packet's timestamp, and whether what comes first decodes."""
 
 import asyncio
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import ffmpeg
 
 from activities.host.threads import in_thread
-from activities.video.audible import first_audible
+from activities.video.audible import Kept, decodes, kept_of
 from activities.video.colour import FirstPicture, colour_of
 from activities.video.ffmpeg import SOURCE, FfmpegFailed, Progress, Tools, run_ffmpeg
 from activities.video.header import MediaError as MediaError
-from activities.video.header import ffprobe, fitting, header, pick, rotation, shown_size, unread_fragments
+from activities.video.header import (
+    ffprobe,
+    fitting,
+    header,
+    pick,
+    require_sound,
+    rotation,
+    shown_size,
+    unread_fragments,
+)
 from activities.video.header import read_stream as read_stream
 from activities.video.header import start_of as start_of
 from activities.video.packets import TrackScan
 from activities.video.places import CODECS, Places
 from activities.video.sound import FLAC, evened
+from activities.video.sound_files import is_counted, missing_part
 from contracts import errors
 from contracts.video import Colour, Streams
 
 _PACKET = "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags"
-_DECLARES = {"matroska", "flv", "avi", "asf"}  # their header says how long they are
+_DECLARES = {"matroska", "flv", "avi", "asf", "flac", "aiff"}  # they say how long they are
 _ROUNDING = 1.0  # seconds by which a header's length may be off
 T = TypeVar("T")
 _SEEKABLE = {"mov", "matroska"}  # the others have no index that finds a frame exactly
@@ -35,26 +45,29 @@ _SEEKABLE = {"mov", "matroska"}  # the others have no index that finds a frame e
 @dataclass(frozen=True)
 class SourceInfo:
     """Times are seconds from the start of the container; the size is as shown (pixel shape, rotation).
+    Without a `video_stream` it is a recording of sound, and what is said of a picture means nothing.
 
     `frame_rate` is exact for a constant rate, else the average. Gaps are between neighbours on screen.
+    `sounds`: those that are kept, the first is `audio_stream`.
     """
 
     container: str
     needs_remux: bool
-    width: int
-    height: int
-    interlaced: bool
-    frame_rate: float
-    constant_rate: bool
-    frames: int
-    video_stream: int
-    video_start: float
-    video_end: float
-    max_frame_gap: float
-    max_keyframe_gap: float
     audio_stream: int | None
     audio_start: float
     audio_end: float
+    width: int = 0
+    height: int = 0
+    interlaced: bool = False
+    frame_rate: float = 25.0
+    constant_rate: bool = True
+    frames: int = 0
+    video_stream: int | None = None
+    video_start: float = 0.0
+    video_end: float = 0.0
+    max_frame_gap: float = 0.0
+    max_keyframe_gap: float = 0.0
+    sounds: list[Kept] = field(default_factory=list)
     video_gaps: list[tuple[float, float]] = field(default_factory=list)  # see `packets.LONG_GAP`
     audio_gaps: list[tuple[float, float]] = field(default_factory=list)
     video_broken: list[tuple[float, float]] = field(default_factory=list)  # as `TrackScan.broken`
@@ -71,11 +84,19 @@ class SourceInfo:
 
     @property
     def streams(self) -> Streams:
-        return Streams(video=self.video_stream, audio=self.audio_stream, clock_jumps=self.clock_jumps)
+        return Streams(
+            video=self.video_stream,
+            audio=self.audio_stream,
+            others=[sound.stream for sound in self.sounds[1:]],
+            clock_jumps=self.clock_jumps,
+        )
 
 
-async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900) -> SourceInfo:
-    """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a video.
+async def probe(
+    tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900, sound_alone: bool = True
+) -> SourceInfo:
+    """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a lecture;
+    `sound_alone`: whether one without a picture is.
 
     `timeout` bounds each of its steps by the wall clock. Clocks that jump are mended by `remux` only:
     how long such a file is shows when its remux is probed.
@@ -84,43 +105,70 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
     container = str(head["format"]["format_name"]).split(",")[0]
     video = pick(head["streams"], "video")
     if video is None:
-        raise MediaError(errors.NO_VIDEO_STREAM, container)
-    width, height = shown_size(video)
+        require_sound(head)
+        if not sound_alone:
+            raise MediaError(errors.NO_VIDEO_STREAM, container)
+    width, height = shown_size(video) if video else (0, 0)
     origin = float(head["format"].get("start_time", 0))
     declared = float(head["format"].get("duration", 0))
     trusted = container in _SEEKABLE
     if trusted and declared > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{declared:.0f} s")
 
-    async with _beside(_decode_one(tools, path, video["index"], timeout)) as decoding:
+    async with _beside(_first_picture(tools, path, video, timeout)) as decoding:
         tracks, places, lost_its_way = await _scan(tools, path, container, timeout)
         # A sender may announce sound and send none, or send another.
         sent = fitting([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
-        audio = await first_audible(tools, path, sent, timeout)
-        picture, sound = tracks[video["index"]], tracks[audio["index"]] if audio else TrackScan()
+        sounds = await kept_of(tools, path, sent, timeout)
+        audio = next((s for s in sent if sounds and s["index"] == sounds[0].stream), None)
+        picture = tracks[video["index"]] if video else TrackScan()
+        sound = tracks[audio["index"]] if audio else TrackScan()
         end = max((track.end for track in tracks.values() if track.frames), default=0.0)
-        if not picture.frames:
-            raise MediaError(errors.NOT_A_VIDEO, "no video packet")
+        if not (picture if video else sound).frames:
+            raise MediaError(errors.NOT_A_VIDEO, f"no {'video' if video else 'audio'} packet")
         jumps = picture.jumps or sound.jumps
         if (trusted or not jumps) and max(picture.end, sound.end) - origin > max_seconds:
             raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
         missing = 0.0
         if container == "mov":
-            missing = float(video.get("duration", 0)) - (picture.end - picture.start)
+            missing = _missing(video, picture) if video else 0.0
             if audio and sound.frames:
-                missing = max(missing, float(audio.get("duration", 0)) - (sound.end - sound.start))
+                missing = max(missing, _missing(audio, sound))
             if unread := await in_thread(unread_fragments, path):
                 missing = max(missing, unread / max(1, path.stat().st_size - unread) * (end - origin))
         elif container in _DECLARES:
-            missing = declared - end
-        if missing > max(1.0, declared / 50):
+            missing = declared - (end if video else sound.end - origin)
+        elif container == "wav":
+            missing = await in_thread(missing_part, path) * (sound.end - origin)
+        elif container == "mp3" and await in_thread(is_counted, path):
+            missing = declared - (sound.end - origin)
+        # Editors cut an MP3 and leave its first frame, with its count, as it was.
+        if missing > max(1.0, declared / 50) and container != "mp3":
             raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
         first = await decoding
+    if not video and audio and not await decodes(tools, path, audio["index"], timeout):
+        raise MediaError(errors.DECODE_FAILED, "no sound decodes")
 
-    rate, constant = picture.rate()
-    return SourceInfo(
+    info = SourceInfo(
         container=container,
-        needs_remux=not trusted,
+        # Without a picture nobody seeks in it: only a clock has to be mended.
+        needs_remux=not trusted if video else jumps,
+        audio_stream=audio["index"] if audio else None,
+        audio_start=sound.start - origin if sound.frames else 0.0,
+        audio_end=sound.end - origin if sound.frames else 0.0,
+        sounds=sounds,
+        audio_gaps=_from(origin, sound.gaps),
+        audio_broken=_from(origin, sound.broken),
+        lost_its_way=lost_its_way,
+        clock_jumps=jumps,
+        missing_end=missing if missing > _ROUNDING else 0.0,
+        origin=origin,
+    )
+    if video is None or first is None:
+        return info
+    rate, constant = picture.rate()
+    return replace(
+        info,
         width=width,
         height=height,
         interlaced=video.get("field_order", "progressive") in ("tt", "bb", "tb", "bt"),
@@ -132,23 +180,28 @@ async def probe(tools: Tools, path: Path, *, max_seconds: float, timeout: float 
         video_end=picture.end - origin,
         max_frame_gap=picture.max_gap,
         max_keyframe_gap=picture.max_keyframe_gap,
-        audio_stream=audio["index"] if audio else None,
-        audio_start=sound.start - origin if sound.frames else 0.0,
-        audio_end=sound.end - origin if sound.frames else 0.0,
         video_gaps=_from(origin, picture.gaps),
-        audio_gaps=_from(origin, sound.gaps),
         video_broken=_from(origin, picture.broken),
-        audio_broken=_from(origin, sound.broken),
-        lost_its_way=lost_its_way,
-        clock_jumps=jumps,
         rotated=rotation(video) != 0,
         frame_width=first.width,
         frame_height=first.height,
         colour=colour_of(first, str(video.get("codec_name", ""))),
-        missing_end=missing if missing > _ROUNDING else 0.0,
-        origin=origin,
         places=places[video["index"]] if places and video.get("codec_name") in CODECS else None,
     )
+
+
+def of_remux(info: SourceInfo, original: SourceInfo) -> SourceInfo:
+    """What `probe` found in a remux, whose sounds follow one another and say nothing of themselves."""
+    if info.audio_stream is None:
+        return info
+    first = info.audio_stream
+    sounds = [each._replace(stream=first + number) for number, each in enumerate(original.sounds)]
+    return replace(info, sounds=sounds)
+
+
+def _missing(stream: dict[str, Any], scan: TrackScan) -> float:
+    """Seconds that the index tells of a stream and its packets do not have."""
+    return float(stream.get("duration", 0)) - (scan.end - scan.start) if scan.frames else 0.0
 
 
 def _from(origin: float, stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -171,7 +224,7 @@ async def _beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]
 async def remux(
     tools: Tools, source: Path, out: Path, *, streams: Streams | None = None, timeout: float = 3600
 ) -> None:
-    """Copy the picture into a Matroska file, whose index finds every keyframe, and the sound as `evened`
+    """Copy the picture into a Matroska file, whose index finds every keyframe, and each sound as `evened`
     leaves it: Matroska does not hold every codec, and of AAC its first configuration only.
 
     For `SourceInfo.needs_remux`: remux, probe the result, plan from that with `remux=True`; every
@@ -194,9 +247,10 @@ async def remux(
 async def _copy(tools: Tools, source: Path, out: Path, streams: Streams, flags: str, timeout: float) -> None:
     out.touch()  # and no other file of the folder is written
     file = ffmpeg.input(f"file:{source}", fflags=flags, threads=1, **SOURCE)
-    taken = [file[str(streams.video)]]
-    if streams.audio is not None:
-        taken.append(evened(file[str(streams.audio)]))
+    taken = [] if streams.video is None else [file[str(streams.video)]]
+    for number in (streams.audio, *streams.others):
+        if number is not None:
+            taken.append(evened(file[str(number)]))
     copy = ffmpeg.output(*taken, f"file:{out}", format="matroska", **{"c:v": "copy"}, **FLAC)
     # ffmpeg mends clocks by what it thinks a packet lasts: wrongly where the sound changes its rate.
     clock = [] if streams.clock_jumps else ["-copyts", "-start_at_zero"]
@@ -227,12 +281,16 @@ async def _scan(
     return tracks, places, bool(re.search(rf"^\[{container}[, ]", said, re.MULTILINE))
 
 
-async def _decode_one(tools: Tools, path: Path, stream: int, timeout: float) -> FirstPicture:
+async def _first_picture(
+    tools: Tools, path: Path, video: dict[str, Any] | None, timeout: float
+) -> FirstPicture | None:
     """Header and packets may look fine while nothing can be decoded: an unknown codec, encryption, noise."""
+    if video is None:
+        return None
     frames: list[Progress] = []
     lines: list[str] = []
     file = ffmpeg.input(f"file:{path}", threads=1, **SOURCE)
-    shown = file[str(stream)].filter("showinfo", checksum=0)
+    shown = file[str(video["index"])].filter("showinfo", checksum=0)
     args = ["-noautorotate", *shown.output("-", format="null", **{"frames:v": 1}).get_args()]
 
     def on_said(line: str) -> None:

@@ -27,6 +27,7 @@ from rules.captions.writing import names
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 READERS = 16
+SOUND_OFF = 0.1  # seconds by which a sound may be longer or shorter than the plan
 
 
 class Publication:
@@ -38,7 +39,7 @@ class Publication:
         objects: Objects,
         what: PublishInput,
         video: list[Track],
-        audio: Track | None,
+        sounds: list[Track],
         pictures: PictureManifest,
         damage: list[Damage],
         warnings: list[SoundWarning],
@@ -50,7 +51,7 @@ class Publication:
         self._objects = objects
         self._plan = what.plan
         self._video = video
-        self._audio = audio
+        self._sounds = sounds
         self._pictures = pictures.pictures
         self._texts = pictures.texts
         self.chapters = pictures.chapters
@@ -62,13 +63,18 @@ class Publication:
             batches = list(pool.map(lambda manifest: _tracks(objects, manifest), what.batches))
         units = [unit for batch in batches for unit in batch.units]
         _require(units == list(range(what.plan.unit_count)), "units are missing or repeated")
-        _require({batch.encoder for batch in batches} == {what.plan.encoder}, "encoders are mixed")
+        sound = _tracks(objects, what.audio) if what.audio else None
+        written = [*batches, sound] if sound else batches
+        _require({each.encoder for each in written} == {what.plan.encoder}, "encoders are mixed")
         video = [_joined([batch.tracks[index] for batch in batches]) for index in range(len(what.plan.rungs))]
         for track, rung in zip(video, what.plan.rungs, strict=True):
             frames = sum(segment.frames for segment in track.segments)
             _require(track.name == rung.name, "renditions are in another order")
             _require(frames == what.plan.total_frames, f"{track.name} has {frames} frames")
-        sound = _tracks(objects, what.audio) if what.audio else None
+        sounds = sound.tracks if sound else []
+        for track in sounds:
+            lasts = sum(segment.duration for segment in track.segments)
+            _require(abs(lasts - what.plan.duration) < SOUND_OFF, f"{track.name} lasts {lasts:.3f} s")
         pictures = PictureManifest(pictures=[])
         if what.pictures:
             pictures = PictureManifest.model_validate_json(_load(objects, what.pictures))
@@ -77,9 +83,11 @@ class Publication:
             objects=objects,
             what=what,
             video=video,
-            audio=sound.tracks[0] if sound else None,
+            sounds=sounds,
             pictures=pictures,
-            damage=worth_a_look(found + (sound.damage if sound else []), what.plan.duration),
+            damage=worth_a_look(
+                found + (sound.damage if sound else []), what.plan.duration, picture=bool(video)
+            ),
             warnings=sound.warnings if sound else [],
             too_quiet=sound.too_quiet if sound else False,
         )
@@ -102,8 +110,14 @@ class Publication:
         ]
         for track in self._tracks():
             text = playlists.media_playlist(track, self._plan.key_id)
-            self._objects.put(f"{self._plan.prefix}{track.name}/media.m3u8", text.encode(), PLAYLIST)
-        self._objects.put(f"{self._plan.prefix}master.m3u8", self.master().encode(), PLAYLIST)
+            self._put(f"{track.name}/{playlists.MEDIA}", text)
+        for track in self._video:
+            if pictures := playlists.iframe_playlist(track):
+                self._put(f"{track.name}/{playlists.IFRAMES}", pictures)
+        self._put("master.m3u8", self.master())
+
+    def _put(self, name: str, text: str) -> None:
+        self._objects.put(self._plan.prefix + name, text.encode(), PLAYLIST)
 
     def captions(self, job_id: UUID) -> list[NewCaption]:
         """Those that came with the source."""
@@ -120,33 +134,37 @@ class Publication:
         ]
 
     def master(self, base: str = "") -> str:
-        return playlists.master_playlist(self._plan, self._video, self._audio, base)
+        return playlists.master_playlist(self._plan, self._video, self._sounds, base)
 
     def version(self, hls_path: str) -> Version:
         """The database's view of this version."""
-        rates = playlists.rates(self._video, self._audio)
+        sizes = [(rung.width, rung.height) for rung in self._plan.rungs]
+        shown = self._video or self._sounds
+        rates = playlists.rates(self._video, self._sounds)
         return Version(
             hls_path=hls_path,
             hls_prefix=self._plan.prefix,
             duration=self._plan.duration,
             renditions=[
                 {
-                    "name": rung.name,
-                    "width": rung.width,
-                    "height": rung.height,
+                    "name": track.name,
+                    "width": width,
+                    "height": height,
                     "codecs": track.codec,
                     "bandwidth": rate.peak,
                     "average_bandwidth": rate.average,
                     "segments": len(track.segments),
                     "size": sum(segment.size for segment in (track.init, *track.segments)),
                 }
-                for rung, track, rate in zip(self._plan.rungs, self._video, rates, strict=True)
+                for (width, height), track, rate in zip(
+                    sizes or [(0, 0)] * len(shown), shown, rates, strict=True
+                )
             ],
             has_pictures=bool(self._pictures),
         )
 
     def _tracks(self) -> list[Track]:
-        return [*self._video, self._audio] if self._audio else self._video
+        return [*self._video, *self._sounds]
 
 
 def _tracks(objects: Objects, manifest: Manifest) -> SegmentManifest:

@@ -200,4 +200,5 @@ def _segment(plan: EncodePlan, file: MediaFile) -> Segment:
         sha256=file.sha256,
         frames=file.frames,
         duration=file.duration,
+        iframe=file.iframe,
     )

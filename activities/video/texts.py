@@ -11,7 +11,7 @@ from activities.host.stall import STALL
 from activities.host.threads import in_thread
 from activities.video.ffmpeg import SOURCE, Tools, run_ffmpeg
 from activities.video.header import ffprobe
-from contracts.captions import name_of
+from activities.video.languages import label_of, language_of
 from contracts.video import EncodePlan
 from rules.captions.cues import MOST_BYTES, CaptionsError, Cue, fitted
 from rules.captions.reading import read
@@ -24,24 +24,6 @@ _ENTRIES = (
     "stream=index,codec_type,codec_name:stream_tags=language,title:format=start_time"
     ":chapter=start_time:chapter_tags=title"
 )
-# Of ISO 639-2, as containers have it, what players know by two letters.
-_LANGUAGES = {
-    "kor": "ko",
-    "eng": "en",
-    "jpn": "ja",
-    "chi": "zh",
-    "zho": "zh",
-    "vie": "vi",
-    "tha": "th",
-    "rus": "ru",
-    "mon": "mn",
-    "uzb": "uz",
-    "spa": "es",
-    "fre": "fr",
-    "fra": "fr",
-    "ger": "de",
-    "deu": "de",
-}
 
 
 class Text(NamedTuple):
@@ -122,15 +104,8 @@ def _cues(path: Path, origin: float, duration: float) -> list[Cue] | None:
 
 
 def _named(tags: dict[str, str], cues: list[Cue], others: Sequence[Text]) -> Text:
-    said = str(tags.get("language", "und")).lower().split("-")[0][:3]
-    language = _LANGUAGES.get(said, said if said.isascii() and said.isalpha() and len(said) > 1 else "und")
-    title = "".join(c for c in str(tags.get("title", "")) if c.isprintable() and c not in '"<>').strip()[:60]
-    name = title or name_of(language)
-    taken = {each.name for each in others}
-    again = 1
-    while (numbered := f"{name} {again}" if again > 1 else name) in taken:
-        again += 1
-    return Text(language, numbered, cues)
+    label = label_of(tags, (each.name for each in others))
+    return Text(language_of(tags), label, cues)
 
 
 def _chapters(found: Sequence[dict[str, Any]], origin: float, duration: float) -> list[Chapter]:

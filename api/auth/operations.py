@@ -52,6 +52,7 @@ PROGRESS = looks("where a job stands: numbers and words of ours")
 LECTURES = looks("lectures, and nobody who watches them")
 COSTS = looks("counts and money of sendings, and which of the staff sent them")
 TEXTS = looks("texts with variables in them, and nobody's values")
+CLASSES = looks("classes and days, and how many are in them")
 UPLOADS = looks("the name and the size of an upload")
 OPEN = unrecorded("open to everybody: nothing of anybody")
 PLAYER = unrecorded("a student's own player, by its token; what it did is kept in playback_sessions")
@@ -83,6 +84,28 @@ OPERATIONS: dict[str, Operation] = {
     "GET /api/v1/videos": LECTURES,
     "GET /api/v1/videos/{video_id}": LECTURES,
     "PATCH /api/v1/videos/{video_id}": changes(),
+    "PUT /api/v1/videos/{video_id}/students/{student_id}": changes(MANAGE),
+    "POST /api/v1/students": changes(MANAGE),
+    "GET /api/v1/students": reads(again=True),
+    "GET /api/v1/students/{student_id}": reads(MANAGE, again=True),
+    "PATCH /api/v1/students/{student_id}": changes(MANAGE),
+    "POST /api/v1/students/{student_id}/leave": changes(MANAGE),
+    "POST /api/v1/students/{student_id}/return": changes(MANAGE),
+    "POST /api/v1/students/{student_id}/opt-outs": changes(),
+    "GET /api/v1/students/{student_id}/videos": reads(),
+    "POST /api/v1/classes": changes(MANAGE),
+    "GET /api/v1/classes": CLASSES,
+    "PUT /api/v1/classes/{class_id}": changes(MANAGE),
+    "POST /api/v1/classes/{class_id}/students": changes(MANAGE),
+    "PUT /api/v1/classes/{class_id}/students/{student_id}": changes(MANAGE),
+    "DELETE /api/v1/classes/{class_id}/students/{student_id}": changes(MANAGE),
+    "POST /api/v1/sessions": changes(MANAGE),
+    "GET /api/v1/sessions": CLASSES,
+    "PUT /api/v1/sessions/{session_id}": changes(MANAGE),
+    "POST /api/v1/sessions/{session_id}/students": changes(MANAGE),
+    "DELETE /api/v1/sessions/{session_id}/students/{student_id}": changes(MANAGE),
+    "GET /api/v1/sessions/{session_id}/attendance": reads(),
+    "PUT /api/v1/sessions/{session_id}/attendance": changes(),
     "POST /api/v1/media/videos/upload/init/": changes(),
     "POST /api/v1/media/videos/{video_id}/upload/complete/": changes(),
     "POST /api/v1/media/videos/{video_id}/playback/start/": changes(LOOK),
@@ -142,6 +165,8 @@ OPERATIONS: dict[str, Operation] = {
     "GET /console/omr/{job_id}": reads(),
     "GET /console/rosters": PROGRESS,
     "GET /console/rosters/{job_id}": reads(MANAGE, again=True),
+    "GET /console/students": reads(again=True),
+    "GET /console/students/{student_id}": reads(),
     "GET /console/messages": looks("counts and money of sendings"),
     "GET /console/messages/new": looks("an empty form"),
     "GET /console/messages/templates": TEXTS,

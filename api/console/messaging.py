@@ -9,14 +9,16 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import FailFast, Field
 from starlette.responses import Response
 
+from api import recipients, students
 from api.auth.callers import caller_for
 from api.console import alimtalk_templates, previews, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, language, page, signed_in
 from api.console.queries import Shown
+from api.recipients import StudentsToTell
 from api.routing import first
 from api.services import Services, UseServices
-from clients.database import credits, jobs, text_templates
+from clients.database import classes, credits, jobs, text_templates
 from clients.database import messaging as database
 from clients.database.listings import SENDINGS
 from contracts.messaging import Account, Draft, Private, Recipient, request_of
@@ -26,6 +28,7 @@ from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, C
 
 router = APIRouter(route_class=first(signed_in))
 PER_PAGE = 100
+CLASSES = 500
 
 
 @router.get("/messages")
@@ -44,12 +47,15 @@ async def write(
     services: UseServices,
     tenant: Tenant,
     template: Annotated[TemplateName | None, Query()] = None,
+    student: Annotated[int | None, Query(gt=0, lt=2**63)] = None,
 ) -> Response:
-    """`template`: a stored text to begin with."""
+    """`template`: a stored text to begin with; `student`: whom it is to."""
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
         numbers = await database.sender_numbers(connection, tenant)
         texts = await text_templates.names(connection, tenant)
+        known = await classes.classes(connection, tenant, None, CLASSES)
+    person = await students.one(services, tenant, student) if student else None
     return page(
         request,
         "compose.html",
@@ -57,6 +63,8 @@ async def write(
         chosen=template,
         account=account,
         numbers=sorted(numbers),
+        classes=[each for each in known if each.students],
+        student=person if person and not person.left_at else None,
         sms_bytes=SMS_BYTES,
         lms_bytes=LMS_BYTES,
         alimtalk_characters=ALIMTALK_CHARACTERS,
@@ -65,7 +73,8 @@ async def write(
 
 class Preview(Private):
     draft: Draft
-    recipients: Annotated[tuple[Recipient, ...], Field(max_length=1_000), FailFast()]
+    recipients: Annotated[tuple[Recipient, ...], Field(max_length=1_000), FailFast()] = ()
+    students: StudentsToTell | None = None
 
 
 @router.post("/messages/preview")
@@ -80,6 +89,9 @@ async def preview(
         raise HTTPException(404)
     account = Account.model_validate(asdict(known) | {"sender_numbers": numbers})
     template = await alimtalk_templates.find(services, what.draft)
+    people = what.recipients
+    if what.students:
+        people = await recipients.recipients(services, tenant, what.students, what.draft)
     default_pf_id = services.settings.solapi_kakao_pf_id
 
     def sent() -> Sent:
@@ -91,7 +103,7 @@ async def preview(
     return await asyncio.to_thread(
         previews.preview,
         what.draft,
-        what.recipients,
+        people,
         sent,
         composer,
         known,

@@ -6,6 +6,8 @@ _JOB = ("작업 결과 보기", "Looked at a job's result")
 _START = ("작업 시작", "Started a job")
 _UPLOAD = ("파일 올리기", "Uploaded a file")
 _MESSAGES = ("문자 발송", "Sent messages")
+_STUDENTS = ("학생 목록 보기", "Looked at the list of students")
+_STUDENT = ("학생 정보 보기", "Looked at a student")
 _SIGNED_IN = ("로그인", "Signed in")
 
 OPERATION_WORDS = {
@@ -39,7 +41,32 @@ OPERATION_WORDS = {
     "POST /api/v1/videos": ("강의 만들기", "Made a lecture"),
     "DELETE /api/v1/videos/{video_id}/captions/{caption_id}": ("자막 지우기", "Took captions away"),
     "PUT /api/v1/videos/{video_id}/chapters": ("강의 목차 바꾸기", "Changed a lecture's chapters"),
-    "PATCH /api/v1/videos/{video_id}": ("강의 제목 바꾸기", "Renamed a lecture"),
+    "PATCH /api/v1/videos/{video_id}": ("강의 제목이나 차시 바꾸기", "Changed a lecture's title or session"),
+    "PUT /api/v1/videos/{video_id}/students/{student_id}": (
+        "시청 방법 정하기",
+        "Decided how a student watches",
+    ),
+    "POST /api/v1/students": ("학생 추가", "Added a student"),
+    "GET /api/v1/students": _STUDENTS,
+    "GET /api/v1/students/{student_id}": _STUDENT,
+    "PATCH /api/v1/students/{student_id}": ("학생 정보 바꾸기", "Changed a student"),
+    "POST /api/v1/students/{student_id}/leave": ("퇴원", "Let a student leave"),
+    "POST /api/v1/students/{student_id}/return": ("재등록", "Took a student back"),
+    "POST /api/v1/students/{student_id}/opt-outs": ("광고 수신 거부", "Opted a phone out"),
+    "GET /api/v1/students/{student_id}/videos": _STUDENT,
+    "GET /console/students": _STUDENTS,
+    "GET /console/students/{student_id}": _STUDENT,
+    "POST /api/v1/classes": ("반 만들기", "Made a class"),
+    "PUT /api/v1/classes/{class_id}": ("반 이름 정하기", "Named a class"),
+    "POST /api/v1/classes/{class_id}/students": ("반에 학생 여러 명 넣기", "Enrolled students in a class"),
+    "PUT /api/v1/classes/{class_id}/students/{student_id}": ("반에 넣기", "Enrolled in a class"),
+    "DELETE /api/v1/classes/{class_id}/students/{student_id}": ("반에서 빼기", "Took out of a class"),
+    "POST /api/v1/sessions": ("수업 차시 만들기", "Made a session"),
+    "PUT /api/v1/sessions/{session_id}": ("수업 차시 정하기", "Set a session"),
+    "POST /api/v1/sessions/{session_id}/students": ("차시에 학생 넣기", "Enrolled students in a session"),
+    "DELETE /api/v1/sessions/{session_id}/students/{student_id}": ("차시에서 빼기", "Took out of a session"),
+    "GET /api/v1/sessions/{session_id}/attendance": ("출석 보기", "Looked at attendance"),
+    "PUT /api/v1/sessions/{session_id}/attendance": ("출석 적기", "Noted attendance"),
     "POST /api/v1/media/videos/{video_id}/playback/start/": ("강의 재생", "Began to watch a lecture"),
     "POST /api/v1/messaging/send/": _MESSAGES,
     "POST /api/v1/messages/": _MESSAGES,

@@ -31,7 +31,7 @@ Words = Annotated[Annotated[str, Field(max_length=100)] | None, _Maybe]
 Name = Annotated[Annotated[str, Field(max_length=64)] | None, _Maybe]
 Day = Annotated[Annotated[date, Field(ge=date(2000, 1, 1), le=date(2999, 12, 31))] | None, _Maybe]
 Seq = Annotated[Annotated[int, Field(gt=0, lt=2**63)] | None, _Maybe]
-_OF_EVERY_LIST = {"before", "show"}
+_OF_EVERY_LIST = {"before", "after", "show"}
 
 
 class Search(BaseModel):
@@ -51,7 +51,10 @@ class Search(BaseModel):
     @property
     def narrowed(self) -> bool:
         """Whether something is looked for."""
-        return any(getattr(self, name) is not None for name in set(type(self).model_fields) - _OF_EVERY_LIST)
+        fields = type(self).model_fields.items()
+        return any(
+            getattr(self, name) != field.default for name, field in fields if name not in _OF_EVERY_LIST
+        )
 
     def wanted(self, types: Sequence[str] = ()) -> JobsWanted:
         """For the database, of these types of jobs (none: all)."""
@@ -90,3 +93,11 @@ class LectureSearch(Search):
 
 
 TYPES = tuple(CATALOG)
+
+
+class StudentSearch(Search):
+    """`after`: the student at the end of the page before."""
+
+    class_id: Seq = None
+    state: Annotated[Literal["present", "left", "all"], _Maybe] = "present"
+    after: Seq = None

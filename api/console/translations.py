@@ -60,7 +60,12 @@ DETAILS = {  # what events and records of the audit name
     "reason": ("사유", "reason"),
     "recipients": ("받는 사람", "recipients"),
     "request_id": ("요청 번호", "request"),
+    "class_id": ("반", "class"),
+    "fields": ("바꾼 칸", "fields"),
+    "session_id": ("수업 차시", "session"),
     "student": ("학생", "student"),
+    "student_id": ("학생", "student"),
+    "students": ("학생 수", "students"),
     "type": ("종류", "type"),
     "upload_id": ("업로드", "upload"),
     "video_id": ("강의", "lecture"),
@@ -214,6 +219,15 @@ CAPTIONS = {
     "EMBEDDED": ("영상에 들어 있던 자막", "from the video"),
 }
 
+ATTENDANCE = {
+    "PRESENT": ("출석", "Present"),
+    "ONLINE": ("온라인", "Online"),
+    "LATE": ("지각", "Late"),
+    "LEFT_EARLY": ("조퇴", "Left early"),
+    "EXCUSED": ("인정결석", "Excused"),
+    "ABSENT": ("결석", "Absent"),
+}
+
 _TABLES: Mapping[str, _Table] = {
     "state": STATES,
     "job_type": {name: (row.ko, row.en) for name, row in CATALOG.items()},
@@ -231,6 +245,7 @@ _TABLES: Mapping[str, _Table] = {
     "fact": FACTS,
     "damage": DAMAGE,
     "captions": CAPTIONS,
+    "attendance": ATTENDANCE,
     "content_type": CONTENT_TYPES,
     "operation": OPERATION_WORDS | COMMAND_WORDS,
 }

@@ -32,7 +32,7 @@ PLAYLIST = "application/vnd.apple.mpegurl"
 # The links themselves say who may: any page may fetch them, none is told where they came from.
 OPEN = {"Access-Control-Allow-Origin": "*", "Referrer-Policy": "no-referrer"}
 _FOLDER = r"[a-z0-9]{1,16}"
-_PLAYLISTS = re.compile(rf"{_FOLDER}/media\.m3u8")
+_PLAYLISTS = re.compile(rf"{_FOLDER}/(?:media|iframes)\.m3u8")
 _MEDIA = re.compile(rf"{_FOLDER}/(init\.mp4|s([0-9]{{5,6}})\.m4s)")
 _CAPTIONS = re.compile(r"(captions/[0-9a-f]{32}|text[0-9]{1,2})/(?:media\.m3u8|s([0-9]{5})\.vtt)")
 _PICTURES = re.compile(r"poster\.jpg|storyboard\.vtt|storyboard-[0-9]{2}\.jpg")

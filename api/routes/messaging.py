@@ -12,13 +12,14 @@ from pydantic import Field
 from starlette.responses import Response
 from temporalio.service import RPCError
 
-from api import sheets
+from api import recipients, sheets
 from api.auth import audit
 from api.auth.callers import Tenant, caller_of
 from api.job_requests import asked_by, messages_request
 from api.jobs import find_job, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found, refused
+from api.recipients import MessagesWanted
 from api.routing import first
 from api.services import Services, UseServices
 from clients.database import approvals, credits, jobs, messaging
@@ -28,7 +29,7 @@ from clients.database.messaging import CancelAnswer, MessageJobRow
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import SCHEDULE_PAST
 from contracts.jobs import FINAL_STATES, JobState
-from contracts.messaging import ApprovalState, Private, RecipientState, SendRequest
+from contracts.messaging import ApprovalState, Private, RecipientState
 from intake.submit import RPC_TIMEOUT
 from rules.messaging import phones
 from rules.messaging.approval import is_person
@@ -42,7 +43,7 @@ router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 @router.post("/messages/", status_code=202)
 async def send(
-    body: SendRequest,
+    body: MessagesWanted,
     tenant: Tenant,
     request: Request,
     services: UseServices,
@@ -50,10 +51,12 @@ async def send(
 ) -> dict[str, Any]:
     """Send one draft to one or many. The same `Idempotency-Key` is the same request: it is sent once.
 
-    Up to 1,000 recipients in the body; up to 100,000 as JSON Lines in an object of the tenant's.
+    Up to 1,000 recipients in the body, or out of students and classes; up to 100,000 as JSON Lines in an
+    object of the tenant's.
     """
     key = idempotency_key or str(uuid4())
-    asked = await messages_request(services, tenant, body, key)
+    wanted = await recipients.filled(services, tenant, body)
+    asked = await messages_request(services, tenant, wanted, key)
     asked = asked_by(asked, await caller_of(request))
     if body.draft.send_at and body.draft.send_at < datetime.now(UTC) - NOW:
         async with services.engine.connect() as connection:
@@ -61,7 +64,7 @@ async def send(
         if not known:  # the answer to the same request stays the same
             raise HTTPException(422, {"detail": message_of(SCHEDULE_PAST), "code": SCHEDULE_PAST})
     accepted = await submit(services, asked)
-    audit.about(request, job=str(accepted.job_id), recipients=len(body.recipients))
+    audit.about(request, job=str(accepted.job_id), recipients=len(wanted.recipients))
     return {"job_id": str(accepted.job_id), "status": "accepted"}
 
 

@@ -1,18 +1,19 @@
 """Lectures: list, look, rename. They are made in `api.routes.uploads`, encoded and deleted by jobs."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.auth.callers import Tenant, caller_of
-from api.params import VideoId
-from api.problems import message_of, not_found
+from api.params import StudentId, VideoId
+from api.problems import message_of, not_found, refused
 from api.routing import first
+from api.schemas_students import AccessWanted
 from api.schemas_uploads import Composed
 from api.services import Services, UseServices
-from clients.database import listings, videos
+from clients.database import classes, listings, register, videos, viewing
 from clients.database.jobs import JobRow
 from clients.database.listings import LecturesWanted
 from clients.database.videos import VideoRow
@@ -23,12 +24,14 @@ State = Literal["ready", "working", "failed", "new"]
 
 
 class VideoShown(BaseModel):
-    """`duration` in seconds, once a version is published. `job_id`: what encodes or encoded it last."""
+    """`duration` in seconds, once a version is published. `session_id`: whose students may watch it.
+    `job_id`: what encodes or encoded it last."""
 
     video_id: int
     title: str | None
     status: str
     duration: float | None
+    session_id: int | None
     error_code: str | None
     error_message: str | None
     updated_at: datetime
@@ -41,9 +44,18 @@ class VideoPage(BaseModel):
 
 
 class VideoChange(Outside):
+    """One of them, or both. `session_id` null: it belongs to no session, so no student watches it."""
+
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    title: Annotated[str, Composed] = Field(min_length=1, max_length=200)
+    title: Annotated[str, Composed] = Field(default="", min_length=1, max_length=200)
+    session_id: int | None = Field(default=None, gt=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("nothing to change")
+        return self
 
 
 @router.get("/videos")
@@ -75,11 +87,30 @@ async def get_video(video_id: VideoId, tenant: Tenant, services: UseServices) ->
 async def change_video(
     video_id: VideoId, body: VideoChange, tenant: Tenant, services: UseServices
 ) -> VideoShown:
-    """Give it another title; nothing else of it changes."""
+    """Give it another title, or the session whose students may watch it; nothing else of it changes. 422
+    `no_such_session` for one that is not there."""
+    changes = body.model_dump(exclude_unset=True)
     async with services.engine.begin() as connection:
-        if not await videos.rename(connection, tenant, video_id, body.title):
+        session = body.session_id
+        if session is not None and await classes.one_session(connection, tenant, session) is None:
+            raise refused(422, "no_such_session", "There is no such session.")
+        if not await videos.change(connection, tenant, video_id, **changes):
             raise not_found("video")
     return await _look(services, tenant, video_id)
+
+
+@router.put("/videos/{video_id}/students/{student_id}", status_code=204)
+async def put_access(
+    video_id: VideoId, student_id: StudentId, body: AccessWanted, tenant: Tenant, services: UseServices
+) -> None:
+    """Decide how one student watches one lecture, whatever attendance says; tokens given before die."""
+    await _look(services, tenant, video_id)
+    async with services.engine.begin() as connection:
+        if await register.one(connection, tenant, student_id) is None:
+            raise not_found("student")
+        await viewing.set_access(
+            connection, tenant, video_id, student_id, permission=body.access_mode, blocked=body.blocked
+        )
 
 
 async def _look(services: Services, tenant: int, video_id: int) -> VideoShown:
@@ -96,6 +127,7 @@ def _shown(video: VideoRow, job: JobRow | None) -> VideoShown:
         title=video.title,
         status=video.status,
         duration=video.duration,
+        session_id=video.session_id,
         error_code=video.error_code,
         error_message=message_of(video.error_code),
         updated_at=video.updated_at,

@@ -1,4 +1,4 @@
-"""Tables of an academy's people, as far as rosters and exports need them. Names and phones are sealed with
+"""Tables of an academy's people and classes. Names and phones are sealed with
 the tenant's own key (`clients.keys`); blind indexes find a student without opening anything."""
 
 from datetime import date, datetime
@@ -15,15 +15,21 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     func,
+    text,
 )
+from sqlalchemy import Sequence as Numbers
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clients.database.models import Base
 
+# Of classes and sessions for which an academy brings no numbers of its own; as high as `video_ids`.
+CLASS_IDS = Numbers("class_ids", start=1_000_000_000_000, metadata=Base.metadata)
+
 
 class Student(Base):
     """`identity_mac`: name and parent's phone. `likeness_mac`: name and own phone, where it is known.
-    `sealed`: what is known of the student, in JSON. `job_id`: the roster that wrote it last."""
+    `sealed`: what is known of the student, in JSON. `job_id`: the roster that wrote it last. Who
+    `left_at` some time is in no class."""
 
     __tablename__ = "students"
 
@@ -34,19 +40,34 @@ class Student(Base):
     sealed: Mapped[bytes]
     password_hash: Mapped[str | None] = mapped_column(String(200))
     job_id: Mapped[UUID | None]
+    left_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     # No index begins with the tenant: the planner would take it for as good as one by MAC, and it is not.
+    # That of lists (`OF_TENANT`, migration 0020) begins with an expression, which only they ask for.
     __table_args__ = (
         UniqueConstraint("identity_mac", "tenant_id", name="uq_students_identity"),
         UniqueConstraint("id", "tenant_id", name="uq_students_tenant"),  # what other tables refer to
         Index("ix_students_likeness", "likeness_mac"),
+        Index("ix_students_list", text("(tenant_id + 0)")),
     )
 
 
+class AcademyClass(Base):
+    """What a class is called. `id` is the `lecture_id` of enrolments, sessions, attendance and rosters; one
+    that a roster has named may have no row here."""
+
+    __tablename__ = "classes"
+
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    title: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Enrolment(Base):
-    """A student who attends a lecture."""
+    """A student who attends a class."""
 
     __tablename__ = "enrolments"
 

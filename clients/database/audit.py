@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, Integer, String, func, insert, select
+from sqlalchemy import BigInteger, Identity, Index, Integer, String, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,6 +34,13 @@ class AuditRecord(Base):
     __table_args__ = (
         Index("ix_audit_records_tenant", "tenant_id", "id"),
         Index("ix_audit_records_at", "at"),
+        Index(
+            "ix_audit_records_student",
+            "tenant_id",
+            text("(about ->> 'student_id')"),
+            "id",
+            postgresql_where=text("(about ->> 'student_id') IS NOT NULL"),
+        ),
     )
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.academy import StudentRow
 from clients.database.academy_models import Student
 from clients.database.erasing import tables
 from clients.database.messaging_models import (
@@ -18,6 +17,7 @@ from clients.database.messaging_models import (
     NotificationLog,
 )
 from clients.database.models import Job
+from clients.database.students import StudentRow
 
 NOBODY = b""  # in place of a phone's index
 

@@ -139,11 +139,10 @@ async def _lectures(connection: AsyncConnection, query: Select[Any]) -> list[tup
 
 
 async def renditions(connection: AsyncConnection, tenant: int, video_id: int) -> list[RenditionRow]:
-    """Those with a picture, the largest first."""
-    query = _RENDITIONS.where(
-        Rendition.tenant_id == tenant, Rendition.video_id == video_id, Rendition.height > 0
-    )
-    return await many(connection, query.order_by(Rendition.height.desc()), RenditionRow)
+    """The largest first. Those of a lecture of sound have no size, and are in the order of their rates."""
+    query = _RENDITIONS.where(Rendition.tenant_id == tenant, Rendition.video_id == video_id)
+    order = (Rendition.height.desc(), Rendition.average_bandwidth.desc())
+    return await many(connection, query.order_by(*order), RenditionRow)
 
 
 async def sendings(

@@ -221,6 +221,7 @@ RULES = (
     stays("tenants", "numbers; and the tombstone of who was erased"),
     stays("tenant_keys", "without it nothing opens; destroyed with the tenant"),
     stays("students", _REGISTER),
+    stays("classes", "what classes are called; the academy's own"),
     stays("enrolments", _REGISTER),
     stays("session_enrolments", _REGISTER),
     stays("lecture_sessions", _REGISTER),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy import case, delete, exists, func, select, update
@@ -33,6 +33,7 @@ class VideoRow:
     current_job: UUID | None
     published_job: UUID | None
     has_pictures: bool
+    session_id: int | None
     deleted_at: datetime | None
     updated_at: datetime
 
@@ -200,12 +201,21 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
     await captions.forget(connection, tenant_id, video_id)
 
 
-async def rename(connection: AsyncConnection, tenant_id: int, video_id: int, title: str) -> bool:
+class Changes(TypedDict, total=False):
+    """What people change of a video. `session_id`: None for one of no session."""
+
+    title: str
+    session_id: int | None
+
+
+async def change(
+    connection: AsyncConnection, tenant_id: int, video_id: int, **changes: Unpack[Changes]
+) -> bool:
     """False if the video is not there."""
     written = await connection.execute(
         update(Video)
         .where(Video.tenant_id == tenant_id, Video.id == video_id, Video.deleted_at.is_(None))
-        .values(title=title)
+        .values(changes)
         .returning(Video.id)
     )
     return written.one_or_none() is not None

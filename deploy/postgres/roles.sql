@@ -19,12 +19,13 @@ INSERT INTO allowed VALUES
     ('messaging', '{cancelled_reservations,captions,credit_entries,job_events,jobs,joined_requests,message_chunks,message_groups,
         message_jobs,message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
         provider_differences,provider_turns,renditions,sender_numbers,tenant_keys,tenants,videos}'),
-    ('ops', '{attendance,audit_records,callback_endpoints,cancelled_reservations,captions,credit_entries,enrolments,
+    ('ops', '{audit_records,callback_endpoints,cancelled_reservations,captions,credit_entries,enrolments,
         idempotency_keys,job_events,jobs,joined_requests,message_chunks,message_groups,message_jobs,
         message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
-        playback_sessions,playback_violations,provider_differences,renditions,sender_numbers,service_keys,staff,
-        staff_hours,staff_sessions,students,tenant_keys,tenants,uploads,videos}'),
-    ('api', '{attendance,audit_records,callback_endpoints,cancelled_reservations,captions,credit_entries,idempotency_keys,
+        playback_sessions,playback_violations,provider_differences,renditions,sender_numbers,service_keys,
+        staff_sessions,students,tenant_keys,tenants,uploads,videos}'),
+    ('api', '{attendance,audit_records,callback_endpoints,cancelled_reservations,captions,classes,credit_entries,
+        enrolments,idempotency_keys,
         job_events,jobs,joined_requests,lecture_sessions,message_chunks,message_groups,message_jobs,
         message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
         playback_sessions,playback_violations,provider_turns,renditions,sender_numbers,service_keys,
@@ -56,6 +57,9 @@ BEGIN
                 EXECUTE format('GRANT UPDATE, DELETE ON %I TO %I', name, role);
             END IF;
         END LOOP;
+        IF each.process = 'api' THEN  -- numbers of what begins there
+            EXECUTE format('GRANT USAGE ON SEQUENCE video_ids, class_ids TO %I', role);
+        END IF;
         -- Those that a connection asks for itself (`clients/database/engine.py`); a pooler does not pass them on.
         EXECUTE format('ALTER ROLE %I SET statement_timeout = %L', role, '15s');
         EXECUTE format('ALTER ROLE %I SET lock_timeout = %L', role, '5s');

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rules.captions.cues import Cue
 
-_PATH = re.compile(r'^(#EXT-X-MEDIA:.*URI=")(.*)$|^()([^#\n].*)$', re.MULTILINE)
+_PATH = re.compile(r'^(#EXT-X-(?:MEDIA|I-FRAME-STREAM-INF):.*URI=")(.*)$|^()([^#\n].*)$', re.MULTILINE)
 GROUP = "captions"
 SEGMENT = 30_000  # milliseconds; subtitles of a VOD need not have the target duration of the media (6.2.4)
 MEDIA, WHOLE = "media.m3u8", "captions.vtt"

@@ -28,6 +28,7 @@ from api.console import (
     ocr,
     omr,
     rosters,
+    students,
     text_templates,
 )
 from api.console.site import STATIC
@@ -40,6 +41,7 @@ from devstack.ports import LOOPBACK
 from devstack.stack import Stack
 from tests import signed_in
 from tests.api.conftest import Caller
+from tests.api.test_students import student
 from tests.lab import Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,6 +70,8 @@ NEEDS: dict[str, set[str]] = {
     "/omr/{job_id}": {"postgres", "objects"},
     "/rosters": {"postgres"},
     "/rosters/{job_id}": {"postgres", "objects"},
+    "/students": {"postgres"},
+    "/students/{student_id}": {"postgres"},
     "/messages": {"postgres"},
     "/messages/new": {"postgres"},
     "/messages/templates": {"postgres"},
@@ -79,7 +83,7 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PAGES = (jobs, lectures, messaging, text_templates, costs, ocr, omr, rosters)
+PAGES = (jobs, lectures, messaging, text_templates, costs, ocr, omr, students, rosters)
 PARTS = (login, home, dead_letters, fleet, audit, *PAGES)
 
 
@@ -135,6 +139,7 @@ async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stac
         "/messages": {"job_id": await job(academy, "messages.send")},
         "/jobs": {"job_id": await job(academy, "video.encode", JobState.RUNNING)},
         "/lectures": {"video_id": (video := fresh_id())},
+        "/students": {"student_id": await student(academy, "서보나")},
     }
     known = {"hls_prefix": "x/", "has_pictures": True, "status": "READY", "file_key": "x"}
     async with academy.lab.engine.begin() as connection:

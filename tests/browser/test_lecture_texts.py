@@ -1,5 +1,6 @@
 """Captions and chapters as a viewer meets them in Chromium."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import Visit
 from tests.lab import CLIP
 from tests.unit.media import ffmpeg
+from tests.unit.test_media_sound import sounds
 from tests.unit.test_media_texts import CHAPTERS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.slow]
@@ -77,3 +79,38 @@ async def test_captions_of_the_source_and_uploaded_ones_are_shown_in_time(
     await expect(page.locator("#chapters button")).to_have_text(["0:00들어가며", "0:02풀이"])
     await page.locator("[data-remove]").last.click()
     await expect(page.locator("#captions option")).to_have_count(3)
+
+
+async def test_a_recording_is_played_to_its_end_below_its_wave(visit: Visit, tmp_path: Path) -> None:
+    page, lecture = visit.page, tmp_path / "녹음.mp3"
+    ffmpeg("-f lavfi -i sine=d=5:r=48000 -c:a libmp3lame -q:a 6 -write_xing 0", str(lecture))
+    await visit.open("/console/lectures")
+    await page.set_input_files("#file", lecture)
+    await expect(page.locator("#grid .badge.good")).to_be_visible()
+    await visit.follow(page.locator("#grid h2 a"))
+    await expect(page.locator("#player")).to_have_attribute("data-storyboard", "3")
+    await expect(page.locator("#head ~ .notice")).to_be_visible()
+    await expect(page.locator("table.list tbody tr")).to_have_count(2)
+    await visit.until(f"{VIDEO}.duration > 4.9 && {VIDEO}.poster.includes('/poster')")
+    await page.click("#play")
+    await visit.until(f"{VIDEO}.ended && {VIDEO}.buffered.length === 1")
+    assert await visit.grave() == []
+
+
+async def test_a_viewer_chooses_among_languages(visit: Visit, tmp_path: Path) -> None:
+    page, lecture = visit.page, tmp_path / "both.mp4"
+    ffmpeg(
+        f"{sounds('one', 'two')} -map 0 -map 1 -map 2 -c:v libx264 -preset ultrafast -c:a aac "
+        "-metadata:s:a:0 language=kor -metadata:s:a:1 language=eng",
+        str(lecture),
+    )
+    await visit.open("/console/lectures")
+    await page.set_input_files("#file", lecture)
+    await expect(page.locator("#grid .badge.good")).to_be_visible()
+    await visit.follow(page.locator("#grid h2 a"))
+    await expect(page.locator("#sounds option")).to_have_text(["한국어", "English"])
+    async with page.expect_response(re.compile(r"/audio2/s00000\.m4s")):
+        await page.select_option("#sounds", label="English")
+    await page.click("#play")
+    await visit.until(f"{VIDEO}.ended")
+    assert await visit.grave() == []

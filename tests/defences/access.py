@@ -3,6 +3,7 @@
 from tests.defences import Defence
 
 _ACCESS, _ALL = "api/auth/access.py", "tests/api/test_access.py"
+_STUDENTS = "tests/api/test_students.py"
 _OIDC, _PROVIDER = "api/auth/oidc.py", "tests/api/test_oidc.py"
 
 ACCESS = (
@@ -12,6 +13,34 @@ ACCESS = (
         "        StaffSession.ended_at.is_(None),\n        StaffSession.ends_at > func.now(),",
         "        StaffSession.ends_at > func.now(),",
         "tests/api/test_sessions.py::test_a_cookie_dies_with_its_session",
+    ),
+    Defence(
+        "leaving-ends-what-is-played",
+        "clients/database/register.py",
+        "    for table in (Enrolment, SessionEnrolment):",
+        "    for table in (Enrolment,):",
+        f"{_STUDENTS}::test_from_nothing_to_a_student_who_watches",
+    ),
+    Defence(
+        "nobody-enrols-who-has-left",
+        "clients/database/register.py",
+        "Student.tenant_id == tenant_id, Student.left_at.is_(None))\n        .order_by",
+        "Student.tenant_id == tenant_id)\n        .order_by",
+        f"{_STUDENTS}::test_from_nothing_to_a_student_who_watches",
+    ),
+    Defence(
+        "nobody-writes-to-who-has-left",
+        "api/recipients.py",
+        " if not each.left_at]",
+        "]",
+        f"{_STUDENTS}::test_a_class_is_told_at_the_phones_that_it_has",
+    ),
+    Defence(
+        "student-who-is-known",
+        "api/students.py",
+        "    if alike is not None and alike != but:",
+        "    if False:",
+        f"{_STUDENTS}::test_a_student_is_read_as_rosters_are",
     ),
     Defence(
         "right-is-asked-for",

@@ -29,12 +29,12 @@ from temporalio.common import Priority
 
 from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources
-from activities.ai.students.people import open_student
 from activities.ai.tasks.omr.sheet import sheet
 from clients.database.academy_models import Student
 from clients.database.models import Job, JobEvent
 from clients.download import Downloads
 from clients.keys import TenantKeys
+from clients.people import open_student
 from clients.vault import Vault
 from contracts.catalog import CATALOG
 from contracts.jobs import JobOutcome, JobRef, JobState

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import grimp
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
 
@@ -115,6 +115,10 @@ async def test_a_role_does_what_its_process_does_and_nothing_else(roles: Setting
             async with engine.connect() as connection:
                 with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
                     await connection.execute(text(statement))
+        async with engine.connect() as connection:
+            for numbers in ("video_ids", "class_ids"):
+                may = select(func.has_sequence_privilege(numbers, "USAGE"))
+                assert (await connection.execute(may)).scalar_one() is (process == "api"), (process, numbers)
         await engine.dispose()
 
 

@@ -20,8 +20,10 @@ from devstack.app import App
 from devstack.producer import delete_body, encode_body
 from devstack.stack import Stack
 from intake.submit import JOB_TYPE, TENANT_ID
+from intake.versions import stored_version
 from tests.lab import SAMPLE, Lab, cpu_seconds, eventually, fresh_id
 from tests.pages import OF_THE_SDK, page
+from tests.unit.media import ffmpeg
 from workflows.steps import STAGE
 
 
@@ -77,6 +79,48 @@ async def test_a_message_becomes_a_playable_lecture(lab: Lab, encoded: tuple[int
     strangers = [key for key in lab.keys(hls_root(tenant, video)) if not key.startswith(row.hls_prefix)]
     assert strangers == [row.hls_path]
     assert not lab.keys(row.hls_prefix + "work/")
+
+
+@pytest.mark.slow
+async def test_a_recording_of_sound_is_published_encoded_again_and_deleted(
+    app: App, lab: Lab, tmp_path: Path
+) -> None:
+    source = tmp_path / "lecture.mp3"
+    ffmpeg("-f lavfi -i sine=d=6:r=48000 -c:a libmp3lame -q:a 6 -write_xing 0", str(source))
+    tenant, video = fresh_id(), fresh_id()
+    lab.send_encode(tenant, video, source)
+    (job,) = await lab.ended(tenant)
+    assert (job.state, job.error_code) == ("DONE", None)
+    assert (job.result["renditions"], job.result["pictures"]) == (["audio", "audio64"], True)
+    row = await lab.video(tenant, video)
+    assert (row.status, row.has_pictures) == ("READY", True)
+    assert row.duration == pytest.approx(6, abs=0.15)
+    master = m3u8.load(url(lab, row.hls_path))
+    for playlist in master.playlists:
+        media = m3u8.load(playlist.absolute_uri)
+        assert sum(segment.duration for segment in media.segments) == pytest.approx(row.duration, abs=0.065)
+        (stream,) = ffprobe(lab, playlist.absolute_uri.removeprefix(url(lab, "")))["streams"]
+        assert stream["codec_name"] == "aac"
+        assert playlist.stream_info.codecs == "mp4a.40.2" and playlist.stream_info.resolution is None
+    renditions = await lab.renditions(tenant, video)
+    assert sorted((each.name, each.height) for each in renditions) == [("audio", 0), ("audio64", 0)]
+    pictures = {"poster.jpg", "storyboard-00.jpg", "storyboard.vtt"}
+    assert {key.removeprefix(row.hls_prefix) for key in lab.keys(row.hls_prefix)} >= pictures
+    # A database that has lost it is told the same by the store alone.
+    stored = await asyncio.to_thread(stored_version, lab.objects, tenant, video, job.id)
+    assert stored and stored.version.hls_prefix == row.hls_prefix
+    assert stored.version.duration == pytest.approx(row.duration, abs=0.065)
+    told = [(each["name"], each["height"], each["size"]) for each in stored.version.renditions]
+    assert sorted(told) == sorted((each.name, each.height, each.size) for each in renditions)
+
+    body = lab.send_encode(tenant, video)  # the film this time
+    _, again = await lab.ended(tenant, count=2)
+    assert again.state == "DONE"
+    assert all(each.height for each in await lab.renditions(tenant, video))
+    lab.send("video", delete_body(tenant, video, body["file_key"]))
+    *_, deleted = await lab.ended(tenant, count=3)
+    assert deleted.state == "DONE"
+    assert not lab.keys(hls_root(tenant, video))
 
 
 async def test_what_operators_see(lab: Lab, encoded: tuple[int, int]) -> None:

@@ -66,8 +66,8 @@ def value(column: Column[Any], written: dict[tuple[str, str], Any], tenant: int)
         return f"tenants/{tenant}/video/hls/1/"
     if isinstance(column.type, JSONB):
         return {}
-    if isinstance(column.type, Enum):
-        return column.type.enums[0]
+    if isinstance(column.type, Enum) and column.type.enum_class:
+        return next(iter(column.type.enum_class))
     kind = column.type.python_type
     if column.name == "ended_at":
         return datetime(2031, 1, 1, tzinfo=UTC)

@@ -9,9 +9,9 @@ from sqlalchemy import insert, select
 from temporalio.service import RPCError
 
 from academy import erasing
-from activities.ai.students.people import seal_students
 from clients.database.academy_models import Attendance, Student
 from clients.database.messaging_models import MessageRecipient, OptOut
+from clients.people import seal_students
 from devstack.app import App
 from devstack.stack import Stack
 from intake.erasing import Servers

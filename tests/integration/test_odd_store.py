@@ -147,7 +147,7 @@ def test_a_list_that_is_behind_fails_no_lecture(head: int | None, codes: list[st
         objects=objects,
         what=what,
         video=[track],
-        audio=None,
+        sounds=[],
         pictures=PictureManifest(pictures=[]),
         damage=[],
         warnings=[],

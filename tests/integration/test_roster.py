@@ -20,12 +20,13 @@ from activities.ai.students.commit import Diff, Interfered, commit, diff
 from activities.ai.students.exports.attendance import export_attendance
 from activities.ai.students.exports.staff import export_staff
 from activities.ai.students.passwords import hashed
-from activities.ai.students.people import open_student, seal_staff_name
+from activities.ai.students.people import seal_staff_name
 from activities.ai.tasks.roster.parse import Row
 from activities.host.threads import beside, in_thread
-from clients.database import academy
+from clients.database import academy, register, students
 from clients.database.academy_models import Attendance, Enrolment, Staff, StaffHours, Student
 from clients.keys import KeyDestroyed, Sealer, TenantKeys
+from clients.people import open_student
 from clients.vault import Vault
 from contracts.errors import NOTHING_TO_EXPORT, ROSTER_SAME_STUDENT
 from tests.lab import Lab, fresh_id
@@ -209,8 +210,8 @@ async def test_a_student_whom_somebody_else_adds_meanwhile_fails_the_whole_commi
     async def too_early(*_: Any, **__: Any) -> list[Any]:
         return []
 
-    monkeypatch.setattr(academy, "students", too_early)  # read before the other's insert
-    monkeypatch.setattr(academy, "lookalikes", too_early)
+    monkeypatch.setattr(students, "known", too_early)  # read before the other's insert
+    monkeypatch.setattr(students, "lookalikes", too_early)
     with pytest.raises(Interfered):
         await own.commit(LEE, KIM)
     monkeypatch.undo()
@@ -223,7 +224,7 @@ async def test_all_or_nothing_over_several_chunks(own: Academy, monkeypatch: pyt
     people = [
         {"name": f"학생{letter}", "parent_phone": f"0101234{n:04d}"} for n, letter in enumerate("가나다라마")
     ]
-    update = academy.insert_students
+    update = students.insert_students
     calls = 0
 
     async def fail_late(*arguments: Any) -> int:
@@ -233,7 +234,7 @@ async def test_all_or_nothing_over_several_chunks(own: Academy, monkeypatch: pyt
             raise ConnectionError
         return await update(*arguments)
 
-    monkeypatch.setattr(academy, "insert_students", fail_late)
+    monkeypatch.setattr(students, "insert_students", fail_late)
     with pytest.raises(ConnectionError):
         await own.commit(*people)
     assert calls == 3 and await own.table() == []
@@ -318,6 +319,19 @@ async def test_enrolments_are_kept_apart_by_tenant(lab: Lab, own: Academy) -> No
         assert len(all_of_it.all()) == 1
 
 
+async def test_who_had_left_and_stands_in_a_roster_is_there_again(lab: Lab, own: Academy) -> None:
+    await own.commit(KIM, LEE, lecture_id=7)
+    async with lab.engine.begin() as connection:
+        ids = [row.id for row in await own.table()]
+        for each in ids:
+            await register.leave(connection, own.tenant, each)
+        assert await academy.lecture_students(connection, own.tenant, 7) == []
+    assert kinds(await own.commit(LEE, lecture_id=7)) == {"unchanged": 1, "enrolled": 1}
+    async with lab.engine.begin() as connection:
+        (there,) = await academy.lecture_students(connection, own.tenant, 7)
+        assert await register.hold_present(connection, own.tenant, ids) == {there.id}
+
+
 async def test_students_are_looked_up_by_index_whatever_the_statistics_say(own: Academy) -> None:
     """Statistics are those of before an import; none may make Postgres read all students for each one."""
     asked: list[tuple[str, Any]] = []
@@ -334,12 +348,12 @@ async def test_students_are_looked_up_by_index_whatever_the_statistics_say(own: 
         await connection.execute(text(fill), {"tenant": own.tenant})
         macs = [hashlib.sha256(b"%d" % number).digest() for number in range(1, 3000)]
         event.listen(own.lab.engine.sync_engine, "before_cursor_execute", note)
-        assert len(await academy.students(connection, own.tenant, macs)) == len(macs)
-        found = await academy.students(connection, own.tenant, macs, lock=True)
+        assert len(await students.known(connection, own.tenant, macs)) == len(macs)
+        found = await students.known(connection, own.tenant, macs, lock=True)
         assert len(found) == len(macs)
-        assert await academy.lookalikes(connection, own.tenant, macs) == set(macs)
-        sealed = academy.SealedStudent(b"", b"", b"")
-        await academy.update_students(connection, uuid4(), [(row.id, sealed) for row in found])
+        assert await students.lookalikes(connection, own.tenant, macs) == set(macs)
+        sealed = students.SealedStudent(b"", b"", b"")
+        await students.update_students(connection, uuid4(), [(row.id, sealed) for row in found])
         event.remove(own.lab.engine.sync_engine, "before_cursor_execute", note)
         for (sql, parameters), index in zip(asked, ("identity", "identity", "likeness", "pkey"), strict=True):
             plan = "\n".join((await connection.exec_driver_sql(f"EXPLAIN {sql}", parameters)).scalars().all())

@@ -11,7 +11,7 @@ from activities.video.encode import encode_unit
 from activities.video.ffmpeg import find_tools
 from activities.video.fmp4 import TrackFiles
 from activities.video.plan import make_plan
-from activities.video.probe import probe, remux
+from activities.video.probe import of_remux, probe, remux
 from contracts.video import EncodePlan, SourceRef
 from tests.lab import PATIENCE
 
@@ -86,12 +86,12 @@ def make(folder: Path, name: str) -> Path:
 
 async def prepare(source: Path, **changes: Any) -> tuple[Path, EncodePlan]:
     """As a worker does it: probe, remux if need be, plan. `changes` are made to the plan."""
-    info = await probe(TOOLS, source, max_seconds=3600)
+    info = original = await probe(TOOLS, source, max_seconds=3600)
     needs_remux = info.needs_remux
     if needs_remux:
         remuxed = source.with_suffix(".remuxed")
         await remux(TOOLS, source, remuxed)
-        source, info = remuxed, await probe(TOOLS, remuxed, max_seconds=3600)
+        source, info = remuxed, of_remux(await probe(TOOLS, remuxed, max_seconds=3600), original)
     ref = SourceRef(key="sources/1", etag="e", size=source.stat().st_size)
     plan = make_plan(info, ref, prefix="hls/1/v1/", encoder="e", remux=needs_remux)
     return source, plan.model_copy(update=changes)

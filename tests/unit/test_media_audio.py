@@ -18,7 +18,7 @@ QUIET = "0.01*sin(880*t)"
 async def sound(source: Path, tmp_path: Path) -> tuple[EncodePlan, AudioOutput, Path]:
     source, plan = await media.prepare(source)
     milliseconds: list[int] = []
-    output = await encode_audio(
+    (output,) = await encode_audio(
         media.TOOLS, source, plan, tmp_path, timeout=PATIENCE, on_progress=milliseconds.append
     )
     assert milliseconds == sorted(milliseconds)

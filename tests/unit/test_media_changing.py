@@ -31,7 +31,7 @@ def joined(folder: Path, *parts: str, seconds: int = 4) -> Path:
 async def heard(source: Path, folder: Path) -> tuple[EncodePlan, Samples]:
     """The lecture's sound as a player gives it, both channels, one sample a row."""
     source, plan = await media.prepare(source)
-    output = await encode_audio(media.TOOLS, source, plan, folder, timeout=PATIENCE)
+    (output,) = await encode_audio(media.TOOLS, source, plan, folder, timeout=PATIENCE)
     whole = folder / "sound.mp4"
     files = [output.track.init, *output.track.segments]
     whole.write_bytes(b"".join((folder / file.name).read_bytes() for file in files))

@@ -102,7 +102,7 @@ async def found(source: Path) -> tuple[list[Damage], list[SoundWarning], float]:
             damage += await picture_damage(media.TOOLS, source, plan, unit, timeout=PATIENCE)
     warnings: list[SoundWarning] = []
     if plan.has_audio:
-        sound = await encode_audio(media.TOOLS, source, plan, out, timeout=PATIENCE)
+        (sound,) = await encode_audio(media.TOOLS, source, plan, out, timeout=PATIENCE)
         warnings = sound.warnings
         if sound.troubled:
             damage += await sound_damage(media.TOOLS, source, plan, timeout=PATIENCE)
@@ -225,9 +225,10 @@ def test_a_second_is_bearable_and_a_half_is_too_little() -> None:
     assert worth_a_look(lack(90, SOUND), 100) == lack(90, SOUND)
     many = [Damage(what=MISSING, start=at, end=at + 0.2) for at in range(200)]
     assert len(worth_a_look(many, 1000)) == 100
-    with pytest.raises(Exception, match="decoded") as caught:
-        worth_a_look(lack(51), 100)
-    assert getattr(caught.value, "type", None) == errors.DECODE_FAILED
+    for found, picture in ((lack(51), True), (lack(51, SOUND), False)):
+        with pytest.raises(Exception, match="decoded") as caught:
+            worth_a_look(found, 100, picture=picture)
+        assert getattr(caught.value, "type", None) == errors.DECODE_FAILED
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from activities.video.audible import Kept
 from activities.video.plan import LADDERS, ladder, make_plan, output_rate
 from activities.video.probe import SourceInfo
 from contracts.video import EncodePlan, SourceRef
@@ -33,6 +34,17 @@ INFO = SourceInfo(
 def plan(**changes: object) -> EncodePlan:
     info = SourceInfo(**(vars(INFO) | changes))  # type: ignore[arg-type]
     return make_plan(info, SourceRef(key="k", etag="e", size=1), prefix="p/", encoder="x")
+
+
+def test_a_recording_is_counted_in_frames_of_sound() -> None:
+    sound = Kept(stream=0, language="und", label="Audio")
+    made = plan(video_stream=None, audio_stream=0, audio_end=60.02, sounds=[sound])
+    assert (made.unit_count, made.rungs, made.duration) == (0, [], pytest.approx(60.02, abs=0.022))
+    assert [(each.name, each.bitrate) for each in made.sounds] == [("audio", 128_000), ("audio64", 64_000)]
+    # Players want a second at least.
+    assert plan(video_stream=None, audio_end=0.2, sounds=[sound]).duration == pytest.approx(1, abs=0.022)
+    two = plan(video_stream=None, sounds=[sound, Kept(stream=1, language="en", label="English")])
+    assert [(each.name, each.bitrate) for each in two.sounds] == [("audio", 128_000), ("audio2", 128_000)]
 
 
 @pytest.mark.parametrize(

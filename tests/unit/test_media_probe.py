@@ -1,6 +1,7 @@
 """What a source is, and what is turned away: quickly, with the code that people are shown."""
 
 import os
+import random
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,6 +49,24 @@ def _noise(folder: Path, path: Path) -> None:
     path.write_bytes(data[:start] + bytes(len(data) - start))
 
 
+def _words(folder: Path, path: Path) -> None:
+    (folder / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nwords\n")
+    media.ffmpeg(f"-i {folder}/a.srt -c:s mov_text", str(path))
+
+
+def _like_mp3(_: Path, path: Path) -> None:
+    frame = bytes.fromhex("fffb9064") + bytes(413)
+    noise = random.Random(1).randbytes
+    path.write_bytes(noise(300) + 5 * frame + noise(200))
+
+
+def _noise_for_sound(folder: Path, path: Path) -> None:
+    media.ffmpeg("-f lavfi -i sine=d=3 -c:a aac -movflags +faststart", str(folder / "real.m4a"))
+    data = (folder / "real.m4a").read_bytes()
+    start = data.index(b"mdat") + 4
+    path.write_bytes(data[:start] + b"\xff" * (len(data) - start))
+
+
 HOSTILE = {
     "playlist of a local file": (errors.NOT_A_VIDEO, _playlist),
     "concat script": (errors.NOT_A_VIDEO, _concat),
@@ -61,24 +80,12 @@ HOSTILE = {
     "cut, index lost": (errors.NOT_A_VIDEO, _headless),
     "cut, index kept": (errors.DECODE_FAILED, _cut),
     "noise": (errors.DECODE_FAILED, _noise),
-    "sound only": (
-        errors.NO_VIDEO_STREAM,
-        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -c:a aac", str(path)),
-    ),
-    "sound only, in no container of ours": (
-        errors.NO_VIDEO_STREAM,
-        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -f mp3", str(path)),
-    ),
-    "sound as it was recorded": (
-        errors.NO_VIDEO_STREAM,
-        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=2 -f wav", str(path)),
-    ),
-    "sound with a cover": (
-        errors.NO_VIDEO_STREAM,
-        lambda _, path: media.ffmpeg(
-            "-f lavfi -i sine=d=2 -f lavfi -i color=d=0.04 -c:a aac -c:v png -disposition:v attached_pic",
-            str(path),
-        ),
+    "words without picture or sound": (errors.NOT_A_VIDEO, _words),
+    "noise that looks like MP3 here and there": (errors.NOT_A_VIDEO, _like_mp3),
+    "sound of noise": (errors.DECODE_FAILED, _noise_for_sound),
+    "sound that is too long": (
+        errors.VIDEO_TOO_LONG,
+        lambda _, path: media.ffmpeg("-f lavfi -i sine=d=31:r=8000 -f mp3 -b:a 8k", str(path)),
     ),
     "a picture that no lecture has": (
         errors.CODEC_NOT_SUPPORTED,
@@ -120,6 +127,14 @@ async def test_what_is_no_fit_video_is_named_and_refused_at_once(name: str, tmp_
 
     assert caught.value.code == code
     assert cpu_seconds(os.getpid()) - before < 5
+
+
+async def test_a_workflow_of_before_knows_no_lecture_of_sound(tmp_path: Path) -> None:
+    path = tmp_path / "upload.mp4"
+    media.ffmpeg("-f lavfi -i sine=d=1 -f mp3", str(path))
+    with pytest.raises(MediaError) as caught:
+        await probe(media.TOOLS, path, max_seconds=30, sound_alone=False)
+    assert caught.value.code == errors.NO_VIDEO_STREAM
 
 
 async def test_a_codec_off_the_list_is_told_by_its_name(tmp_path: Path) -> None:

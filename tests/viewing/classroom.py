@@ -10,10 +10,10 @@ import httpx
 from sqlalchemy import func, literal, update
 from sqlalchemy.dialects.postgresql import insert
 
-from clients.database import academy
-from clients.database.academy import SealedStudent
+from clients.database import students
 from clients.database.academy_models import Attendance
 from clients.database.models import Video
+from clients.database.students import SealedStudent
 from clients.database.viewing_models import LectureSession, SessionEnrolment, VideoProgress
 from contracts.video import hls_root
 from tests.lab import Lab, fresh_id
@@ -57,8 +57,8 @@ class Classroom:
         """A new student; ONLINE is who watches under PROCTORED_CLASS."""
         sealed = SealedStudent(secrets.token_bytes(32), None, b"sealed")
         async with self.lab.engine.begin() as connection:
-            await academy.insert_students(connection, self.tenant, uuid4(), [sealed], None)
-            ((student, *_),) = await academy.students(connection, self.tenant, [sealed.identity_mac])
+            await students.insert_students(connection, self.tenant, uuid4(), [sealed], None)
+            ((student, *_),) = await students.known(connection, self.tenant, [sealed.identity_mac])
             who = {"tenant_id": self.tenant, "student_id": student}
             if enrolled:
                 await connection.execute(insert(SessionEnrolment).values(who | {"session_id": SESSION}))

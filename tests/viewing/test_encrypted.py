@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,13 +61,20 @@ async def lectures(
     source = f"-v error -f lavfi -i {picture} -f lavfi -i {sound} -preset ultrafast -g 50 -c:a aac"
     subprocess.run([room.lab.settings.ffmpeg_binary, *source.split(), file], check=True)
     clear = await encoded(room, file, 1)
+    async with encrypting(app, stack):
+        encrypted = await encoded(room, file, 2)
+    yield clear, encrypted
+
+
+@asynccontextmanager
+async def encrypting(app: App, stack: Stack) -> AsyncIterator[None]:
+    """The one video worker has encryption switched on."""
     await asyncio.to_thread(app.processes["video"].stop, 30)
     try:
         with App(stack, "video-2", HLS_ENCRYPTION="true"):
-            encrypted = await encoded(room, file, 2)
+            yield
     finally:
         await asyncio.to_thread(app.restart, "video")
-    yield clear, encrypted
 
 
 def decoded(player: Player) -> list[str]:
@@ -99,6 +107,13 @@ async def test_playlists_name_the_key_after_the_map(lectures: tuple[Lecture, Lec
         assert tags[1].startswith('#EXT-X-KEY:METHOD=AES-128,URI="../key-')
         assert "IV=" not in tags[1]
         assert "EXT-X-KEY" not in (await clear.get(f"{rendition}/media.m3u8")).text
+    # A range of what is encrypted as a whole is none that a player may decrypt.
+    assert "I-FRAME" not in (await encrypted.get("master.m3u8")).text
+    assert (await encrypted.get("360p/iframes.m3u8")).status_code == 404
+    listed = m3u8.loads((await clear.get("master.m3u8")).text).iframe_playlists
+    assert "360p/iframes.m3u8" in [each.uri for each in listed]
+    for each in listed:
+        assert "#EXT-X-I-FRAMES-ONLY" in (await clear.get(each.uri)).text
 
 
 async def fetch(player: Player, path: str) -> bytes:
@@ -189,3 +204,21 @@ async def test_a_presigned_segment_is_the_one_object(lectures: tuple[Lecture, Le
     async with httpx.AsyncClient() as browser:
         assert (await browser.get(where)).status_code == 200
         assert (await browser.get(other)).status_code == 403
+
+
+@pytest.mark.slow
+async def test_a_recording_of_sound_is_encrypted_and_plays(
+    app: App, stack: Stack, room: Classroom, tmp_path: Path
+) -> None:
+    source = tmp_path / "lecture.mp3"
+    made = "-v error -f lavfi -i sine=d=6:r=48000 -q:a 6"
+    subprocess.run([room.lab.settings.ffmpeg_binary, *made.split(), source], check=True)
+    count = len(await room.lab.jobs(room.tenant))
+    async with encrypting(app, stack):
+        lecture = await encoded(room, source, count + 1)
+    player = await lecture.play()
+    for rendition in ("audio", "audio64"):
+        assert '#EXT-X-KEY:METHOD=AES-128,URI="../key-' in (await player.get(f"{rendition}/media.m3u8")).text
+        assert b"moof" not in await fetch(player, f"{rendition}/s00000.m4s")
+    samples = sum(int(line.split(",")[3]) for line in await asyncio.to_thread(decoded, player))
+    assert samples / 48_000 == pytest.approx(lecture.row.duration, abs=0.1)

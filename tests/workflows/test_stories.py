@@ -34,6 +34,17 @@ def prefix(job: EncodeInput, epoch: int = 1) -> str:
     return version_prefix(7, 42, job.job_id, epoch)
 
 
+async def test_a_recording_of_sound_has_no_batches(env: WorkflowEnvironment, world: World) -> None:
+    job = encode_input()
+    world.answers["video.probe"] = lambda what: plan(what.prefix, 4).model_copy(update={"rungs": []})
+    handle = await start(env, "video.encode", job)
+    assert (await ended(handle)).state == JobState.DONE
+    assert world.asked("video.probe")[0].sound_alone
+    (publish,) = world.asked("video.publish")
+    assert (publish.batches, publish.audio.key, publish.pictures.key) == ([], "audio", "pictures")
+    assert world.names().count("video.encode_audio") == 1 and "video.encode_batch" not in world.names()
+
+
 async def test_encode_in_order(env: WorkflowEnvironment, world: World) -> None:
     world.units, world.replaced, job = 33, f"{ROOT}old-1/", encode_input()
     handle = await start(env, "video.encode", job)

@@ -93,6 +93,7 @@ class EncodeVideo:
             video_id=job.video_id,
             file_key=job.file_key,
             prefix=prefix,
+            sound_alone=True,
         )
         probed = await steps.run(video.PROBE, probe)
         plan = probed.model_copy(update={"parts": None})  # each batch gets its own
@@ -176,7 +177,11 @@ class EncodeVideo:
 
     async def _audio(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
         what = AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
-        return await steps.run(video.ENCODE_AUDIO, what, summary="audio", priority=_fair(job))
+        manifest = await steps.run(video.ENCODE_AUDIO, what, summary="audio", priority=_fair(job))
+        if not plan.rungs:
+            self._frames_done = plan.total_frames
+            self._show(plan)
+        return manifest
 
     async def _pictures(
         self, job: EncodeInput, plan: EncodePlan, after: asyncio.Task[Manifest | None] | None
@@ -238,8 +243,12 @@ class EncodeVideo:
         self._progress = video_progress("encode", self._frames_done / plan.total_frames)
         steps.stage(
             "encoding",
-            f"{self._progress.step_percent} % of {plan.duration:.0f} s, {len(plan.rungs)} renditions",
+            f"{self._progress.step_percent} % of {plan.duration:.0f} s, {_renditions(plan)} renditions",
         )
+
+
+def _renditions(plan: EncodePlan) -> int:
+    return len(plan.rungs) or len(plan.sound_renditions)
 
 
 def _fair(job: EncodeInput) -> Priority:

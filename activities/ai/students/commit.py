@@ -15,12 +15,12 @@ from uuid import UUID
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.ai.students.people import open_student, seal_students
 from activities.ai.tasks.roster.parse import Row
 from activities.host.threads import beside, in_thread
-from clients.database import academy
-from clients.database.academy import SealedStudent, StudentRow
+from clients.database import students
+from clients.database.students import SealedStudent, StudentRow
 from clients.keys import Sealer
+from clients.people import open_student, seal_students
 from contracts.errors import ROSTER_SAME_STUDENT
 
 LEAVES = 0.012  # seconds until a statement is with Postgres; a thread would make each of its pieces wait
@@ -123,7 +123,7 @@ async def commit(
     """
     parts = _Parts(sealer, rows, keep)
     part = await in_thread(parts.first)
-    await academy.lock_roster(connection, tenant_id)  # not before: the rows may still be read
+    await students.lock_roster(connection, tenant_id)  # not before: the rows may still be read
 
     async def go_on(changes: list[_Change]) -> _Part:
         await asyncio.sleep(LEAVES)
@@ -135,16 +135,18 @@ async def commit(
         async with beside(go_on(chunk.changes)) as following:
             if chunk.new:
                 password = await password_hash if password_hash else None
-                added = await academy.insert_students(
+                added = await students.insert_students(
                     connection, tenant_id, job_id, chunk.new, password, lecture_id
                 )
                 if added < len(chunk.new):
                     raise Interfered
                 parts.found.enrolled += added if lecture_id is not None else 0
             if chunk.changed:
-                await academy.update_students(connection, job_id, chunk.changed)
+                await students.update_students(connection, job_id, chunk.changed)
+            if chunk.known:
+                await students.come_back(connection, chunk.known)
             if lecture_id is not None and chunk.known:
-                parts.found.enrolled += await academy.enrol(connection, tenant_id, lecture_id, chunk.known)
+                parts.found.enrolled += await students.enrol(connection, tenant_id, lecture_id, chunk.known)
         part = await following
     return parts.found
 
@@ -182,10 +184,10 @@ async def _compare(
 ) -> _Chunk:
     macs = [sealed.identity_mac for _, sealed in part]
     existing = {
-        each.identity_mac: each for each in await academy.students(connection, tenant_id, macs, lock=lock)
+        each.identity_mac: each for each in await students.known(connection, tenant_id, macs, lock=lock)
     }
     soft_matches = [sealed.likeness_mac for _, sealed in part if sealed.likeness_mac]
-    alike = await academy.lookalikes(connection, tenant_id, soft_matches)
+    alike = await students.lookalikes(connection, tenant_id, soft_matches)
     if not existing and not alike:  # an academy's first roster
         return _Chunk(new=[sealed for _, sealed in part], changes=[(row, Kind.NEW, {}) for row, _ in part])
     return await in_thread(_sort, sealer, part, existing, alike)

@@ -17,6 +17,7 @@ export class Failed extends Error {
     super(sentence(status, body?.code));
     this.status = status;
     this.code = body?.code;
+    this.fields = body?.fields; // of a form: the code of what is wrong with each
     if (this.code === "internal" && body.request_id) this.message += ` (${body.request_id})`;
   }
 

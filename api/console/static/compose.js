@@ -38,14 +38,26 @@ function draft() {
   return Object.fromEntries(Object.entries(value).filter(([, given]) => given !== null && given !== false));
 }
 
+const variables = () => [...new Set([...`${field("text").value}${field("subject").value}`.matchAll(/#\{([^{}]*)\}/g)].map((found) => found[1]))];
+
 function recipients() {
-  const names = [...new Set([...`${field("text").value}${field("subject").value}`.matchAll(/#\{([^{}]*)\}/g)].map((found) => found[1]))];
+  const names = variables();
   return field("people").value.split("\n").filter((each) => each.trim()).map((each, index) => {
     const [to, ...values] = each.split(",").map((part) => part.trim());
     const pairs = names.slice(0, values.length).map((name, place) => [name, values[place]]);
     return { id: `line-${index + 1}`, to, variables: Object.fromEntries(pairs) };
   });
 }
+
+// A class or a student of the academy, or null where recipients are written here.
+function students() {
+  const [kind, id] = field("whom").value.split(":");
+  if (!kind) return null;
+  const of = kind === "class" ? { class_id: Number(id) } : { student_ids: [Number(id)] };
+  return { ...of, to: form.elements.to.value };
+}
+
+const whom = () => (students() ? { students: students() } : { recipients: recipients() });
 
 const make = (tag, text, className = "") => Object.assign(document.createElement(tag), { textContent: text, className });
 
@@ -78,8 +90,9 @@ function mark(troubles, people) {
     const wrong = troubles.filter((each) => each.field === id);
     const place = field(`${id}-wrong`);
     place.replaceChildren(...wrong.map((each) => make("span", sentence(each, people))));
-    if (wrong.length) field(id).setAttribute("aria-invalid", "true");
-    else field(id).removeAttribute("aria-invalid");
+    const at = id === "people" && students() ? field("whom") : field(id);
+    if (wrong.length) at.setAttribute("aria-invalid", "true");
+    else at.removeAttribute("aria-invalid");
   }
 }
 
@@ -102,7 +115,7 @@ async function preview() {
   const people = recipients();
   const missing = [
     mode() !== "alimtalk" && !field("text").value.trim() && t("내용", "the text"),
-    !people.length && t("받는 사람", "recipients"),
+    !people.length && !students() && t("받는 사람", "recipients"),
   ].filter(Boolean);
   if (missing.length) {
     field("bubbles").replaceChildren();
@@ -114,12 +127,19 @@ async function preview() {
   off(t("확인하고 있습니다.", "Looking at it."));
   let answer;
   try {
-    answer = await ask("/console/messages/preview", { draft: draft(), recipients: people });
+    answer = await ask("/console/messages/preview", { draft: draft(), ...whom() });
   } catch (error) {
     if (mine === asked) off(error.message);
     return null;
   }
   if (mine !== asked) return null; // a later keystroke has asked again
+  if (!answer.count) {
+    tell(0, "");
+    mark([], 0);
+    field("bubbles").replaceChildren();
+    off(t("이 번호가 있는 학생이 없습니다.", "Nobody there has such a phone."));
+    return null;
+  }
   const { troubles, recipients: shown, count: all, wrong, total, balance, saving } = answer;
   mark(troubles, all);
   field("bubbles").replaceChildren(
@@ -152,6 +172,9 @@ function typed() {
   const sms = length <= form.dataset.sms && !field("subject").value;
   count(length, mode() === "alimtalk" ? "ATA" : image ? "MMS" : sms ? "SMS" : "LMS", "bytes");
   field("template-part").hidden = mode() === "sms";
+  const written = !students();
+  for (const id of ["to-part", "whom-hint"]) field(id).hidden = written;
+  for (const each of [field("people"), field("people-hint"), form.querySelector("label[for=people]")]) each.hidden = !written;
   field("text").required = mode() !== "alimtalk";
   clearTimeout(timer);
   if (isPast()) {
@@ -185,12 +208,14 @@ async function submit() {
   const hold = field("at").value ? 0 : 10; // what is scheduled can be cancelled until then
   if (!(await agreed(facts(answer), hold))) return;
   field("send").disabled = true;
-  const written = { who: document.documentElement.dataset.who, image, mode: mode(), advertising: field("advertising").checked, together: field("together").checked };
+  const written = { who: document.documentElement.dataset.who, image, mode: mode(), advertising: field("advertising").checked, together: field("together").checked, whom: field("whom").value, to: form.elements.to.value };
   for (const id of FIELDS) written[id] = field(id).value;
   sessionStorage.setItem(WRITTEN, JSON.stringify(written));
   try {
-    const payload = { draft: draft(), recipients: recipients() };
-    const job = await ask("/api/v1/jobs", { job_type: "messages.send", payload }, WISH);
+    const asking = { draft: draft(), ...whom() };
+    const job = students()
+      ? await ask("/api/v1/messages/", asking, WISH)
+      : await ask("/api/v1/jobs", { job_type: "messages.send", payload: asking }, WISH);
     sessionStorage.removeItem(WRITTEN);
     location.assign(`/console/messages/${job.job_id}`);
   } catch (error) {
@@ -203,7 +228,9 @@ async function submit() {
 
 // To oneself, at once and with the first recipient's values: the same checks, price and way as for all.
 async function tryOut() {
-  const [first] = recipients();
+  // Students' values are with the server: a test to oneself has the variables' names.
+  const named = { variables: Object.fromEntries(variables().map((name) => [name, name])) };
+  const [first] = students() ? [named] : recipients();
   field("try").disabled = true;
   const test = { draft: { ...draft(), send_at: undefined }, recipients: [{ ...first, id: "test", to: field("mine").value.trim() }] };
   try {
@@ -245,6 +272,8 @@ async function again() {
   form.elements.mode.value = written.mode;
   field("advertising").checked = written.advertising;
   field("together").checked = written.together;
+  field("whom").value = written.whom;
+  form.elements.to.value = written.to;
   image = written.image;
 }
 

@@ -72,7 +72,8 @@ document.addEventListener("click", async (event) => {
   if (!button || (button.dataset.confirm && !confirm(button.dataset.confirm))) return;
   button.disabled = true;
   try {
-    const answer = await ask(button.dataset.post, JSON.parse(button.dataset.body || "{}"), { tenant: button.dataset.tenant });
+    const { post, body, tenant, method } = button.dataset;
+    const answer = await ask(post, JSON.parse(body || "{}"), { tenant, method });
     say(button.dataset.said || t("요청했습니다.", "Asked for."));
     document.dispatchEvent(new CustomEvent("posted", { detail: { button, answer } }));
   } catch (error) {

@@ -1,6 +1,6 @@
 // The player: hls.js, storyboard previews, speed, watermark.
 import { ask, clock, meter, say, t, watch } from "./console.js";
-import { captions, chapters, cues, text } from "./lecture_texts.js";
+import { captions, chapters, cues, sounds, text } from "./lecture_texts.js";
 
 const encoding = document.querySelector("[data-watch]");
 if (encoding) {
@@ -54,6 +54,7 @@ function play({ urls }, at) {
     hls = new Hls({ enableWorker: false, startPosition: at || -1 });
     hls.loadSource(urls.master);
     hls.attachMedia(video);
+    hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => sounds(hls));
     hls.on(Hls.Events.ERROR, (_, problem) => problem.fatal && recover(problem));
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       tries = 0;

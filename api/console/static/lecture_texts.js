@@ -1,4 +1,4 @@
-// Captions and chapters: in the player, and the forms that change them.
+// Captions, chapters and the choice of sounds: in the player, and the forms that change them.
 import { ask, clock, refresh, say, t, watch } from "./console.js";
 import { forget, send } from "./upload.js";
 
@@ -19,6 +19,22 @@ export async function text(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.text();
+}
+
+// What somebody chose is heard again when a lost session goes on in another player.
+let chosen;
+export function sounds(hls) {
+  const choice = document.getElementById("sounds");
+  const found = hls.audioTracks;
+  const again = found.findIndex((each) => each.name === chosen);
+  if (again >= 0 && again !== hls.audioTrack) hls.audioTrack = again;
+  choice.replaceChildren(...found.map((each, number) => new Option(each.name, String(number))));
+  choice.value = String(again >= 0 ? again : Math.max(0, hls.audioTrack));
+  choice.hidden = found.length < 2;
+  choice.onchange = () => {
+    chosen = found[Number(choice.value)].name;
+    hls.audioTrack = Number(choice.value);
+  };
 }
 
 // What the playlist names comes as the element's own text tracks, by hls.js as by Safari. A lecture whose playlist

@@ -10,6 +10,9 @@ const NAME = "upload:";
 const TYPES = {
   mp4: "video/mp4", m4v: "video/mp4", mov: "video/quicktime", mkv: "video/x-matroska", webm: "video/webm",
   avi: "video/x-msvideo", pdf: "application/pdf", heic: "image/heic", heif: "image/heif", csv: "text/csv", txt: "text/plain",
+  mp3: "audio/mpeg", m4a: "audio/mp4", m4b: "audio/mp4", aac: "audio/aac", wav: "audio/wav", flac: "audio/flac",
+  ogg: "audio/ogg", oga: "audio/ogg", opus: "audio/ogg", mka: "audio/x-matroska", wma: "audio/x-ms-wma", amr: "audio/amr",
+  aif: "audio/aiff", aiff: "audio/aiff", caf: "audio/x-caf",
   tsv: "text/tab-separated-values", htm: "text/html", html: "text/html",
   srt: "text/plain", smi: "text/plain", vtt: "text/plain",
   xls: "application/vnd.ms-excel",

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.sandbox.task import BadInput
 from activities.ai.students.exports.sheet import Book
-from activities.ai.students.people import open_student
 from activities.host.threads import in_thread
 from clients.database import academy
 from clients.keys import Sealer
+from clients.people import open_student
 from contracts.errors import NOTHING_TO_EXPORT
 
 STATUSES = {

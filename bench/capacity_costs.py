@@ -1,0 +1,164 @@
+"""What each piece of work costs, measured on the stack: one after the other, with nothing beside it."""
+
+import asyncio
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from bench.capacity_model import Cost, Work
+from bench.offered import page_message, text_message
+from devstack.app import App
+from devstack.demo import repeat
+from devstack.ports import LOOPBACK
+from devstack.producer import encode_body
+from tests.lab import SAMPLE, Lab, cpu_seconds, fresh_id
+from tests.messages import Mail, phones
+
+# Times the sample of 5.3 s: what does not depend on the length is told from their difference.
+SHORT, LONG = 4, 12
+TEXTS, PEOPLE, PAGES = 40, 1000, 4
+REST = 30.0  # seconds in which nothing is asked
+TOLD_LATE = 12.0  # Postgres adds up what a connection did ten seconds after it last did something
+WRITES = {"PUT", "POST", "COPY", "LIST"}  # as R2 prices them: DELETE costs nothing, all else reads
+
+DATABASE = text(
+    "SELECT xact_commit AS commits, tup_inserted + tup_updated + tup_deleted AS rows"
+    " FROM pg_stat_database WHERE datname = current_database()"
+)
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Reads all counters at once. `metrics`: the object store's page."""
+
+    lab: Lab
+    app: App
+    metrics: str
+
+    async def now(self) -> Cost:
+        pages = [f"{self.app.told_at(name)}/metrics" for name in self.app.processes]
+        own = [await asyncio.to_thread(series, page) for page in pages]
+        store = await asyncio.to_thread(series, self.metrics)
+        async with self.lab.engine.connect() as connection:
+            row = (await connection.execute(DATABASE)).one()
+        writes = reads = 0.0
+        for (name, labels), value in store.items():
+            if name == "SeaweedFS_s3_request_total" and (kind := dict(labels)["type"]) != "DELETE":
+                if any(kind.upper().startswith(each) for each in WRITES):
+                    writes += value
+                else:
+                    reads += value
+        return Cost(
+            cpu=sum(cpu_seconds(each.pid) for each in self.app.processes.values()),
+            beats=_sum(own, "temporal_request_total", "operation", "RecordActivityTaskHeartbeat"),
+            provider=_sum(own, "provider_requests_total"),
+            commits=row.commits,
+            rows=row.rows,
+            writes=writes,
+            reads=reads,
+        )
+
+    async def of(self, tenant: int, work: Callable[[], Awaitable[None]], idle: Cost) -> Cost:
+        """What was counted while `work` ran, less what is at rest; of `tenant` the workflows."""
+        before, began = await self.now(), time.monotonic()
+        await work()
+        await asyncio.sleep(TOLD_LATE)
+        spent = (await self.now()).without(before).without(idle.times(time.monotonic() - began))
+        transitions = events = 0
+        for each in await self.lab.workflows(tenant):
+            described = await self.lab.temporal.get_workflow_handle(each.id, run_id=each.run_id).describe()
+            info = described.raw_description.workflow_execution_info
+            transitions, events = transitions + info.state_transition_count, events + info.history_length
+        return spent + Cost(transitions=transitions, events=events)
+
+
+async def measure(lab: Lab, app: App, metrics: str) -> tuple[dict[Work, Cost], Cost]:
+    """Costs of each kind of work, and what a second costs in which nothing is asked."""
+    gauge, mail = Gauge(lab, app, metrics), Mail(lab)
+    await asyncio.sleep(TOLD_LATE)
+    before, began = await gauge.now(), time.monotonic()
+    await asyncio.sleep(REST)
+    idle = (await gauge.now()).without(before).times(1 / (time.monotonic() - began))
+
+    lectures = []
+    for times in (1, SHORT, LONG):  # the first one warms up
+        source = lab.stack.data_dir / "tmp" / f"lecture-{times}.mp4"
+        await asyncio.to_thread(repeat, SAMPLE, times, source)
+        tenant = fresh_id()
+        lectures.append(await gauge.of(tenant, lambda t=tenant, s=source: _lecture(lab, t, s), idle))
+    minute = lectures[2].without(lectures[1]).times(60 / 5.3 / (LONG - SHORT))
+    costs = {
+        Work.LECTURE: lectures[1].without(minute.times(SHORT * 5.3 / 60)),
+        Work.LECTURE_MINUTE: minute,
+    }
+    await _pages(lab, fresh_id(), 1)
+    tenant = fresh_id()
+    costs[Work.PAGE] = (await gauge.of(tenant, lambda: _pages(lab, tenant, PAGES), idle)).times(1 / PAGES)
+    texting = await mail.account()
+    costs[Work.TEXT] = (await gauge.of(texting, lambda: _texts(lab, texting), idle)).times(1 / TEXTS)
+    noticing = await mail.account(credit=100_000_000)
+
+    async def notice() -> None:
+        await mail.ended(await mail.send(noticing, phones(PEOPLE)))
+
+    costs[Work.RECIPIENT] = (await gauge.of(noticing, notice, idle)).times(1 / PEOPLE)
+    return costs, idle
+
+
+async def _lecture(lab: Lab, tenant: int, source: Path) -> None:
+    key = await asyncio.to_thread(lab.producer.upload, tenant, source)
+    lab.send("video", encode_body(tenant, tenant, key))
+    await _ended(lab, tenant, 1)
+
+
+async def _pages(lab: Lab, tenant: int, count: int) -> None:
+    for _ in range(count):
+        lab.send("ai-basic", await page_message(lab, tenant))
+    await _ended(lab, tenant, count)
+
+
+async def _texts(lab: Lab, tenant: int) -> None:
+    for phone in phones(TEXTS):
+        await asyncio.to_thread(lab.send, "messaging", text_message(tenant, phone))
+    await _ended(lab, tenant, TEXTS)
+
+
+async def _ended(lab: Lab, tenant: int, count: int) -> None:
+    for job in await lab.ended(tenant, count):
+        assert job.state in ("DONE", "REVIEW_REQUIRED"), (job.job_type, job.state, job.error_code)
+
+
+Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def series(url: str) -> Series:
+    """Every value on a page of metrics."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        page = answer.read().decode()
+    return {
+        (each.name, tuple(sorted(each.labels.items()))): each.value
+        for family in text_string_to_metric_families(page)
+        for each in family.samples
+    }
+
+
+def _sum(pages: list[Series], name: str, label: str = "", value: str = "") -> float:
+    return sum(
+        number
+        for page in pages
+        for (each, labels), number in page.items()
+        if each == name and (not label or (label, value) in labels)
+    )
+
+
+def metrics_of_store(lab: Lab, port: int) -> str:
+    """The object store, started again with a page of metrics, and where that is."""
+    process = lab.stack.processes["seaweedfs"]
+    process.argv = [*process.argv, f"-metricsPort={port}", f"-metricsIp={LOOPBACK}"]
+    lab.stack.restart("seaweedfs")
+    return f"http://{LOOPBACK}:{port}/metrics"
