@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.problems import not_found, refused
 from api.services import Services
-from clients.database import classes, messaging, register, students
+from clients.database import classes, messaging, register, student_changes, students
 from clients.database.classes import ClassRow
 from clients.database.register import RegisterRow
 from clients.keys import KeyDestroyed, NoKey, Sealer
 from clients.people import open_student, seal_students
+from clients.student_changes import Change, seal_changes
 from clients.vault import VaultError
 from rules.messaging import phones
 from rules.roster.identity import PHONES
@@ -110,8 +111,11 @@ async def add(services: Services, tenant: int, given: Mapping[str, str | None]) 
         return await register.add(connection, tenant, sealed)
 
 
-async def change(services: Services, tenant: int, student_id: int, given: Mapping[str, str | None]) -> Known:
-    """Write some values anew, or take them away (None, blank). HTTPException as `add`, and 404."""
+async def change(
+    services: Services, tenant: int, student_id: int, given: Mapping[str, str | None], who: str
+) -> Known:
+    """Write some values anew, or take them away (None, blank); the history says `who`. HTTPException as
+    `add`, and 404."""
     read_anew = read(given)
     gone = given.keys() - read_anew.keys()
     sealer = await services.keys.sealer(tenant)
@@ -120,10 +124,18 @@ async def change(services: Services, tenant: int, student_id: int, given: Mappin
         row = await register.one(connection, tenant, student_id, lock=True)
         if row is None:
             raise not_found("student")
-        values = {name: each for name, each in open_student(sealer, row).items() if name not in gone}
-        values |= read_anew
+        before = open_student(sealer, row)
+        values = {name: each for name, each in before.items() if name not in gone} | read_anew
         (sealed,) = seal_students(sealer, [values])
         await _require_nobody(connection, tenant, sealed.identity_mac, sealed.likeness_mac, student_id)
+        fields = {
+            name: (before.get(name), values.get(name))
+            for name in before.keys() | values.keys()
+            if before.get(name) != values.get(name)
+        }
+        if fields:
+            changes = seal_changes(sealer, [(student_id, Change(fields))])
+            await student_changes.record(connection, tenant, changes, who=who)
         await register.change(connection, tenant, student_id, sealed)
     return await one(services, tenant, student_id)
 

@@ -15,7 +15,8 @@ class AiJob:
     `asks_models`: it has no units, and is worked on by asking models.
     `needs`: without this model it is nothing. `film`: what this model says of its film is kept in parts.
     `of_lectures`: the film may be a lecture: as large, known by its video, which gets the result.
-    `captions`: it has no units; what its file says is shown with a lecture."""
+    `captions`: it has no units; what its file says is shown with a lecture.
+    `undoes`: it has no units and no file; it takes back what another job wrote."""
 
     at_once: bool = False
     in_rows: bool = False
@@ -26,6 +27,7 @@ class AiJob:
     film: ModelKind | None = None
     of_lectures: bool = False
     captions: bool = False
+    undoes: bool = False
 
 
 PLAIN = AiJob()

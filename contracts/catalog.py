@@ -182,6 +182,13 @@ _ROWS = (
         kept_for_retry=False,
         ai=AiJob(at_once=True, in_rows=True, of_people=True),
     ),
+    _ai(
+        "roster_undo",
+        "명단 가져오기 되돌리기",
+        "Roster import taken back",
+        payloads.RosterUndoPayload,
+        ai=AiJob(in_rows=True, undoes=True),
+    ),
     _ai("attendance_excel_export", "출석부 내보내기", "Attendance export", payloads.AttendanceExportPayload),
     _ai("staff_excel_export", "근무 기록 내보내기", "Staff export", payloads.StaffExportPayload),
     _ai(

@@ -206,11 +206,21 @@ class OmrCorrection(QueueMessage):
 
 
 class OmrPayload(SubmissionPayload):
-    """`corrections` are marks that a person has decided, in place of those that are read."""
+    """`corrections` are marks that a person has decided, in place of those that are read. `corrections_of` is
+    the SHA-256 of the file that this person looked at, as `file_sha256` in its results: another one may lie
+    under the same key by now."""
 
     corrections: list[OmrCorrection] | None = Field(default=None, max_length=10_000)
+    corrections_of: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$", validate_default=True)] = None
     question_count: Annotated[LooseCount, Field(ge=1, le=1_000)] | None = None
     template_meta: dict[str, Any] | None = None
+
+    @field_validator("corrections_of")
+    @classmethod
+    def _of_one_file(cls, digest: str | None, info: ValidationInfo) -> str | None:
+        if digest is None and info.data.get("corrections"):
+            raise PydanticCustomError("missing_with_corrections", "corrections need the digest of their file")
+        return digest
 
 
 RosterField = Literal[
@@ -249,6 +259,13 @@ class RosterRequest(ExcelParsingPayload):
 
     bucket: SkipJsonSchema[None] = None  # type: ignore[assignment]  # refused when it is there
     dry_run: bool = False
+
+
+class RosterUndoPayload(AiPayload):
+    """`roster_job_id`: the job whose import is taken back."""
+
+    tenant_id: LooseId
+    roster_job_id: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")
 
 
 class AttendanceExportPayload(AiPayload):

@@ -10,6 +10,7 @@ from activities.ai.sandbox.task import BadInput
 from activities.ai.storing import refusal, result_prefix
 from activities.ai.students.exports.attendance import export_attendance
 from activities.ai.students.exports.staff import export_staff
+from activities.ai.students.undoing import RosterUndo
 from activities.host.threads import in_thread
 from activities.implements import implements
 from clients.keys import TenantKeys
@@ -40,6 +41,8 @@ class CallActivities:
                 return await self._inference.run(ref, payload)
             if ai_job(ref).captions:
                 return await self._captions.run(ref, payload)
+            if ai_job(ref).undoes:
+                return await RosterUndo(files=self._files, keys=self._keys).run(ref, payload)
             return await self._export(ref, payload)
         except BadInput as error:
             return refusal(error)

@@ -146,7 +146,11 @@ class DocumentActivities:
                 ):
                     asked = await self._files.asked(what.job, work)
                     done = await child.assemble(
-                        file, readable(results), parameters=asked, units=units, out=out
+                        file,
+                        readable(results),
+                        parameters=asked | {"file_key": work.source.key},
+                        units=units,
+                        out=out,
                     )
                     await child.end()  # no step follows
             except BadInput as error:

@@ -71,6 +71,10 @@ OPERATIONS: dict[str, Operation] = {
     "GET /api/v1/jobs/{job_id}/events": PROGRESS,
     "POST /api/v1/jobs/{job_id}/cancel": changes(),
     "POST /api/v1/jobs/{job_id}/retry": changes(),
+    "GET /api/v1/roster-columns": looks("labels of columns, and what they are"),
+    "PUT /api/v1/roster-columns": changes(MANAGE),
+    "DELETE /api/v1/roster-columns/{header_id}": changes(MANAGE),
+    "GET /api/v1/students/{student_id}/changes": reads(again=True),
     "POST /api/v1/uploads": changes(),
     "GET /api/v1/uploads/{upload_id}": UPLOADS,
     "POST /api/v1/uploads/{upload_id}/parts": changes(),
@@ -188,6 +192,7 @@ JOB_TYPES: dict[str, Operation] = {
     "messages.send": changes(SEND, again=True),
     "messaging.send": changes(SEND, again=True),
     "ai.excel_parsing": changes(MANAGE),
+    "ai.roster_undo": changes(MANAGE, again=True),
     "ai.attendance_excel_export": changes(SEND, again=True),
     "ai.staff_excel_export": changes(MANAGE, again=True),
 }

@@ -104,6 +104,7 @@ _REMARKS = tuple(
             r"question numbers missing or out of order: (?P<a>.+)",
             ("빠졌거나 순서가 다른 문항 번호: {a}", "Question numbers missing or out of order: {a}"),
         ),
+        (r"rows not put back: (?P<a>[\d, …]+)", ("되돌리지 않은 행: {a}", "Rows not put back: {a}")),
         (r"rows not taken: (?P<a>\d+)", ("가져오지 않은 행: {a}", "Rows not taken: {a}")),
         (
             r"the file is damaged: .*",

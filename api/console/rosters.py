@@ -15,6 +15,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from python_calamine import CalamineWorkbook
 from starlette.responses import Response
 
+from api import roster_columns
 from api.console import files, queries
 from api.console.jobs import find
 from api.console.may import may
@@ -23,12 +24,13 @@ from api.console.pieces import pieces
 from api.console.searching import Search
 from api.console.translations import COLUMNS
 from api.routing import first
-from api.services import UseServices
-from rules.roster.columns import ranked_field
+from api.services import Services, UseServices
+from rules.roster.columns import FIELDS, ranked_field
 
 router = APIRouter(route_class=first(signed_in))
 JOB_TYPE = "ai.excel_parsing"
 ROWS, REPORT, FAILED, CHANGES = "rows.jsonl", "report.json", "failed.xlsx", "changes.json"
+NAMED = "columns.json"
 SHOWN = 300  # rows on a page
 QUIET = ("unchanged", "new")  # kinds of rows that nobody has to look at first
 BEFORE_FIELDS = 3  # columns of failed.xlsx that are ours: sheet, row, error
@@ -85,6 +87,7 @@ async def preview(
         async with _one_at_a_time:
             made = await asyncio.to_thread(preview_of, dict(zip(names, contents, strict=True)))
     summary = (job.result or {}).get("summary", {})
+    columns = await _columns(services, tenant, found[NAMED]) if NAMED in found else None
     mode, file = (job.result or {}).get("mode"), (job.result or {}).get("file_key")
     may_store = mode == "preview" and may(staff, "POST /api/v1/jobs", JOB_TYPE)
     if file is None or not may_store or not await files.exists(services, file):
@@ -97,9 +100,23 @@ async def preview(
         summary=summary,
         mode=mode,
         file=file,
+        columns=columns,
+        fields=FIELDS,
         changes=sum(summary.get(kind, 0) for kind in ("new", "changed")),
         failed=FAILED in found,
+        undoable=mode == "import" and CHANGES in found and may(staff, "POST /api/v1/jobs", "ai.roster_undo"),
     )
+
+
+async def _columns(services: Services, tenant: int, key: str) -> dict[str, Any]:
+    """What stands over the columns of each sheet, with what somebody said of the same line before."""
+    found: dict[str, Any] = json.loads(await files.read(services, key))
+    for sheet in found["sheets"]:
+        labels = [column["label"] for column in sheet["columns"]]
+        offered = await roster_columns.offered(services, tenant, labels) or {}
+        read = {column["label"]: column["field"] for column in sheet["columns"]}
+        sheet["offered"] = offered if any(read.get(label) != offered[label] for label in offered) else {}
+    return found
 
 
 def preview_of(contents: Mapping[str, bytes]) -> Preview:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from api.console.operation_words import COMMAND_WORDS, OPERATION_WORDS
+from api.console.result_words import MARKS
 from contracts.catalog import CATALOG
 
 STATES = {
@@ -111,6 +112,10 @@ FACTS = {  # numbers of a result
     "conflicting": ("확인 필요", "Conflicts"),
     "failed": ("오류", "Errors"),
     "repeated": ("겹침", "Repeated"),
+    "removed_students": ("지운 학생", "Students removed"),
+    "put_back": ("되돌린 학생", "Students put back"),
+    "unenrolled": ("등록 취소", "Enrolments taken back"),
+    "kept": ("그대로 둔 행", "Rows left alone"),
     "enrolled": ("강의 등록", "Enrolled"),
     "pages": ("쪽", "Pages"),
     "lines": ("줄", "Lines"),
@@ -219,6 +224,11 @@ CAPTIONS = {
     "EMBEDDED": ("영상에 들어 있던 자막", "from the video"),
 }
 
+DOUBTS = MARKS | {
+    "corrected": ("고침", "corrected"),
+    "unread": ("읽지 못함", "unreadable"),
+    "several": ("같은 번호가 또 있음", "also on another sheet"),
+}
 ATTENDANCE = {
     "PRESENT": ("출석", "Present"),
     "ONLINE": ("온라인", "Online"),
@@ -229,6 +239,7 @@ ATTENDANCE = {
 }
 
 _TABLES: Mapping[str, _Table] = {
+    "doubt": DOUBTS,
     "state": STATES,
     "job_type": {name: (row.ko, row.en) for name, row in CATALOG.items()},
     "step": STEPS,

@@ -82,7 +82,8 @@ async def change_student(
     """Change what is given, and nothing else. Refused as a new student would be."""
     given = body.model_dump(exclude_unset=True)
     audit.about(request, fields=" ".join(given)[:_NAMES] or "none")
-    changed = await students.change(services, tenant, student_id, given)
+    who = (await caller_of(request)).name
+    changed = await students.change(services, tenant, student_id, given, who)
     return await _shown(services, tenant, changed)
 
 

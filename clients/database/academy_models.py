@@ -74,6 +74,7 @@ class Enrolment(Base):
     tenant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     lecture_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     student_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    job_id: Mapped[UUID | None]  # the roster that enrolled it
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "student_id"], ["students.tenant_id", "students.id"]),

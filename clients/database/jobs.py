@@ -160,6 +160,12 @@ async def has_stored(connection: AsyncConnection, job_id: UUID) -> bool:
     return (await connection.execute(said)).one_or_none() is not None
 
 
+async def stored(connection: AsyncConnection, job_id: UUID) -> dict[str, Any] | None:
+    """What a job has told of what it wrote, in the same transaction; None if it wrote nothing yet."""
+    said = select(JobEvent.detail).where(JobEvent.job_id == job_id, JobEvent.kind == STORED)
+    return (await connection.execute(said.order_by(JobEvent.id.desc()).limit(1))).scalar_one_or_none()
+
+
 async def now(connection: AsyncConnection) -> datetime:
     """By Postgres' clock, which all its columns have."""
     return (await connection.execute(select(func.now()))).scalar_one()

@@ -223,6 +223,8 @@ RULES = (
     stays("students", _REGISTER),
     stays("classes", "what classes are called; the academy's own"),
     stays("enrolments", _REGISTER),
+    stays("student_changes", "what a student's entries were before, sealed: goes with the student"),
+    stays("roster_columns", "how the academy's rosters are to be read, until it forgets them"),
     stays("session_enrolments", _REGISTER),
     stays("lecture_sessions", _REGISTER),
     stays("attendance", _REGISTER),

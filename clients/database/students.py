@@ -75,8 +75,9 @@ _INSERT = """
             AS n (identity, likeness, sealed)
         ON CONFLICT DO NOTHING RETURNING id),
     enrolled AS (
-        INSERT INTO enrolments (tenant_id, lecture_id, student_id)
-        SELECT %(tenant)s, %(lecture)s::bigint, id FROM written WHERE %(lecture)s::bigint IS NOT NULL)
+        INSERT INTO enrolments (tenant_id, lecture_id, student_id, job_id)
+        SELECT %(tenant)s, %(lecture)s::bigint, id, %(job)s FROM written
+        WHERE %(lecture)s::bigint IS NOT NULL)
     SELECT count(*) FROM written"""
 
 # By id alone, for the same reason: the ids were read and locked as this tenant's.
@@ -90,8 +91,8 @@ _COME_BACK = """
     WHERE id = ANY(%(ids)b::bigint[]) AND left_at IS NOT NULL"""
 
 _ENROL = """
-    INSERT INTO enrolments (tenant_id, lecture_id, student_id)
-    SELECT %(tenant)s, %(lecture)s, unnest(%(ids)b::bigint[]) ON CONFLICT DO NOTHING"""
+    INSERT INTO enrolments (tenant_id, lecture_id, student_id, job_id)
+    SELECT %(tenant)s, %(lecture)s, unnest(%(ids)b::bigint[]), %(job)s ON CONFLICT DO NOTHING"""
 
 
 async def insert_students(
@@ -134,7 +135,13 @@ async def come_back(connection: AsyncConnection, ids: Sequence[int]) -> None:
     await connection.exec_driver_sql(_COME_BACK, {"ids": list(ids)})
 
 
-async def enrol(connection: AsyncConnection, tenant_id: int, lecture_id: int, ids: Sequence[int]) -> int:
-    """Enrol students in a lecture; how many were not yet."""
-    values = {"tenant": tenant_id, "lecture": lecture_id, "ids": sorted(ids)}
+async def enrol(
+    connection: AsyncConnection,
+    tenant_id: int,
+    lecture_id: int,
+    ids: Sequence[int],
+    job_id: UUID | None = None,
+) -> int:
+    """Enrol students in a lecture; how many were not yet. `job_id`: the roster that says so."""
+    values = {"tenant": tenant_id, "lecture": lecture_id, "ids": sorted(ids), "job": job_id}
     return (await connection.exec_driver_sql(_ENROL, values)).rowcount

@@ -137,6 +137,30 @@ ROSTER_COLUMN_UNKNOWN = _add(
     "지정한 열 이름이 파일에 없거나 두 번 지정되었습니다. 열 지정을 확인해 주세요.",
     "A column that was named is not in the file, or was named twice. Check the columns given.",
 )
+ROSTER_NOT_UNDOABLE = _add(
+    "ROSTER_NOT_UNDOABLE",
+    _R,
+    "되돌릴 수 있는 명단 가져오기가 아니거나, 그 결과를 더 보관하지 않습니다.",
+    "This is no import of a roster that can be taken back, or its results are not kept any more.",
+)
+STUDENT_CHANGED_SINCE = _add(
+    "STUDENT_CHANGED_SINCE",
+    _R,
+    "가져온 뒤에 정보가 바뀐 학생이라 그대로 두었습니다.",
+    "The student was changed since the import, and left alone.",
+)
+STUDENT_GONE_SINCE = _add(
+    "STUDENT_GONE_SINCE",
+    _R,
+    "가져온 뒤에 지웠거나 이름·학부모 전화번호가 바뀐 학생입니다.",
+    "The student was removed since the import, or has another name or parent's phone.",
+)
+STUDENT_USED_SINCE = _add(
+    "STUDENT_USED_SINCE",
+    _R,
+    "출석이나 수강 기록이 생긴 학생이라 지우지 않았습니다.",
+    "The student has attendance or lectures by now, and was not removed.",
+)
 ROSTER_EMPTY = _add(
     "ROSTER_EMPTY",
     _R,
@@ -310,6 +334,12 @@ OMR_CORRECTION_INVALID = _add(
     _R,
     "고친 표시가 답안지와 맞지 않습니다. 쪽, 문항, 번호를 확인해 주세요.",
     "A correction does not fit the sheet. Check its page, question and choices.",
+)
+OMR_CORRECTION_OF_ANOTHER_FILE = _add(
+    "OMR_CORRECTION_OF_ANOTHER_FILE",
+    _R,
+    "답안지 파일이 그 사이 바뀌어, 고친 표시를 쓰지 않았습니다. 새 파일을 채점한 결과에서 다시 고쳐 주세요.",
+    "The file is another one by now, and its corrections were not used. Grade it anew, and correct that.",
 )
 MODEL_ANSWER_UNUSABLE = _add(
     "MODEL_ANSWER_UNUSABLE",

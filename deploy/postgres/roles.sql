@@ -15,7 +15,7 @@ INSERT INTO allowed VALUES
     ('video', '{captions,job_events,jobs,joined_requests,orphans,renditions,tenant_keys,tenants,videos}'),
     ('ai', '{attendance,cancelled_reservations,captions,credit_entries,enrolments,job_events,jobs,joined_requests,message_chunks,
         message_groups,message_jobs,message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,
-        orphans,renditions,sender_numbers,staff,staff_hours,students,tenant_keys,tenants,videos}'),
+        orphans,renditions,sender_numbers,staff,staff_hours,student_changes,students,tenant_keys,tenants,videos}'),
     ('messaging', '{cancelled_reservations,captions,credit_entries,job_events,jobs,joined_requests,message_chunks,message_groups,
         message_jobs,message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
         provider_differences,provider_turns,renditions,sender_numbers,tenant_keys,tenants,videos}'),
@@ -28,8 +28,8 @@ INSERT INTO allowed VALUES
         enrolments,idempotency_keys,
         job_events,jobs,joined_requests,lecture_sessions,message_chunks,message_groups,message_jobs,
         message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
-        playback_sessions,playback_violations,provider_turns,renditions,sender_numbers,service_keys,
-        session_enrolments,staff_sessions,students,tenant_keys,tenants,text_templates,uploads,video_access,video_progress,
+        playback_sessions,playback_violations,provider_turns,renditions,roster_columns,sender_numbers,service_keys,
+        session_enrolments,staff_sessions,student_changes,students,tenant_keys,tenants,text_templates,uploads,video_access,video_progress,
         videos}');
 
 DO $$

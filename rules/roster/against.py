@@ -11,8 +11,14 @@ from rules.roster.columns import STRANGERS
 _LEFT = r"(?:퇴원|휴원|퇴소|퇴회|탈퇴|탈원|퇴학|자퇴|제적|수강 ?(?:중단|종료|취소)|등록 ?취소|미등록)"
 _WAITING = r"(?:대기|대기자|대기 ?중|신청 ?취소|취소|환불|삭제)"
 _LEFT_CELL = re.compile(
-    rf"\W*{_LEFT}(?:생|자|함|됨|예정|처리|\W).*|\W*{_LEFT}|\W*(?:{_WAITING})\W*", re.DOTALL
+    rf"\W*{_LEFT}(?:생|자|함|됨|중|예정|처리|\W).*|\W*{_LEFT}|\W*(?:{_WAITING})\W*", re.DOTALL
 )
+# Alone, or with a day: 한빛초 졸업 is where somebody was before.
+_GONE_CELL = re.compile(
+    r"[\d\W년월일]*(?:졸업|전출|전학|종강|중퇴|수강 ?종료|그만 ?둠)(?:생|자|함|됨|처리|예정)?"
+    r"[\d\W년월일부터]*"
+)
+_OF_A_SCHOOL = re.compile("학교|졸업|학력|출신|전학")
 _LEFT_DAY = re.compile(
     r"(?:퇴원|휴원|퇴소|퇴회|탈퇴|탈원|퇴학|자퇴|수강 ?종료)(?:한|된)? ?(?:일(?!수)|날짜|예정일|사유)"
 )
@@ -74,15 +80,27 @@ _PARENTS = frozenset(
         "조모",
     )
 )
+_MIXED = _PARENTS | {"본인"}  # whose row is doubted where others' rows are students'
+_RELATION = re.compile(r"\W*(?:보호자|학부모|가족|학생과의?)? ?관계\W*")
 # What none of the patterns is without: most columns have none of it, which one look tells.
 _HINTS = re.compile(
-    "[퇴휴탈제수등미대신취환삭자예작입보샘견강교선직원부실조모어아엄]|ex|samp|staff|teach", re.IGNORECASE
+    "[퇴휴탈제수등미대신취환삭자예작입보샘견강교선직원부실조모어아엄졸전종중그본]|ex|samp|staff|teach",
+    re.IGNORECASE,
 )
 
 
 def is_day_of_leaving(label: str) -> bool:
     """Whether a column tells when somebody has left."""
     return bool(_LEFT_DAY.search(label))
+
+
+def is_relation(label: str) -> bool:
+    """Whether a column tells whose the parent's number is."""
+    return bool(_RELATION.fullmatch(label))
+
+
+def is_parent(written: str) -> bool:
+    return written in _PARENTS
 
 
 def is_title_of_others(written: str) -> bool:
@@ -114,9 +132,11 @@ def column_says(label: str, cells: Iterable[str]) -> dict[str, str]:
             of_a_thing = _OF_A_THING.search(label) and _NOT_DONE.fullmatch(written)
             if not (_STAYS.fullmatch(written) or _OF_A_RELATIVE.search(label) or of_a_thing):
                 found[written] = ROSTER_STUDENT_LEFT
+        elif _GONE_CELL.fullmatch(written) and not _OF_A_SCHOOL.search(label):
+            found[written] = ROSTER_STUDENT_LEFT
         elif _EXAMPLE.fullmatch(written):
             if not (written == "예" and (answered or times > 2)):  # yes
                 found[written] = ROSTER_ROW_EXAMPLE
-        elif (_STAFF.fullmatch(written) and not of_work) or (mixed and written in _PARENTS and not of_a_call):
+        elif (_STAFF.fullmatch(written) and not of_work) or (mixed and written in _MIXED and not of_a_call):
             found[written] = ROSTER_ROW_MISPLACED
     return found

@@ -118,6 +118,9 @@ async def test_a_student_is_read_as_rosters_are(academy: Caller) -> None:
     for body in ({"name": None}, {"parent_phone": "-"}):
         assert await academy.refused("PATCH", path, 422, body) == "invalid_student", body
     changed = await done(academy, "PATCH", path, {"parent_phone": "01070000004", "school": None})
+    (said, added) = (await academy.get(f"{path}/changes"))["items"]
+    assert said["fields"].keys() == {"parent_phone", "school"} and said["fields"]["school"]["after"] is None
+    assert said["who"] and added["kind"] == "added" and added["job_id"] is None
     assert changed.json()["school"] is None and changed.json()["grade"] == "2"
     assert changed.json()["parent_phone"] == "01070000004"
     again = await student(academy, "박세나", parent_phone="010-7000-0001")  # the number is free again

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, update
 
 import api.app
+from clients.database.academy_models import Student
 from clients.database.models import ServiceKey, Video
 from contracts.jobs import JobState
 from tests.api.conftest import Caller
@@ -57,6 +58,10 @@ OPERATIONS: dict[str, About] = {
     "GET /api/v1/jobs/{job_id}/events": obj(),
     "POST /api/v1/jobs/{job_id}/cancel": obj(),
     "POST /api/v1/jobs/{job_id}/retry": obj(),
+    "GET /api/v1/roster-columns": OWN,
+    "PUT /api/v1/roster-columns": About("own", {"labels": ["아이"], "columns": {"아이": "name"}}),
+    "DELETE /api/v1/roster-columns/{header_id}": obj(),
+    "GET /api/v1/students/{student_id}/changes": obj(),
     "POST /api/v1/uploads": About("own", UPLOAD),
     "GET /api/v1/uploads/{upload_id}": obj(),
     "POST /api/v1/uploads/{upload_id}/parts": obj({"numbers": [1]}),
@@ -119,6 +124,7 @@ def ids() -> dict[str, Any]:
         "message_id": str(uuid4()),
         "caption_id": str(uuid4()),
         "name": "인사말",
+        "header_id": "0" * 64,
         "video_id": fresh_id(),
     }
 
@@ -143,6 +149,9 @@ async def calls(owner: Caller, ids: dict[str, Any], *kinds: str) -> list[tuple[s
 
             row = {"tenant_id": owner.tenant, "id": ids["video_id"], "file_key": f"tenants/{owner.tenant}/x"}
             await connection.execute(insert(Video).values(row))
+            student = {"tenant_id": owner.tenant, "identity_mac": b"x", "sealed": b"x"}
+            made = insert(Student).values(student).returning(Student.id)
+            ids["student_id"] = (await connection.execute(made)).scalar_one()
         await owner.ask("PUT", f"/message-templates/{ids['name']}", {"text": "안녕하세요"})
         ids["upload_id"] = (await owner.post("/uploads", UPLOAD, 201))["upload_id"]
     found = []

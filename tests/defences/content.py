@@ -10,6 +10,7 @@ _CAPTIONS = "tests/unit/test_captions.py"
 _COVERED = "tests/unit/test_omr_covered.py"
 _ODD = "tests/unit/test_roster_odd.py::test_nobody_is_lost_and_nobody_gets_anothers"
 _AGAINST = "tests/unit/test_roster_against.py::test_nobody_is_taken_who_is_none"
+_UNDO = "tests/integration/test_roster_undo.py"
 _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
 CONTENT = (
@@ -292,11 +293,39 @@ CONTENT = (
         "tests/unit/test_omr_task.py::test_an_empty_page_that_is_no_back_is_told",
     ),
     Defence(
+        "corrections-of-another-file",
+        "activities/ai/tasks/omr/correcting.py",
+        'if found and parameters.get("corrections_of") != digest:',
+        "if False:",
+        "tests/unit/test_omr_task.py::test_corrections_of_another_file_are_refused_before_anything_is_read",
+    ),
+    Defence(
         "key-under-another-name",
         "activities/ai/tasks/omr/grading.py",
         "    if field := field_like_a_key(parameters):",
         "    if False and (field := field_like_a_key(parameters)):",
         "tests/unit/test_omr_grading.py::test_a_key_under_another_name_is_refused",
+    ),
+    Defence(
+        "undo-leaves-what-was-changed-since",
+        "activities/ai/students/undo.py",
+        "        if since:",
+        "        if False:",
+        f"{_UNDO}::test_what_was_changed_since_is_left_alone_and_said_with_its_place",
+    ),
+    Defence(
+        "undo-leaves-who-was-changed-since",
+        "activities/ai/students/undo.py",
+        "if each.job_id == import_id and each.untouched]",
+        "]",
+        f"{_UNDO}::test_what_was_changed_since_is_left_alone_and_said_with_its_place",
+    ),
+    Defence(
+        "columns-of-another-line",
+        "api/roster_columns.py",
+        '"\\n".join(map(plain, labels))',
+        '"\\n".join(sorted(map(plain, labels)))',
+        "tests/api/test_rosters.py::test_columns_are_kept_for_the_same_line_of_labels",
     ),
     Defence(
         "number-of-another-family",

@@ -37,6 +37,7 @@ from clients.keys import TenantKeys
 from clients.people import open_student
 from clients.vault import Vault
 from contracts.catalog import CATALOG
+from contracts.errors import ROSTER_NOT_UNDOABLE
 from contracts.jobs import JobOutcome, JobRef, JobState
 from devstack.app import App, running
 from devstack.ports import LOOPBACK
@@ -139,11 +140,24 @@ async def test_a_roster_is_tried_committed_and_committed_again(desk: Desk) -> No
     assert done.result["summary"]["failed"] == 1
     (problem,) = json.loads(desk.result(done, "report.json"))["problems"]
     assert (problem["sheet"], problem["row"], problem["value"]) == ("겨울 특강", 11, "없음")
+    named = json.loads(desk.result(done, "columns.json"))["sheets"][0]
+    assert [each["field"] for each in named["columns"]] == ["name", "parent_phone", "school", "grade"]
     again = await desk.ended(tenant, desk.send(tenant, "excel_parsing", payload))
     assert (again.result["summary"]["new"], again.result["summary"]["unchanged"]) == (0, 7)
     async with desk.lab.engine.connect() as connection:
         rows = (await connection.execute(mine)).all()
     assert len(rows) == 7
+
+    undone = await desk.ended(
+        tenant, desk.send(tenant, "roster_undo", {"tenant_id": tenant, "roster_job_id": done.external_id})
+    )
+    assert (undone.state, undone.result["summary"]["removed_students"]) == ("DONE", 7)
+    async with desk.lab.engine.connect() as connection:
+        assert not (await connection.execute(mine)).all()
+    why = await desk.ended(
+        tenant, desk.send(tenant, "roster_undo", {"tenant_id": tenant, "roster_job_id": tried.external_id})
+    )
+    assert (why.state, why.error_code) == ("REJECTED_BAD_INPUT", ROSTER_NOT_UNDOABLE), "it was only tried"
 
     # Nor do names lie about but in the results that people get.
     assert desk.lab.keys(f"tenants/{tenant}/ai/work/") == []

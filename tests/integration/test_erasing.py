@@ -6,6 +6,7 @@ import pkgutil
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
@@ -69,6 +70,8 @@ def value(column: Column[Any], written: dict[tuple[str, str], Any], tenant: int)
     if isinstance(column.type, Enum) and column.type.enum_class:
         return next(iter(column.type.enum_class))
     kind = column.type.python_type
+    if issubclass(kind, StrEnum):
+        return next(iter(kind))
     if column.name == "ended_at":
         return datetime(2031, 1, 1, tzinfo=UTC)
     return {

@@ -96,6 +96,7 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
         source_id=None,
     ),
     "attendance_excel_export": _ai("attendance_excel_export", {"tenant_id": "7", "lecture_id": 12}),
+    "roster_undo": _ai("roster_undo", {"tenant_id": "7", "roster_job_id": "2f0c"}),
     "staff_excel_export": _ai("staff_excel_export", {"tenant_id": "7", "year": 2026, "month": 3}),
     "embedding": _ai("embedding", {"texts": ["이차방정식", "삼각함수"], "backend": "auto"}, tier="lite"),
     "problem_generation": _ai(

@@ -121,6 +121,7 @@ AI_PAYLOADS: dict[str, st.SearchStrategy[Body]] = {
         session_id=st.none() | ids,
     ),
     "attendance_excel_export": a({"tenant_id": tenant_text, "lecture_id": ids | ids.map(str)}),
+    "roster_undo": a({"tenant_id": tenant_text, "roster_job_id": ids.map(str)}),
     "staff_excel_export": a(
         {"tenant_id": tenant_text, "year": st.integers(2000, 2100), "month": st.integers(1, 12)}
     ),
@@ -163,6 +164,7 @@ KINDS: dict[str, Kind] = {
 AI_NEEDS = {
     "excel_parsing": ["tenant_id", "file_key", "bucket", "initial_password"],
     "attendance_excel_export": ["tenant_id", "lecture_id"],
+    "roster_undo": ["tenant_id", "roster_job_id"],
     "staff_excel_export": ["tenant_id", "year", "month"],
     "question_segmentation": ["download_url"],
     "handwriting_analysis": ["download_url"],

@@ -10,21 +10,29 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
+from pypdfium2 import PdfDocument
 from python_calamine import CalamineWorkbook
+from reportlab.pdfbase.ttfonts import TTFontFile
 
 from activities.ai.pages import Pixels
 from activities.ai.sandbox.task import Assembled, BadInput
+from activities.ai.storing import digest_of
+from activities.ai.tasks.omr import reports
+from activities.ai.tasks.omr.classsheet import STATES
 from activities.ai.tasks.omr.correcting import corrected, corrections
 from activities.ai.tasks.omr.layout import MARK, SHEETS, TAGS
 from activities.ai.tasks.omr.pile import unexplained
-from activities.ai.tasks.omr.task import ANSWERS, CLASS, MAX_PAGES, OMR, STATISTICS
+from activities.ai.tasks.omr.task import ANSWERS, ASKED, CLASS, MAX_PAGES, OMR, REPORTS, STATISTICS
 from contracts.errors import (
     OMR_ANSWERS_INVALID,
     OMR_CORRECTION_INVALID,
+    OMR_CORRECTION_OF_ANOTHER_FILE,
     OMR_SHEET_NOT_FOUND,
     OMR_TEMPLATE_UNKNOWN,
     TOO_MANY_PAGES,
 )
+from contracts.payloads import OmrPayload
 from tests.unit.omr import PX, Filled, Pen, fill, photo, printed, scan
 
 A4_EMPTY = np.full((297 * PX, 210 * PX), 245, np.uint8)
@@ -83,7 +91,7 @@ def test_a_pile_of_sheets(tmp_path, suffix):
     doubles = [number for number, habit in enumerate(second.habits, 1) if habit == "double"]
     assert doubles
     assert done.review == (f"page-0003: questions {', '.join(map(str, doubles))}",)
-    assert set(done.files) == {ANSWERS} | {f"page-0003-question-{number:03}.png" for number in doubles}
+    assert set(done.files) == {ANSWERS, ASKED} | {f"page-0003-question-{number:03}.png" for number in doubles}
     assert done.summary == {
         "sheets": 2,
         "empty_pages": 1,
@@ -95,7 +103,7 @@ def test_a_pile_of_sheets(tmp_path, suffix):
 def test_crops_show_the_row_in_doubt(tmp_path):
     filled = fill(10, Random(1), {"double": 1})
     done, _, _ = work(document(tmp_path / "one.png", filled.grey), {})
-    assert len(done.files) == 11
+    assert len(done.files) == 12
     with Image.open(tmp_path / "out" / "page-0001-question-004.png") as picture:
         row = np.array(picture)
     assert row.shape[1] > 3 * row.shape[0] > 0
@@ -380,7 +388,9 @@ def test_what_a_person_has_decided_counts(tmp_path: Path) -> None:
     source = document(tmp_path / "sheet.pdf", filled.grey)
     before, (sheet,), _ = work(source, {"questions": asked})
     source = document(tmp_path / "again" / "sheet.pdf", filled.grey)
-    done, (again,), _ = work(source, {"questions": asked, "corrections": decided})
+    done, (again,), _ = work(
+        source, {"questions": asked, "corrections": decided, "corrections_of": digest_of(source)}
+    )
     assert (sheet["score"], again["score"], again["identifier"]) == (10, 7, decided[3]["identifier"])
     assert [(q["state"], q["choices"]) for q in again["questions"][:3]] == [
         ("blank", []),
@@ -406,11 +416,78 @@ def test_what_a_person_has_decided_counts(tmp_path: Path) -> None:
 def test_a_correction_of_what_is_not_there_is_refused(correction: dict[str, Any]) -> None:
     page = {"questions": [["faint", None]] * 10, "choices": 5, "digits": [["answered", 1]] * 8}
     with pytest.raises(BadInput) as caught:
-        corrected([("page-0001", page)], corrections({"corrections": [correction]}))
+        corrected(
+            [("page-0001", page)], corrections({"corrections": [correction], "corrections_of": "0"}, "0")
+        )
     assert caught.value.code == OMR_CORRECTION_INVALID
 
 
 def test_two_corrections_of_one_question_are_refused() -> None:
     twice = {"page": 1, "question": 1}
     with pytest.raises(BadInput):
-        corrections({"corrections": [twice | {"choices": [1]}, twice | {"choices": [2]}]})
+        corrections({"corrections": [twice | {"choices": [1]}, twice | {"choices": [2]}]}, "0")
+
+
+@pytest.mark.parametrize("of", [{}, {"corrections_of": "0" * 64}])
+def test_corrections_of_another_file_are_refused_before_anything_is_read(
+    tmp_path: Path, of: dict[str, str]
+) -> None:
+    """The bytes count: the same sheet saved anew is another file, whatever its key."""
+    source = document(tmp_path / "sheet.pdf", printed(10))
+    wanted = {"corrections": [{"page": 1, "question": 1, "choices": [1]}]}
+    OMR.plan(source, wanted | {"corrections_of": digest_of(source)})
+
+    def assemble(source: Path, parameters: dict[str, Any]) -> Assembled:
+        return OMR.assemble(source, [], parameters=parameters, units=tmp_path, out=tmp_path)
+
+    for ask in (OMR.plan, assemble):
+        with pytest.raises(BadInput) as caught:
+            ask(source, wanted | of)
+        assert caught.value.code == OMR_CORRECTION_OF_ANOTHER_FILE
+    with pytest.raises(ValidationError):
+        OmrPayload.model_validate({"file_key": "tenants/1/a.pdf"} | wanted)
+
+
+def test_what_was_asked_is_kept_to_be_asked_again_but_no_password(tmp_path: Path) -> None:
+    source = document(tmp_path / "sheet.png", tidy(1).grey)
+    wanted = {"questions": key(tidy(1)), "file_key": "tenants/1/uploads/a.png"}
+    work(source, wanted | {"password": "secret"})
+    asked = json.loads((tmp_path / "out" / ASKED).read_text())
+    assert asked == {"file_sha256": digest_of(source), "locked": True, "payload": wanted}
+
+
+def test_the_bubbles_of_a_doubtful_row_are_told_where_its_picture_has_them(tmp_path: Path) -> None:
+    filled = fill(10, Random(1), {"double": 1})
+    _, (sheet,), _ = work(document(tmp_path / "one.png", filled.grey), {})
+    for question in sheet["questions"]:
+        with Image.open(tmp_path / "out" / f"page-0001-question-{question['number']:03}.png") as picture:
+            crop, (wide, high) = np.array(picture), picture.size
+        assert question["crop"]["size"] == [wide, high]
+        dark = [crop[y - 8 : y + 8, x - 8 : x + 8].mean() for x, y in question["crop"]["bubbles"]]
+        marked = [place for place, fill in enumerate(question["fills"]) if fill > 0.45]
+        assert len(dark) == 5 and set(np.argsort(dark)[: len(marked)]) == set(marked)
+
+
+def test_each_student_gets_a_report_that_renders(tmp_path: Path) -> None:
+    """Its letters are embedded: what a viewer lacks would be boxes, what the font lacks nothing."""
+    first, second = tidy(1), fill(10, Random(2), {"pen": 4, "double": 2})
+    source = document(tmp_path / "pile.pdf", first.grey, second.grey, first.grey)
+    _, sheets, _ = work(source, {"questions": key(first, points=2.5)})
+    with PdfDocument(tmp_path / "out" / REPORTS) as pdf:
+        texts = [page.get_textpage().get_text_range() for page in pdf]
+        assert len(texts) == 3
+        pictures = [np.array(page.render(grayscale=True).to_pil()) for page in pdf]
+    assert f"식별번호 {first.identifier} (1쪽)" in texts[0] and "11.5 / 11.5점" in texts[0]
+    assert "등수 2명 중 공동 1등" in texts[0] and "확인할 답안지: 1장" in texts[0]
+    assert "점수가 아직 없습니다" in texts[1] and "등수" not in texts[1] and sheets[1]["score"] is None
+    assert all((picture < 128).mean() > 0.005 for picture in pictures)
+
+
+def test_the_font_of_reports_has_each_letter_that_they_write() -> None:
+    widths = TTFontFile(str(reports.FONT)).charWidths
+    ours = (reports.TITLE, *reports.HEAD, *reports.LABELS, *reports.LATER, *STATES.values())
+    assert not set("".join((*ours, "0123456789.,/%×○–()? 전원정답또는+"))) - set(map(chr, widths))
+
+
+def test_whoever_has_as_many_points_has_the_same_place() -> None:
+    assert reports.places([5, None, 9, 5]) == [(2, 3, True), None, (1, 3, False), (2, 3, True)]

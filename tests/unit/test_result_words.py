@@ -44,6 +44,7 @@ def sheet(**states: str) -> dict[str, Any]:
         "page-0001: TASK_TIMED_OUT",
         "question numbers missing or out of order: 3, 4",
         "rows not taken: 3",
+        "rows not put back: 3, 4, …",
     ],
 )
 def test_a_remark_is_in_both_languages(line: str) -> None:

@@ -100,6 +100,12 @@ WAYS: dict[str, tuple[Callable[[], File], str]] = {
     # Who is no student any more, or not yet, or somebody else.
     "a state of each": (lambda: xlsx(beside("상태", "재원", "퇴원", "재원")), DOUBTED),
     "a state with a remark": (lambda: xlsx(beside("구분", "재원", "휴원(3월~)", "재원")), DOUBTED),
+    **{
+        f"gone, in other words: {said}": ((lambda said=said: xlsx(beside("비고", "", said, ""))), DOUBTED)
+        for said in ("졸업", "3/2 전학", "전출(2월)", "종강", "그만둠", "휴원중")
+    },
+    "where somebody was before": (lambda: xlsx(beside("참조", "한빛초 졸업", "새론중에서 전학", "")), RIGHT),
+    "what everybody has finished": (lambda: xlsx(beside("초등학교", "졸업")), RIGHT),
     "who waits": (lambda: xlsx(beside("등록여부", "등록", "대기", "등록")), DOUBTED),
     "a day of leaving": (lambda: xlsx(beside("퇴원일", "", "2026-02-28", "")), DOUBTED),
     "nobody has a day of leaving": (lambda: xlsx(beside("퇴원일", "-")), RIGHT),
@@ -139,6 +145,20 @@ WAYS: dict[str, tuple[Callable[[], File], str]] = {
                 ["이름", "관계", "학부모 연락처"],
                 *([row[NAME], "학생", row[PARENT]] for row in students()),
                 *([f"심청{row[0]}", "모", row[PARENT]] for row in students()),
+            ]
+        ),
+        DOUBTED,
+    ),
+    "the student's own number among the parents'": (
+        lambda: xlsx(beside("관계", "모", "본인", "부")),
+        DOUBTED,
+    ),
+    "a student in two rows, one for each parent": (
+        lambda: xlsx(
+            [
+                ["이름", "관계", "학부모 연락처"],
+                *([row[NAME], "모", row[PARENT]] for row in students()),
+                [students()[1][NAME], "부", "010-7777-7777"],
             ]
         ),
         DOUBTED,

@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.tasks.roster.parse import Row
 from activities.host.threads import beside, in_thread
-from clients.database import students
+from clients.database import student_changes, students
 from clients.database.students import SealedStudent, StudentRow
 from clients.keys import Sealer
 from clients.people import open_student, seal_students
+from clients.student_changes import Change, seal_changes
 from contracts.errors import ROSTER_SAME_STUDENT
 
 LEAVES = 0.012  # seconds until a statement is with Postgres; a thread would make each of its pieces wait
@@ -84,6 +85,7 @@ class _Chunk:
 
     new: list[SealedStudent] = field(default_factory=list)
     changed: list[tuple[int, SealedStudent]] = field(default_factory=list)
+    history: list[tuple[int, bytes]] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
     changes: list[_Change] = field(default_factory=list)
 
@@ -142,11 +144,14 @@ async def commit(
                     raise Interfered
                 parts.found.enrolled += added if lecture_id is not None else 0
             if chunk.changed:
+                await student_changes.record(connection, tenant_id, chunk.history, job_id=job_id)
                 await students.update_students(connection, job_id, chunk.changed)
             if chunk.known:
                 await students.come_back(connection, chunk.known)
             if lecture_id is not None and chunk.known:
-                parts.found.enrolled += await students.enrol(connection, tenant_id, lecture_id, chunk.known)
+                parts.found.enrolled += await students.enrol(
+                    connection, tenant_id, lecture_id, chunk.known, job_id
+                )
         part = await following
     return parts.found
 
@@ -197,6 +202,7 @@ def _sort(sealer: Sealer, part: _Part, existing: dict[bytes, StudentRow], alike:
     chunk = _Chunk()
     ids: list[int] = []
     changed: list[dict[str, str]] = []
+    history: list[Change] = []
     for row, own in part:
         known = existing.get(own.identity_mac)
         kind, fields = Kind.UNCHANGED, _Fields()
@@ -216,6 +222,8 @@ def _sort(sealer: Sealer, part: _Part, existing: dict[bytes, StudentRow], alike:
                 kind = Kind.CHANGED
                 ids.append(known.id)
                 changed.append(after)
+                history.append(Change(fields, row.sheet, row.row))
         chunk.changes.append((row, kind, fields))
     chunk.changed = list(zip(ids, seal_students(sealer, changed), strict=True))
+    chunk.history = seal_changes(sealer, list(zip(ids, history, strict=True)))
     return chunk

@@ -2,28 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from pydantic import ValidationError
+from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import ApplicationError
 
 from activities.ai.files import JobFiles, computed, outcome, readable
-from activities.ai.sandbox.parent import Sandbox
+from activities.ai.sandbox.parent import Sandbox, regular
 from activities.ai.sandbox.process import Child
 from activities.ai.sandbox.task import BadInput
 from activities.ai.source import Sources
-from activities.ai.storing import refusal
+from activities.ai.storing import refusal, result_prefix
 from activities.ai.students import commit
 from activities.ai.students.commit import Diff, Interfered
 from activities.ai.students.passwords import hashed
 from activities.ai.students.tail import Superseded, Tail
 from activities.ai.tasks.roster.parse import Row
-from activities.ai.tasks.roster.task import GOOD, ROSTER, ROWS, read_rows
+from activities.ai.tasks.roster.survey import Surveyed
+from activities.ai.tasks.roster.task import COLUMNS, GOOD, ROSTER, ROWS, read_rows
 from activities.host.threads import beside, in_thread
 from activities.implements import implements
 from clients.database import jobs
@@ -38,6 +42,7 @@ from contracts.video import SourceRef
 log = logging.getLogger(__name__)
 
 CHANGES = "changes.json"
+MOST_COLUMNS = 1 << 20  # bytes about the columns of a sheet: a child may have written anything
 
 _Write = Callable[[Iterable[Row]], Coroutine[Any, Any, Diff]]
 
@@ -79,17 +84,46 @@ class RosterActivities:
         ):
             with self.files.folder() as folder:
                 write = partial(self._write, ref, payload, password_hash)
+                surveyed: list[Surveyed] = []
                 try:
-                    return await self._imported(ref, payload, child, file, Path(folder), write)
+                    return await self._imported(ref, payload, child, file, Path(folder), surveyed, write)
+                except BadInput as error:
+                    return await self._refused(ref, payload, surveyed, error)
                 except Interfered:
                     raise ApplicationError(
                         "another roster was written meanwhile", type=ErrorType.INTERFERED
                     ) from None
 
-    async def _imported(
-        self, ref: JobRef, payload: dict[str, Any], child: Child, file: Path, folder: Path, write: _Write
+    async def _refused(
+        self, ref: JobRef, payload: dict[str, Any], surveyed: Sequence[Surveyed], error: BadInput
     ) -> JobOutcome:
-        """Raises BadInput, Interfered."""
+        """With what stands over its columns: somebody may say what they are."""
+        refused = refusal(error)
+        if not surveyed:
+            return refused
+        await in_thread(self._put_columns, ref, payload, surveyed)
+        result = refused.result | {
+            "files": {COLUMNS: result_prefix(ref.tenant_id or 0, ref.job_id) + COLUMNS},
+            "mode": _mode(payload),
+            "file_key": payload["file_key"],
+        }
+        return refused.model_copy(update={"result": result})
+
+    def _put_columns(self, ref: JobRef, payload: dict[str, Any], surveyed: Sequence[Surveyed]) -> None:
+        sheets = [sheet.model_dump() for sheet in surveyed]
+        self.files.put(ref, COLUMNS, to_json({"chosen": payload.get("columns") or {}, "sheets": sheets}))
+
+    async def _imported(
+        self,
+        ref: JobRef,
+        payload: dict[str, Any],
+        child: Child,
+        file: Path,
+        folder: Path,
+        surveyed: list[Surveyed],
+        write: _Write,
+    ) -> JobOutcome:
+        """`surveyed` gets what stands over the columns of each sheet. Raises BadInput, Interfered."""
         units, out = folder / "units", folder / "out"
         units.mkdir()
         out.mkdir()
@@ -111,6 +145,8 @@ class RosterActivities:
                         prepare=lambda made: tail.next(made / GOOD),
                     )
                     results.append((name, result))
+                    if sheet := await in_thread(_surveyed, units / name, ref.job_id):
+                        surveyed.append(sheet)
                 done = await child.assemble(
                     file, readable(results), parameters=parameters, units=units, out=out
                 )
@@ -121,6 +157,7 @@ class RosterActivities:
                 await asyncio.gather(early, return_exceptions=True)
                 raise
             tail.end(done.summary.get("students"))
+            await in_thread(self._put_columns, ref, payload, surveyed)
             async with beside(in_thread(self.files.put_all, ref, out, done.files)):
                 try:
                     diff = await early
@@ -133,9 +170,9 @@ class RosterActivities:
             engine=engine,
             results=results,
             summary=summary,
-            names=(*done.files, CHANGES),
+            names=(*done.files, CHANGES, COLUMNS),
             review=done.review,
-            mode="preview" if payload.get("dry_run") else "import",
+            mode=_mode(payload),
             file_key=payload["file_key"],
         )
 
@@ -168,3 +205,18 @@ class RosterActivities:
                 password_hash=password_hash,
                 lecture_id=lecture_id,
             )
+
+
+def _surveyed(unit: Path, job_id: UUID) -> Surveyed | None:
+    """What the child has found over the columns of a sheet, before it gets its results back."""
+    for path in regular(unit):
+        if path.name == COLUMNS and path.stat().st_size < MOST_COLUMNS:
+            try:
+                return Surveyed.model_validate_json(path.read_bytes())
+            except ValidationError:
+                log.warning("job %s: what is known of its columns is not to be read", job_id)
+    return None
+
+
+def _mode(payload: dict[str, Any]) -> str:
+    return "preview" if payload.get("dry_run") else "import"

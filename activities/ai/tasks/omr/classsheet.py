@@ -44,7 +44,13 @@ def write_class_sheet(
         table = book.sheet("문항 분석", columns, frozen=1)
         for item in items:
             asked = key[item.number]
-            values: list[Value] = [item.number, _right(asked), float(asked.points), item.sheets, item.right]
+            values: list[Value] = [
+                item.number,
+                right_answer(asked),
+                float(asked.points),
+                item.sheets,
+                item.right,
+            ]
             values += [item.difficulty, item.discrimination]
             values += [item.chosen.get(choice, 0) for choice in choices]
             table.write([*values, item.blank, item.doubtful])
@@ -55,7 +61,8 @@ def _answer(question: Mapping[str, Any]) -> str:
     return marked + {True: " ○", False: " ×", None: ""}[question["correct"]]
 
 
-def _right(question: Keyed) -> str:
+def right_answer(question: Keyed) -> str:
+    """What counts as right, for people."""
     if question.everybody:
         return "전원 정답"
     return "+".join(map(str, question.all_of)) or " 또는 ".join(map(str, question.answer))

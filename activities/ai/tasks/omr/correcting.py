@@ -8,21 +8,24 @@ from pydantic import TypeAdapter, ValidationError
 from activities.ai.pages import page_index
 from activities.ai.sandbox.task import BadInput
 from activities.ai.tasks.omr.judging import Mark
-from contracts.errors import OMR_CORRECTION_INVALID
+from contracts.errors import OMR_CORRECTION_INVALID, OMR_CORRECTION_OF_ANOTHER_FILE
 from contracts.payloads import OmrCorrection
 
 _CORRECTIONS = TypeAdapter(list[OmrCorrection])
 
 
-def corrections(parameters: Mapping[str, Any]) -> list[OmrCorrection]:
-    """Of the job's parameters. Raises BadInput(OMR_CORRECTION_INVALID), also for two of one thing: nobody
-    knows which of them is meant."""
+def corrections(parameters: Mapping[str, Any], digest: str) -> list[OmrCorrection]:
+    """Of the job's parameters, for the file of this SHA-256. Raises BadInput: OMR_CORRECTION_OF_ANOTHER_FILE
+    for those of another file, OMR_CORRECTION_INVALID for what is none and for two of one thing, of which
+    nobody knows which is meant."""
     try:
         found = _CORRECTIONS.validate_python(parameters.get("corrections") or [])
     except ValidationError:
         raise BadInput(OMR_CORRECTION_INVALID) from None
     if len({(each.page, each.question) for each in found}) < len(found):
         raise BadInput(OMR_CORRECTION_INVALID, {"corrections": len(found)})
+    if found and parameters.get("corrections_of") != digest:
+        raise BadInput(OMR_CORRECTION_OF_ANOTHER_FILE)
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _OURS = frozenset({"answer", "all_of", "points", "partial", "minus", "everybody"})  # of a question
+_OF_MARKS = ("corrections", "corrections_of")
 _KEY = re.compile(r"answer|correct|solution|rightchoice|rightanswer|^key$|정답|답안|^답$")
 _POINTS = re.compile(r"^(score|mark|point|weight)s?$|penalty|negativemark|partial|배점|점수|감점")
 _NO_KEY = re.compile(r"(id|ids|url|type|count|sheet|name|at)$")  # answer_sheet_id, correct_count
@@ -25,7 +26,7 @@ def field_like_a_key(parameters: Mapping[str, Any]) -> str | None:
         {name: value for name, value in question.items() if name not in _OURS}
         for question in _each(parameters.get("questions"))
     ]
-    others = {name: value for name, value in parameters.items() if name != "corrections"}  # of marks
+    others = {name: value for name, value in parameters.items() if name not in _OF_MARKS}
     fields = _fields({**others, "questions": questions})
     return next((name[:_SHOWN] for name, value in fields if _holds(value) and _is_key(name)), None)
 

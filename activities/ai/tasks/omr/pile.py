@@ -27,6 +27,7 @@ def sheet_of(unit: str, result: Result, key: Mapping[int, Keyed]) -> dict[str, A
     answers = answers_of(result)
     digits = [Mark(*fields) for fields in result["digits"]]
     score = grade(key, answers, result["choices"])
+    crops = result.get("crops", {})
     questions = []
     for number, (answer, fills) in enumerate(zip(answers, result["fills"], strict=True), 1):
         asked = key.get(number)
@@ -41,6 +42,7 @@ def sheet_of(unit: str, result: Result, key: Mapping[int, Keyed]) -> dict[str, A
                 "points": _number(points(asked, answer)) if asked else None,
                 "fills": fills,
             }
+            | ({"crop": crops[str(number)]} if str(number) in crops else {})
             | ({"corrected": True} if number in result.get("corrected", ()) else {})
         )
     blank = all(mark.state == "blank" for mark in digits)
@@ -49,6 +51,8 @@ def sheet_of(unit: str, result: Result, key: Mapping[int, Keyed]) -> dict[str, A
         "page": unit,
         "marks": result["marks"],
         "identifier": "" if blank else read,
+        "digits": len(digits),
+        "choices": result["choices"],
         "marked_from": result.get("marked_from"),
         "questions": questions,
         "score": _number(score.points) if score else None,

@@ -115,8 +115,16 @@ def measure(layout: Layout, straight: Pixels) -> Page:
     return Page(straight, found, tone(bubbles))
 
 
-def crop(page: Page, lines: Sequence[Line], found: Sequence[Bubbles | None], above: float = 5) -> bytes:
-    """The lines as PNG for people, with `above` mm over the first one."""
+class Crop(NamedTuple):
+    """A picture for people: a PNG, its size, and where the bubbles lie on it, line by line, all in pixels."""
+
+    png: bytes
+    size: tuple[int, int]
+    bubbles: tuple[tuple[int, int], ...]
+
+
+def crop(page: Page, lines: Sequence[Line], found: Sequence[Bubbles | None], above: float = 5) -> Crop:
+    """The lines, with `above` mm over the first one."""
     centres = [
         centre
         for line, bubbles in zip(lines, found, strict=True)
@@ -126,7 +134,8 @@ def crop(page: Page, lines: Sequence[Line], found: Sequence[Bubbles | None], abo
     left, top = max(0, int(min(xs) - 14 * SCALE)), max(0, int(min(ys) - above * SCALE))
     part = page.grey[top : int(max(ys) + 5 * SCALE), left : int(max(xs) + 7 * SCALE)]
     _, data = cv2.imencode(".png", part)
-    return data.tobytes()
+    places = tuple((round(x) - left, round(y) - top) for x, y in centres)
+    return Crop(data.tobytes(), (part.shape[1], part.shape[0]), places)
 
 
 def _marks(picture: Pixels, longest: int, blur: float) -> dict[int, list[Floats]]:

@@ -1,6 +1,7 @@
 """The task `omr_grading`: a sheet on each page, read, and graded where the job has the answers.
 
-Its files: `answers.json` (every sheet with all its marks), and a PNG of whatever a person must decide.
+Its files: `answers.json` (every sheet with all its marks), a PNG of whatever a person must decide, and
+`asked.json`, which is what the job was asked for, to be asked again with that.
 """
 
 import json
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from activities.ai.pages import Pixels, load, page_index, page_units
 from activities.ai.sandbox.task import Assembled, BadInput, Limits
 from activities.ai.sniff import check_document
+from activities.ai.storing import OPENED_BY, digest_of
 from activities.ai.tasks.omr import grading
 from activities.ai.tasks.omr.classsheet import write_class_sheet
 from activities.ai.tasks.omr.correcting import corrected, corrections
@@ -33,11 +35,13 @@ _INK = 0.8  # of the paper's lightness: what is darker is ink
 ANSWERS = "answers.json"
 STATISTICS = "statistics.json"
 CLASS = "class.xlsx"
+REPORTS = "reports.pdf"
+ASKED = "asked.json"
 
 
 class Omr:
     name = "omr_grading"
-    version = 2
+    version = 3
     limits = Limits(source_bytes=50 << 20, memory_bytes=2 << 30, cpu_seconds=60, wall_seconds=120)
 
     def fingerprint(self) -> str:
@@ -47,7 +51,7 @@ class Omr:
         check_document(source)
         _layouts(parameters)
         grading.questions(parameters)
-        corrections(parameters)
+        corrections(parameters, digest_of(source))
         return page_units(source, MAX_PAGES)
 
     def run(self, source: Path, unit: str, parameters: Mapping[str, Any], out: Path) -> dict[str, Any]:
@@ -62,14 +66,16 @@ class Omr:
         page = measure(layout, straight)
         several = {number for number, asked in grading.questions(parameters).items() if asked.all_of}
         read = marked(page, layout, several)
+        crops: dict[str, Any] = {}
         for number, mark in enumerate(read.questions, 1):
             if mark.doubtful:
                 index = number - 1
                 picture_of_it = crop(page, [layout.questions[index]], [page.lines[index]])
-                (out / f"question-{number:03}.png").write_bytes(picture_of_it)
+                (out / f"question-{number:03}.png").write_bytes(picture_of_it.png)
+                crops[str(number)] = {"size": picture_of_it.size, "bubbles": picture_of_it.bubbles}
         if any(mark.state != "answered" for mark in read.digits):
             whole = crop(page, layout.digits, page.lines[len(layout.questions) :], above=17)
-            (out / "identifier.png").write_bytes(whole)
+            (out / "identifier.png").write_bytes(whole.png)
         return {
             "marks": [mark.id for mark in layout.marks],
             "choices": max(len(line.bubbles) for line in layout.questions),
@@ -78,6 +84,7 @@ class Omr:
             "fills": [_rounded(line) for line in page.lines[: len(layout.questions)]],
             "marked_from": round(read.level.marked, 2),
             "digits": [list(mark) for mark in read.digits],
+            "crops": crops,
         }
 
     def assemble(
@@ -89,10 +96,11 @@ class Omr:
         units: Path,
         out: Path,
     ) -> Assembled:
+        digest = digest_of(source)
+        decided = corrections(parameters, digest)
         read = [(unit, result) for unit, result in results if "empty" not in result]
         if not read:
             raise BadInput(OMR_SHEET_NOT_FOUND)
-        decided = corrections(parameters)
         read = corrected(read, decided)
         key = grading.questions(parameters)
         sheets = [sheet_of(unit, result, key) for unit, result in read]
@@ -104,8 +112,9 @@ class Omr:
                 crops.append(f"{unit}-{path.name}")
                 shutil.copyfile(path, out / crops[-1])
         (out / ANSWERS).write_text(json.dumps({"sheets": sheets}, ensure_ascii=False))
+        (out / ASKED).write_text(json.dumps(_asked(parameters, digest), ensure_ascii=False))
         answers = [answers_of(result) for _, result in read]
-        files = (ANSWERS, *_analysed(sheets, answers, key, out), *crops)
+        files = (ANSWERS, ASKED, *_analysed(sheets, answers, key, out), *crops)
         states = Counter(question["state"] for sheet in sheets for question in sheet["questions"])
         summary = {
             "sheets": len(sheets),
@@ -119,20 +128,32 @@ class Omr:
 OMR = Omr()
 
 
+def _asked(parameters: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """Without the password, which stays in the payload alone."""
+    payload = {name: value for name, value in parameters.items() if name != OPENED_BY}
+    return {"file_sha256": digest, "locked": OPENED_BY in parameters, "payload": payload}
+
+
 def _analysed(
     sheets: Sequence[Mapping[str, Any]],
     answers: Sequence[Sequence[grading.Answer]],
     key: Mapping[int, grading.Keyed],
     out: Path,
 ) -> tuple[str, ...]:
-    """Files about a class: none where nothing is graded, or a sheet came alone."""
-    if len(sheets) < 2 or not any(question.counts for question in key.values()):
+    """Files about what was graded: none if nothing was. About a class, if a sheet did not come alone."""
+    if not any(question.counts for question in key.values()):
         return ()
+    # Here: a child that reads pages needs no writer of PDFs.
+    from activities.ai.tasks.omr.reports import write_reports
+
     found = items(key, answers)
+    write_reports(out / REPORTS, sheets, key, found)
+    if len(sheets) < 2:
+        return (REPORTS,)
     listed = [item._asdict() for item in found]
     (out / STATISTICS).write_text(json.dumps({"questions": listed}, ensure_ascii=False))
     write_class_sheet(out / CLASS, sheets, key, found)
-    return STATISTICS, CLASS
+    return REPORTS, STATISTICS, CLASS
 
 
 def _layouts(parameters: Mapping[str, Any]) -> list[Layout]:

@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 from activities.ai.sandbox.task import Assembled, BadInput, Limits
 from activities.ai.tasks.roster.parse import Problem, Row, parse
 from activities.ai.tasks.roster.sheets import names, read
+from activities.ai.tasks.roster.survey import survey
 from contracts.errors import (
     REASONS,
     ROSTER_COLUMN_UNKNOWN,
@@ -35,14 +36,14 @@ from rules.roster.identity import PHONES, identity, numbers_of_others, soft_matc
 MAX_ROWS = 50_000
 ENGINE = f"python-calamine {version('python-calamine')}"
 ROWS, REPORT, FAILED = "rows.jsonl", "report.json", "failed.xlsx"
-GOOD, BAD = "good.jsonl", "bad.jsonl"  # of one sheet
+GOOD, BAD, COLUMNS = "good.jsonl", "bad.jsonl", "columns.json"  # of one sheet
 PART = 1 << 18  # bytes
 _GATHERED = {"class_name": ", ", "memo": "\n"}  # several rows of one student may each have their own
 
 
 class Roster:
     name = "excel_parsing"
-    version = 5
+    version = 6
     limits = Limits(source_bytes=30 << 20, memory_bytes=1 << 30, cpu_seconds=60, wall_seconds=120)
 
     def fingerprint(self) -> str:
@@ -60,6 +61,8 @@ class Roster:
             if len(sheet.cells) > MAX_ROWS + 1_000:  # blank ones and titles are not students
                 raise BadInput(ROSTER_TOO_MANY_ROWS, {"rows": len(sheet.cells), "limit": MAX_ROWS})
             parsed = parse(sheet, chosen_of(parameters))
+            if surveyed := survey(sheet, parsed.header):
+                (out / COLUMNS).write_text(surveyed.model_dump_json())
             if parsed.header and parsed.header.names and not parsed.header.missing:
                 at, labels = sheet.first_row + parsed.header.row + 1, ", ".join(parsed.header.names)
                 raise BadInput(ROSTER_TABLES_BESIDE, {"sheet": unit, "row": at, "columns": labels})

@@ -1,0 +1,124 @@
+"""An import that is taken back, and what is known of each change."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from activities.ai.students import undo as undoing
+from activities.ai.students.undo import Kept, Undone, undo
+from clients.database import student_changes
+from clients.database.academy_models import Attendance, Enrolment, Student
+from clients.people import seal_students
+from clients.student_changes import open_change
+from contracts.errors import STUDENT_CHANGED_SINCE, STUDENT_GONE_SINCE, STUDENT_USED_SINCE
+from tests.integration.test_roster import KIM, LEE, Academy, rows
+from tests.lab import Lab
+
+PARK = {"name": "박민수", "parent_phone": "01034567890"}
+CHOI = {"name": "최지우", "parent_phone": "01045678901"}
+
+
+@pytest.fixture
+def own(lab: Lab) -> Academy:
+    return Academy(lab)
+
+
+async def written_by(own: Academy, student: int) -> UUID:
+    (job_id,) = {row.job_id for row in await own.table() if row.id == student}
+    return job_id
+
+
+async def taken_back(own: Academy, import_id: UUID, *added: dict[str, str]) -> Undone:
+    sealer = await own.sealer()
+    async with own.lab.engine.begin() as connection:
+        return await undo(
+            connection,
+            sealer,
+            tenant_id=own.tenant,
+            import_id=import_id,
+            job_id=uuid4(),
+            added=rows(*added),
+        )
+
+
+async def enrolled(own: Academy) -> list[Any]:
+    async with own.lab.engine.connect() as connection:
+        mine = select(Enrolment.student_id).where(Enrolment.tenant_id == own.tenant)
+        return list((await connection.execute(mine)).scalars())
+
+
+async def test_what_an_import_made_and_changed_is_as_it_was(own: Academy) -> None:
+    await own.commit(KIM)
+    (kim,) = await own.table()
+    await own.commit(KIM | {"school": "새론고", "grade": "1"}, LEE, PARK, lecture_id=7)
+    assert len(await enrolled(own)) == 3
+    made_by = await written_by(own, kim.id)
+    done = await taken_back(own, made_by, LEE, PARK)
+    counts = {"removed_students": 2, "put_back": 1, "unenrolled": 3, "kept": 0}
+    assert done.summary() == counts
+    assert await own.students() == [KIM] and await enrolled(own) == []
+    again = await taken_back(own, made_by)
+    assert not any(again.summary().values()), "the same again changes nothing"
+    sealer = await own.sealer()
+    async with own.lab.engine.connect() as connection:
+        found = await student_changes.of_student(connection, own.tenant, kim.id, None, 10)
+        assert await student_changes.first_roster(connection, kim.id) == kim.job_id
+    back, change = [open_change(sealer, kim.id, row.sealed) for row in found]
+    assert change.fields == {"school": ("한빛중", "새론고"), "grade": (None, "1")} and change.row == 2
+    assert back.fields == {"school": ("새론고", "한빛중"), "grade": ("1", None)}
+    assert b"\xed" not in found[0].sealed[:4] and "새론고".encode() not in found[0].sealed
+
+
+async def test_what_was_changed_since_is_left_alone_and_said_with_its_place(
+    own: Academy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In parts of two, so that places hold over all of them."""
+    monkeypatch.setattr(undoing, "AT_ONCE", 2)
+    await own.commit(KIM)
+    await own.commit(KIM | {"school": "새론고"}, LEE, PARK, CHOI)
+    _, lee, park, choi = await own.table()
+    made_by = await written_by(own, lee.id)
+    await own.commit(KIM | {"school": "다른고"}, LEE | {"memo": "형제"})
+    async with own.lab.engine.begin() as connection:
+        there = {"tenant_id": own.tenant, "student_id": park.id, "day": date(2026, 3, 2)}
+        await connection.execute(insert(Attendance).values(there | {"lecture_id": 7, "status": "PRESENT"}))
+        (renamed,) = seal_students(await own.sealer(), [CHOI | {"name": "최지원"}])
+        values = {"identity_mac": renamed.identity_mac, "sealed": renamed.sealed}
+        await connection.execute(update(Student).where(Student.id == choi.id).values(values))
+    before = await own.students()
+    done = await taken_back(own, made_by, PARK, LEE, CHOI)
+    assert await own.students() == before and done.summary()["kept"] == 4
+    assert sorted(done.kept) == [
+        Kept("명단", 2, STUDENT_CHANGED_SINCE, ("school",)),
+        Kept("명단", 2, STUDENT_USED_SINCE),
+        Kept("명단", 3, STUDENT_CHANGED_SINCE),
+        Kept("명단", 4, STUDENT_GONE_SINCE),
+    ]
+
+
+async def test_of_many_those_who_are_used_stay_and_all_others_go(own: Academy) -> None:
+    many = [{"name": f"학생{chr(0xAC00 + n)}", "parent_phone": f"0101234{n:04}"} for n in range(20)]
+    await own.commit(*many)
+    table = await own.table()
+    used = [table[3].id, table[4].id, table[19].id]
+    async with own.lab.engine.begin() as connection:
+        for student in used:
+            values = {"tenant_id": own.tenant, "lecture_id": 9, "student_id": student}
+            await connection.execute(insert(Enrolment).values(values))
+    done = await taken_back(own, table[0].job_id, *many)
+    assert (done.removed, [each.row for each in sorted(done.kept)]) == (17, [5, 6, 21])
+    assert [row.id for row in await own.table()] == used
+
+
+async def test_nothing_of_another_tenant_is_taken_back(lab: Lab, own: Academy) -> None:
+    other = Academy(lab)
+    await other.commit(KIM, LEE, lecture_id=7)
+    (kim, _) = await other.table()
+    done = await taken_back(own, kim.job_id, KIM, LEE)
+    assert (done.removed, done.put_back, done.unenrolled) == (0, 0, 0)
+    assert len(await other.table()) == 2 and len(await enrolled(other)) == 2
+    async with lab.engine.connect() as connection:
+        assert await student_changes.origin(connection, own.tenant, kim.id) is None
