@@ -104,7 +104,7 @@ simulate: $(READY) ## rules for the number of workers, compared
 
 # Costs of each kind of work, what 5 to 5,000 academies need, and a load that grows. About ten minutes.
 capacity: $(READY) ## what so many academies need, and what this machine bears
-	@$(RUN) bench capacity
+	@PATIENCE=1800 $(RUN) bench capacity
 
 bench: $(READY) ## one thing against a peer (NAME=encode)
 	@$(RUN) bench $(if $(value NAME),$(call quoted,NAME))

@@ -163,6 +163,15 @@ def set_account(
     waits_for_credit: Annotated[
         bool | None, typer.Option(help="Whether messages wait, rather than fail, without credit.")
     ] = None,
+    approval_above: Annotated[
+        int | None, typer.Option(help="Recipients that a person may send to without a second one's approval.")
+    ] = None,
+    approval_of_systems: Annotated[
+        bool | None, typer.Option(help="Whether what systems send waits for an approval as well.")
+    ] = None,
+    no_approval: Annotated[
+        bool, typer.Option("--no-approval", help="Whatever is sent waits for no approval.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Change a messaging account, or make one. What is not named stays; its credit is not touched."""
@@ -180,8 +189,12 @@ def set_account(
         "daily_cap": daily_cap,
         "daily_cap_per_phone": daily_cap_per_phone,
         "waits_for_credit": waits_for_credit,
+        "approval_above": approval_above,
+        "approval_of_systems": approval_of_systems,
     }
     given: dict[str, object] = {name: value for name, value in asked.items() if value not in (None, [])}
+    if no_approval:
+        given["approval_above"] = None
     if not given:
         raise typer.BadParameter("name what is to be changed")
     try:

@@ -2,18 +2,19 @@
 
 from collections import Counter
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from academy.shared import OPERATOR, Json, OfTenant, Row, connected, run, show, show_each
-from clients.database import usage
+from clients.database import costs, usage
 from clients.database.engine import opened
 from clients.objects import Objects
 from clients.operators import LEFT, Command, Operator, acting
 from clients.settings import Settings, load
 from intake.retention import Over, Retention
+from rules.months import after, before, month_of
 from rules.quiet_hours import KST
 
 Month = Annotated[
@@ -78,21 +79,26 @@ def used(
     tenant: OfTenant = None,
     month: Month = None,
     months: Annotated[int, typer.Option(min=1, max=36, help="That one, and so many before it.")] = 1,
+    messages: Annotated[
+        bool, typer.Option("--messages", help="Messages alone, by kind and who sent them; of a year at most.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Tell what academies used in a month: minutes of lectures, pages, messages, won."""
 
     async def look(settings: Settings) -> list[Row]:
         rows: list[Row] = []
-        begin = (month or datetime.now(KST)).replace(
-            day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=KST
-        )
+        begin = month_of((month or datetime.now(KST)).replace(tzinfo=KST))
         async with opened(settings, "operator") as engine, engine.connect() as connection:
             for _ in range(months):
-                until = (begin + timedelta(days=32)).replace(day=1)
-                found = await usage.between(connection, tenant, begin, until)
-                rows += [{"month": f"{begin:%Y-%m}"} | asdict(each) for each in found]
-                begin = (begin - timedelta(days=1)).replace(day=1)
+                name, until = {"month": f"{begin:%Y-%m}"}, after(begin)
+                if messages:
+                    found = await costs.between(connection, tenant, begin, until)
+                    rows += [asdict(each) | name for each in found]
+                else:
+                    used = await usage.between(connection, tenant, begin, until)
+                    rows += [name | asdict(each) for each in used]
+                begin = before(begin, 1)
         return rows
 
     show_each(run(look(load())), as_json)

@@ -21,7 +21,9 @@ Number = Annotated[str, Field(pattern=r"^\d{8,12}$")]
 
 
 class AccountSettings(Outside):
-    """Prices in won for each recipient; `sender` is the default among `sender_numbers`."""
+    """Prices in won for each recipient; `sender` is the default among `sender_numbers`. What people send to
+    more than `approval_above` recipients waits for a second person; `approval_of_systems`: what systems send
+    as well."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,6 +40,8 @@ class AccountSettings(Outside):
     daily_cap: int | None = Field(default=None, ge=0, lt=2**31)
     daily_cap_per_phone: int | None = Field(default=None, ge=0, lt=2**31)
     waits_for_credit: bool = True
+    approval_above: int | None = Field(default=None, ge=0, lt=2**31)
+    approval_of_systems: bool = False
 
 
 class Payment(Outside):

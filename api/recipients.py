@@ -88,7 +88,8 @@ async def _chosen(services: Services, tenant: int, wanted: StudentsToTell) -> Se
 def _each(chosen: Sequence[Known], wanted: StudentsToTell, draft: Draft) -> Iterator[Recipient]:
     texts = f"{draft.text}{draft.subject or ''}"
     # What no text asks for would be told of as unused. What a template asks for is known to who sends it.
-    names = [name for name in _VARIABLES if draft.template_id or f"#{{{name}}}" in texts]
+    elsewhere = draft.template_id or draft.text_template
+    names = [name for name in _VARIABLES if elsewhere or f"#{{{name}}}" in texts]
     for student in chosen:
         values = {name: student.values.get(_VARIABLES[name]) for name in names}
         given = {name: value for name, value in values.items() if value}

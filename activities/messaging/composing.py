@@ -2,9 +2,11 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from activities.messaging.requested import Problems, occurrence, problem
 from clients.database.messaging_chunks import NewRecipient
@@ -13,6 +15,7 @@ from contracts.errors import DUPLICATE_RECIPIENT
 from contracts.jobs import JobRef
 from contracts.messaging import (
     Account,
+    Channel,
     Composed,
     Note,
     NoteCode,
@@ -21,7 +24,7 @@ from contracts.messaging import (
     Template,
 )
 from rules.messaging import phones
-from rules.messaging.chunks import between, encode, message, pack, split
+from rules.messaging.chunks import around_text, between, encode, message, pack, split
 from rules.messaging.compose import Composer, asked_for, linked, provider_message
 from rules.messaging.siblings import by_phone, merged
 from rules.messaging.template import by_name
@@ -29,6 +32,7 @@ from rules.messaging.unsendable import Unsendable
 
 MAX_PROBLEMS = 100  # told; the first of them is the job's reason
 MAX_NOTES, MAX_NAME = 20, 100
+MAX_KINDS = 100  # a subject with a name in it is another for each
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,11 @@ class Job:
     image_id: str | None
     sealer: Sealer
     expires_at: datetime | None = None
+    asked_by: str | None = None
     notes: list[Note] = field(default_factory=list)  # `composed_chunks` adds to them
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(NamedTuple):
     """One message, and the positions of all whom it is about; it is sent as the first one's."""
 
     positions: list[int]
@@ -93,7 +97,7 @@ def _encoded(
     """Messages as they travel; `waiting` gets whom each is about. Raises Problems when there are many."""
     draft, asked = job.request.draft, asked_for(job.request.draft, job.template)
     composer = Composer(draft, job.account, job.template, default_pf_id, job.image_id)
-    job_id, surplus = job.ref.job_id.hex, _Surplus(asked)
+    middles, surplus = _Middles(job.ref.job_id.hex), _Surplus(asked)
     seen: set[tuple[str, str]] = set()  # one student may have two parents
     same: tuple[Composed, bytes] | None = None
     for positions in _groups(job):
@@ -107,9 +111,8 @@ def _encoded(
                 first = positions[index]
             if recipient.variables or same is None:
                 composed = composer.compose(recipient)
-                to = composed.to
-                encoded = encode(provider_message(composed, {"job": job_id, "n": str(first)}))
-                middle = between(encoded, to, first)
+                to, middle = composed.to, middles.of(composed)
+                encoded = message(middle, to, first)
                 same = None if recipient.variables else (composed, middle)
             else:  # the same for everybody without variables, but for the phone
                 (composed, middle), to = same, phones.mobile(recipient.to)
@@ -125,6 +128,29 @@ def _encoded(
             continue
         waiting.append(_Told(positions, to, middle, composed))
         yield encoded
+
+
+class _Middles:
+    """What is between phone and position of each message. All that is not the text is written once for each
+    kind of message; an Alimtalk's variables are its own."""
+
+    def __init__(self, job_id: str) -> None:
+        self._job_id = job_id
+        self._known: dict[tuple[Channel, str | None], tuple[bytes, bytes]] = {}
+
+    def of(self, composed: Composed) -> bytes:
+        if composed.channel is Channel.ATA:
+            return self._written(composed)
+        kind = composed.channel, composed.subject
+        if (known := self._known.get(kind)) is None:
+            known = around_text(self._written(replace(composed, text="")))
+            if len(self._known) < MAX_KINDS:
+                self._known[kind] = known
+        return b"%b%b%b" % (known[0], to_json(composed.text), known[1])
+
+    def _written(self, composed: Composed) -> bytes:
+        encoded = encode(provider_message(composed, {"job": self._job_id, "n": "0"}))
+        return between(encoded, composed.to, 0)
 
 
 class _Surplus:

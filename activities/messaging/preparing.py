@@ -16,7 +16,7 @@ from activities.messaging.requested import (
     refusal,
 )
 from clients.database import credits, jobs, messaging, messaging_chunks
-from clients.database.credits import RecipientOutcome
+from clients.database.credits import AccountRow, RecipientOutcome
 from clients.database.messaging_chunks import NewRecipient
 from clients.keys import TenantKeys
 from clients.objects import ObjectMissing, Objects
@@ -36,6 +36,7 @@ from contracts.errors import (
 from contracts.jobs import JobRef
 from contracts.messaging import (
     Account,
+    ApprovalState,
     Draft,
     Note,
     NoteCode,
@@ -45,10 +46,12 @@ from contracts.messaging import (
     SendRequest,
     Template,
     asked_at,
+    asked_by,
     channel_owner,
 )
 from contracts.progress import messages_progress
 from rules.messaging import image
+from rules.messaging.approval import needs_approval
 from rules.messaging.channel import as_sent
 from rules.messaging.template import read
 from rules.messaging.unsendable import Unsendable
@@ -111,6 +114,7 @@ class PrepareActivities:
             chunks=job.chunks,
             recipients=job.recipients,
             waits_for_credit=known.waits_for_credit,
+            needs_approval=job.approval is not None,
             send_at=job.send_at,
         )
 
@@ -145,6 +149,7 @@ class PrepareActivities:
             image_id=await self._image(draft),
             sealer=await self._keys.sealer(ref.tenant_id),
             expires_at=expires_at(draft, min(accepted_at, asked_at(payload) or accepted_at)),
+            asked_by=asked_by(payload),
             notes=notes,
         )
 
@@ -210,6 +215,8 @@ class PrepareActivities:
         tenant_id, job_id, draft = job.account.tenant_id, job.ref.job_id, job.request.draft
         async with self._engine.begin() as connection:
             row = await messaging.lock_job(connection, job_id, tenant_id)
+            terms = await credits.account(connection, tenant_id)
+            assert terms is not None, "without an account nothing is read"
             if row.chunks is None and row.cancel_requested_at is None:
                 taken: set[int] = set()
                 for rows, _ in composed:
@@ -229,6 +236,8 @@ class PrepareActivities:
                     template_id=job.template.id if job.template else None,
                     send_at=draft.send_at,
                     expires_at=job.expires_at,
+                    asked_by=job.asked_by,
+                    approval=ApprovalState.WAITING if _waits(terms, job) else None,
                     notes=job.notes,
                     recipients=sum(len(rows) for rows, _ in composed),
                     chunks=len(composed),
@@ -236,3 +245,9 @@ class PrepareActivities:
                 await credits.settle(connection, tenant_id, job_id, outcomes)
         # One that was cancelled meanwhile has nothing written; the next step says so.
         return await self._prepared(job.ref) or Prepared(chunks=1)
+
+
+def _waits(terms: AccountRow, job: Job) -> bool:
+    """Whether a second person must agree. By the terms of now: whoever changes them later changes no job."""
+    above, of_systems = terms.approval_above, terms.approval_of_systems
+    return needs_approval(len(job.recipients), job.asked_by, above=above, of_systems=of_systems)

@@ -13,11 +13,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
 from activities.messaging.as_text import refused_as_alimtalk, turn_to_text
+from activities.messaging.gate import is_expired, is_off, may_go
 from activities.messaging.manifest import ambiguous, compared, manifest
 from activities.messaging.provider import provider_errors, refused
 from clients.database import credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
-from clients.database.messaging import MessageJobRow
 from clients.database.messaging_groups import GroupRow
 from clients.keys import Sealer, TenantKeys
 from clients.solapi import (
@@ -31,9 +31,17 @@ from clients.solapi import (
     Unreachable,
 )
 from contracts.activities import messages
-from contracts.errors import GROUP_LOST, MESSAGE_EXPIRED, RESERVATION_CANCELLED, SEND_CANCELLED, ErrorType
+from contracts.errors import (
+    GROUP_LOST,
+    MESSAGE_EXPIRED,
+    NOT_APPROVED,
+    RESERVATION_CANCELLED,
+    SEND_CANCELLED,
+    ErrorType,
+)
 from contracts.messaging import (
     Added,
+    ApprovalState,
     ChunkRef,
     Decided,
     GroupRef,
@@ -45,7 +53,7 @@ from contracts.messaging import (
     Verdict,
 )
 from rules.messaging.groups import HANDED_OVER, OPEN_STATES, GroupState
-from rules.quiet_hours import KST, opens_at
+from rules.quiet_hours import KST
 
 SENT_BEFORE = ("GroupInProcessing", "AlreadySent", "ScheduledGroup")
 GIVEN_UP = ("FailedGroup", "DeletedGroup", "InvalidStatus", "GroupNotFound", "ResourceNotFound")
@@ -73,7 +81,7 @@ class SendActivities:
         try:
             async with self._engine.begin() as connection:
                 job = await messaging.lock_job(connection, chunk.job_id, chunk.tenant_id)
-                if await self._is_off(connection, job):
+                if await is_off(connection, job, self._now()):
                     return Reserved(enough=False, stopped=True)
                 for each in range(chunk.chunk, job.chunks or 0):
                     which = chunk.model_copy(update={"chunk": each})
@@ -178,7 +186,7 @@ class SendActivities:
                 return Decided(verdict=Verdict.FENCED)
             if known.state not in OPEN_STATES:
                 return Decided(verdict=Verdict.GO)
-            if (gate := await self._gate(connection, job)).verdict is not Verdict.GO:
+            if (gate := await may_go(connection, job, self._now())).verdict is not Verdict.GO:
                 return gate
             moved = await messaging_groups.move(connection, group, GroupState.ADDED, GroupState.COMMITTED)
             return Decided(verdict=Verdict.GO if moved else Verdict.FENCED)
@@ -189,7 +197,7 @@ class SendActivities:
         async with self._engine.begin() as connection:
             job = await messaging.lock_job(connection, group.job_id, group.tenant_id)
             known = await messaging_groups.group(connection, group)
-            gate = await self._gate(connection, job)
+            gate = await may_go(connection, job, self._now())
         assert known is not None
         if known.group_id != group.group_id or known.state in OPEN_STATES:
             # It was committed; so another execution, or a try whose answer got lost, has found it dead.
@@ -207,7 +215,7 @@ class SendActivities:
             return gate
         async with self._engine.begin() as connection:
             began = self._now()
-            if _is_expired(job, began):  # the last look: what came before may have taken its time
+            if is_expired(job, began):  # the last look: what came before may have taken its time
                 return Decided(verdict=Verdict.STOP)
             if not await messaging_groups.move(
                 connection, group, GroupState.COMMITTED, GroupState.COMMITTED, send_began_at=began
@@ -236,7 +244,9 @@ class SendActivities:
             await messaging.request_cancel(connection, what.job_id, what.tenant_id)
             cancelled = await messaging.reservation_is_cancelled(connection, job)
             code = RESERVATION_CANCELLED if cancelled else what.code
-            if what.code == SEND_CANCELLED and _is_expired(job, job.cancel_requested_at or self._now()):
+            if code == SEND_CANCELLED and job.approval is ApprovalState.REFUSED:
+                code = NOT_APPROVED
+            elif code == SEND_CANCELLED and is_expired(job, job.cancel_requested_at or self._now()):
                 code = MESSAGE_EXPIRED
             open_groups = await messaging_groups.groups(connection, what.job_id, OPEN_STATES)
             for row in open_groups:
@@ -282,20 +292,6 @@ class SendActivities:
             outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, group.tenant_id, group.job_id, outcomes)
         return True
-
-    async def _gate(self, connection: AsyncConnection, job: MessageJobRow) -> Decided:
-        """What is asked last, before a commit and before every send."""
-        if await self._is_off(connection, job):
-            return Decided(verdict=Verdict.STOP)
-        account = await credits.account(connection, job.tenant_id)
-        assert account is not None
-        until = opens_at(self._now(), job.advertising, job.fallback, account.night_advertising)
-        return Decided(verdict=Verdict.CLOSED if until else Verdict.GO, until=until)
-
-    async def _is_off(self, connection: AsyncConnection, job: MessageJobRow) -> bool:
-        """It was cancelled, or what it announces was, or it is too late for it."""
-        off = job.cancel_requested_at or _is_expired(job, self._now())
-        return bool(off) or await messaging.reservation_is_cancelled(connection, job)
 
     async def _sent(self, group: GroupRef) -> Decided:
         async with self._engine.begin() as connection:
@@ -353,10 +349,6 @@ async def hand_over(connection: AsyncConnection, group: GroupRef, at: datetime) 
 
 class _NotEnough(Exception):
     """Roll back what was reserved."""
-
-
-def _is_expired(job: MessageJobRow, at: datetime) -> bool:
-    return job.expires_at is not None and at >= job.expires_at
 
 
 def _unproven(why: str) -> ApplicationError:

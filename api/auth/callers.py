@@ -29,18 +29,20 @@ TENANT_HEADER = "X-Tenant-Id"
 @dataclass(frozen=True)
 class Caller:
     """`name` tells callers apart for their limits; `tenant_id` is None for an operator who named none.
-    `authenticated_at`: when a person last showed who they are, in seconds since 1970; None of a system."""
+    `authenticated_at`: when a person last showed who they are, in seconds since 1970; None of a system.
+    `belongs_to`: the tenant that a person is of, whomever they act for."""
 
     name: str
     tenant_id: int | None
     rights: frozenset[Right] = EVERYTHING
     authenticated_at: float | None = None
+    belongs_to: int | None = None
 
 
 def caller_for(staff: Staff, tenant_id: int | None = None) -> Caller:
     """A person, who acts for their tenant, or as an operator for the one that they named."""
     tenant = staff.tenant_id if tenant_id is None else tenant_id
-    return Caller(f"staff {staff.sub}", tenant, staff.rights, staff.authenticated_at)
+    return Caller(f"staff {staff.sub}", tenant, staff.rights, staff.authenticated_at, staff.tenant_id)
 
 
 def known_caller(request: Request) -> Caller | None:

@@ -50,6 +50,8 @@ def unrecorded(why: str, right: Right | None = None) -> Operation:
 
 PROGRESS = looks("where a job stands: numbers and words of ours")
 LECTURES = looks("lectures, and nobody who watches them")
+COSTS = looks("counts and money of sendings, and which of the staff sent them")
+TEXTS = looks("texts with variables in them, and nobody's values")
 CLASSES = looks("classes and days, and how many are in them")
 UPLOADS = looks("the name and the size of an upload")
 OPEN = unrecorded("open to everybody: nothing of anybody")
@@ -124,6 +126,14 @@ OPERATIONS: dict[str, Operation] = {
     "GET /api/v1/messages/{job_id}/recipients.xlsx": reads(again=True),
     "GET /api/v1/messages/{job_id}/recipients/": reads(again=True),
     "POST /api/v1/messages/{job_id}/cancel/": changes(),
+    "POST /api/v1/messages/{job_id}/approve/": changes(MANAGE, again=True),
+    "POST /api/v1/messages/{job_id}/refuse/": changes(MANAGE, again=True),
+    "GET /api/v1/message-costs": COSTS,
+    "GET /api/v1/message-costs.xlsx": COSTS,
+    "GET /api/v1/message-templates": TEXTS,
+    "GET /api/v1/message-templates/{name}": TEXTS,
+    "PUT /api/v1/message-templates/{name}": changes(),
+    "DELETE /api/v1/message-templates/{name}": changes(),
     "POST /api/v1/reservations/{reservation_id}/cancel/": changes(),
     "POST /api/v1/opt-outs/": changes(),
     "PUT /api/v1/callback/": changes(MANAGE, again=True),
@@ -163,6 +173,8 @@ OPERATIONS: dict[str, Operation] = {
     "GET /console/students/{student_id}": reads(),
     "GET /console/messages": looks("counts and money of sendings"),
     "GET /console/messages/new": looks("an empty form"),
+    "GET /console/messages/templates": TEXTS,
+    "GET /console/messages/costs": COSTS,
     "POST /console/messages/preview": unrecorded(
         "what the browser sent comes back, and is kept nowhere", SEND
     ),

@@ -31,14 +31,16 @@ async def home(request: Request, services: UseServices, staff: Someone) -> Respo
     running, open_count = await queries.page_of_jobs(services, tenant, JobsWanted(show="open"), tenant)
     doubtful = await _lately(services, tenant, since, (JobState.REVIEW_REQUIRED,))
     failed = await _lately(services, tenant, since, FAILED)
-    planned = [job for job in running if job.is_scheduled]
+    asking = [job for job in running if job.waits_for_approval]
+    planned = [job for job in running if job.is_scheduled and not job.waits_for_approval]
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
     return page(
         request,
         "home.html",
-        running=[job for job in running if not job.is_scheduled],
-        open_count=open_count - len(planned),
+        running=[job for job in running if not job.is_scheduled and not job.waits_for_approval],
+        open_count=open_count - len(planned) - len(asking),
+        asking=asking,
         planned=sorted(planned, key=lambda job: (job.send_at or since, job.seq)),
         doubtful=doubtful,
         failed=failed,

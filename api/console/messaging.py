@@ -10,16 +10,19 @@ from pydantic import FailFast, Field
 from starlette.responses import Response
 
 from api import recipients, students
+from api.auth.callers import caller_for
 from api.console import alimtalk_templates, previews, queries
 from api.console.jobs import find
 from api.console.pages import Someone, Tenant, language, page, signed_in
+from api.console.queries import Shown
 from api.recipients import StudentsToTell
 from api.routing import first
-from api.services import UseServices
-from clients.database import classes, credits
+from api.services import Services, UseServices
+from clients.database import classes, credits, jobs, text_templates
 from clients.database import messaging as database
 from clients.database.listings import SENDINGS
-from contracts.messaging import Account, Draft, Private, Recipient
+from contracts.messaging import Account, Draft, Private, Recipient, request_of
+from contracts.text_templates import TemplateName
 from rules.messaging.channel import Sent, as_sent
 from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, Composer
 
@@ -43,17 +46,21 @@ async def write(
     request: Request,
     services: UseServices,
     tenant: Tenant,
+    template: Annotated[TemplateName | None, Query()] = None,
     student: Annotated[int | None, Query(gt=0, lt=2**63)] = None,
 ) -> Response:
-    """`student`: whom it is to, to begin with."""
+    """`template`: a stored text to begin with; `student`: whom it is to."""
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
         numbers = await database.sender_numbers(connection, tenant)
+        texts = await text_templates.names(connection, tenant)
         known = await classes.classes(connection, tenant, None, CLASSES)
     person = await students.one(services, tenant, student) if student else None
     return page(
         request,
         "compose.html",
+        texts=texts,
+        chosen=template,
         account=account,
         numbers=sorted(numbers),
         classes=[each for each in known if each.students],
@@ -71,7 +78,9 @@ class Preview(Private):
 
 
 @router.post("/messages/preview")
-async def preview(request: Request, services: UseServices, tenant: Tenant, what: Preview) -> dict[str, Any]:
+async def preview(
+    request: Request, services: UseServices, tenant: Tenant, staff: Someone, what: Preview
+) -> dict[str, Any]:
     """What each recipient would get and what it would cost: the checks of sending, without sending."""
     async with services.engine.connect() as connection:
         known = await credits.account(connection, tenant)
@@ -92,7 +101,14 @@ async def preview(request: Request, services: UseServices, tenant: Tenant, what:
         return Composer(sent.draft, account, sent.template, default_pf_id)
 
     return await asyncio.to_thread(
-        previews.preview, what.draft, people, sent, composer, known, language(request)
+        previews.preview,
+        what.draft,
+        people,
+        sent,
+        composer,
+        known,
+        language(request),
+        caller_for(staff).name,
     )
 
 
@@ -112,15 +128,26 @@ async def sending(
         about = await database.find_job(connection, job.id)
         states = await database.counts(connection, job.id)
         people = await database.recipients(connection, job.id, after, PER_PAGE)
+        asks = job.waits_for_approval
+        most = await credits.most(connection, job.id) if asks else None
+        sealed = await jobs.sealed_payload(connection, job.id) if asks else None
+    own = about is not None and about.asked_by == caller_for(staff).name
     return page(
         request,
         "message.html",
         job=job,
         about=about,
-        scheduled=queries.is_scheduled(job, about.send_at if about else None),
+        own=own,
+        most=most,
+        draft=await asyncio.to_thread(_draft, services, job, sealed) if sealed else None,
         states=states,
         people=people,
         after=after,
         more=people[-1].position if len(people) == PER_PAGE else None,
         problems=(job.result or {}).get("problems", []),
     )
+
+
+def _draft(services: Services, job: Shown, sealed: bytes) -> Draft:
+    """What somebody is asked to agree to, as it was written."""
+    return request_of(job.job_type, services.submitter.payload(job.id, sealed)).draft

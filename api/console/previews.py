@@ -12,6 +12,7 @@ from clients.database.credits import AccountRow
 from contracts.errors import REASONS
 from contracts.messaging import Channel, Composed, Draft, Recipient
 from rules.messaging import phones
+from rules.messaging.approval import needs_approval
 from rules.messaging.channel import Sent
 from rules.messaging.compose import SMS_BYTES, Composer, asked_for, linked
 from rules.messaging.siblings import by_phone, merged
@@ -63,6 +64,7 @@ def preview(
     composer: Callable[[Sent], Composer],
     account: AccountRow,
     lang: str,
+    asked_by: str,
 ) -> dict[str, Any]:
     """For the page of a new message; `sent` raises Unsendable."""
     good: list[tuple[int, Composed]] = []
@@ -104,6 +106,12 @@ def preview(
         "messages": len(good),
         "total": float(sum(prices, Decimal(0))),
         "balance": float(account.credit_balance),
+        "approval": needs_approval(
+            len(recipients),
+            asked_by,
+            above=account.approval_above,
+            of_systems=account.approval_of_systems,
+        ),
         "channels": Counter(message.channel for _, message in good),
         "as_text": getattr(REASONS[as_text], lang) if as_text else None,
         "saving": _saving([message for _, message in good], account),

@@ -19,12 +19,14 @@ from clients.database.videos import VideoRow
 from clients.progress import ProgressBoard, job_key
 from contracts.catalog import CATALOG, Domain
 from contracts.jobs import FINAL_STATES, RETRYABLE_STATES, JobState
+from contracts.messaging import ApprovalState
 from contracts.progress import Progress
 
 PAGE = 50
 LOG_LINES = 200
 NAMES_LOOKED_AT = 2_000  # sealed names of files that a search opens
 SCHEDULED = "SCHEDULED"  # a state for people: it waits for its time, and for nothing else
+FOR_APPROVAL = "FOR_APPROVAL"  # likewise: for a second person
 MESSAGE_TYPES = tuple(name for name, row in CATALOG.items() if row.domain is Domain.MESSAGING)
 
 
@@ -38,11 +40,14 @@ class Shown(JobRow):
     content_type: str | None = None  # of its file
     recipients: int | None = None
     send_at: datetime | None = None
+    approval: ApprovalState | None = None
 
     @property
     def shown_state(self) -> str:
         """What its badge says: one whose bar moves does not wait, whatever its row says yet; and one whose
         time has not come does not run."""
+        if self.waits_for_approval:
+            return FOR_APPROVAL
         if self.is_scheduled:
             return SCHEDULED
         return JobState.RUNNING if self.state == JobState.PENDING and self.progress else self.state
@@ -50,6 +55,10 @@ class Shown(JobRow):
     @property
     def is_scheduled(self) -> bool:
         return not self.final and self.send_at is not None and self.send_at > datetime.now(UTC)
+
+    @property
+    def waits_for_approval(self) -> bool:
+        return not self.final and self.approval is ApprovalState.WAITING
 
     @property
     def final(self) -> bool:
@@ -129,8 +138,9 @@ async def with_progress(board: ProgressBoard, job: JobRow, beside: _Beside | Non
         content_type=about.content_type if about else None,
         recipients=about.recipients if about else None,
         send_at=about.send_at if about else None,
+        approval=about.approval if about else None,
     )
-    if shown.final or shown.is_scheduled:
+    if shown.final or shown.waits_for_approval or shown.is_scheduled:
         return shown
     return replace(shown, progress=await board.read(job_key(job.tenant_id or 0, job.id)))
 
@@ -174,11 +184,14 @@ class Sending:
     recipients: int
     send_at: datetime | None
     cancel_requested_at: datetime | None
+    approval: ApprovalState | None
     states: dict[str, int]
 
     @property
-    def is_scheduled(self) -> bool:
-        return is_scheduled(self.job, self.send_at)
+    def shown_state(self) -> str:
+        if not self.job.final and self.approval is ApprovalState.WAITING:
+            return FOR_APPROVAL
+        return SCHEDULED if is_scheduled(self.job, self.send_at) else self.job.shown_state
 
 
 def is_scheduled(job: Shown, send_at: datetime | None) -> bool:
@@ -197,6 +210,7 @@ async def sendings(engine: AsyncEngine, board: ProgressBoard, tenant: int, show:
             row.recipients or 0,
             row.send_at,
             row.cancel_requested_at,
+            row.approval,
             states.get(job.id, {}),
         )
         for job, row in rows

@@ -15,6 +15,7 @@ from api.assets import Assets
 from api.auth.access import AGAIN, admitted
 from api.console import (
     audit,
+    costs,
     dead_letters,
     fleet,
     home,
@@ -27,6 +28,7 @@ from api.console import (
     omr,
     rosters,
     students,
+    text_templates,
 )
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, ServerAway, page
@@ -42,10 +44,9 @@ def site(parent: FastAPI) -> FastAPI:
     """The application to mount at `/console`; it uses the services of `parent`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
-    academy, operators = (
-        (home, jobs, lectures, ocr, omr, students, rosters, messaging),
-        (dead_letters, fleet, audit),
-    )
+    # Stored texts and costs before messages: their paths are no job's.
+    academy = (home, jobs, lectures, ocr, omr, students, rosters, text_templates, costs, messaging)
+    operators = (dead_letters, fleet, audit)
     for pages in (login, oidc, *academy, *operators):
         app.include_router(pages.router)
     app.mount("/static", Assets(directory=STATIC), name="static")

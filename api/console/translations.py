@@ -9,6 +9,7 @@ from contracts.catalog import CATALOG
 STATES = {
     "PENDING": ("대기", "Waiting"),
     "SCHEDULED": ("예약됨", "Scheduled"),
+    "FOR_APPROVAL": ("승인 대기", "For approval"),
     "RUNNING": ("진행 중", "Running"),
     "DONE": ("완료", "Done"),
     "FAILED": ("실패", "Failed"),
@@ -41,6 +42,8 @@ EVENTS = {
     "finished": ("끝남", "Finished"),
     "published": ("게시됨", "Published"),
     "restored": ("복구됨", "Restored"),
+    "approved": ("승인됨", "Approved"),
+    "refused": ("승인 거절됨", "Refused"),
     "sent without credit": ("잔액 없이 보냄", "Sent without credit"),
 }
 DETAILS = {  # what events and records of the audit name

@@ -12,7 +12,7 @@ from api.auth import audit
 from api.auth.access import may_start
 from api.auth.callers import Tenant, caller_of
 from api.job_changes import run_again, stop
-from api.job_requests import ai_request, messages_request
+from api.job_requests import ai_request, asked_by, messages_request
 from api.jobs import find_job, links, seen, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found
@@ -93,7 +93,8 @@ async def start(
     asked = (await request.json())["payload"]
     may_start(request, body.job_type)
     key = idempotency_key or str(uuid4())
-    accepted = await submit(services, await _job_request(services, tenant, body, asked, key))
+    wanted = await _job_request(services, tenant, body, asked, key)
+    accepted = await submit(services, asked_by(wanted, await caller_of(request)))
     audit.about(request, type=body.job_type, job=str(accepted.job_id))
     return await _submitted(services, accepted)
 
@@ -175,9 +176,8 @@ async def _job_request(
             named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
             return job_request("video", tenant, body | named, key)
         case "messages.send":
-            return await asyncio.to_thread(
-                lambda: messages_request(tenant, SendRequest.model_validate(asked), key)
-            )
+            request = await asyncio.to_thread(SendRequest.model_validate, asked)
+            return await messages_request(services, tenant, request, key)
         case "messaging.send":
             return await asyncio.to_thread(
                 job_request, "messaging", tenant, asked | {"business_idempotency_key": None}, key

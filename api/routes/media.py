@@ -13,7 +13,7 @@ from pydantic import Field
 from api.auth import audit
 from api.auth.access import may_start
 from api.auth.callers import Tenant, caller_of
-from api.job_requests import ai_request
+from api.job_requests import ai_request, asked_by
 from api.jobs import submit
 from api.params import IdempotencyKey, VideoId
 from api.problems import not_found
@@ -156,8 +156,9 @@ async def send_message(
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, str]:
     """One text to one phone: the queue's body. Its `business_idempotency_key` counts for ever."""
-    job = await asyncio.to_thread(job_request, "messaging", tenant, payload, idempotency_key or str(uuid4()))
-    return _accepted(request, await submit(services, job))
+    key = idempotency_key or str(uuid4())
+    job = await asyncio.to_thread(job_request, "messaging", tenant, payload, key)
+    return _accepted(request, await submit(services, asked_by(job, await caller_of(request))))
 
 
 def _accepted(request: Request, accepted: Accepted) -> dict[str, str]:

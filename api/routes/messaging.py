@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -14,22 +15,24 @@ from temporalio.service import RPCError
 from api import recipients, sheets
 from api.auth import audit
 from api.auth.callers import Tenant, caller_of
-from api.job_requests import messages_request
+from api.job_requests import asked_by, messages_request
 from api.jobs import find_job, submit
 from api.params import IdempotencyKey, JobId
-from api.problems import message_of, not_found
+from api.problems import message_of, not_found, refused
 from api.recipients import MessagesWanted
 from api.routing import first
 from api.services import Services, UseServices
-from clients.database import jobs, messaging
+from clients.database import approvals, credits, jobs, messaging
+from clients.database.approvals import DecideAnswer
 from clients.database.jobs import JobRow
-from clients.database.messaging import CancelAnswer
+from clients.database.messaging import CancelAnswer, MessageJobRow
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import SCHEDULE_PAST
 from contracts.jobs import FINAL_STATES, JobState
-from contracts.messaging import Private, RecipientState
+from contracts.messaging import ApprovalState, Private, RecipientState
 from intake.submit import RPC_TIMEOUT
 from rules.messaging import phones
+from rules.messaging.approval import is_person
 from rules.messaging.unsendable import Unsendable
 from rules.messaging.validity import NOW
 
@@ -53,7 +56,8 @@ async def send(
     """
     key = idempotency_key or str(uuid4())
     wanted = await recipients.filled(services, tenant, body)
-    asked = await asyncio.to_thread(messages_request, tenant, wanted, key)
+    asked = await messages_request(services, tenant, wanted, key)
+    asked = asked_by(asked, await caller_of(request))
     if body.draft.send_at and body.draft.send_at < datetime.now(UTC) - NOW:
         async with services.engine.connect() as connection:
             known = await jobs.was_asked(connection, tenant, asked.job_type, asked.idempotency_key)
@@ -71,6 +75,8 @@ async def get_messages(job_id: JobId, tenant: Tenant, services: UseServices) -> 
     async with services.engine.connect() as connection:
         states = await messaging.counts(connection, job.id)
         codes = await messaging.codes(connection, job.id)
+        about = await messaging.find_job(connection, job.id)
+        most = await credits.most(connection, job.id)
     return {
         "job_id": job.external_id,
         "status": job.state,
@@ -79,6 +85,18 @@ async def get_messages(job_id: JobId, tenant: Tenant, services: UseServices) -> 
         "result": job.result,
         "recipients": states,
         "reasons": codes,
+        "approval": _approval(about, most) if about and about.approval else None,
+    }
+
+
+def _approval(about: MessageJobRow, most: Decimal) -> dict[str, Any]:
+    """`state` is WAITING, APPROVED or REFUSED; `most`: what all who are left may cost, in won."""
+    return {
+        "state": about.approval,
+        "asked_by": about.asked_by,
+        "decided_by": about.decided_by,
+        "decided_at": about.decided_at,
+        "most": str(most),
     }
 
 
@@ -142,6 +160,38 @@ async def cancel(job_id: JobId, tenant: Tenant, services: UseServices) -> dict[s
         handle = services.temporal.get_workflow_handle(job.workflow_id)
         await handle.signal("cancel", rpc_timeout=RPC_TIMEOUT)
     return {"outcome": outcome}
+
+
+@router.post("/messages/{job_id}/approve/", status_code=202)
+async def approve(job_id: JobId, tenant: Tenant, request: Request, services: UseServices) -> dict[str, str]:
+    """Let a job be sent that waits for it. Of people of the academy, and not of who asked for it: 403. 409
+    where it waits for nobody any more."""
+    return await _decide(job_id, tenant, request, services, ApprovalState.APPROVED)
+
+
+@router.post("/messages/{job_id}/refuse/", status_code=202)
+async def refuse(job_id: JobId, tenant: Tenant, request: Request, services: UseServices) -> dict[str, str]:
+    """Have nothing of a job sent that waits for an approval. Who may is as for that."""
+    return await _decide(job_id, tenant, request, services, ApprovalState.REFUSED)
+
+
+async def _decide(
+    job_id: str, tenant: int, request: Request, services: Services, state: ApprovalState
+) -> dict[str, str]:
+    job = await _messages_job(services, tenant, job_id)
+    caller = await caller_of(request)
+    if not is_person(caller.name) or caller.belongs_to != tenant:
+        raise refused(403, "not_a_person", "Only people of the academy decide, and no system.")
+    async with services.engine.begin() as connection:
+        answer = await approvals.decide(connection, job.id, tenant, caller.name, state)
+    if answer is DecideAnswer.OWN:
+        raise refused(403, "own_request", "Somebody else must approve what you have asked for.")
+    if answer is DecideAnswer.TOO_LATE:
+        raise refused(409, "not_waiting", "It waits for no approval.")
+    with suppress(RPCError, RuntimeError):  # the workflow looks for itself; this only makes it sooner
+        handle = services.temporal.get_workflow_handle(job.workflow_id)
+        await handle.signal("approval", rpc_timeout=RPC_TIMEOUT)
+    return {"state": state}
 
 
 @router.post("/reservations/{reservation_id}/cancel/", status_code=202)

@@ -75,6 +75,11 @@ _COST = text(f"""
     JOIN messaging_accounts a ON a.tenant_id = r.tenant_id
     WHERE r.job_id = :job AND r.chunk = :chunk AND r.final_at IS NULL AND r.merged_into IS NULL""")
 
+_MOST = text(f"""
+    SELECT coalesce(sum({_PRICE}), 0) FROM message_recipients r
+    JOIN messaging_accounts a ON a.tenant_id = r.tenant_id
+    WHERE r.job_id = :job AND r.final_at IS NULL AND r.merged_into IS NULL""")
+
 _RESERVE = text(f"""
     WITH entries AS (
         INSERT INTO credit_entries (tenant_id, kind, amount, job_id, position)
@@ -155,6 +160,11 @@ async def account(connection: AsyncConnection, tenant_id: int, lock: bool = Fals
     """The tenant's account; locked, nobody else reserves or settles for this tenant meanwhile."""
     query = _ACCOUNTS.where(MessagingAccount.tenant_id == tenant_id)
     return await one_or_none(connection, query.with_for_update() if lock else query, AccountRow)
+
+
+async def most(connection: AsyncConnection, job_id: UUID) -> Decimal:
+    """What those of a job who have no end may cost at most, by the prices of now."""
+    return Decimal((await connection.execute(_MOST, {"job": job_id})).scalar_one())
 
 
 async def reserve(connection: AsyncConnection, chunk: ChunkRef, advertising: bool, today: date) -> Decimal:

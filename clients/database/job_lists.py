@@ -15,6 +15,7 @@ from clients.database.models import Job, Video
 from clients.database.rows import columns, many
 from clients.database.uploads import Upload
 from contracts.jobs import JobState
+from contracts.messaging import ApprovalState
 
 _TO_LOOK_AT = (JobState.FAILED, JobState.REJECTED_BAD_INPUT, JobState.REVIEW_REQUIRED)
 _OVER = (JobState.DONE, JobState.CANCELLED)
@@ -60,6 +61,7 @@ class AboutJob:
     content_type: str | None
     recipients: int | None
     send_at: datetime | None
+    approval: ApprovalState | None
 
 
 _JOBS = select(*columns(Job, JobRow))
@@ -116,6 +118,12 @@ def is_superseded() -> ColumnElement[bool]:
     )
 
 
+def waits_for_approval() -> ColumnElement[bool]:
+    """Of a job of messages, joined with its row: nobody has decided on it, and nobody cancelled it."""
+    waits = MessageJob.approval == ApprovalState.WAITING
+    return waits & Job.finished_at.is_(None) & MessageJob.cancel_requested_at.is_(None)
+
+
 def _with_text(text: str) -> Iterator[ColumnElement[bool]]:
     yield exists().where(
         Video.tenant_id == Job.tenant_id,
@@ -152,6 +160,7 @@ async def about(connection: AsyncConnection, job_ids: Collection[UUID]) -> list[
             Upload.content_type,
             MessageJob.recipients,
             MessageJob.send_at,
+            MessageJob.approval,
         )
         .outerjoin(Video, lecture)
         .outerjoin(Upload, upload)

@@ -9,13 +9,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.job_lists import as_number, is_superseded, of_tenant, was_retried
+from clients.database.job_lists import as_number, is_superseded, of_tenant, waits_for_approval, was_retried
 from clients.database.jobs import EventRow, JobRow
 from clients.database.messaging_models import MessageJob
 from clients.database.models import Job, JobEvent, Rendition, Video
 from clients.database.rows import columns, made, many, one_or_none
 from clients.database.videos import VideoRow
 from contracts.jobs import RETRYABLE_STATES, JobState
+from contracts.messaging import ApprovalState
 
 LECTURE_STATES: Mapping[str, ColumnElement[bool]] = {
     "ready": Video.status == "READY",
@@ -23,7 +24,7 @@ LECTURE_STATES: Mapping[str, ColumnElement[bool]] = {
     "failed": Video.error_code.is_not(None),
     "new": Video.status.in_(("PENDING", "UPLOADED")),
 }
-SENDINGS = ("all", "scheduled", "cancelled")
+SENDINGS = ("all", "approval", "scheduled", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class SendingRow:
     recipients: int | None
     send_at: datetime | None
     cancel_requested_at: datetime | None
+    approval: ApprovalState | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +148,16 @@ async def renditions(connection: AsyncConnection, tenant: int, video_id: int) ->
 async def sendings(
     connection: AsyncConnection, tenant: int, show: str, types: Sequence[str], limit: int
 ) -> list[tuple[JobRow, SendingRow]]:
-    """The newest jobs of messages: `all`, `scheduled` (open, not to be sent yet) or `cancelled`."""
+    """The newest jobs of messages: `all`, `approval` (nobody has decided on them), `scheduled` (open, not to
+    be sent yet) or `cancelled`."""
     query = (
         _SENDINGS.outerjoin(MessageJob, MessageJob.job_id == Job.id)
         .where(Job.tenant_id == tenant, Job.job_type.in_(types))
         .order_by(Job.seq.desc())
         .limit(limit)
     )
+    if show == "approval":
+        query = query.where(waits_for_approval())
     if show == "scheduled":
         query = query.where(Job.finished_at.is_(None), MessageJob.send_at > func.now())
     if show == "cancelled":

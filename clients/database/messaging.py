@@ -23,7 +23,7 @@ from clients.database.messaging_models import (
 )
 from clients.database.models import Job
 from clients.database.rows import columns, many, one_or_none
-from contracts.messaging import Note, NoteCode, RecipientState
+from contracts.messaging import ApprovalState, Note, NoteCode, RecipientState
 from rules.messaging.groups import BINDING, HANDED_OVER, GroupState
 
 
@@ -40,6 +40,10 @@ class MessageJobRow:
     recipients: int | None
     chunks: int | None
     cancel_requested_at: datetime | None
+    asked_by: str | None
+    approval: ApprovalState | None
+    decided_by: str | None
+    decided_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ async def mark_prepared(
     template_id: str | None = None,
     send_at: datetime | None = None,
     expires_at: datetime | None = None,
+    asked_by: str | None = None,
+    approval: ApprovalState | None = None,
     notes: Sequence[Note] = (),
 ) -> None:
     await connection.execute(
@@ -113,6 +119,8 @@ async def mark_prepared(
             template_id=template_id,
             send_at=send_at,
             expires_at=expires_at,
+            asked_by=asked_by,
+            approval=approval,
             notes=_notes(notes),
         )
     )

@@ -33,6 +33,8 @@ class AccountTerms:
     daily_cap: int | None
     daily_cap_per_phone: int | None
     waits_for_credit: bool
+    approval_above: int | None
+    approval_of_systems: bool
 
 
 columns(MessagingAccount, AccountTerms)  # what is written is there

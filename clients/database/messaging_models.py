@@ -24,13 +24,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clients.database.models import Base, words
+from contracts.messaging import ApprovalState
 from rules.messaging.groups import GroupState
 
 Won = Numeric(14, 2)
 
 
 class MessagingAccount(Base):
-    """What a tenant may send, and its prepaid credit in won. Prices are per recipient."""
+    """What a tenant may send, and its prepaid credit in won. Prices are per recipient. A person's job for
+    more than `approval_above` recipients waits for a second person, with `approval_of_systems` anybody's."""
 
     __tablename__ = "messaging_accounts"
 
@@ -48,6 +50,8 @@ class MessagingAccount(Base):
     daily_cap: Mapped[int | None] = mapped_column(Integer)
     daily_cap_per_phone: Mapped[int | None] = mapped_column(Integer)
     waits_for_credit: Mapped[bool] = mapped_column(server_default="true")
+    approval_above: Mapped[int | None] = mapped_column(Integer)
+    approval_of_systems: Mapped[bool] = mapped_column(server_default="false")
 
     __table_args__ = (CheckConstraint("credit_balance >= 0", name="ck_messaging_accounts_balance"),)
 
@@ -82,7 +86,8 @@ class CancelledReservation(Base):
 
 
 class MessageJob(Base):
-    """One message to one or many. Locked by whoever commits a group or cancels the job: one of them first."""
+    """One message to one or many. Locked by whoever commits a group, cancels or approves the job: one of them
+    first. `approval` is None where none is needed; callers are named as in the audit."""
 
     __tablename__ = "message_jobs"
 
@@ -98,6 +103,14 @@ class MessageJob(Base):
     recipients: Mapped[int | None] = mapped_column(Integer)
     chunks: Mapped[int | None] = mapped_column(Integer)
     cancel_requested_at: Mapped[datetime | None]
+    asked_by: Mapped[str | None] = mapped_column(String(220))
+    approval: Mapped[ApprovalState | None] = mapped_column(words(ApprovalState, 16))
+    decided_by: Mapped[str | None] = mapped_column(String(220))
+    decided_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_message_jobs_waiting", "tenant_id", postgresql_where=text("approval = 'WAITING'")),
+    )
 
 
 class MessageGroup(Base):

@@ -19,6 +19,7 @@ from clients.database.erasing_person import NOBODY
 from clients.database.messaging_models import (
     CancelledReservation,
     MessageChunk,
+    MessageJob,
     MessageOccurrence,
     MessageRecipient,
     NotificationLog,
@@ -123,6 +124,17 @@ RULES = (
         why="who was sent what; a number without a person stays, for the ledger",
     ),
     Rule(
+        table="message_jobs",
+        kept=YEAR,
+        since="its job ended",
+        old=lambda before: (
+            _of_ended(MessageJob.job_id, before)
+            & or_(MessageJob.asked_by.is_not(None), MessageJob.decided_by.is_not(None))
+        ),
+        blank={"asked_by": None, "decided_by": None},
+        why="which of the staff sent it, and who agreed",
+    ),
+    Rule(
         table="message_occurrences",
         kept=YEAR,
         since="its job ended",
@@ -223,11 +235,12 @@ RULES = (
     stays("videos", "until it is deleted; then its row says so"),
     stays("captions", _LECTURE),
     stays("renditions", _LECTURE),
+    stays("text_templates", "the academy's own texts, sealed, until it removes them"),
     stays("opt_outs", "a wish that stands until it is taken back; a hash, no phone"),
     stays("sender_numbers", "the academy's own numbers, while it has them"),
     stays("messaging_accounts", _MONEY),
     stays("credit_entries", _MONEY),
-    stays("message_jobs", "counts and money of a sending, without people"),
+    stays("message_jobs", "counts of a sending, without people"),
     stays("message_groups", "the provider's numbers, by which nothing is sent twice"),
     stays("callback_endpoints", "an address of the academy's, until it names another"),
     stays("provider_turns", "a moment; nothing of anybody"),

@@ -8,6 +8,7 @@ from contracts.base import Contract
 from contracts.jobs import JobRef
 from contracts.messaging import (
     Added,
+    Approval,
     ChunkRef,
     Counts,
     Day,
@@ -58,6 +59,7 @@ def _step(
 
 
 PREPARE = _step("messages.prepare", JobRef, Prepared, within=BEFORE_COMMIT, one_try=LONG_STEP_TIMEOUT)
+APPROVAL = _step("messages.approval", MessageJobRef, Approval, within=None)
 RESERVE = _step("messages.reserve", ChunkRef, Reserved, within=BEFORE_COMMIT)
 OPEN_GROUP = _step("messages.open_group", ChunkRef, Opened, within=BEFORE_COMMIT)
 ADD = _step("messages.add", GroupRef, Added, within=BEFORE_COMMIT)

@@ -215,6 +215,12 @@ MESSAGE_EXPIRED = _add(
     "보낼 수 있는 시간이 지나 보내지 않았습니다. 아직 필요한 내용이면 다시 보내 주세요.",
     "It was no longer worth sending when it could have been sent, so it was not. Send again if it still is.",
 )
+NOT_APPROVED = _add(
+    "NOT_APPROVED",
+    _C,
+    "다른 사람이 승인하지 않아 보내지 않았습니다. 거절한 사람에게 사유를 확인해 주세요.",
+    "Somebody refused to approve it, so nothing was sent. Ask them why before sending again.",
+)
 SCHEDULE_PAST = _add(
     "SCHEDULE_PAST",
     _R,

@@ -18,12 +18,7 @@ def decode(body: str | bytes) -> Any:
         text = body.decode() if isinstance(body, bytes) else body
         if _values(text) > MAX_VALUES:
             raise Poison(PoisonCode.TOO_LARGE, f"more than {MAX_VALUES} values")
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_float=_finite,
-            parse_constant=_no_constant,
-        )
+        value = _DECODER.decode(text)
     except RecursionError:
         poison = Poison(PoisonCode.TOO_DEEP, f"nested deeper than {MAX_DEPTH}")
     except ValueError:  # not UTF-8, a syntax error, or an integer of more digits than Python converts
@@ -86,6 +81,10 @@ def _finite(text: str) -> float:
 
 def _no_constant(text: str) -> NoReturn:
     raise Poison(PoisonCode.NOT_JSON, "NaN and Infinity are not JSON")
+
+
+# Made once: `json.loads` makes one for each line of a list.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_constant)
 
 
 def _check(value: Any, depth: int) -> None:

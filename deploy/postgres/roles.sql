@@ -29,7 +29,7 @@ INSERT INTO allowed VALUES
         job_events,jobs,joined_requests,lecture_sessions,message_chunks,message_groups,message_jobs,
         message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
         playback_sessions,playback_violations,provider_turns,renditions,roster_columns,sender_numbers,service_keys,
-        session_enrolments,staff_sessions,student_changes,students,tenant_keys,tenants,uploads,video_access,video_progress,
+        session_enrolments,staff_sessions,student_changes,students,tenant_keys,tenants,text_templates,uploads,video_access,video_progress,
         videos}');
 
 DO $$

@@ -30,8 +30,21 @@ def upgrade() -> None:
             sa.Column("sealed", sa.LargeBinary(), nullable=False),
             sa.ForeignKeyConstraint(["tenant_id", "student_id"], ["students.tenant_id", "students.id"]),
             sa.PrimaryKeyConstraint("id"),
-            sa.Index("ix_student_changes_student", "student_id", "id"),
-            sa.Index("ix_student_changes_job", "job_id", postgresql_where=sa.text("job_id IS NOT NULL")),
+            if_not_exists=True,
+        )
+        op.create_index(
+            "ix_student_changes_student",
+            "student_changes",
+            ["student_id", "id"],
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
+        op.create_index(
+            "ix_student_changes_job",
+            "student_changes",
+            ["job_id"],
+            postgresql_where=sa.text("job_id IS NOT NULL"),
+            postgresql_concurrently=True,
             if_not_exists=True,
         )
         op.create_table(

@@ -22,11 +22,19 @@ def encode(message: Mapping[str, object]) -> bytes:
 # Two messages of one text differ in their first value, the phone, and their last, the position: only these
 # are written for each.
 _START, _END = b'{"to":"', b'"}}'
+_TEXT = b',"text":""'  # of one without a text; what comes before it has none of the writer's
 
 
 def between(encoded: bytes, to: str, position: int) -> bytes:
     """What is between phone and position in an encoded message of `compose.provider_message`."""
     return encoded[len(_START) + len(to) : -len(_END) - len(str(position))]
+
+
+def around_text(middle: bytes) -> tuple[bytes, bytes]:
+    """What stands before and behind the text in the middle of a message without one of Kakao."""
+    before, mark, after = middle.partition(_TEXT)
+    assert mark, "a message that is shown as it is has its text"
+    return before + mark[:-2], after
 
 
 def message(middle: bytes, to: str, position: int) -> bytes:

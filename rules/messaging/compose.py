@@ -115,9 +115,9 @@ class Composer:
         Without a subject an LMS goes without: what the provider or the phone shows then is theirs to choose.
         """
         text = self._text.fill(values, clean).rstrip()
-        if not text.strip():
+        if not text:
             raise Unsendable(TEXT_EMPTY)
-        subject = " ".join(self._subject.fill(values, clean).split()) or None
+        subject = " ".join(self._subject.fill(values, clean).split()) or None if self._draft.subject else None
         if self._draft.advertising:
             text = advertisement(text, self._account)
             subject = subject and MARK + unmarked(subject)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from contracts.errors import TEMPLATE_NOT_READABLE, VARIABLE_MISSING
 from contracts.messaging import Button, Template
-from rules.messaging.text import replaced
+from rules.messaging.text import is_plain, replaced
 from rules.messaging.unsendable import Unsendable
 
 _VARIABLE = re.compile(r"#\{([^{}]*)\}")
@@ -88,14 +88,17 @@ class Parsed:
 
     def __init__(self, text: str) -> None:
         self._parts = _VARIABLE.split(text)
-        self._names = [_name(raw) for raw in self._parts[1::2]]
+        self._slots = [(place, _name(self._parts[place])) for place in range(1, len(self._parts), 2)]
 
     def fill(self, values: Mapping[str, str], clean: Callable[[str, str], str]) -> str:
         """The text with every variable replaced by its value, which goes through `clean(value, "#{name}")`
         first. What a value holds is never taken for a variable. Raises Unsendable(VARIABLE_MISSING)."""
+        if not self._slots:
+            return self._parts[0]
         parts = self._parts.copy()
-        for place, name in enumerate(self._names):
-            parts[2 * place + 1] = clean(_value(name, values), f"#{{{self._parts[2 * place + 1]}}}")
+        for place, name in self._slots:
+            value = _value(name, values)
+            parts[place] = value if is_plain(value) else clean(value, f"#{{{self._parts[place]}}}")
         return "".join(parts)
 
 

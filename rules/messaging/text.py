@@ -68,6 +68,11 @@ _PLAIN = re.compile(r"[ -~가-힣\n]*")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+def is_plain(text: str) -> bool:
+    """Whether it is sent as it is, whatever sends it."""
+    return _PLAIN.fullmatch(text) is not None
+
+
 def replaced(text: str) -> str:
     """NFC, line ends as \\n, and `REPLACEMENTS`."""
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).translate(_TABLE)

@@ -17,6 +17,7 @@ from sqlalchemy import func, insert, select, update
 import api.app
 from api.console import (
     audit,
+    costs,
     dead_letters,
     fleet,
     home,
@@ -28,6 +29,7 @@ from api.console import (
     omr,
     rosters,
     students,
+    text_templates,
 )
 from api.console.site import STATIC
 from api.middleware import requests
@@ -72,6 +74,8 @@ NEEDS: dict[str, set[str]] = {
     "/students/{student_id}": {"postgres"},
     "/messages": {"postgres"},
     "/messages/new": {"postgres"},
+    "/messages/templates": {"postgres"},
+    "/messages/costs": {"postgres"},
     "/messages/{job_id}": {"postgres"},
     "/letters": {"postgres", "queues"},
     "/fleet": {"postgres", "temporal", "queues"},
@@ -79,7 +83,8 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PARTS = (login, home, jobs, lectures, dead_letters, fleet, messaging, ocr, omr, students, rosters, audit)
+PAGES = (jobs, lectures, messaging, text_templates, costs, ocr, omr, students, rosters)
+PARTS = (login, home, dead_letters, fleet, audit, *PAGES)
 
 
 @asynccontextmanager

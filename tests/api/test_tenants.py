@@ -113,7 +113,15 @@ OPERATIONS: dict[str, About] = {
     "GET /api/v1/messages/{job_id}/recipients/": obj(job_id="message_id"),
     "GET /api/v1/messages/{job_id}/recipients.xlsx": obj(job_id="message_id"),
     "POST /api/v1/messages/{job_id}/cancel/": obj(job_id="message_id"),
+    "POST /api/v1/messages/{job_id}/approve/": obj(job_id="message_id"),
+    "POST /api/v1/messages/{job_id}/refuse/": obj(job_id="message_id"),
     "POST /api/v1/reservations/{reservation_id}/cancel/": OWN,
+    "GET /api/v1/message-costs": OWN,
+    "GET /api/v1/message-costs.xlsx": OWN,
+    "GET /api/v1/message-templates": OWN,
+    "GET /api/v1/message-templates/{name}": obj(),
+    "PUT /api/v1/message-templates/{name}": About("own", {"text": "x"}),
+    "DELETE /api/v1/message-templates/{name}": obj(),
     "POST /api/v1/opt-outs/": About("own", {"phone": "x"}),
     "PUT /api/v1/callback/": About("own", {"url": "https://example.com/"}),
     "PUT /api/v1/tenants/{tenant_id}/messaging-account/": About("operator", ACCOUNT),
@@ -138,6 +146,7 @@ def ids() -> dict[str, Any]:
         "job_id": str(uuid4()),
         "message_id": str(uuid4()),
         "caption_id": str(uuid4()),
+        "name": "인사말",
         "header_id": "0" * 64,
         "video_id": fresh_id(),
     }
@@ -168,6 +177,7 @@ async def calls(owner: Caller, ids: dict[str, Any], *kinds: str) -> list[tuple[s
         ids["class_id"] = (await owner.post("/classes", {"title": "중2 월수"}, 201))["class_id"]
         session = {"class_id": ids["class_id"], "day": "2026-12-01"}
         ids["session_id"] = (await owner.post("/sessions", session, 201))["session_id"]
+        await owner.ask("PUT", f"/message-templates/{ids['name']}", {"text": "안녕하세요"})
         ids["upload_id"] = (await owner.post("/uploads", UPLOAD, 201))["upload_id"]
     found = []
     for operation, about in OPERATIONS.items():

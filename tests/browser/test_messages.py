@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.async_api import Page, expect
 
+from clients.database.messaging_models import MessageJob, MessagingAccount
 from rules.quiet_hours import KST
 from tests.browser.conftest import Visit
 from tests.messages import phones
@@ -125,3 +126,45 @@ async def _send(page: Page, *, now: bool = True) -> None:
     await page.click("#sure-go")
     if now:
         await page.click("#sure-go:has-text('지금')")
+
+
+@pytest.mark.slow
+async def test_a_stored_text_waits_for_a_second_person(visit: Visit) -> None:
+    """Written and changed on its page, chosen when a message is written; nobody approves their own."""
+    page, one = visit.page, phones(1)[0]
+    async with visit.lab.engine.begin() as connection:
+        terms = MessagingAccount.__table__.update().where(MessagingAccount.tenant_id == visit.tenant)
+        await connection.execute(terms.values(approval_above=0))
+    await visit.open("/console/messages/templates")
+    await page.click("text=새 문구")
+    await page.fill("#name", "등원 안내")
+    await page.fill("#text", "#{이름} 등원")
+    await page.click("#text-form button.main")
+    await expect(page.locator("tbody tr")).to_contain_text("1판")
+    await page.click("tbody >> text=고치기")
+    await page.fill("#text", "#{이름} 학생 등원")
+    await page.click("#text-form button.main")
+    await expect(page.locator("tbody tr")).to_contain_text("2판")
+    assert await visit.grave() == []
+    await visit.follow(page.locator("tbody th a"))
+    await expect(page.locator("tbody tr")).to_have_count(2)
+    await visit.open("/console/messages/new")
+    await page.select_option("#stored", "등원 안내")
+    await expect(page.locator("#text")).to_have_value("#{이름} 학생 등원")
+    await page.fill("#people", f"{one}, 하늘")
+    await expect(page.locator("#about")).to_contain_text("다른 사람이 승인한 뒤에")
+    await _send(page)
+    await page.wait_for_url("**/console/messages/*-*")
+    await expect(page.locator("h1 .badge")).to_have_text("승인 대기")
+    await expect(page.get_by_role("button", name="승인")).to_have_count(0)
+    assert await visit.grave() == []
+    job = await visit.lab.only_job(visit.tenant)
+    async with visit.lab.engine.begin() as connection:
+        mine = MessageJob.__table__.update().where(MessageJob.job_id == job.id)
+        await connection.execute(mine.values(asked_by="staff lee"))
+    await visit.open(f"/console/messages/{job.id}")
+    await expect(page.locator(".bubble")).to_contain_text("학생 등원")
+    assert await visit.grave() == []
+    await page.click("button[data-post$='/approve/']")
+    await expect(page.locator("tbody .badge.good")).to_be_visible()
+    assert visit.mail.sent(job.id) == [one]

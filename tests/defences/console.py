@@ -8,6 +8,14 @@ _ROSTER = f"{_PAGES}::test_errors_of_a_roster_stand_in_their_cells_and_the_rest_
 
 CONSOLE = (
     Defence(
+        "stored-text-known-by-its-words",
+        "api/job_requests.py",
+        "payload_sha256(asked, frozenset())",
+        "payload_sha256(payload, frozenset())",
+        "tests/unit/test_message_texts_kept.py"
+        "::test_its_words_are_in_the_request_and_the_same_request_is_the_same",
+    ),
+    Defence(
         "console-key-until-answered",
         f"{_STATIC}/asking.js",
         "const { key } = JSON.parse(localStorage.getItem(place)) ?? { key: crypto.randomUUID() };",
@@ -59,7 +67,7 @@ CONSOLE = (
     Defence(
         "console-no-bar-before-its-time",
         "api/console/queries.py",
-        "if shown.final or shown.is_scheduled:",
+        "if shown.final or shown.waits_for_approval or shown.is_scheduled:",
         "if shown.final:",
         "tests/api/test_lists.py::test_what_waits_for_its_time_is_not_running",
     ),

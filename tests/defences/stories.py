@@ -4,6 +4,7 @@ from tests.defences import Defence
 
 _STEPS, _ENCODE, _DELETE = "workflows/steps.py", "workflows/video/encode.py", "workflows/video/delete.py"
 _STORIES, _OTHERS = "tests/workflows/test_stories.py", "tests/workflows/test_other_stories.py"
+_APPROVAL = "tests/integration/test_messages_approval.py"
 _SEND, _MESSAGES = "workflows/messaging/send.py", "tests/workflows/test_message_stories.py"
 
 STORIES = (
@@ -97,6 +98,34 @@ STORIES = (
         "schedule_to_start=WAIT_FOR_WORKER,",
         "",
         f"{_OTHERS}::test_a_generic_job_ends_when_nobody_works_on_it[WAIT_FOR_WORKER-ai.ocr-NO_WORKER]",
+    ),
+    Defence(
+        "commit-without-approval",
+        "activities/messaging/gate.py",
+        "if job.approval is ApprovalState.WAITING:",
+        "if False:",
+        f"{_APPROVAL}::test_who_asked_does_not_approve_and_nothing_is_committed_before",
+    ),
+    Defence(
+        "approved-by-who-asked",
+        "clients/database/approvals.py",
+        "if job.asked_by == caller:",
+        "if False:",
+        f"{_APPROVAL}::test_who_asked_does_not_approve_and_nothing_is_committed_before",
+    ),
+    Defence(
+        "approved-too-late",
+        "clients/database/approvals.py",
+        "!= ApprovalState.WAITING or over:",
+        "!= ApprovalState.WAITING:",
+        f"{_APPROVAL}::test_too_late_to_approve[expired]",
+    ),
+    Defence(
+        "work-before-an-approval",
+        _SEND,
+        "if prepared.needs_approval and not job.prepared:",
+        "if False:",
+        f"{_MESSAGES}::test_nothing_is_done_before_somebody_agrees",
     ),
     Defence(
         "ambiguous-add-is-thrown-away",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,7 +18,7 @@ from api.auth.staff import verify
 from clients import operators
 from clients.database import audit, jobs, tenants
 from clients.database.audit import AuditRecord, NewRecord
-from clients.database.messaging_models import CreditEntry, MessageRecipient
+from clients.database.messaging_models import CreditEntry, MessageJob, MessageRecipient, NotificationLog
 from clients.keys import KeyDestroyed
 from clients.operators import BEGUN, DONE, FAILED, LEFT, NOBODY, Command
 from clients.queues import Queue, QueueMessage
@@ -291,6 +292,34 @@ async def test_what_an_academy_used_in_a_month(lab: Lab) -> None:
     used = {name: row[name] for name in ("lectures", "minutes", "pages", "messages", "won")}
     assert used == {"lectures": 1, "minutes": "1.5", "pages": 3, "messages": 1, "won": "15.00"}
     assert await told("usage", "--tenant", tenant, "--month", "2001-01") == []
+    await the_log_has(lab, tenant, lecture, now)
+    rows = await told("usage", "--tenant", tenant, "--messages")
+    names = ("channel", "asked_by", "messages", "failed", "won")
+    assert [[row[name] for name in names] for row in rows] == [
+        ["ATA", "staff kim", 0, 1, "0.00"],
+        ["SMS", "staff kim", 2, 0, "35.00"],
+    ]
+    assert await told("usage", "--tenant", tenant, "--messages", "--month", "2001-01") == []
+
+
+async def the_log_has(lab: Lab, tenant: int, job: UUID, now: datetime) -> None:
+    """An SMS; an Alimtalk that was carried as one, with somebody who shares it; and one that failed."""
+    person = {"job_id": job, "tenant_id": tenant, "chunk": 0, "recipient_id": "1", "phone_mac": b""}
+    person |= {"masked_phone": "", "channel": "ATA", "sent_as": None, "merged_into": None}
+    people = [{"sent_as": "SMS"}, {"merged_into": 1}, {}]
+    line = {"tenant_id": tenant, "job_id": job, "sent_at": now}
+    line |= {"recipient_summary": "", "template_summary": ""}
+    lines = [(True, 15), (True, 20), (True, 0), (False, 0)]
+    async with lab.engine.begin() as connection:
+        about = {"job_id": job, "tenant_id": tenant, "asked_by": "staff kim"}
+        await connection.execute(insert(MessageJob).values(about))
+        rows = [person | some | {"position": n} for n, some in enumerate(people, 1)]
+        await connection.execute(insert(MessageRecipient), rows)
+        logged = [
+            line | {"position": n, "success": success, "amount_deducted": won}
+            for n, (success, won) in enumerate(lines)
+        ]
+        await connection.execute(insert(NotificationLog), logged)
 
 
 async def test_a_staff_token_is_an_operators_or_an_academys(lab: Lab) -> None:

@@ -5,7 +5,9 @@ import hashlib
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,9 +15,12 @@ import pytest_asyncio
 from python_calamine import CalamineWorkbook
 
 from api.auth.staff import issue
+from clients.database import jobs
+from clients.vault import Vault
 from devstack.app import App, running
 from devstack.solapi.client import Simulator
 from devstack.stack import Stack
+from tests import signed_in
 from tests.lab import PATIENCE, Lab, eventually, fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,7 +48,9 @@ class Office:
 
     async def send(self, text: str, *phones: str, **more: Any) -> str:
         recipients = [{"id": str(n), "to": phone} for n, phone in enumerate(phones)]
-        body = {"draft": {"text": text} | more, "recipients": recipients}
+        return await self.send_body({"draft": {"text": text} | more, "recipients": recipients})
+
+    async def send_body(self, body: dict[str, Any]) -> str:
         answer = await self.ask("POST", "/messages/", body)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["job_id"])
@@ -251,3 +258,107 @@ async def test_an_opted_out_phone_gets_no_advertising(office: Office) -> None:
     (told,) = [each for each in office.simulator.ledger() if each["to"] in ("01091000051", "01091000052")]
     assert told["text"].startswith("(광고)가나다학원")
     assert told["text"].endswith("0801234567")
+
+
+async def test_a_second_person_agrees_or_nothing_is_sent(office: Office) -> None:
+    """What a system sends waits for nobody, unless the account says so."""
+    account = PRICES | {"sender": SENDER, "sender_numbers": [SENDER], "approval_above": 1}
+    path = f"/api/v1/tenants/{office.tenant}/messaging-account/"
+    assert (await office.http.put(path, json=account, headers=office.operator)).status_code == 200
+    await office.top_up("1000", "approval")
+    settings = office.lab.settings
+    tokens = [issue(settings, name, SECONDS, office.tenant) for name in ("kim", "lee")]
+    kim, lee = ({"Authorization": f"Bearer {token}"} for token in tokens)
+    people = [{"id": str(n), "to": f"0109100006{n}"} for n in range(2)]
+    body = {"job_type": "messages.send", "payload": {"draft": {"text": "승인할 글"}, "recipients": people}}
+
+    async def asked() -> str:
+        answer = await office.ask("POST", "/jobs", body, **kim)
+        job_id = str(answer.json()["job_id"])
+
+        async def waits() -> bool:
+            about = (await office.ask("GET", f"/messages/{job_id}/")).json()["approval"]
+            said = about and (about["state"], about["asked_by"], about["most"])
+            return bool(said == ("WAITING", "staff kim", "40.00"))
+
+        await eventually(waits, "it waits")
+        return job_id
+
+    async def decide(how: str, job_id: str, who: dict[str, str]) -> tuple[int, str | None]:
+        answer = await office.ask("POST", f"/messages/{job_id}/{how}/", **who)
+        return answer.status_code, answer.json().get("code")
+
+    approved, refused = await asyncio.gather(asked(), asked())
+    operator = office.operator | {"X-Tenant-Id": str(office.tenant)}
+    for who, code in ((kim, "own_request"), ({}, "not_a_person"), (operator, "not_a_person")):
+        assert await decide("approve", approved, who) == (403, code)
+    cookie = await signed_in.header(office.lab, office.tenant)
+    job = (await office.lab.jobs(office.tenant))[-1]
+    for page in ("/console/home", "/console/messages?show=approval", f"/console/messages/{job.id}"):
+        shown = await office.http.get(page, headers=cookie)
+        assert shown.status_code == 200 and "승인 대기" in shown.text, page
+    assert "승인할 글" in shown.text and "kim" in shown.text and "/refuse/" in shown.text
+    assert await decide("approve", approved, lee) == (202, None)
+    assert await decide("refuse", refused, lee) == (202, None)
+    assert await decide("approve", refused, lee) == (409, "not_waiting")
+    assert (await office.ended(approved))["recipients"] == {"DELIVERED": 2}
+    ended = await office.ended(refused)
+    assert (ended["error_code"], ended["recipients"]) == ("NOT_APPROVED", {"CANCELLED": 2})
+    assert sum(each["to"] == "01091000060" for each in office.simulator.ledger()) == 1
+    costs = (await office.ask("GET", "/message-costs?months=1")).json()["items"]
+    kims = [each for each in costs if each["asked_by"] == "staff kim"]
+    assert [(each["channel"], each["messages"], each["failed"], each["won"]) for each in kims] == [
+        ("SMS", 2, 2, "40.00")
+    ]
+    book = await office.ask("GET", "/message-costs.xlsx?months=1")
+    sheet = CalamineWorkbook.from_filelike(io.BytesIO(book.content)).get_sheet_by_index(0).to_python()
+    assert ["SMS", "kim", 2.0, 2.0, 40.0] in [row[1:] for row in sheet]
+    assert sheet[-1][5] == sum(float(each["won"]) for each in costs)
+    shown = await office.http.get("/console/messages/costs", headers=cookie)
+    assert shown.status_code == 200 and "kim" in shown.text
+    exempt = await office.ended(await office.send("연동", "01091000070", "01091000071"))
+    assert (exempt["status"], exempt["approval"]) == ("DONE", None)
+
+
+async def test_a_stored_text_is_sent_as_it_was_when_it_was_asked_for(office: Office) -> None:
+    """By name, again under the same key after it was changed and removed, and by version."""
+    await office.top_up("1000", "texts")
+    path, first = "/message-templates/등원", {"text": "#{이름} 등원", "after": 0}
+    made = (await office.ask("PUT", path, first)).json()
+    assert (made["version"], made["variables"], made["text"]) == (1, ["이름"], "#{이름} 등원")
+    again = (await office.ask("PUT", path, first | {"after": None})).json()
+    assert again["version"] == 1, "it says the same"
+    person = {"id": "1", "to": "01091000080", "variables": {"이름": "하늘"}}
+    at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    body = {"draft": {"text_template": "등원", "send_at": at}, "recipients": [person]}
+    job_id = (await office.ask("POST", "/messages/", body, **{"Idempotency-Key": "kept"})).json()["job_id"]
+    second = await office.ask("PUT", path, {"text": "#{이름} 하원", "subject": "알림", "after": 1})
+    assert second.json()["version"] == 2
+    late = await office.ask("PUT", path, {"text": "x", "after": 1})
+    assert (late.status_code, late.json()["code"]) == (409, "changed_meanwhile")
+    now = {"draft": {"text_template": "등원"}, "recipients": [person]}
+    sent = await office.ended(await office.send_body(now))
+    assert sent["status"] == "DONE"
+    old = {"text_template": "등원", "text_template_version": 1}
+    sent = await office.ended(await office.send_body({"draft": old, "recipients": [person]}))
+    assert sent["status"] == "DONE"
+    texts = [each["text"] for each in office.simulator.ledger() if each["to"] == "01091000080"]
+    assert texts == ["하늘 하원", "하늘 등원"]
+    bare = {"draft": old, "recipients": [{"id": "1", "to": "01091000081"}]}
+    refused = await office.ended(await office.send_body(bare))
+    assert [each["code"] for each in refused["result"]["problems"]] == ["VARIABLE_MISSING"]
+    assert (await office.ask("DELETE", path)).status_code == 204
+    same = await office.ask("POST", "/messages/", body, **{"Idempotency-Key": "kept"})
+    assert (same.status_code, same.json()["job_id"]) == (202, job_id)
+    gone = await office.ask("POST", "/messages/", body)
+    assert (gone.status_code, gone.json()["code"]) == (422, "unknown_text_template")
+    both = await office.ask("POST", "/messages/", body | {"draft": {"text_template": "등원", "text": "x"}})
+    assert (both.status_code, both.json()["code"]) == (422, "text_twice")
+    async with office.lab.engine.connect() as connection:
+        sealed = await jobs.sealed_payload(connection, UUID(job_id))
+    assert sealed
+    vault = Vault(office.lab.settings.payload_keys.get_secret_value())
+    assert vault.open(sealed, job_id)["draft"]["text"] == "#{이름} 등원"
+    assert (await office.ask("POST", f"/messages/{job_id}/cancel/")).status_code == 202
+    emoji = await office.ask("PUT", path, {"text": "좋은 하루 😀"})
+    assert (emoji.status_code, emoji.json()["code"]) == (422, "TEXT_NOT_ENCODABLE")

@@ -24,6 +24,8 @@ from rules.messaging.unsendable import Unsendable
 
 messages = st.lists(st.fixed_dictionaries({"to": st.text(max_size=5), "text": st.text(max_size=40)}))
 
+S, NAMES = "0212345678", ("하늘", ',"text":""', '"}}', "\\")
+
 
 def body_bytes(chunk: list[bytes]) -> int:
     """Bytes of the request as httpx would write it."""
@@ -206,3 +208,20 @@ def test_what_is_sealed_is_what_each_was_composed(text: str, monkeypatch: pytest
         assert own == (n, person.to, wanted)
         assert list(unpack(wanted)) == [own], "as the first releases sealed it"
         assert (row.position, row.recipient_id, row.phone_mac) == (n, person.id, sealer.mac(person.to))
+
+
+@pytest.mark.parametrize("text", ['"} #{이름}', ',"text":"" #{이름}', "\\#{이름}\n줄", "#{이름}" + "가" * 60])
+@pytest.mark.parametrize("subject", [None, '안내 "#{이름}"', ',"text":""'])
+def test_what_is_written_once_is_what_each_would_be(text: str, subject: str | None) -> None:
+    """Whatever its text and its subject hold."""
+    draft, account = Draft(text=text, subject=subject), Account(tenant_id=7, sender=S, sender_numbers={S})
+    people = [
+        Recipient(id=f"{n}", to=f"0102000000{n}", variables={"이름": name}) for n, name in enumerate(NAMES)
+    ]
+    ref = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)
+    job = Job(ref, SendRequest(draft=draft), people, account, None, None, Sealer(1, b"k" * 32))
+    ((_, sealed),) = composed_chunks(job, None)
+    for position, _, written in unpack(job.sealer.open(sealed, ref.job_id.bytes)):
+        custom = {"job": ref.job_id.hex, "n": str(position)}
+        composed = compose(draft, people[position], account, None, None)
+        assert written == encode(provider_message(composed, custom))

@@ -15,6 +15,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.messaging import (
     Added,
+    Approval,
+    ApprovalState,
     Counts,
     Decided,
     MessagesInput,
@@ -158,6 +160,32 @@ async def test_how_a_job_ends(env: WorkflowEnvironment, world: World, counts: Co
     outcome = await ended(await story(env))
     assert (outcome if isinstance(outcome, str) else outcome.state) == end
     assert written(world)[0].result["total"] == counts.total
+
+
+async def test_nothing_is_done_before_somebody_agrees(env: WorkflowEnvironment, world: World) -> None:
+    """Told at once, looked at with growing pauses, and once again after a word of it."""
+    waiting = Approval(state=ApprovalState.WAITING)
+    world.answers["messages.prepare"] = in_turn(Prepared(chunks=1, recipients=2, needs_approval=True))
+    world.answers["messages.approval"] = in_turn(waiting, waiting, Approval(state=ApprovalState.APPROVED))
+    assert isinstance(await ended(await story(env)), JobOutcome)
+    assert world.names() == ["messages.prepare", *["messages.approval"] * 3, *SENDS, *REPORTS]
+
+
+async def test_what_nobody_agreed_to_in_time_is_not_sent(env: WorkflowEnvironment, world: World) -> None:
+    """It looks when its time is over, and not an hour later."""
+    late = Approval(state=ApprovalState.WAITING, stopped=True)
+    asked: list[datetime] = []
+
+    def answer(_what: Any) -> Approval:
+        asked.append(activity.info().scheduled_time)
+        until = asked[0] + timedelta(hours=3, minutes=7)
+        return Approval(state=ApprovalState.WAITING, until=until) if asked[-1] < until else late
+
+    world.answers["messages.prepare"] = in_turn(Prepared(chunks=1, recipients=2, needs_approval=True))
+    world.answers["messages.approval"] = answer
+    assert await ended(await story(env)) == "SEND_CANCELLED"
+    assert asked[-1] - asked[0] < timedelta(hours=3, minutes=8) and len(asked) < 12
+    assert set(world.names()) == {"messages.prepare", "messages.approval", "messages.stop", "jobs.finish"}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messaging import (
         NOT_UNDERSTOOD,
         Added,
+        ApprovalState,
         ChunkRef,
         Counts,
         GroupRef,
@@ -43,6 +44,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows import steps
 
 CREDIT_CHECK = timedelta(minutes=5)
+APPROVAL_CHECK = timedelta(minutes=1)
+APPROVAL_CHECK_AT_MOST = timedelta(hours=1)
 REBUILD_AFTER = timedelta(seconds=5)
 REBUILD_AT_MOST = timedelta(minutes=5)
 PUZZLED_AT_MOST = 4  # with the pauses between, half a minute
@@ -66,6 +69,7 @@ class SendMessages:
         self._cancelled = False
         self._hint = False
         self._credit = False
+        self._decided = False
         self._puzzled = 0
         self._progress = messages_progress("prepare", 0)
 
@@ -83,6 +87,11 @@ class SendMessages:
     def credit(self) -> None:
         """The tenant's balance has grown."""
         self._credit = True
+
+    @workflow.signal
+    def approval(self) -> None:
+        """Somebody has approved or refused the job."""
+        self._decided = True
 
     @workflow.query
     def progress(self) -> Progress:
@@ -107,7 +116,26 @@ class SendMessages:
         steps.stage("preparing")
         return await steps.run(messages.PREPARE, job.job)
 
+    async def _approved(self) -> None:
+        """Waits until a second person has agreed, however long its validity lets it."""
+        pause = APPROVAL_CHECK
+        while True:
+            self._decided = False
+            approval = await steps.run(messages.APPROVAL, self._job)
+            if approval.stopped:
+                raise Stopping
+            if approval.state is ApprovalState.APPROVED:
+                return
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self._input)
+            steps.stage("waiting for approval")
+            left = approval.until - workflow.now() if approval.until else pause
+            await self._wait(lambda: self._decided, max(min(pause, left), timedelta(seconds=1)))
+            pause = min(pause * 2, APPROVAL_CHECK_AT_MOST)
+
     async def _send_all(self, job: MessagesInput, prepared: Prepared) -> None:
+        if prepared.needs_approval and not job.prepared:
+            await self._approved()
         if prepared.send_at:
             await self._until(prepared.send_at, "scheduled")
         for chunk in range(job.next_chunk, prepared.chunks):

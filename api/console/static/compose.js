@@ -151,6 +151,7 @@ async function preview() {
   if (answer.as_text) said.push(t(`알림톡 대신 문자로 나갑니다: ${answer.as_text}`, `It goes as a text message, not as Alimtalk: ${answer.as_text}`));
   if (wrong) said.push(t(`보낼 수 없음 ${wrong}명`, `${wrong} cannot be sent`));
   if (total > balance) said.push(t(`잔액이 ${won(total - balance)} 모자랍니다. 충전한 뒤에 나갑니다`, `${won(total - balance)} more than the credit: it waits until that is charged`));
+  if (answer.approval) said.push(t("다른 사람이 승인한 뒤에 나갑니다", "it waits for somebody else to approve it"));
   if (saving) said.push(t(`${saving.bytes}바이트 줄이면 SMS, ${won(saving.total)}`, `${saving.bytes} bytes less and it is SMS, ${won(saving.total)}`));
   tell(total, said.join(" · "));
   if (shown.length) count(shown[0].length, shown[0].channel, shown[0].unit);
@@ -195,6 +196,7 @@ function facts(answer) {
     [t("받는 사람", "Recipients"), t(`${number.format(answer.count)}명`, number.format(answer.count))],
     [t("요금", "Price"), t(`최대 ${won(answer.total)} (잔액 ${won(answer.balance)})`, `at most ${won(answer.total)} (credit ${won(answer.balance)})`)],
     [t("보내는 시각", "When"), at ? t(`${at.toLocaleString("ko-KR", day)} 예약`, `${at.toLocaleString("en-GB", day)}, Korean time`) : t("지금 바로", "Now")],
+    ...(answer.approval ? [[t("승인", "Approval"), t("다른 사람이 승인해야 나갑니다", "Somebody else must approve it first")]] : []),
     [t("종류", "Type"), Object.entries(answer.channels).map(([channel, many]) => `${names[channel] ?? channel} ${number.format(many)}`).join(", ")],
     [t("발신번호", "From"), field("sender").value],
   ];
@@ -244,6 +246,21 @@ async function tryOut() {
   }
 }
 
+// A stored text goes into the form, where it may be changed; what is sent is what stands there.
+async function choose() {
+  const name = field("stored").value;
+  if (!name) return;
+  try {
+    const { text, subject } = await ask(`/api/v1/message-templates/${encodeURIComponent(name)}`);
+    field("text").value = text;
+    field("subject").value = subject ?? "";
+    typed();
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    say(error.message, true);
+  }
+}
+
 // After a reload without an answer: what was written is there again, and sending it is the same request.
 async function again() {
   const written = JSON.parse(sessionStorage.getItem(WRITTEN));
@@ -276,11 +293,13 @@ if (form) {
     }
     typed();
   });
+  field("stored")?.addEventListener("change", choose);
   field("try").addEventListener("click", tryOut);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit();
   });
   await again();
+  if (field("stored")?.value && !field("text").value) await choose();
   typed();
 }
