@@ -321,6 +321,13 @@ CONTENT = (
         f"{_UNDO}::test_what_was_changed_since_is_left_alone_and_said_with_its_place",
     ),
     Defence(
+        "a-roster-tried-again-says-what-it-wrote",
+        "activities/ai/students/rosters.py",
+        "                    raise _Stored(told)",
+        "                    pass",
+        f"{_UNDO}::test_an_import_whose_worker_died_after_it_had_written_still_says_whom_it_added",
+    ),
+    Defence(
         "columns-of-another-line",
         "api/roster_columns.py",
         '"\\n".join(map(plain, labels))',

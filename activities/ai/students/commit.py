@@ -5,7 +5,7 @@ A blank cell changes nothing: a roster says what it says, and nothing about the 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -113,6 +113,7 @@ async def commit(
     job_id: UUID,
     rows: Iterable[Row],
     keep: Keep,
+    held: Callable[[], Awaitable[None]],
     password_hash: asyncio.Task[str] | None = None,
     lecture_id: int | None = None,
 ) -> Diff:
@@ -121,11 +122,13 @@ async def commit(
 
     Students who are new get an account with `password_hash`, which is awaited before the first of them is
     written. All of a file have the same: salts of their own would hide nothing and take hours for 50,000.
-    `keep` gets the diff, in a thread, when all rows are compared; the last of them may not be written then.
+    `held` is awaited when no other roster of the tenant is being written. `keep` gets the diff, in a thread,
+    when all rows are compared; the last of them may not be written then.
     """
     parts = _Parts(sealer, rows, keep)
     part = await in_thread(parts.first)
     await students.lock_roster(connection, tenant_id)  # not before: the rows may still be read
+    await held()
 
     async def go_on(changes: list[_Change]) -> _Part:
         await asyncio.sleep(LEAVES)
