@@ -314,6 +314,13 @@ CONTENT = (
         f"{_UNDO}::test_what_was_changed_since_is_left_alone_and_said_with_its_place",
     ),
     Defence(
+        "undo-leaves-what-another-roster-says-again",
+        "activities/ai/students/undo.py",
+        "return bool(said) and said[-1][0] == own.id",
+        "return True",
+        f"{_UNDO}::test_what_another_roster_says_again_is_that_ones",
+    ),
+    Defence(
         "undo-leaves-who-was-changed-since",
         "activities/ai/students/undo.py",
         "if each.job_id == import_id and each.untouched]",

@@ -103,6 +103,24 @@ async def test_what_was_changed_since_is_left_alone_and_said_with_its_place(
     ]
 
 
+async def test_what_another_roster_says_again_is_that_ones(own: Academy) -> None:
+    """An import is taken back, the file imported again, and the first one taken back once more."""
+    await own.commit(KIM)
+    (kim,) = await own.table()
+    new = KIM | {"school": "새론고"}
+    await own.commit(new)
+    first = await written_by(own, kim.id)
+    await own.commit(new | {"school": "다른고"})
+    assert (await taken_back(own, await written_by(own, kim.id))).put_back == 1
+    assert (await taken_back(own, first)).put_back == 1 and await own.students() == [KIM]
+    await own.commit(new)
+    second = await written_by(own, kim.id)
+    done = await taken_back(own, first)
+    assert done.kept == [Kept("명단", 2, STUDENT_CHANGED_SINCE, ("school",))]
+    assert await own.students() == [new]
+    assert (await taken_back(own, second)).put_back == 1 and await own.students() == [KIM]
+
+
 async def test_of_many_those_who_are_used_stay_and_all_others_go(own: Academy) -> None:
     many = [{"name": f"학생{chr(0xAC00 + n)}", "parent_phone": f"0101234{n:04}"} for n in range(20)]
     await own.commit(*many)
