@@ -321,6 +321,13 @@ CONTENT = (
         f"{_UNDO}::test_what_another_roster_says_again_is_that_ones",
     ),
     Defence(
+        "undo-says-who-came-back",
+        "activities/ai/students/undo.py",
+        "            if row.student_id in present:",
+        "            if False:",
+        f"{_UNDO}::test_who_came_back_by_an_import_is_said_and_stays",
+    ),
+    Defence(
         "undo-leaves-who-was-changed-since",
         "activities/ai/students/undo.py",
         "if each.job_id == import_id and each.untouched]",

@@ -11,12 +11,17 @@ from sqlalchemy import insert, select, update
 from activities.ai.students import undo as undoing
 from activities.ai.students.rosters import RosterActivities
 from activities.ai.students.undo import Kept, Undone, undo
-from clients.database import student_changes
+from clients.database import register, student_changes
 from clients.database.academy_models import Attendance, Enrolment, Student
 from clients.database.models import Job
 from clients.people import seal_students
 from clients.student_changes import open_change
-from contracts.errors import STUDENT_CHANGED_SINCE, STUDENT_GONE_SINCE, STUDENT_USED_SINCE
+from contracts.errors import (
+    STUDENT_CAME_BACK,
+    STUDENT_CHANGED_SINCE,
+    STUDENT_GONE_SINCE,
+    STUDENT_USED_SINCE,
+)
 from contracts.jobs import JobRef
 from tests.integration.test_roster import KIM, LEE, Academy, rows
 from tests.lab import Lab
@@ -119,6 +124,26 @@ async def test_what_another_roster_says_again_is_that_ones(own: Academy) -> None
     assert done.kept == [Kept("명단", 2, STUDENT_CHANGED_SINCE, ("school",))]
     assert await own.students() == [new]
     assert (await taken_back(own, second)).put_back == 1 and await own.students() == [KIM]
+
+
+async def test_who_came_back_by_an_import_is_said_and_stays(lab: Lab, own: Academy) -> None:
+    await own.commit(KIM, LEE)
+    kim, lee = await own.table()
+    async with lab.engine.begin() as connection:
+        for each in (kim, lee):
+            await register.leave(connection, own.tenant, each.id)
+    await own.commit(KIM | {"school": "새론고"}, LEE)
+    made_by = await written_by(own, kim.id)
+    sealer = await own.sealer()
+    async with lab.engine.begin() as connection:
+        (back,) = await student_changes.of_student(connection, own.tenant, lee.id, None, 10)
+        ((field, (left, now)),) = open_change(sealer, lee.id, back.sealed).fields.items()
+        assert back.job_id == made_by and (field, bool(left), now) == ("left_at", True, None)
+        await register.leave(connection, own.tenant, kim.id)
+    done = await taken_back(own, made_by)
+    assert done.put_back == 1 and done.kept == [Kept("명단", 3, STUDENT_CAME_BACK)]
+    assert await own.students() == [KIM, LEE]
+    assert [bool(row.left_at) for row in await own.table()] == [True, False]
 
 
 async def test_of_many_those_who_are_used_stay_and_all_others_go(own: Academy) -> None:

@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -21,7 +22,7 @@ from clients.database import student_changes, students
 from clients.database.students import SealedStudent, StudentRow
 from clients.keys import Sealer
 from clients.people import open_student, seal_students
-from clients.student_changes import Change, seal_changes
+from clients.student_changes import LEFT_AT, Change, seal_changes
 from contracts.errors import ROSTER_SAME_STUDENT
 
 LEAVES = 0.012  # seconds until a statement is with Postgres; a thread would make each of its pieces wait
@@ -86,7 +87,7 @@ class _Chunk:
     new: list[SealedStudent] = field(default_factory=list)
     changed: list[tuple[int, SealedStudent]] = field(default_factory=list)
     history: list[tuple[int, bytes]] = field(default_factory=list)
-    known: list[int] = field(default_factory=list)
+    known: dict[int, Row] = field(default_factory=dict)
     changes: list[_Change] = field(default_factory=list)
 
 
@@ -149,14 +150,20 @@ async def commit(
             if chunk.changed:
                 await student_changes.record(connection, tenant_id, chunk.history, job_id=job_id)
                 await students.update_students(connection, job_id, chunk.changed)
-            if chunk.known:
-                await students.come_back(connection, chunk.known)
+            if chunk.known and (back := await students.come_back(connection, list(chunk.known))):
+                told = [(each, _came_back(chunk.known[each], at)) for each, at in back.items()]
+                sealed = await in_thread(seal_changes, sealer, told)
+                await student_changes.record(connection, tenant_id, sealed, job_id=job_id)
             if lecture_id is not None and chunk.known:
                 parts.found.enrolled += await students.enrol(
-                    connection, tenant_id, lecture_id, chunk.known, job_id
+                    connection, tenant_id, lecture_id, list(chunk.known), job_id
                 )
         part = await following
     return parts.found
+
+
+def _came_back(row: Row, left_at: datetime) -> Change:
+    return Change({LEFT_AT: (left_at.isoformat(), None)}, row.sheet, row.row)
 
 
 _Part = list[tuple[Row, SealedStudent]]
@@ -215,7 +222,7 @@ def _sort(sealer: Sealer, part: _Part, existing: dict[bytes, StudentRow], alike:
             kind = Kind.NEW
             chunk.new.append(own)
         else:
-            chunk.known.append(known.id)
+            chunk.known[known.id] = row
             before = open_student(sealer, known)
             after = before | {name: row.values[name] for name in row.values if name not in _IDENTIFYING}
             fields = {
