@@ -24,10 +24,7 @@ async def run(lab: Lab) -> dict[str, object]:
         "load": load,
         "each": each,
         "needs": {str(count): asdict(needs(count, costs, pool)) for count in ACADEMIES},
-        "rounds": [
-            asdict(found) | {"seconds": {kind: found.quantiles(kind) for kind in found.seconds}}
-            for found in rounds
-        ],
+        "rounds": [found.told() for found in rounds],
         "ratio": None,
         "unit": "as named",
     }

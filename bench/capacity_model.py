@@ -29,7 +29,7 @@ WRITE_DOLLARS, READ_DOLLARS = 4.5e-6, 0.36e-6  # a request of R2, class A and B
 
 # What one server of a kind is known or set to bear; the first that is passed is what breaks first.
 PROVIDER_RATE = 50.0  # requests a second, SOLAPI_REQUESTS_PER_SECOND
-TRANSITIONS_RATE = 300.0  # a second, a small production cluster on one Postgres; Cloud's first step is higher
+TRANSITIONS_RATE = 1000.0  # a second, a Temporal on one Postgres of two processors, as has been published
 COMMITS_RATE = 3000.0  # a second, one Postgres of a few processors with an ordinary disk
 CONNECTIONS = 500.0  # max_connections of such a server
 

@@ -54,6 +54,18 @@ class Round:
     wrong: int = 0
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
+    def told(self) -> dict[str, object]:
+        return {
+            "a_minute": self.a_minute,
+            "offered": dict(self.offered),
+            "accepted": self.accepted.total(),
+            "final": self.final.total(),
+            "lost": self.lost,
+            "twice": self.twice,
+            "wrong": self.wrong,
+            "seconds": {kind: self.quantiles(kind) for kind in self.seconds},
+        }
+
     def quantiles(self, kind: str) -> dict[str, float]:
         cuts = statistics.quantiles(self.seconds[kind], n=100, method="inclusive")
         return {name: round(cuts[at - 1], 2) for name, at in (("p50", 50), ("p95", 95), ("p99", 99))}
@@ -65,13 +77,7 @@ async def rounds(lab: Lab) -> list[Round]:
         found = await offer(lab, factor)
         done.append(found)
         late = max(max(each) for each in found.seconds.values())
-        print(
-            f"{found.a_minute} jobs a minute: {dict(found.offered)} offered, "
-            f"{found.accepted.total()} accepted, {found.final.total()} final, "
-            f"{found.lost} lost, {found.twice} twice, {found.wrong} wrong; "
-            + ", ".join(f"{kind} {found.quantiles(kind)}" for kind in found.seconds),
-            flush=True,
-        )
+        print(found.told(), flush=True)
         if late > LATE:
             break
     return done

@@ -55,7 +55,8 @@ class Endings:
             job = await jobs.get(connection, job_id)
             if job.state in FINAL_STATES:
                 return False
-            if CATALOG[job.job_type].domain is Domain.MESSAGING:
+            kind = CATALOG.get(job.job_type)  # None: of others, whose workers have it
+            if kind and kind.domain is Domain.MESSAGING:
                 known = await messaging.counts(connection, job_id)
                 told = int(outcome.result.get("total", 0))
                 return known.keys() & WITHOUT_END != set() or sum(known.values()) < told

@@ -21,5 +21,7 @@ def test_what_is_in_doubt_is_shown_with_its_picture_where_there_is_one() -> None
     sheet_of = {"page": "page-0012", "identifier": "12?4", "questions": asked, "score": None, "score_of": 3}
     made = shown(sheet_of, {"page-0012-question-002.png", "page-0012-identifier.png"})
     pictures = [(0, "page-0012-identifier.png"), (2, "page-0012-question-002.png"), (3, None)]
-    assert (made["page"], made["doubts"]) == (12, pictures)
-    assert shown(sheet_of | {"identifier": "", "questions": []}, set())["doubts"] == [(0, None)]
+    assert (made["page"], [(each.number, each.picture) for each in made["doubts"]]) == (12, pictures)
+    assert [each.state for each in made["doubts"]] == ["unread", "double", "faint"]
+    (nameless,) = shown(sheet_of | {"identifier": "", "questions": []}, set())["doubts"]
+    assert (nameless.number, nameless.picture) == (0, None)
