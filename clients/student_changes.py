@@ -7,6 +7,8 @@ from pydantic_core import from_json, to_json
 
 from clients.keys import Sealer
 
+LEFT_AT = "left_at"  # beside the fields of rosters: a roster takes back who had left
+
 Fields = Mapping[str, tuple[str | None, str | None]]
 """Field → what it was and what it became; None: nothing."""
 

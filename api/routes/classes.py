@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/v1/classes", route_class=first(caller_of))
 async def create(body: ClassWanted, tenant: Tenant, request: Request, services: UseServices) -> ClassMade:
     """Make a class, with a number of ours."""
     async with services.engine.begin() as connection:
-        made = await classes.new_id(connection)
+        made = await classes.new_id(connection, tenant)
         await classes.put_class(connection, tenant, made, body.title)
     audit.about(request, class_id=made)
     return ClassMade(class_id=made)

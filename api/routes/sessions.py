@@ -35,7 +35,7 @@ async def create(
     """Make a session, with a number of ours. Everybody who is in the class now is enrolled in it."""
     async with services.engine.begin() as connection:
         await students.known_class(connection, tenant, body.class_id)
-        made = await classes.new_id(connection)
+        made = await classes.new_id(connection, tenant)
         await classes.put_session(connection, tenant, made, body.class_id, body.day)
         shown = await _known(connection, tenant, made)
     audit.about(request, session_id=made)

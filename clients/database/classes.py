@@ -32,9 +32,14 @@ class SessionRow:
     students: int
 
 
-async def new_id(connection: AsyncConnection) -> int:
-    """For a class or session that the academy has no number of its own for."""
-    return (await connection.execute(select(CLASS_IDS.next_value()))).scalar_one()
+async def new_id(connection: AsyncConnection, tenant_id: int) -> int:
+    """For a class or session that the academy has no number of its own for; it has brought none as high, or
+    that one is passed over."""
+    while True:
+        made = (await connection.execute(select(CLASS_IDS.next_value()))).scalar_one()
+        taken = await one_class(connection, tenant_id, made) or await one_session(connection, tenant_id, made)
+        if not taken:
+            return made
 
 
 async def put_class(connection: AsyncConnection, tenant_id: int, class_id: int, title: str) -> None:

@@ -108,6 +108,15 @@ async def of_job(
     return await many(connection, _CHANGES.where(*mine).order_by(StudentChange.id).limit(limit), ChangeRow)
 
 
+async def since(
+    connection: AsyncConnection, tenant_id: int, ids: Sequence[int], first: int
+) -> list[ChangeRow]:
+    """What was changed of students from this change's id on, the oldest first."""
+    theirs = (StudentChange.student_id.in_(ids), StudentChange.tenant_id == tenant_id)
+    query = _CHANGES.where(*theirs, StudentChange.id >= first).order_by(StudentChange.id)
+    return await many(connection, query, ChangeRow)
+
+
 async def locked(connection: AsyncConnection, tenant_id: int, ids: Sequence[int]) -> list[StudentRow]:
     query = (
         select(Student.id, Student.identity_mac, Student.sealed)

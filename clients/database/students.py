@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -87,8 +88,9 @@ _UPDATE = """
     WHERE s.id = n.id"""
 
 _COME_BACK = """
-    UPDATE students SET left_at = NULL, updated_at = now()
-    WHERE id = ANY(%(ids)b::bigint[]) AND left_at IS NOT NULL"""
+    WITH gone AS (SELECT id, left_at FROM students WHERE id = ANY(%(ids)b::bigint[]) AND left_at IS NOT NULL)
+    UPDATE students s SET left_at = NULL, updated_at = now() FROM gone WHERE s.id = gone.id
+    RETURNING s.id, gone.left_at"""
 
 _ENROL = """
     INSERT INTO enrolments (tenant_id, lecture_id, student_id, job_id)
@@ -130,9 +132,10 @@ async def update_students(
     await connection.exec_driver_sql(_UPDATE, values)
 
 
-async def come_back(connection: AsyncConnection, ids: Sequence[int]) -> None:
-    """Students whose ids `known` has given and locked are there, whenever they left."""
-    await connection.exec_driver_sql(_COME_BACK, {"ids": list(ids)})
+async def come_back(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, datetime]:
+    """Students whose ids `known` has given and locked are there, whenever they left: who had, and when."""
+    found = await connection.exec_driver_sql(_COME_BACK, {"ids": list(ids)})
+    return {row.id: row.left_at for row in found}
 
 
 async def enrol(

@@ -155,6 +155,12 @@ STUDENT_GONE_SINCE = _add(
     "가져온 뒤에 지웠거나 이름·학부모 전화번호가 바뀐 학생입니다.",
     "The student was removed since the import, or has another name or parent's phone.",
 )
+STUDENT_CAME_BACK = _add(
+    "STUDENT_CAME_BACK",
+    _R,
+    "이 명단으로 퇴원에서 돌아온 학생입니다. 재원 상태 그대로 두었으니, 아니라면 직접 퇴원 처리해 주세요.",
+    "The student had left and came back by this roster. The student is still there: let them leave by hand.",
+)
 STUDENT_USED_SINCE = _add(
     "STUDENT_USED_SINCE",
     _R,

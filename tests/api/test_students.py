@@ -166,6 +166,16 @@ async def test_students_are_found_by_name_class_and_number(stranger: Caller) -> 
     assert await academy.refused("PUT", "/sessions/5", 409, {"class_id": 78, "day": DAY}) == "other_class"
 
 
+async def test_a_number_of_ours_is_none_that_the_academy_has_brought(academy: Caller) -> None:
+    group = (await academy.post("/classes", {"title": "첫째"}, 201))["class_id"]
+    await done(academy, "PUT", f"/classes/{group + 1}", {"title": "둘째"})
+    await done(academy, "PUT", f"/sessions/{group + 2}", {"class_id": group, "day": DAY})
+    made = await academy.post("/sessions", {"class_id": group, "day": "2999-01-01"}, 201)
+    assert made["session_id"] == group + 3
+    sessions = (await academy.get(f"/sessions?class_id={group}"))["items"]
+    assert [each["day"] for each in sessions] == ["2999-01-01", DAY]
+
+
 async def test_nothing_of_another_academy_is_here(academy: Caller, stranger: Caller) -> None:
     theirs = await student(stranger, "정다른")
     group = (await academy.post("/classes", {"title": "중3"}, 201))["class_id"]

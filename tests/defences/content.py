@@ -314,11 +314,32 @@ CONTENT = (
         f"{_UNDO}::test_what_was_changed_since_is_left_alone_and_said_with_its_place",
     ),
     Defence(
+        "undo-leaves-what-another-roster-says-again",
+        "activities/ai/students/undo.py",
+        "return bool(said) and said[-1][0] == own.id",
+        "return True",
+        f"{_UNDO}::test_what_another_roster_says_again_is_that_ones",
+    ),
+    Defence(
+        "undo-says-who-came-back",
+        "activities/ai/students/undo.py",
+        "            if row.student_id in present:",
+        "            if False:",
+        f"{_UNDO}::test_who_came_back_by_an_import_is_said_and_stays",
+    ),
+    Defence(
         "undo-leaves-who-was-changed-since",
         "activities/ai/students/undo.py",
         "if each.job_id == import_id and each.untouched]",
         "]",
         f"{_UNDO}::test_what_was_changed_since_is_left_alone_and_said_with_its_place",
+    ),
+    Defence(
+        "a-roster-tried-again-says-what-it-wrote",
+        "activities/ai/students/rosters.py",
+        "                    raise _Stored(told)",
+        "                    pass",
+        f"{_UNDO}::test_an_import_whose_worker_died_after_it_had_written_still_says_whom_it_added",
     ),
     Defence(
         "columns-of-another-line",

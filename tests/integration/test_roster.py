@@ -39,6 +39,9 @@ def rows(*students: dict[str, str]) -> list[Row]:
     return [Row("명단", number, values) for number, values in enumerate(students, 2)]
 
 
+async def nothing() -> None: ...
+
+
 class Academy:
     """A tenant of its own."""
 
@@ -74,6 +77,7 @@ class Academy:
                 job_id=uuid4(),
                 rows=rows(*students),
                 keep=lambda _: None,
+                held=nothing,
                 password_hash=password_hash,
                 lecture_id=lecture_id,
             )

@@ -1,19 +1,28 @@
 """An import that is taken back, and what is known of each change."""
 
+import json
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from activities.ai.students import undo as undoing
+from activities.ai.students.rosters import RosterActivities
 from activities.ai.students.undo import Kept, Undone, undo
-from clients.database import student_changes
+from clients.database import register, student_changes
 from clients.database.academy_models import Attendance, Enrolment, Student
+from clients.database.models import Job
 from clients.people import seal_students
 from clients.student_changes import open_change
-from contracts.errors import STUDENT_CHANGED_SINCE, STUDENT_GONE_SINCE, STUDENT_USED_SINCE
+from contracts.errors import (
+    STUDENT_CAME_BACK,
+    STUDENT_CHANGED_SINCE,
+    STUDENT_GONE_SINCE,
+    STUDENT_USED_SINCE,
+)
+from contracts.jobs import JobRef
 from tests.integration.test_roster import KIM, LEE, Academy, rows
 from tests.lab import Lab
 
@@ -99,6 +108,44 @@ async def test_what_was_changed_since_is_left_alone_and_said_with_its_place(
     ]
 
 
+async def test_what_another_roster_says_again_is_that_ones(own: Academy) -> None:
+    """An import is taken back, the file imported again, and the first one taken back once more."""
+    await own.commit(KIM)
+    (kim,) = await own.table()
+    new = KIM | {"school": "새론고"}
+    await own.commit(new)
+    first = await written_by(own, kim.id)
+    await own.commit(new | {"school": "다른고"})
+    assert (await taken_back(own, await written_by(own, kim.id))).put_back == 1
+    assert (await taken_back(own, first)).put_back == 1 and await own.students() == [KIM]
+    await own.commit(new)
+    second = await written_by(own, kim.id)
+    done = await taken_back(own, first)
+    assert done.kept == [Kept("명단", 2, STUDENT_CHANGED_SINCE, ("school",))]
+    assert await own.students() == [new]
+    assert (await taken_back(own, second)).put_back == 1 and await own.students() == [KIM]
+
+
+async def test_who_came_back_by_an_import_is_said_and_stays(lab: Lab, own: Academy) -> None:
+    await own.commit(KIM, LEE)
+    kim, lee = await own.table()
+    async with lab.engine.begin() as connection:
+        for each in (kim, lee):
+            await register.leave(connection, own.tenant, each.id)
+    await own.commit(KIM | {"school": "새론고"}, LEE)
+    made_by = await written_by(own, kim.id)
+    sealer = await own.sealer()
+    async with lab.engine.begin() as connection:
+        (back,) = await student_changes.of_student(connection, own.tenant, lee.id, None, 10)
+        ((field, (left, now)),) = open_change(sealer, lee.id, back.sealed).fields.items()
+        assert back.job_id == made_by and (field, bool(left), now) == ("left_at", True, None)
+        await register.leave(connection, own.tenant, kim.id)
+    done = await taken_back(own, made_by)
+    assert done.put_back == 1 and done.kept == [Kept("명단", 3, STUDENT_CAME_BACK)]
+    assert await own.students() == [KIM, LEE]
+    assert [bool(row.left_at) for row in await own.table()] == [True, False]
+
+
 async def test_of_many_those_who_are_used_stay_and_all_others_go(own: Academy) -> None:
     many = [{"name": f"학생{chr(0xAC00 + n)}", "parent_phone": f"0101234{n:04}"} for n in range(20)]
     await own.commit(*many)
@@ -111,6 +158,37 @@ async def test_of_many_those_who_are_used_stay_and_all_others_go(own: Academy) -
     done = await taken_back(own, table[0].job_id, *many)
     assert (done.removed, [each.row for each in sorted(done.kept)]) == (17, [5, 6, 21])
     assert [row.id for row in await own.table()] == used
+
+
+class Files:
+    """A job's files, of which the last ones are kept."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.engine = lab.engine
+        self.stored: dict[str, bytes] = {}
+
+    def put(self, _ref: JobRef, name: str, data: bytes) -> None:
+        self.stored[name] = data
+
+
+async def test_an_import_whose_worker_died_after_it_had_written_still_says_whom_it_added(
+    lab: Lab, own: Academy
+) -> None:
+    """Else nobody is taken back, and the job that takes back is DONE."""
+    await own.commit(KIM)
+    ref = JobRef(job_id=uuid4(), job_type="ai.excel_parsing", tenant_id=own.tenant)
+    row = {"id": ref.job_id, "tenant_id": own.tenant, "job_type": ref.job_type, "source": "test"}
+    names = ("idempotency_key", "external_id", "workflow_id", "payload_sha256")
+    async with lab.engine.begin() as connection:
+        await connection.execute(insert(Job).values(row | dict.fromkeys(names, ref.job_id.hex)))
+    files, other = Files(lab), cast("Any", None)
+    roster = RosterActivities(
+        files=cast("Any", files), board=other, sources=other, sandbox=other, keys=own.keys
+    )
+    tries = [await roster._write(ref, {"lecture_id": 7}, None, rows(KIM, LEE, PARK)) for _ in range(2)]
+    assert tries[0] == tries[1] == {"new": 2, "changed": 0, "unchanged": 1, "conflicting": 0, "enrolled": 3}
+    told = [(each["row"], each["kind"]) for each in json.loads(files.stored["changes.json"])]
+    assert told == [(3, "new"), (4, "new")]
 
 
 async def test_nothing_of_another_tenant_is_taken_back(lab: Lab, own: Academy) -> None:

@@ -5,8 +5,9 @@ A blank cell changes nothing: a roster says what it says, and nothing about the 
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -21,7 +22,7 @@ from clients.database import student_changes, students
 from clients.database.students import SealedStudent, StudentRow
 from clients.keys import Sealer
 from clients.people import open_student, seal_students
-from clients.student_changes import Change, seal_changes
+from clients.student_changes import LEFT_AT, Change, seal_changes
 from contracts.errors import ROSTER_SAME_STUDENT
 
 LEAVES = 0.012  # seconds until a statement is with Postgres; a thread would make each of its pieces wait
@@ -86,7 +87,7 @@ class _Chunk:
     new: list[SealedStudent] = field(default_factory=list)
     changed: list[tuple[int, SealedStudent]] = field(default_factory=list)
     history: list[tuple[int, bytes]] = field(default_factory=list)
-    known: list[int] = field(default_factory=list)
+    known: dict[int, Row] = field(default_factory=dict)
     changes: list[_Change] = field(default_factory=list)
 
 
@@ -113,6 +114,7 @@ async def commit(
     job_id: UUID,
     rows: Iterable[Row],
     keep: Keep,
+    held: Callable[[], Awaitable[None]],
     password_hash: asyncio.Task[str] | None = None,
     lecture_id: int | None = None,
 ) -> Diff:
@@ -121,11 +123,13 @@ async def commit(
 
     Students who are new get an account with `password_hash`, which is awaited before the first of them is
     written. All of a file have the same: salts of their own would hide nothing and take hours for 50,000.
-    `keep` gets the diff, in a thread, when all rows are compared; the last of them may not be written then.
+    `held` is awaited when no other roster of the tenant is being written. `keep` gets the diff, in a thread,
+    when all rows are compared; the last of them may not be written then.
     """
     parts = _Parts(sealer, rows, keep)
     part = await in_thread(parts.first)
     await students.lock_roster(connection, tenant_id)  # not before: the rows may still be read
+    await held()
 
     async def go_on(changes: list[_Change]) -> _Part:
         await asyncio.sleep(LEAVES)
@@ -146,14 +150,20 @@ async def commit(
             if chunk.changed:
                 await student_changes.record(connection, tenant_id, chunk.history, job_id=job_id)
                 await students.update_students(connection, job_id, chunk.changed)
-            if chunk.known:
-                await students.come_back(connection, chunk.known)
+            if chunk.known and (back := await students.come_back(connection, list(chunk.known))):
+                told = [(each, _came_back(chunk.known[each], at)) for each, at in back.items()]
+                sealed = await in_thread(seal_changes, sealer, told)
+                await student_changes.record(connection, tenant_id, sealed, job_id=job_id)
             if lecture_id is not None and chunk.known:
                 parts.found.enrolled += await students.enrol(
-                    connection, tenant_id, lecture_id, chunk.known, job_id
+                    connection, tenant_id, lecture_id, list(chunk.known), job_id
                 )
         part = await following
     return parts.found
+
+
+def _came_back(row: Row, left_at: datetime) -> Change:
+    return Change({LEFT_AT: (left_at.isoformat(), None)}, row.sheet, row.row)
 
 
 _Part = list[tuple[Row, SealedStudent]]
@@ -212,7 +222,7 @@ def _sort(sealer: Sealer, part: _Part, existing: dict[bytes, StudentRow], alike:
             kind = Kind.NEW
             chunk.new.append(own)
         else:
-            chunk.known.append(known.id)
+            chunk.known[known.id] = row
             before = open_student(sealer, known)
             after = before | {name: row.values[name] for name in row.values if name not in _IDENTIFYING}
             fields = {

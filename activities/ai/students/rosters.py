@@ -44,7 +44,16 @@ log = logging.getLogger(__name__)
 CHANGES = "changes.json"
 MOST_COLUMNS = 1 << 20  # bytes about the columns of a sheet: a child may have written anything
 
-_Write = Callable[[Iterable[Row]], Coroutine[Any, Any, Diff]]
+
+class _Stored(Exception):
+    """This job's students are written already; `told`: how many of which kind."""
+
+    def __init__(self, told: dict[str, int]) -> None:
+        super().__init__()
+        self.told = told
+
+
+_Write = Callable[[Iterable[Row]], Coroutine[Any, Any, dict[str, int]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,11 +169,11 @@ class RosterActivities:
             await in_thread(self._put_columns, ref, payload, surveyed)
             async with beside(in_thread(self.files.put_all, ref, out, done.files)):
                 try:
-                    diff = await early
+                    found = await early
                 except (Superseded, Interfered, SQLAlchemyError) as error:
                     log.info("job %s: its early rows are taken back: %s", ref.job_id, type(error).__name__)
-                    diff = await write(read_rows(out / ROWS))
-        summary = done.summary | diff.summary()
+                    found = await write(read_rows(out / ROWS))
+        summary = done.summary | found
         return outcome(
             ref,
             engine=engine,
@@ -182,8 +191,9 @@ class RosterActivities:
         payload: dict[str, Any],
         password_hash: asyncio.Task[str] | None,
         rows: Iterable[Row],
-    ) -> Diff:
-        """Raises Superseded, Interfered."""
+    ) -> dict[str, int]:
+        """Counts of what was written, now or by this job before its worker died: said in the transaction, and
+        what became of each row stays as it was then. Raises Superseded, Interfered."""
         assert ref.tenant_id is not None
         sealer = await self.keys.sealer(ref.tenant_id)
 
@@ -192,19 +202,29 @@ class RosterActivities:
 
         async with self.files.engine.begin() as connection:
             if payload.get("dry_run"):
-                return await commit.diff(connection, sealer, tenant_id=ref.tenant_id, rows=rows, keep=keep)
-            lecture_id = payload.get("lecture_id")
-            await jobs.add_event(connection, ref.job_id, jobs.STORED)
-            return await commit.commit(
-                connection,
-                sealer,
-                tenant_id=ref.tenant_id,
-                job_id=ref.job_id,
-                rows=rows,
-                keep=keep,
-                password_hash=password_hash,
-                lecture_id=lecture_id,
-            )
+                tried = await commit.diff(connection, sealer, tenant_id=ref.tenant_id, rows=rows, keep=keep)
+                return tried.summary()
+
+            async def held() -> None:
+                if told := await jobs.stored(connection, ref.job_id):
+                    raise _Stored(told)
+
+            try:
+                done = await commit.commit(
+                    connection,
+                    sealer,
+                    tenant_id=ref.tenant_id,
+                    job_id=ref.job_id,
+                    rows=rows,
+                    keep=keep,
+                    held=held,
+                    password_hash=password_hash,
+                    lecture_id=payload.get("lecture_id"),
+                )
+            except _Stored as stored:
+                return stored.told
+            await jobs.add_event(connection, ref.job_id, jobs.STORED, done.summary())
+            return done.summary()
 
 
 def _surveyed(unit: Path, job_id: UUID) -> Surveyed | None:

@@ -2,7 +2,8 @@
 since. That is left alone and said with its place in the roster."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
@@ -13,13 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.tasks.roster.parse import Row
 from activities.host.threads import in_thread
-from clients.database import student_changes, students
+from clients.database import register, student_changes, students
 from clients.database.student_changes import ChangeRow
 from clients.database.students import StudentRow
 from clients.keys import Sealer
 from clients.people import identity_mac, open_student, seal_students
-from clients.student_changes import Change, open_change, seal_changes
-from contracts.errors import STUDENT_CHANGED_SINCE, STUDENT_GONE_SINCE, STUDENT_USED_SINCE
+from clients.student_changes import LEFT_AT, Change, open_change, seal_changes
+from contracts.errors import (
+    STUDENT_CAME_BACK,
+    STUDENT_CHANGED_SINCE,
+    STUDENT_GONE_SINCE,
+    STUDENT_USED_SINCE,
+)
 
 AT_ONCE = 2_000
 
@@ -74,7 +80,9 @@ async def undo(
         last = part[-1].id
         ids = sorted({change.student_id for change in part})
         known = {row.id: row for row in await student_changes.locked(connection, tenant_id, ids)}
-        before = await in_thread(_before, sealer, part, known, done)
+        later = await student_changes.since(connection, tenant_id, ids, part[0].id)
+        present = await register.hold_present(connection, tenant_id, ids)
+        before = await in_thread(_before, sealer, part, known, later, present, done)
         if before:
             sealed = await in_thread(_sealed, sealer, before)
             await student_changes.record(connection, tenant_id, sealed.changes, job_id=job_id)
@@ -141,16 +149,49 @@ class _Sealed(NamedTuple):
     changes: list[tuple[int, bytes]]
 
 
+def _stands(name: str, own: ChangeRow, later: Iterable[tuple[int, Change]]) -> bool:
+    """Whether the last word about a field is the import's own: the same value may be somebody else's by now.
+    What was taken back since counts for nothing."""
+    said: list[tuple[int, tuple[str | None, str | None]]] = []
+    for change_id, change in later:
+        if change_id < own.id or name not in change.fields:
+            continue
+        before, after = change.fields[name]
+        if said and said[-1][1] == (after, before):
+            said.pop()
+        else:
+            said.append((change_id, (before, after)))
+    return bool(said) and said[-1][0] == own.id
+
+
 def _before(
-    sealer: Sealer, part: Sequence[ChangeRow], known: Mapping[int, StudentRow], done: Undone
+    sealer: Sealer,
+    part: Sequence[ChangeRow],
+    known: Mapping[int, StudentRow],
+    later: Sequence[ChangeRow],
+    present: Set[int],
+    done: Undone,
 ) -> list[_Before]:
     """Those of whom nothing that the import wrote was written again since. What is as it was already needs
-    nothing."""
+    nothing. `later` are all changes of these students from the first of the part on. Who had left and came
+    back is left to people: leaving again would end what they are in by now."""
     found = []
+    told: dict[int, list[tuple[int, Change]]] = defaultdict(list)
+    for row in later:
+        told[row.student_id].append((row.id, open_change(sealer, row.student_id, row.sealed)))
     for row in part:
         change = open_change(sealer, row.student_id, row.sealed)
+        if LEFT_AT in change.fields:
+            if row.student_id in present:
+                done.kept.append(Kept(change.sheet, change.row, STUDENT_CAME_BACK))
+            continue
         values = open_student(sealer, known[row.student_id])
-        since = [name for name, both in change.fields.items() if values.get(name) not in both]
+        since = [
+            name
+            for name, (before, after) in change.fields.items()
+            if values.get(name) != before
+            and not (values.get(name) == after and _stands(name, row, told[row.student_id]))
+        ]
         if since:
             done.kept.append(Kept(change.sheet, change.row, STUDENT_CHANGED_SINCE, tuple(since)))
             continue
