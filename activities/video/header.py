@@ -19,7 +19,9 @@ _HEADER = (
     ",comment,dub,original,visual_impaired,hearing_impaired"
     ":stream_tags=language,title:stream_side_data=rotation"
 )
-_SURE = 50  # of 100, of a file that is nothing but sound: noise looks like a little MP3 to who looks for it
+# Of 100, of a file that is nothing but sound: noise looks like a little MP3 to who looks for it. An MP3 whose
+# cover is larger than what is looked at has 48.
+_SURE = 48
 _NOT_MOVING = ("attached_pic", "timed_thumbnails", "still_image")
 
 

@@ -1,5 +1,6 @@
 """What a container's tags say of a track: its language, and what people call it."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from contracts.captions import name_of
@@ -27,7 +28,7 @@ _LONGEST = 60  # characters of a title
 
 def language_of(tags: Mapping[str, str]) -> str:
     """`und` where it is not said."""
-    said = str(tags.get("language", "und")).lower().split("-")[0][:3]
+    said = re.split("[-_]", str(tags.get("language", "und")).lower())[0][:3]
     return _LANGUAGES.get(said, said if said.isascii() and said.isalpha() and len(said) > 1 else "und")
 
 

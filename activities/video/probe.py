@@ -48,7 +48,7 @@ class SourceInfo:
     Without a `video_stream` it is a recording of sound, and what is said of a picture means nothing.
 
     `frame_rate` is exact for a constant rate, else the average. Gaps are between neighbours on screen.
-    `sounds`: those that are kept, the first is `audio_stream`.
+    `sounds`: those that are kept, the first is `audio_stream`; `audio_start` to `audio_end` has all of them.
     """
 
     container: str
@@ -123,12 +123,15 @@ async def probe(
         audio = next((s for s in sent if sounds and s["index"] == sounds[0].stream), None)
         picture = tracks[video["index"]] if video else TrackScan()
         sound = tracks[audio["index"]] if audio else TrackScan()
+        # Languages need not begin and end together, and none loses anything.
+        kept = [tracks[each.stream] for each in sounds] or [sound]
+        heard_from, heard_until = min(each.start for each in kept), max(each.end for each in kept)
         end = max((track.end for track in tracks.values() if track.frames), default=0.0)
         if not (picture if video else sound).frames:
             raise MediaError(errors.NOT_A_VIDEO, f"no {'video' if video else 'audio'} packet")
-        jumps = picture.jumps or sound.jumps
-        if (trusted or not jumps) and max(picture.end, sound.end) - origin > max_seconds:
-            raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, sound.end) - origin:.0f} s")
+        jumps = picture.jumps or any(each.jumps for each in kept)
+        if (trusted or not jumps) and max(picture.end, heard_until) - origin > max_seconds:
+            raise MediaError(errors.VIDEO_TOO_LONG, f"{max(picture.end, heard_until) - origin:.0f} s")
         missing = 0.0
         if container == "mov":
             missing = _missing(video, picture) if video else 0.0
@@ -137,7 +140,8 @@ async def probe(
             if unread := await in_thread(unread_fragments, path):
                 missing = max(missing, unread / max(1, path.stat().st_size - unread) * (end - origin))
         elif container in _DECLARES:
-            missing = declared - (end if video else sound.end - origin)
+            told = max((tracks[each["index"]].end for each in sent), default=0.0)
+            missing = declared - (end if video else told - origin)
         elif container == "wav":
             missing = await in_thread(missing_part, path) * (sound.end - origin)
         elif container == "mp3" and await in_thread(is_counted, path):
@@ -154,8 +158,8 @@ async def probe(
         # Without a picture nobody seeks in it: only a clock has to be mended.
         needs_remux=not trusted if video else jumps,
         audio_stream=audio["index"] if audio else None,
-        audio_start=sound.start - origin if sound.frames else 0.0,
-        audio_end=sound.end - origin if sound.frames else 0.0,
+        audio_start=heard_from - origin if sound.frames else 0.0,
+        audio_end=heard_until - origin if sound.frames else 0.0,
         sounds=sounds,
         audio_gaps=_from(origin, sound.gaps),
         audio_broken=_from(origin, sound.broken),

@@ -250,6 +250,30 @@ async def test_sounds_that_are_there_to_be_chosen_are_kept(
     assert [(each.language, each.label) for each in found] == kept
 
 
+async def test_of_no_language_anything_is_lost(tmp_path: Path) -> None:
+    """One begins late, the other ends late; and what they are called by a phone's settings is understood."""
+    source = tmp_path / "both.mka"
+    one, two = "aevalsrc=0.3*sin(4000*t)*gt(mod(t\\,3)\\,1):s=16000:d=3", "sine=300:r=16000:d=5"
+    media.ffmpeg(
+        f"-itsoffset 1 -f lavfi -i {one} -f lavfi -i {two} -map 0 -map 1 -c:a pcm_s16le "
+        "-metadata:s:a:0 language=ko_KR -metadata:s:a:1 language=en_US",
+        str(source),
+    )
+    info = await probe(media.TOOLS, source, max_seconds=30)
+    assert [sound.language for sound in info.sounds] == ["ko", "en"]
+    assert (info.audio_start, info.audio_end) == pytest.approx((0, 5), abs=0.05)
+
+
+async def test_an_mp3_with_a_cover_larger_than_what_is_looked_at(tmp_path: Path) -> None:
+    """A megabyte of it comes before the sound, in a file whose name says nothing."""
+    source = tmp_path / "lecture"
+    media.ffmpeg("-f lavfi -i sine=d=2:r=16000 -c:a libmp3lame -b:a 64k -f mp3 -id3v2_version 0", str(source))
+    length = 1_100_000
+    size = bytes(length >> 7 * place & 0x7F for place in (3, 2, 1, 0))
+    source.write_bytes(b"ID3\x04\0\0" + size + bytes(length) + source.read_bytes())
+    assert (await probe(media.TOOLS, source, max_seconds=30)).audio_end == pytest.approx(2, abs=0.15)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("container", ["mp4", "ts", "m4a"])
 async def test_each_language_is_a_rendition_that_players_offer(container: str, tmp_path: Path) -> None:

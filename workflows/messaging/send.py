@@ -129,7 +129,8 @@ class SendMessages:
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(self._input)
             steps.stage("waiting for approval")
-            left = approval.until - workflow.now() if approval.until else pause
+            # Whoever agrees may not reach us: half of what is left is kept for what they have agreed to.
+            left = (approval.until - workflow.now()) / 2 if approval.until else pause
             await self._wait(lambda: self._decided, max(min(pause, left), timedelta(seconds=1)))
             pause = min(pause * 2, APPROVAL_CHECK_AT_MOST)
 
