@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 
 from api.file_names import opened
 from clients.database.messaging_models import MessageJob
@@ -113,6 +113,10 @@ async def test_what_waits_for_its_time_is_not_running(academy: Caller, stack: St
     row = {"tenant_id": academy.tenant, "job_id": planned, "send_at": tomorrow, "recipients": 30}
     async with lab.engine.begin() as connection:
         await connection.execute(insert(MessageJob).values(row))
+        others = update(Job).where(
+            Job.tenant_id == academy.tenant, Job.id != planned, Job.finished_at.is_(None)
+        )
+        await connection.execute(others.values(state=JobState.DONE, finished_at=func.now()))
     redis = connect(lab.settings)
     named = {"step": "prepare", "step_name": "prepare", "step_name_display": "내용 확인"}
     progress = Progress(**named, step_index=1, step_total=3, step_percent=0, percent=0)
