@@ -55,12 +55,14 @@ class Endings:
             job = await jobs.get(connection, job_id)
             if job.state in FINAL_STATES:
                 return False
-            kind = CATALOG.get(job.job_type)  # None: of others, whose workers have it
-            if kind and kind.domain is Domain.MESSAGING:
+            kind = CATALOG.get(job.job_type)
+            if kind is None:  # of others, whose workers have it
+                return False
+            if kind.domain is Domain.MESSAGING:
                 known = await messaging.counts(connection, job_id)
                 told = int(outcome.result.get("total", 0))
                 return known.keys() & WITHOUT_END != set() or sum(known.values()) < told
-            wrote = outcome.state in SUCCEEDED and _wrote_rows(outcome.result)
+            wrote = kind.ai.in_rows and outcome.state in SUCCEEDED and _wrote(job.job_type, outcome.result)
             return wrote and not await jobs.has_stored(connection, job_id)
 
     async def _shown(self, job: JobRow, outcome: JobOutcome) -> JobOutcome:
@@ -114,9 +116,15 @@ class Endings:
             await videos.mark_deleted(connection, job.tenant_id, job.video_id)
 
 
-def _wrote_rows(result: Mapping[str, Any]) -> bool:
-    """Whether a job says that it has written more than its own row, and `STORED` with it. Workers of before
-    0.6 do not say so, and of theirs nobody knows."""
-    summary = result.get("summary") or {}
-    heard = summary.get("attached") is True and "captions" in summary
-    return result.get("mode") == "import" or bool(result.get("captions")) or heard
+def _wrote(job_type: str, result: Mapping[str, Any]) -> bool:
+    """Whether a job whose type writes rows has written some, and `STORED` with them: all but a roster that
+    was only tried and a transcript of no lecture. Workers of before 0.6 say neither, and of theirs nobody
+    knows."""
+    match job_type:
+        case "ai.excel_parsing":
+            return result.get("mode") == "import"
+        case "ai.transcription":
+            summary = result.get("summary") or {}
+            return summary.get("attached") is True and "captions" in summary
+        case _:
+            return True

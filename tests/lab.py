@@ -23,7 +23,7 @@ from clients.database.models import Job, Rendition, Video
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.vault import Vault
-from contracts.jobs import FINAL_STATES, JobRecord
+from contracts.jobs import FINAL_STATES, JobOutcome, JobRecord
 from contracts.rights import EVERYTHING, Right
 from devstack.ports import free
 from devstack.producer import Producer, encode_body
@@ -193,6 +193,18 @@ class Lab:
             return await asyncio.to_thread(self.depth, queue) == 0
 
         await eventually(look, f"{queue} drained")
+
+    async def reopen(self, job: Row[Any]) -> None:
+        """Its row is as it was before its last step."""
+        async with self.engine.begin() as connection:
+            again = {"state": "RUNNING", "finished_at": None, "result": None, "error_code": None}
+            await connection.execute(update(Job).where(Job.id == job.id).values(again))
+
+    async def stays_open(self, job: Row[Any]) -> bool:
+        """Whether its workflow would leave a job open at its last step, with the end that `job` has: rows are
+        lost that it wrote."""
+        outcome = JobOutcome(state=job.state, error_code=job.error_code, result=job.result or {})
+        return await self.endings().rows_are_lost(job.id, outcome)
 
     async def service_key(self, tenant: int, rights: frozenset[Right] = EVERYTHING) -> str:
         async with self.engine.begin() as connection:

@@ -123,8 +123,8 @@ DATABASE = (
     Defence(
         "database-goes-back-before-the-last-step-of-captions",
         "intake/ending.py",
-        'bool(result.get("captions"))',
-        "False",
+        "        case _:\n            return True",
+        "        case _:\n            return False",
         "tests/integration/test_captions.py::test_captions_are_shown_replaced_and_taken_away",
     ),
 )
