@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from bench.capacity_model import Cost, Work
@@ -19,14 +17,16 @@ from devstack.ports import LOOPBACK
 from devstack.producer import encode_body
 from tests.lab import SAMPLE, Lab, cpu_seconds, fresh_id
 from tests.messages import Mail, phones
+from tests.pages import page, page_at
 
 # Times the sample of 5.3 s: what does not depend on the length is told from their difference.
 SHORT, LONG = 4, 12
 TEXTS, PEOPLE, PAGES = 40, 1000, 4
 REST = 30.0  # seconds in which nothing is asked
 LOOK_EVERY = 1.0
+HEARTBEAT = "RecordActivityTaskHeartbeat"
 TOLD_LATE = 12.0  # Postgres adds up what a connection did ten seconds after it last did something
-WRITES = {"PUT", "POST", "COPY", "LIST"}  # as R2 prices them: DELETE costs nothing, all else reads
+WRITES = ("PUT", "POST", "COPY", "LIST")  # as R2 prices them: DELETE costs nothing, all else reads
 
 DATABASE = text(
     "SELECT xact_commit AS commits, tup_inserted + tup_updated + tup_deleted AS rows"
@@ -54,26 +54,22 @@ class Gauge:
             assert job.state in ("DONE", "REVIEW_REQUIRED"), (job.job_type, job.state, job.error_code)
 
     async def now(self) -> Cost:
-        pages = [f"{self.app.told_at(name)}/metrics" for name in self.app.processes]
-        own = [await asyncio.to_thread(series, page) for page in pages]
-        store = await asyncio.to_thread(series, self.metrics)
+        own = [await page(self.app, name) for name in self.app.processes]
+        store = (await page_at(self.metrics)).by("SeaweedFS_s3_request_total", "type")
         async with self.lab.engine.connect() as connection:
             row = (await connection.execute(DATABASE)).one()
-        writes = reads = 0.0
-        for (name, labels), value in store.items():
-            if name == "SeaweedFS_s3_request_total" and (kind := dict(labels)["type"]) != "DELETE":
-                if any(kind.upper().startswith(each) for each in WRITES):
-                    writes += value
-                else:
-                    reads += value
+        store.pop("DELETE", None)
+        writes = sum(count for kind, count in store.items() if kind.upper().startswith(WRITES))
         return Cost(
             cpu=sum(cpu_seconds(each.pid) for each in self.app.processes.values()),
-            beats=_sum(own, "temporal_request_total", "operation", "RecordActivityTaskHeartbeat"),
-            provider=_sum(own, "provider_requests_total"),
+            beats=sum(
+                each.of("temporal_request_total", operation="RecordActivityTaskHeartbeat") for each in own
+            ),
+            provider=sum(each.of("provider_requests_total") for each in own),
             commits=row.commits - len(self.looks),
             rows=row.rows,
             writes=writes,
-            reads=reads,
+            reads=sum(store.values()) - writes,
         )
 
     async def of(self, tenant: int, work: Callable[[], Awaitable[None]], idle: Cost) -> Cost:
@@ -142,32 +138,9 @@ async def _texts(gauge: Gauge, tenant: int) -> None:
     await gauge.ended(tenant, TEXTS)
 
 
-Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def series(url: str) -> Series:
-    """Every value on a page of metrics."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        page = answer.read().decode()
-    return {
-        (each.name, tuple(sorted(each.labels.items()))): each.value
-        for family in text_string_to_metric_families(page)
-        for each in family.samples
-    }
-
-
-def _sum(pages: list[Series], name: str, label: str = "", value: str = "") -> float:
-    return sum(
-        number
-        for page in pages
-        for (each, labels), number in page.items()
-        if each == name and (not label or (label, value) in labels)
-    )
-
-
 def metrics_of_store(lab: Lab, port: int) -> str:
     """The object store, started again with a page of metrics, and where that is."""
     process = lab.stack.processes["seaweedfs"]
     process.argv = [*process.argv, f"-metricsPort={port}", f"-metricsIp={LOOPBACK}"]
     lab.stack.restart("seaweedfs")
-    return f"http://{LOOPBACK}:{port}/metrics"
+    return f"http://{LOOPBACK}:{port}"

@@ -18,11 +18,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from devstack import programs
 from devstack.ports import LOOPBACK
 from devstack.producer import ai_body, message_body
 from devstack.stack import Stack
-from tests.lab import SAMPLE, Lab, eventually, fresh_id, unused_port
+from tests.lab import SAMPLE, Lab, eventually, fresh_id, make_roles, unused_port
 from tests.messages import Mail, phones
 from tests.unit.test_compose import PROCESSES, ROOT, SECRETS, compose
 
@@ -129,22 +128,6 @@ def answering(*names: str) -> str:
     raise SystemExit(f"{' or '.join(names)} is needed")
 
 
-def roles(lab: Lab) -> None:
-    """As the service `roles` does it."""
-    settings = lab.settings
-    env = {
-        "PGHOST": settings.db_host,
-        "PGPORT": str(settings.db_port),
-        "PGDATABASE": settings.db_name,
-        "PGUSER": settings.db_user,
-        "PGPASSWORD": settings.db_password.get_secret_value(),
-        **{f"ROLE_PASSWORD_{each.upper()}": PASSWORD for each in PROCESSES.values()},
-    }
-    script = ROOT / "deploy/postgres/roles.sql"
-    psql = [programs.postgres("psql"), "--no-psqlrc", "--quiet", "--file", script]
-    subprocess.run(psql, env=os.environ | env, check=True)
-
-
 async def work(lab: Lab) -> list[tuple[str, str]]:
     """A lecture, a page and a text; how each ended."""
     lecture, page = fresh_id(), fresh_id()
@@ -169,7 +152,7 @@ async def contained(folder: Path) -> bool:
         containers.remove()
         try:
             containers.run("migrate", "--rm")
-            roles(lab)
+            make_roles(lab.settings, PASSWORD, *PROCESSES.values())
             for name in RUNNING:
                 began = time.monotonic()
                 containers.run(name, "--detach")

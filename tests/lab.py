@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ from clients.settings import Settings
 from clients.vault import Vault
 from contracts.jobs import FINAL_STATES, JobOutcome, JobRecord
 from contracts.rights import EVERYTHING, Right
+from devstack import programs
 from devstack.ports import free
 from devstack.producer import Producer, encode_body
 from devstack.stack import Stack
@@ -219,6 +221,22 @@ def cpu_seconds(pid: int) -> float:
         with suppress(psutil.NoSuchProcess):  # just ended: its parent has its time
             spent += sum(each.cpu_times()[:4])
     return spent
+
+
+def make_roles(settings: Settings, password: str, *processes: str) -> None:
+    """Postgres' roles as `deploy/postgres/roles.sql` makes them, run by the owner; all with one password."""
+    environment = {
+        "PGHOST": settings.db_host,
+        "PGPORT": str(settings.db_port),
+        "PGUSER": settings.db_user,
+        "PGPASSWORD": settings.db_password.get_secret_value(),
+        "PGDATABASE": settings.db_name,
+        **{f"ROLE_PASSWORD_{each.upper()}": password for each in processes},
+    }
+    script = Path(__file__).parents[1] / "deploy/postgres/roles.sql"
+    command = [programs.postgres("psql"), "--no-psqlrc", "--quiet", "--file", script]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def unused_port() -> int:

@@ -51,6 +51,14 @@ class Page:
             value for given, value in self._samples.get(name, {}).items() if labels.items() <= set(given)
         )
 
+    def by(self, name: str, label: str) -> dict[str, float]:
+        """Its sums by the values of one label."""
+        found: dict[str, float] = {}
+        for given, value in self._samples.get(name, {}).items():
+            each = dict(given).get(label, "")
+            found[each] = found.get(each, 0.0) + value
+        return found
+
 
 async def page(app: App, name: str) -> Page:
     """Once it is there: an earlier test may have started the process again a moment ago."""

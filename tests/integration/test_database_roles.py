@@ -1,9 +1,7 @@
 """Each process as a role of its own: what its code uses is granted, and nothing else."""
 
-import os
 import pkgutil
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from importlib import import_module
@@ -22,13 +20,12 @@ from clients.database.engine import create_engine
 from clients.database.models import Base
 from clients.settings import Settings
 from clients.vault import Vault
-from devstack import programs
 from devstack.app import running
 from devstack.producer import ai_body
 from devstack.stack import Stack
 from intake.submit import Submitter
 from tests.integration.conftest import admin
-from tests.lab import Lab, fresh_id
+from tests.lab import Lab, fresh_id, make_roles
 from tests.messages import Mail, phones
 
 ROOT = Path(__file__).parents[2]
@@ -82,18 +79,8 @@ def test_what_is_granted_is_what_the_code_uses() -> None:
 def roles(stack: Stack) -> Iterator[Settings]:
     """The shared stack's database, with the roles."""
     settings = stack.settings()
-    environment = {
-        "PGHOST": settings.db_host,
-        "PGPORT": str(settings.db_port),
-        "PGUSER": settings.db_user,
-        "PGPASSWORD": settings.db_password.get_secret_value(),
-        "PGDATABASE": settings.db_name,
-        **{f"ROLE_PASSWORD_{process.upper()}": PASSWORD for process in STARTS},
-    }
-    command = [programs.postgres("psql"), "--no-psqlrc", "--quiet", "--file", FILE]
     for _ in range(2):  # it may be run again
-        done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, "")
+        make_roles(settings, PASSWORD, *STARTS)
     yield settings
     for process in STARTS:
         admin(settings, f"DROP OWNED BY academy_{process}; DROP ROLE academy_{process}", settings.db_name)
