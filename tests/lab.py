@@ -48,14 +48,22 @@ def fresh_id() -> int:
     return next(_ids)
 
 
-async def eventually(look: Callable[[], Awaitable[T]], what: str = "", every: float = 0.2) -> T:
-    """The first true answer of `look`, asked `every` so many seconds, however long it takes."""
+async def eventually(
+    look: Callable[[], Awaitable[T]],
+    what: str = "",
+    every: float = 0.2,
+    instead: Callable[[], Awaitable[str]] | None = None,
+) -> T:
+    """The first true answer of `look`, asked `every` so many seconds, however long it takes. If it never
+    comes: `instead` tells what there is."""
     deadline = time.monotonic() + PATIENCE
     while True:
         answer = await look()
         if answer:
             return answer
-        assert time.monotonic() < deadline, f"never came: {what or look}"
+        if time.monotonic() > deadline:
+            there_is = f"; {await instead()}" if instead else ""
+            raise AssertionError(f"never came: {what or look}{there_is}")
         await asyncio.sleep(every)
 
 
@@ -143,7 +151,21 @@ class Lab:
             done = len(jobs) >= count and all(job.state in FINAL_STATES for job in jobs)
             return jobs if done else []
 
-        return await eventually(look, f"{count} jobs of tenant {tenant} ended")
+        return await eventually(
+            look, f"{count} jobs of tenant {tenant} ended", instead=lambda: self.standing(tenant)
+        )
+
+    async def standing(self, tenant: int) -> str:
+        """What each open job of a tenant waits for: for the person who reads of a test that failed."""
+        told = []
+        for job in await self.jobs(tenant):
+            if job.state in FINAL_STATES:
+                continue
+            told.append(f"{job.job_type} is {job.state}")
+            with suppress(RPCError):
+                now = await self.temporal.get_workflow_handle(job.workflow_id).describe()
+                told += [str(step) for step in now.raw_description.pending_activities]
+        return "\n".join(told) or "no job is open"
 
     async def video(self, tenant: int, video: int) -> Row[Any]:
         async with self.engine.connect() as connection:

@@ -93,7 +93,11 @@ class Desk:
             found = [job for job in await self.lab.jobs(tenant) if job.external_id == job_id]
             return found[0] if found and found[0].finished_at else None
 
-        job = await eventually(look, f"{job_id} ended")
+        async def instead() -> str:
+            said = [process.said()[-3000:] for process in self.app.processes.values()]
+            return "\n".join([await self.lab.standing(tenant), *said])
+
+        job = await eventually(look, f"{job_id} ended", instead=instead)
         assert job is not None
         return job
 
