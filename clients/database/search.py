@@ -7,10 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     CTE,
     BigInteger,
-    CheckConstraint,
     ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
@@ -24,7 +22,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,7 +63,6 @@ class SearchText(Base):
             ["captions.tenant_id", "captions.video_id", "captions.id"],
             ondelete="CASCADE",
         ),
-        CheckConstraint("(video_id IS NULL) <> (job_id IS NULL)", name="ck_search_texts_of_one"),
         Index("ix_search_texts_pieces", "pieces", postgresql_using="gin"),
         Index("ix_search_texts_job", "job_id", unique=True, postgresql_where=text("job_id IS NOT NULL")),
     )
@@ -139,7 +136,7 @@ def _text_key() -> ColumnElement[str]:
 
 def _newest_keys() -> Select[int, int, bool]:
     alive = TenantKey.wrapped.is_not(None).label("alive")
-    newest = select(TenantKey.tenant_id, TenantKey.key_id, alive).distinct(TenantKey.tenant_id)
+    newest = select(TenantKey.tenant_id, TenantKey.key_id, alive).ext(distinct_on(TenantKey.tenant_id))
     return newest.order_by(TenantKey.tenant_id, TenantKey.key_id.desc())
 
 
@@ -234,7 +231,7 @@ async def documents_with(
     query = (
         select(Job.seq, Job.id, Job.external_id, Job.finished_at, found.c.object_key)
         .join(found, found.c.job_id == Job.id)
-        .where(Job.result.is_not(None))
+        .where(_text_key() == found.c.object_key)
         .order_by(Job.seq.desc())
         .limit(limit)
     )

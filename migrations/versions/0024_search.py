@@ -29,7 +29,6 @@ def upgrade() -> None:
             sa.Column(
                 "indexed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
             ),
-            sa.CheckConstraint("(video_id IS NULL) <> (job_id IS NULL)", name="ck_search_texts_of_one"),
             sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
             sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE"),
             sa.ForeignKeyConstraint(
