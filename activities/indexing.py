@@ -27,7 +27,7 @@ from rules.search.passages import Passage, cues, joined, pages
 from rules.search.words import pieces
 
 AT_ONCE = 50  # of each kind
-MOST_BYTES = 8 << 20  # of a text; two thousand full pages
+MOST_BYTES = 5 << 20  # of a text: captions have less, and documents of a thousand full pages
 MISSING, TOO_LARGE, UNREADABLE = "missing", "too large", "unreadable"
 INDEXED, LEFT = "indexed", "left"
 

@@ -26,8 +26,9 @@ from rules.search.finding import Query
 from rules.search.passages import NOWHERE, Hits, cues, hits, pages
 from rules.search.words import folded
 
-MOST_READ = 40  # texts that one request reads
+MOST_READ = 24  # texts that one request reads
 AT_ONCE = 8
+_turns = asyncio.Semaphore(AT_ONCE)  # of all requests: a text may have 5 MiB
 T = TypeVar("T")
 
 
@@ -116,7 +117,7 @@ async def documents(
 
     async def look(seq: int) -> tuple[Read, Hits] | None:
         row = by_seq[seq]
-        found = await asyncio.to_thread(_read, services.objects, row.object_key, query, captions=False)
+        found = await _hits(services.objects, row.object_key, query, captions=False)
         return (row, found) if found.places else None
 
     page = await _page(list(by_seq), look, limit, more=len(rows) == MOST_READ)
@@ -161,8 +162,13 @@ def _with_words(titles: dict[int, str | None], query: Query, before: int | None)
 
 
 async def _said(objects: Objects, row: Captioned, query: Query) -> Said:
-    found = await asyncio.to_thread(_read, objects, row.object_key, query, captions=True)
+    found = await _hits(objects, row.object_key, query, captions=True)
     return Said(row.id, row.language, row.name, found)
+
+
+async def _hits(objects: Objects, key: str, query: Query, *, captions: bool) -> Hits:
+    async with _turns:
+        return await asyncio.to_thread(_read, objects, key, query, captions=captions)
 
 
 def _read(objects: Objects, key: str, query: Query, *, captions: bool) -> Hits:

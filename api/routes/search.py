@@ -28,7 +28,7 @@ Words = Annotated[
         description="All of these words, near each other; Hangul without its particles finds it with them",
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=50)]
+Limit = Annotated[int, Query(ge=1, le=20)]
 
 
 class Excerpt(BaseModel):
