@@ -1,6 +1,5 @@
 """The search page in Chromium: from a word to the second at which it is said."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ SRT = (
     "2\n00:00:03,000 --> 00:00:04,500\n오늘은 학교에서 배운 이차 방정식의 근의 공식을 봅시다\n"
 )
 SHEET = "1. 다음 이차방정식을 푸시오.\n\f\n2. 이차방정식의 두 근의 합을 구하시오."
-PICTURES = os.environ.get("PICTURES")  # where to keep what the page looks like
 
 
 async def test_a_word_leads_to_the_second_at_which_it_is_said(visit: Visit, tmp_path: Path) -> None:
@@ -51,11 +49,7 @@ async def test_a_word_leads_to_the_second_at_which_it_is_said(visit: Visit, tmp_
     assert await visit.grave() == []
     await page.set_viewport_size({"width": 360, "height": 740})
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "a phone's width"
-    if PICTURES:
-        await page.screenshot(path=f"{PICTURES}/phone.png", full_page=True)
     await page.set_viewport_size({"width": 1280, "height": 800})
-    if PICTURES:
-        await page.screenshot(path=f"{PICTURES}/wide.png", full_page=True)
     link = page.get_by_role("link", name="0:03부터 보기")
     await link.focus()
     async with page.expect_navigation():
