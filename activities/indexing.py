@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,6 +22,7 @@ from clients.database.search import Due, Indexed
 from clients.keys import KeyDestroyed, Sealer, TenantKeys
 from clients.objects import ObjectMissing, Objects
 from clients.pieces import blinded
+from clients.vault import VaultError
 from contracts.activities import ops
 from rules.search.passages import Passage, cues, joined, pages
 from rules.search.words import pieces
@@ -29,7 +30,7 @@ from rules.search.words import pieces
 AT_ONCE = 50  # of each kind
 MOST_BYTES = 5 << 20  # of a text: captions have less, and documents of a thousand full pages
 MISSING, TOO_LARGE, UNREADABLE = "missing", "too large", "unreadable"
-INDEXED, LEFT = "indexed", "left"
+INDEXED, LEFT, GONE = "indexed", "left", "gone"
 
 log = logging.getLogger(__name__)
 
@@ -47,33 +48,40 @@ class IndexActivities:
         return await self.run_once(ops.INDEX_LONGEST)
 
     async def run_once(self, longest: timedelta) -> dict[str, int]:
+        """A tenant of whom one text cannot be helped now has its turn again in the next one: a server that is
+        away is not asked for each text, and nobody waits behind a key that is not here."""
         counts: Counter[str] = Counter()
         ends = time.monotonic() + longest.total_seconds()
-        while time.monotonic() < ends:
-            async with self._engine.connect() as connection:
-                some = await search.due(connection, AT_ONCE)
-            now = Counter([await self._look_at(each) for each in some])
-            counts += now
-            if not some or now[LEFT]:
-                break
+        later: set[int] = set()
+        while some := await self._due(later):
+            for each in some:
+                if time.monotonic() > ends:
+                    return dict(counts)
+                if each.tenant_id in later:
+                    continue
+                outcome = await self._look_at(each)
+                counts[outcome] += 1
+                if outcome in (LEFT, GONE):
+                    later.add(each.tenant_id)
         return dict(counts)
 
+    async def _due(self, later: Collection[int]) -> list[Due]:
+        async with self._engine.connect() as connection:
+            return await search.due(connection, AT_ONCE, later)
+
     async def _look_at(self, what: Due) -> str:
-        """One text that fails must not hide the others."""
         try:
             sealer = await self._keys.sealer(what.tenant_id)
             found = await asyncio.to_thread(self._read, what, sealer)
             async with self._engine.begin() as connection:
                 there = await search.put(connection, what, found)
-        except KeyDestroyed:  # in this moment: the next turn is not told of it any more
-            return "gone"
+        except KeyDestroyed:
+            return GONE
         except DBAPIError as error:
-            if is_refused(error):
-                return "gone"
+            return GONE if is_refused(error) else self._left(what, error)
+        except (VaultError, BotoCoreError, ClientError, OSError) as error:
             return self._left(what, error)
-        except (BotoCoreError, ClientError, OSError) as error:
-            return self._left(what, error)
-        return (found.problem or INDEXED) if there else "gone"
+        return (found.problem or INDEXED) if there else GONE
 
     def _left(self, what: Due, error: Exception) -> str:
         log.warning("text %s cannot be indexed now: %s", what.id, type(error).__name__)
@@ -89,9 +97,10 @@ class IndexActivities:
             return Indexed(sealer.key_id, problem=MISSING)
         try:
             text = joined(list(passages(content, captions=what.video_id is not None)))
-        except UnicodeDecodeError:
+            return Indexed(sealer.key_id, tuple(blinded(sealer, pieces(text))))
+        except Exception as error:  # noqa: BLE001 - one text must not hide all others, minute after minute
+            log.error("text %s cannot be split: %s", what.id, type(error).__name__)
             return Indexed(sealer.key_id, problem=UNREADABLE)
-        return Indexed(sealer.key_id, tuple(blinded(sealer, pieces(text))))
 
 
 def passages(content: bytes, *, captions: bool) -> Iterable[Passage]:

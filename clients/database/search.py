@@ -118,11 +118,11 @@ class Titled:
 _TITLES = select(*columns(Video, Titled))
 
 
-async def due(connection: AsyncConnection, limit: int) -> list[Due]:
+async def due(connection: AsyncConnection, limit: int, without: Collection[int] = ()) -> list[Due]:
     """Texts that no index has, or another version of, or by a key that is no more: the newest first. Those of
-    a tenant whose key was destroyed are none."""
-    captions = (await connection.execute(_due_captions().limit(limit))).all()
-    documents = (await connection.execute(_due_documents(limit))).all()
+    a tenant whose key was destroyed are none, nor those of the tenants `without`."""
+    captions = (await connection.execute(_due_captions(without).limit(limit))).all()
+    documents = (await connection.execute(_due_documents(without, limit))).all()
     return [
         *(Due(tenant_id, each, video_id, key) for tenant_id, each, video_id, key in captions),
         *(Due(tenant_id, each, None, key) for tenant_id, each, key in documents if tenant_id is not None),
@@ -140,7 +140,7 @@ def _newest_keys() -> Select[int, int, bool]:
     return newest.order_by(TenantKey.tenant_id, TenantKey.key_id.desc())
 
 
-def _due_captions() -> Select[int, UUID, int, str]:
+def _due_captions(without: Collection[int]) -> Select[int, UUID, int, str]:
     keys = _newest_keys().subquery()
     key = func.concat(Caption.prefix, WHOLE)
     there = (SearchText.tenant_id == Caption.tenant_id) & (SearchText.id == Caption.id)
@@ -149,11 +149,12 @@ def _due_captions() -> Select[int, UUID, int, str]:
         .outerjoin(SearchText, there)
         .outerjoin(keys, keys.c.tenant_id == Caption.tenant_id)
         .where(or_(_is_stale(keys.c.key_id), SearchText.object_key != key), keys.c.alive.is_not(False))
+        .where(Caption.tenant_id.not_in(without))
         .order_by(Caption.created_at.desc())
     )
 
 
-def _due_documents(limit: int) -> Select[int | None, UUID, str]:
+def _due_documents(without: Collection[int], limit: int) -> Select[int | None, UUID, str]:
     """The inner query reads indexes alone; a result is final."""
     keys = _newest_keys().subquery()
     some = (
@@ -161,7 +162,7 @@ def _due_documents(limit: int) -> Select[int | None, UUID, str]:
         .outerjoin(SearchText, SearchText.job_id == Job.id)
         .outerjoin(keys, keys.c.tenant_id == Job.tenant_id)
         .where(_IS_DOCUMENT, _is_stale(keys.c.key_id), keys.c.alive.is_not(False))
-        .where(Job.tenant_id.is_not(None))
+        .where(Job.tenant_id.is_not(None), Job.tenant_id.not_in(without))
         .order_by(Job.finished_at.desc())
         .limit(limit)
     )

@@ -12,8 +12,8 @@ from rules.search.words import composed, folded
 
 AROUND = 40  # signs before and after what was found
 MOST_SHOWN = 5  # places of one text
-# As `rules.captions.writing` writes the whole of one language.
-_CUE = re.compile(r"^(\d+):(\d\d):(\d\d)\.(\d{3}) --> [^\n]*\n((?:[^\n]+\n?)+)", re.MULTILINE)
+# As `rules.captions.writing` writes the whole of one language: each line ends.
+_CUE = re.compile(r"^(\d+):(\d\d):(\d\d)\.(\d{3}) --> [^\n]*\n((?:[^\n]+\n)+)", re.MULTILINE)
 _TAG = re.compile(r"</?[biuv][^<>]*>")
 _PAGE = "\f"  # as the task `ocr` writes its text
 _BLANKS = re.compile(r"\s+")

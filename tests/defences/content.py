@@ -37,6 +37,13 @@ CONTENT = (
         f"{_SEARCH}::test_a_store_that_is_away_and_a_text_that_is_not_there",
     ),
     Defence(
+        "search-text-that-hides-others",
+        "activities/indexing.py",
+        "except Exception as error:  # noqa: BLE001 - one text must not hide all others, minute after minute",
+        "except UnicodeDecodeError as error:",
+        f"{_SEARCH}::test_one_text_that_cannot_be_split_does_not_hide_the_others",
+    ),
+    Defence(
         "search-pieces-are-keyed",
         "clients/pieces.py",
         'sealer.mac(f"piece\\n{piece}")[:_BYTES]',
