@@ -24,6 +24,7 @@ NAMES = (
     "ocr",
     "roster",
     "scale",
+    "search",
     "fairness",
     "memory",
     "polls",

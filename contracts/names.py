@@ -36,3 +36,4 @@ class WorkflowType(StrEnum):
     SWEEP_OBJECTS = "ops.sweep-objects"
     SCALE = "ops.scale"
     RETAIN = "ops.retain"
+    INDEX = "ops.index"

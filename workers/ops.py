@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from activities.callbacks import CallbackActivities
 from activities.host.heartbeat import Heartbeats
+from activities.indexing import IndexActivities
 from activities.jobs import JobActivities
 from activities.orphans import OrphanActivities
 from activities.retention import RetentionActivities
@@ -42,6 +43,7 @@ from workers.scaler import scaler
 from workers.schedules import keep_schedules, make_schedules
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
+from workflows.ops.index import IndexTexts
 from workflows.ops.reconcile import Reconcile
 from workflows.ops.retain import Retain
 from workflows.ops.scale import Scale
@@ -62,6 +64,7 @@ def _every(interval: timedelta, kind: WorkflowType) -> Schedule:
 
 SCHEDULES = {
     "reconcile": _every(timedelta(minutes=1), WorkflowType.RECONCILE),
+    "index": _every(timedelta(minutes=1), WorkflowType.INDEX),
     "sweep": _every(timedelta(hours=1), WorkflowType.SWEEP),
     "sweep-objects": _every(timedelta(days=1), WorkflowType.SWEEP_OBJECTS),
     "retain": _every(timedelta(days=1), WorkflowType.RETAIN),
@@ -78,7 +81,8 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     await temporal.require_search_attributes(client)
     vault = Vault(settings.payload_keys.get_secret_value())
     submitter = Submitter(engine, client, vault)
-    callbacks = CallbackActivities(engine, TenantKeys(engine, vault), settings.download_inner_addresses)
+    keys = TenantKeys(engine, vault)
+    callbacks = CallbackActivities(engine, keys, settings.download_inner_addresses)
     objects = Objects(settings)
     endings = Endings(engine, client, objects, vault)
     activities = JobActivities(
@@ -99,12 +103,13 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
     worker = Worker(
         client,
         task_queue=TaskQueue.OPS,
-        workflows=[RunJob, RunAiJob, Reconcile, Sweep, SweepObjects, Retain, Scale],
+        workflows=[RunJob, RunAiJob, Reconcile, Sweep, SweepObjects, Retain, Scale, IndexTexts],
         activities=[
             activities.finish,
             activities.reconcile,
             callbacks.deliver,
             sweeping.sweep,
+            IndexActivities(engine, objects, keys).index,
             orphans.sweep,
             scaling.scale,
             RetentionActivities(Retention(settings, engine, objects)).retain,

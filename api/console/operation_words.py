@@ -8,6 +8,7 @@ _UPLOAD = ("파일 올리기", "Uploaded a file")
 _MESSAGES = ("문자 발송", "Sent messages")
 _STUDENTS = ("학생 목록 보기", "Looked at the list of students")
 _STUDENT = ("학생 정보 보기", "Looked at a student")
+_SEARCH = ("문서에서 찾기", "Searched documents")
 _SIGNED_IN = ("로그인", "Signed in")
 
 OPERATION_WORDS = {
@@ -17,6 +18,8 @@ OPERATION_WORDS = {
     "GET /api/v1/jobs/{job_id}": _JOB,
     "GET /console/jobs/{job_id}": _JOB,
     "GET /console/jobs/{job_id}/files/{name}": ("결과 파일 내려받기", "Downloaded a result"),
+    "GET /api/v1/search/documents": _SEARCH,
+    "GET /console/search": _SEARCH,
     "GET /console/ocr/{job_id}": ("인식한 문서 보기", "Looked at a document"),
     "GET /console/ocr/{job_id}/pages/{number}": ("인식한 쪽 보기", "Looked at a page"),
     "GET /console/omr/{job_id}": ("답안지 보기", "Looked at answer sheets"),

@@ -92,6 +92,12 @@ class LectureSearch(Search):
         )
 
 
+class TextSearch(Search):
+    """`show`: both with their first, or more of one."""
+
+    show: Annotated[Literal["all", "lectures", "documents"], _Maybe] = "all"
+
+
 TYPES = tuple(CATALOG)
 
 

@@ -27,6 +27,7 @@ from api.console import (
     oidc,
     omr,
     rosters,
+    search,
     students,
     text_templates,
 )
@@ -45,7 +46,7 @@ def site(parent: FastAPI) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
     # Stored texts and costs before messages: their paths are no job's.
-    academy = (home, jobs, lectures, ocr, omr, students, rosters, text_templates, costs, messaging)
+    academy = (home, search, jobs, lectures, ocr, omr, students, rosters, text_templates, costs, messaging)
     operators = (dead_letters, fleet, audit)
     for pages in (login, oidc, *academy, *operators):
         app.include_router(pages.router)

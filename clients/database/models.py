@@ -127,6 +127,13 @@ class Job(Base):
             "finished_at",
             postgresql_where=text("finished_at IS NOT NULL AND sealed_payload IS NOT NULL"),
         ),
+        Index(  # documents whose text can be searched
+            "ix_jobs_documents",
+            "finished_at",
+            "tenant_id",
+            "id",
+            postgresql_where=text("job_type = 'ai.ocr' AND (result -> 'files' ->> 'text.txt') IS NOT NULL"),
+        ),
     )
 
 

@@ -26,6 +26,7 @@ from clients.database.messaging_models import (
     ProviderDifference,
 )
 from clients.database.models import Base, Job, JobEvent, JoinedRequest, Orphan, ServiceKey, Video
+from clients.database.search import SearchText
 from clients.database.staff_sessions import StaffSession
 from clients.database.uploads import Upload
 from clients.database.viewing_models import PlaybackSession, PlaybackViolation
@@ -54,7 +55,9 @@ def stays(table: str, why: str) -> Rule:
     return Rule(table=table, why=why)
 
 
-def _of_ended(job_id: InstrumentedAttribute[UUID], before: datetime) -> ColumnElement[bool]:
+def _of_ended(
+    job_id: InstrumentedAttribute[UUID] | InstrumentedAttribute[UUID | None], before: datetime
+) -> ColumnElement[bool]:
     return exists().where(Job.id == job_id, Job.finished_at < before)
 
 
@@ -173,6 +176,13 @@ RULES = (
         why="the result of documents, sheets, rosters: its files are gone by then",
     ),
     Rule(
+        table="search_texts",
+        kept=YEAR,
+        since="its job ended",
+        old=lambda before: _of_ended(SearchText.job_id, before),
+        why="what a document is found by; nothing is found by it once the result is gone",
+    ),
+    Rule(
         table="jobs",
         kept=THREE_YEARS,
         since="it ended",
@@ -234,6 +244,7 @@ RULES = (
     stays("video_progress", _LECTURE),
     stays("videos", "until it is deleted; then its row says so"),
     stays("captions", _LECTURE),
+    stays("search_texts", "what captions are found by: goes with them"),
     stays("renditions", _LECTURE),
     stays("text_templates", "the academy's own texts, sealed, until it removes them"),
     stays("opt_outs", "a wish that stands until it is taken back; a hash, no phone"),

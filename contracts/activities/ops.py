@@ -8,6 +8,8 @@ from contracts.names import TaskQueue
 
 RECONCILE_LONGEST = timedelta(minutes=9)  # then it leaves the rest to the next one; none begins meanwhile
 RECONCILE_TIMEOUT = timedelta(minutes=10)
+INDEX_LONGEST = timedelta(minutes=4)  # likewise
+INDEX_TIMEOUT = timedelta(minutes=10)
 SWEEP_TIMEOUT = timedelta(minutes=30)
 SCALE_TIMEOUT = timedelta(seconds=50)  # the next look begins a minute after this one
 SWEEP_OBJECTS_TIMEOUT = timedelta(hours=12)  # a listing of the whole bucket
@@ -27,6 +29,15 @@ RECONCILE = Activity(
     start_to_close=RECONCILE_TIMEOUT,
     schedule_to_close=RECONCILE_TIMEOUT,
     retry=None,
+)
+INDEX = Activity(
+    name="ops.index",
+    takes=type(None),
+    returns=dict[str, int],
+    queue=TaskQueue.OPS,
+    start_to_close=INDEX_TIMEOUT,
+    schedule_to_close=INDEX_TIMEOUT,
+    retry=None,  # a minute later it goes on
 )
 SWEEP = Activity(
     name="ops.sweep",

@@ -23,13 +23,13 @@ INSERT INTO allowed VALUES
     ('ops', '{audit_records,callback_endpoints,cancelled_reservations,captions,credit_entries,enrolments,
         idempotency_keys,job_events,jobs,joined_requests,message_chunks,message_groups,message_jobs,
         message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
-        playback_sessions,playback_violations,provider_differences,renditions,sender_numbers,service_keys,
-        staff_sessions,students,tenant_keys,tenants,uploads,videos}'),
+        playback_sessions,playback_violations,provider_differences,renditions,search_texts,sender_numbers,
+        service_keys,staff_sessions,students,tenant_keys,tenants,uploads,videos}'),
     ('api', '{attendance,audit_records,callback_endpoints,cancelled_reservations,captions,classes,credit_entries,
         enrolments,idempotency_keys,
         job_events,jobs,joined_requests,lecture_sessions,message_chunks,message_groups,message_jobs,
         message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
-        playback_sessions,playback_violations,provider_turns,renditions,roster_columns,sender_numbers,service_keys,
+        playback_sessions,playback_violations,provider_turns,renditions,roster_columns,search_texts,sender_numbers,service_keys,
         session_enrolments,staff_sessions,student_changes,students,tenant_keys,tenants,text_templates,uploads,video_access,video_progress,
         videos}');
 

@@ -91,6 +91,8 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/uploads/{upload_id}/complete": obj(),
     "DELETE /api/v1/uploads/{upload_id}": obj(),
     "POST /api/v1/videos": obj({"upload_id": "{upload_id}"}),
+    "GET /api/v1/search/lectures": OWN,
+    "GET /api/v1/search/documents": OWN,
     "GET /api/v1/videos": OWN,
     "GET /api/v1/videos/{video_id}": obj(),
     "PATCH /api/v1/videos/{video_id}": obj({"title": "2강"}),

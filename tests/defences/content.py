@@ -7,6 +7,7 @@ _JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_h
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
 _CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media_encode.py"
 _CAPTIONS = "tests/unit/test_captions.py"
+_SEARCH = "tests/api/test_search.py"
 _COVERED = "tests/unit/test_omr_covered.py"
 _ODD = "tests/unit/test_roster_odd.py::test_nobody_is_lost_and_nobody_gets_anothers"
 _AGAINST = "tests/unit/test_roster_against.py::test_nobody_is_taken_who_is_none"
@@ -20,6 +21,41 @@ CONTENT = (
         "if len(streams) > 1:",
         "if False:",
         "tests/unit/test_media_probe.py::test_of_several_sounds_one_that_is_heard",
+    ),
+    Defence(
+        "search-reads-before-it-shows",
+        "api/search.py",
+        "    except (ObjectMissing, UnicodeDecodeError):\n        return NOWHERE\n",
+        "    except (ObjectMissing, UnicodeDecodeError):\n        return Hits(1, [])\n",
+        f"{_SEARCH}::test_nothing_is_shown_that_is_gone_from_the_store",
+    ),
+    Defence(
+        "search-text-that-is-missing",
+        "activities/indexing.py",
+        "        except ObjectMissing:\n            return Indexed(sealer.key_id, problem=MISSING)\n",
+        "        except ObjectMissing as error:\n            raise OSError from error\n",
+        f"{_SEARCH}::test_a_store_that_is_away_and_a_text_that_is_not_there",
+    ),
+    Defence(
+        "search-text-that-hides-others",
+        "activities/indexing.py",
+        "except Exception as error:  # noqa: BLE001 - one text must not hide all others, minute after minute",
+        "except UnicodeDecodeError as error:",
+        f"{_SEARCH}::test_one_text_that_cannot_be_split_does_not_hide_the_others",
+    ),
+    Defence(
+        "search-pieces-are-keyed",
+        "clients/pieces.py",
+        'sealer.mac(f"piece\\n{piece}")[:_BYTES]',
+        "piece.encode()[:_BYTES]",
+        f"{_SEARCH}::test_what_is_noted_says_nothing_without_the_key",
+    ),
+    Defence(
+        "search-over-a-space",
+        "rules/search/finding.py",
+        'whole = f"(?:{within}{_WORD_BEGINS}{spaced})"',
+        'whole = f"(?:{within}{spaced})"',
+        "tests/unit/test_search_words.py::test_it_is_not_found",
     ),
     Defence(
         "noise-is-no-recording",

@@ -53,6 +53,11 @@ QUERIES = [
     "after=1e9",
 ]
 QUERIES += [
+    "q=%00",
+    "q=%f0%9f%98%80",
+    "q=a&limit=0",
+    "q=a&cursor=" + "9" * 18,
+    "q=a&before=" + "9" * 30,
     "tenant_id=" + "9" * 5000,
     "job_type=%ed%a0%80",
     "page=9999999999999999999",

@@ -76,6 +76,7 @@ def value(column: Column[Any], written: dict[tuple[str, str], Any], tenant: int)
         return datetime(2031, 1, 1, tzinfo=UTC)
     return {
         int: fresh_id(), str: uuid4().hex[:3], bytes: uuid4().bytes, bool: False, float: 1.0, dict: {},
+        list: [],
         Decimal: Decimal(1), datetime: datetime(2030, 1, 1, tzinfo=UTC), date: date(2030, 1, 1),
     }.get(kind, uuid4())  # fmt: skip
 

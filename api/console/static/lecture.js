@@ -28,6 +28,8 @@ function fail(words) {
 }
 
 const path = `/api/v1/media/videos/${player?.dataset.video}/playback`;
+// Where a link leads to.
+const asked = Math.max(0, Number(new URLSearchParams(location.search).get("t"))) || 0;
 const place = `watched:${document.documentElement.dataset.who}:${player?.dataset.video}`;
 const START_AGAIN = ["token_expired", "session_ended", "policy_changed"];
 const pause = (wait) => new Promise((resolve) => setTimeout(resolve, 1000 * wait));
@@ -90,9 +92,12 @@ async function recover(problem) {
   recovering = false;
 }
 
+// A second within the lecture; a link may say what it likes.
+const linked = () => (asked < Number(document.getElementById("seek").max) ? asked : 0);
+
 // A playback from where it was: in this window, or before the last reload.
 async function begin() {
-  const at = video.currentTime || Number(localStorage.getItem(place)) || 0;
+  const at = video.currentTime || linked() || Number(localStorage.getItem(place)) || 0;
   const paused = video.paused;
   const playback = await patiently(() => ask(`${path}/start/`, {}));
   token = playback.token;
@@ -218,7 +223,8 @@ if (player) {
     video.addEventListener("pause", remember);
     setInterval(() => video.paused || remember(), 5000);
     addEventListener("pagehide", leaving);
-    if (at) say(t(`${clock(at)}부터 이어서 봅니다.`, `It goes on at ${clock(at)}.`));
+    if (at && at === linked()) say(t(`${clock(at)}부터 봅니다.`, `It begins at ${clock(at)}.`));
+    else if (at) say(t(`${clock(at)}부터 이어서 봅니다.`, `It goes on at ${clock(at)}.`));
     for (const extra of [storyboard(urls.storyboard), captions(video, urls.subtitles), chapters(video, urls.chapters)]) {
       extra.catch(() => say(t("미리보기나 자막을 불러오지 못했습니다.", "Previews or captions could not be loaded."), true));
     }
