@@ -203,8 +203,8 @@ CONTENT = (
     ),
     Defence(
         "tail-of-a-frame",
-        "activities/video/encode.py",
-        "if len(starts) > 1 and last - starts[-1] < SHORTEST * plan.fps:",
+        "contracts/video.py",
+        "if len(starts) > 1 and last - starts[-1] < SHORTEST * self.fps:",
         "if False:",
         f"{_ENCODE}::test_a_tail_of_less_than_a_second_joins_the_segment_before[101]",
     ),

@@ -1,0 +1,47 @@
+"""The sound of a lecture's first minutes, for who watches while the rest is made.
+
+How loud the whole sound is made is known when all of it was measured; these minutes are as loud as they
+themselves ask for, and without the fine points. They lie below the version's `work/`, and go when the lecture
+is published. Their segments begin and end where those of the whole do.
+"""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from activities.video.audio import SILENCE, accepted, levelled
+from activities.video.damage import Ear
+from activities.video.ffmpeg import Tools
+from activities.video.fmp4 import TrackFiles
+from activities.video.sound import Sound
+from activities.video.sound_passes import TARGET, Passes, aligned
+from contracts.video import OPENING, WORK, EncodePlan
+
+_MAX_GAIN = 20.0  # dB; a quiet beginning is not all there is
+
+
+def has_opening(plan: EncodePlan) -> bool:
+    """Not what is short, whose whole sound comes soon, and not what has no picture to wait with."""
+    return bool(plan.rungs) and plan.has_audio and plan.duration > 2 * OPENING
+
+
+async def encode_opening(
+    tools: Tools, source: Path, plan: EncodePlan, out: Path, *, timeout: float
+) -> TrackFiles:
+    """Write `out/work/audio/init.mp4` and the whole segments of the first OPENING seconds of the plan's first
+    sound. `timeout` bounds each pass. Raises FfmpegFailed, BadSegment."""
+    frames = int(OPENING * plan.fps)
+    first = plan.sound_renditions[0]
+    opening = plan.model_copy(update={"total_frames": frames, "audio_stream": first.stream})
+    rendition = first.model_copy(update={"name": f"{WORK}{first.name}"})
+    (out / rendition.name).mkdir(parents=True)
+    passes = Passes(tools, source, out, timeout, round(1000 * opening.duration))
+    decoded = not plan.remux
+    sound = (
+        await passes.decode(opening, Ear(), opening.duration) if decoded else Sound.remuxed(source, opening)
+    )
+    loudness = await passes.measure(aligned(sound.opened(), opening), sound.clock)
+    gain = 0.0 if loudness.integrated <= SILENCE else min(TARGET - loudness.integrated, _MAX_GAIN)
+    await passes.encode(sound, levelled(aligned(sound.opened(), opening), gain), rendition)
+    track = await asyncio.to_thread(accepted, out, opening, rendition.name)
+    return replace(track, segments=track.segments[:-1])  # the last one is cut off
