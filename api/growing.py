@@ -15,15 +15,16 @@ from api.cache import Fresh
 from clients.database.viewing import View
 from clients.objects import ObjectMissing, Objects
 from contracts.video import (
-    OPENING_SOUND,
     PLAN,
     SOUND,
+    SOUND_OPENINGS,
     WORK,
     EncodePlan,
     Segment,
     SegmentManifest,
     Track,
     ahead_key,
+    opening_key,
     unit_key,
 )
 from rules.playlists import Stretch, growing_playlist, master_playlist
@@ -35,13 +36,14 @@ KNOWN = 16  # lectures of which more is remembered than for so long: what never 
 @dataclass(frozen=True)
 class Growing:
     """What there is of a version. `video`: its renditions, with the segments of the beginning. There are
-    `units` whole units, and `ahead` segments of the one behind them. `opening`: sound for until `sounds` are
-    there."""
+    `units` whole units, and `ahead` segments of the one behind them. `opening`: the longest of
+    `openings`, sound for until `sounds` are there."""
 
     plan: EncodePlan
     video: Sequence[Track] = ()
     units: int = 0
     ahead: int = 0
+    openings: int = 0
     opening: Track | None = None
     sounds: Sequence[Track] = ()
 
@@ -145,12 +147,21 @@ def _grown(objects: Objects, prefix: str, names: set[str], known: Growing) -> Gr
     video, opening, sounds = known.video, known.opening, known.sounds
     if not video and (units or ahead):
         video = _tracks(objects, unit_key(prefix, 0) if units else ahead_key(prefix, 0, ahead))
-    if not opening and prefix + OPENING_SOUND in names:
-        (sound,) = _tracks(objects, prefix + OPENING_SOUND)
+    there = [key for seconds in SOUND_OPENINGS if (key := opening_key(prefix, seconds)) in names]
+    if len(there) > known.openings:
+        (sound,) = _tracks(objects, there[-1])
         opening = sound.model_copy(update={"name": sound.name.removeprefix(WORK)})
     if not sounds and prefix + SOUND in names:
         sounds = _tracks(objects, prefix + SOUND)
-    return replace(known, units=units, ahead=ahead, video=video, opening=opening, sounds=sounds)
+    return replace(
+        known,
+        units=units,
+        ahead=ahead,
+        video=video,
+        openings=len(there),
+        opening=opening,
+        sounds=sounds,
+    )
 
 
 def _tracks(objects: Objects, key: str) -> list[Track]:

@@ -382,11 +382,19 @@ WORK = "work/"
 """Below a version's prefix: the manifests, which nobody needs once it is published."""
 
 OPENING = 300.0
-"""Seconds from a lecture's start that can be watched first while the rest is made: segments are told of while
-their unit is still encoded, and there is sound before all of it was measured."""
+"""Seconds from a lecture's start in which segments are told of while their unit is still encoded."""
 
-PLAN, SOUND, OPENING_SOUND = f"{WORK}plan.json", f"{WORK}audio.json", f"{WORK}opening.json"
-"""Below a version's prefix: its plan, the manifest of its sound, and that of its opening's."""
+SOUND_OPENINGS = (60.0, 600.0)
+"""Seconds from a lecture's start of which there is sound before all of it was measured: some at once, then
+as many as the whole takes."""
+
+PLAN, SOUND = f"{WORK}plan.json", f"{WORK}audio.json"
+"""Below a version's prefix: its plan, and the manifest of its sound."""
+
+
+def opening_key(prefix: str, seconds: float) -> str:
+    """The manifest of the sound of so many seconds."""
+    return f"{prefix}{WORK}opening-{seconds:.0f}.json"
 
 
 def unit_key(prefix: str, unit: int) -> str:

@@ -15,24 +15,26 @@ from activities.video.ffmpeg import Tools
 from activities.video.fmp4 import TrackFiles
 from activities.video.sound import Sound
 from activities.video.sound_passes import TARGET, Passes, aligned
-from contracts.video import OPENING, WORK, EncodePlan
+from contracts.video import SOUND_OPENINGS, WORK, EncodePlan
 
 _MAX_GAIN = 20.0  # dB; a quiet beginning is not all there is
 
 
-def has_opening(plan: EncodePlan) -> bool:
-    """Not what is short, whose whole sound comes soon, and not what has no picture to wait with."""
-    return bool(plan.rungs) and plan.has_audio and plan.duration > 2 * OPENING
+def openings(plan: EncodePlan) -> list[float]:
+    """Their lengths in seconds, the shortest first. None of what is so short that its whole sound comes soon,
+    nor of what has no picture to wait with."""
+    if not plan.rungs or not plan.has_audio:
+        return []
+    return [seconds for seconds in SOUND_OPENINGS if plan.duration > 2 * seconds]
 
 
 async def encode_opening(
-    tools: Tools, source: Path, plan: EncodePlan, out: Path, *, timeout: float
+    tools: Tools, source: Path, plan: EncodePlan, out: Path, *, seconds: float, timeout: float
 ) -> TrackFiles:
-    """Write `out/work/audio/init.mp4` and the whole segments of the first OPENING seconds of the plan's first
-    sound. `timeout` bounds each pass. Raises FfmpegFailed, BadSegment."""
-    frames = int(OPENING * plan.fps)
+    """Write `out/work/audio/init.mp4` and the whole segments of so many seconds of the plan's first sound. A
+    longer one begins with the same bytes. `timeout` bounds each pass. Raises FfmpegFailed, BadSegment."""
     first = plan.sound_renditions[0]
-    opening = plan.model_copy(update={"total_frames": frames, "audio_stream": first.stream})
+    opening = _first(plan, seconds).model_copy(update={"audio_stream": first.stream})
     rendition = first.model_copy(update={"name": f"{WORK}{first.name}"})
     (out / rendition.name).mkdir(parents=True)
     passes = Passes(tools, source, out, timeout, round(1000 * opening.duration))
@@ -40,8 +42,13 @@ async def encode_opening(
     sound = (
         await passes.decode(opening, Ear(), opening.duration) if decoded else Sound.remuxed(source, opening)
     )
-    loudness = await passes.measure(aligned(sound.opened(), opening), sound.clock)
-    gain = 0.0 if loudness.integrated <= SILENCE else min(TARGET - loudness.integrated, _MAX_GAIN)
+    begins = aligned(sound.opened(), _first(plan, SOUND_OPENINGS[0]))
+    loudness = (await passes.measure(begins, sound.clock)).integrated
+    gain = 0.0 if loudness <= SILENCE else min(TARGET - loudness, _MAX_GAIN)
     await passes.encode(sound, levelled(aligned(sound.opened(), opening), gain), rendition)
     track = await asyncio.to_thread(accepted, out, opening, rendition.name)
     return replace(track, segments=track.segments[:-1])  # the last one is cut off
+
+
+def _first(plan: EncodePlan, seconds: float) -> EncodePlan:
+    return plan.model_copy(update={"total_frames": int(seconds * plan.fps)})

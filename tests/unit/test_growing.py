@@ -11,12 +11,11 @@ import pytest
 from activities.video import opening
 from activities.video.audio import encode_audio
 from activities.video.fmp4 import read_fragment, read_init
-from activities.video.opening import encode_opening, has_opening
+from activities.video.opening import encode_opening, openings
 from activities.video.storing import SegmentStore
 from api.growing import Growing, GrowingLectures, read
 from clients.objects import ObjectMissing, Objects
 from contracts.video import (
-    OPENING_SOUND,
     PLAN,
     SOUND,
     EncodePlan,
@@ -24,6 +23,7 @@ from contracts.video import (
     SegmentManifest,
     Track,
     ahead_key,
+    opening_key,
     unit_key,
 )
 from tests.lab import PATIENCE
@@ -101,7 +101,8 @@ def test_a_playlist_grows_and_what_it_said_stays(key_id: str | None) -> None:
     assert known and not known.can_be_watched
     assert look(ahead_key(PREFIX, 0, 1), manifest(track("360p", 1))) == (1, 0)
     assert known and not known.can_be_watched  # a film without its sound is none
-    assert look(PREFIX + OPENING_SOUND, manifest(track("work/audio", 2))) == (1, 2)
+    assert look(opening_key(PREFIX, 60), manifest(track("work/audio", 1))) == (1, 1)
+    assert look(opening_key(PREFIX, 600), manifest(track("work/audio", 2))) == (1, 2)
     assert known and known.can_be_watched
     assert look(ahead_key(PREFIX, 0, 3), manifest(track("360p", 3))) == (3, 2)
     assert look(unit_key(PREFIX, 1), b"") == (3, 2)  # it is not what comes next
@@ -191,11 +192,17 @@ async def test_the_openings_sound_goes_over_into_the_whole(
         str(source),
     )
     _, plan = await media.prepare(source)
-    assert not has_opening(plan)
-    monkeypatch.setattr(opening, "OPENING", 12.0)
-    assert has_opening(plan)
+    assert openings(plan) == []
+    monkeypatch.setattr(opening, "SOUND_OPENINGS", (6.0, 12.0, 24.0))
+    assert openings(plan) == [6.0, 12.0]
     (tmp_path / "whole").mkdir()
-    soon = await encode_opening(media.TOOLS, source, plan, tmp_path / "soon", timeout=PATIENCE)
+    first, soon = [
+        await encode_opening(
+            media.TOOLS, source, plan, tmp_path / str(seconds), seconds=seconds, timeout=PATIENCE
+        )
+        for seconds in openings(plan)
+    ]
+    assert (first.init, first.segments) == (soon.init, soon.segments[:1])
     (whole,) = await encode_audio(media.TOOLS, source, plan, tmp_path / "whole", timeout=PATIENCE)
 
     assert [file.name for file in soon.segments] == ["work/audio/s00000.m4s", "work/audio/s00001.m4s"]
@@ -205,5 +212,5 @@ async def test_the_openings_sound_goes_over_into_the_whole(
     # What comes behind them begins where they end.
     init = read_init((tmp_path / "whole" / whole.track.init.name).read_bytes())
     after = read_fragment((tmp_path / "whole" / whole.track.segments[2].name).read_bytes(), init)
-    last = read_fragment((tmp_path / "soon" / soon.segments[1].name).read_bytes(), init)
+    last = read_fragment((tmp_path / "12.0" / soon.segments[1].name).read_bytes(), init)
     assert last.start + last.duration == after.start
