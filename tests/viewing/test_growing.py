@@ -92,12 +92,14 @@ async def test_what_grows_is_watched_by_who_may_and_goes_on_when_it_is_published
     assert (await room.start(student, video)).started["growing"] is False
 
 
-async def test_what_failed_is_watched_no_more(room: Classroom) -> None:
+@pytest.mark.parametrize("status", ["FAILED", "PROCESSING"])
+async def test_what_failed_is_watched_no_more(room: Classroom, status: str) -> None:
+    """Whatever the lecture's row says: what its job leaves goes."""
     job = uuid4()
     video = await encoding(room, job)
     written(room, video, job)
     player = await room.start(await room.student(), video)
-    await ended(room, job, video, status="FAILED")
+    await ended(room, job, video, status=status)
     assert await player.dead() == "policy_changed"
     assert await room.refused(await room.student(), video) == "not_ready"
 
