@@ -6,7 +6,7 @@ object is written for them, so none is left behind when the encode fails, is can
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from pydantic import ValidationError
@@ -46,6 +46,7 @@ class Growing:
     openings: int = 0
     opening: Track | None = None
     sounds: Sequence[Track] = ()
+    _texts: dict[str, str] = field(default_factory=dict, init=False, compare=False)
 
     @property
     def can_be_watched(self) -> bool:
@@ -61,7 +62,13 @@ class Growing:
         return master_playlist(self.plan, list(self.video), list(self._heard))
 
     def media(self, name: str) -> str | None:
-        """The media playlist of a rendition; None if there is no such one yet."""
+        """The media playlist of a rendition, made once for all who ask; None if there is no such one yet."""
+        text = self._texts.get(name) or self._media(name)
+        if text:
+            self._texts[name] = text
+        return text
+
+    def _media(self, name: str) -> str | None:
         if any(rung.name == name for rung in self.plan.rungs):
             stretches = [Stretch("init.mp4", self._pictures())]
         elif any(track.name == name for track in self._heard):
@@ -109,6 +116,12 @@ class GrowingLectures:
         if not viewer.growing or viewer.hls_prefix is None:
             return None
         return await self._fresh.get(viewer.hls_prefix)
+
+    async def can_begin(self, viewer: View) -> bool:
+        """Whether somebody who may watch has something to see, be it all or some."""
+        if viewer.decision.refusal:
+            return False
+        return not viewer.growing or await self.of(viewer) is not None
 
     async def _look(self, prefix: str) -> Growing | None:
         known = self._known.pop(prefix, None)

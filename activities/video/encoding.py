@@ -22,7 +22,7 @@ from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment, TrackFiles
-from activities.video.opening import encode_opening, openings
+from activities.video.opening import store_openings
 from activities.video.pictures import draw_pictures
 from activities.video.places import SMALLEST, parts_of
 from activities.video.plan import LADDERS, make_plan
@@ -50,7 +50,6 @@ from contracts.video import (
     SegmentManifest,
     SourceRef,
     Streams,
-    opening_key,
     unit_key,
 )
 
@@ -269,20 +268,9 @@ class EncodeActivities:
                 return manifest
 
     async def _opening(self, plan: EncodePlan, path: Path) -> None:
-        """Sound for who watches while the rest is made. The lecture itself does without."""
+        """The lecture itself does without."""
         try:
-            for seconds in openings(plan):
-                key = opening_key(plan.prefix, seconds)
-                if await self._store.has(key):
-                    continue
-                with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-                    out = Path(folder)
-                    track = await encode_opening(
-                        self._tools, path, plan, out, seconds=seconds, timeout=AUDIO_TIMEOUT
-                    )
-                    tracks = await self._store.upload(plan, out, [track])
-                manifest = SegmentManifest(encoder=self._encoder, units=[], tracks=tracks)
-                await self._store.write(key, manifest)
+            await store_openings(self._tools, self._store, path, plan, self._scratch, timeout=AUDIO_TIMEOUT)
         except Exception as error:  # noqa: BLE001 - whatever it is, the whole sound meets it and says so
             activity.logger.warning("no sound before all of it is there", exc_info=error)
 

@@ -8,6 +8,7 @@ is published. Their segments begin and end where those of the whole do.
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from activities.video.audio import SILENCE, accepted, levelled
 from activities.video.damage import Ear
@@ -15,7 +16,8 @@ from activities.video.ffmpeg import Tools
 from activities.video.fmp4 import TrackFiles
 from activities.video.sound import Sound
 from activities.video.sound_passes import TARGET, Passes, aligned
-from contracts.video import SOUND_OPENINGS, WORK, EncodePlan
+from activities.video.storing import SegmentStore
+from contracts.video import SOUND_OPENINGS, WORK, EncodePlan, SegmentManifest, opening_key
 
 _MAX_GAIN = 20.0  # dB; a quiet beginning is not all there is
 
@@ -26,6 +28,21 @@ def openings(plan: EncodePlan) -> list[float]:
     if not plan.rungs or not plan.has_audio:
         return []
     return [seconds for seconds in SOUND_OPENINGS if plan.duration > 2 * seconds]
+
+
+async def store_openings(
+    tools: Tools, store: SegmentStore, source: Path, plan: EncodePlan, scratch: Path, *, timeout: float
+) -> None:
+    """Encode and store those that an earlier attempt has not. Raises as `encode_opening` and the store do."""
+    for seconds in openings(plan):
+        key = opening_key(plan.prefix, seconds)
+        if await store.has(key):
+            continue
+        with TemporaryDirectory(dir=scratch) as folder:
+            out = Path(folder)
+            track = await encode_opening(tools, source, plan, out, seconds=seconds, timeout=timeout)
+            tracks = await store.upload(plan, out, [track])
+        await store.write(key, SegmentManifest(encoder=plan.encoder, units=[], tracks=tracks))
 
 
 async def encode_opening(

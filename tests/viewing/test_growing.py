@@ -55,12 +55,20 @@ async def ended(room: Classroom, job: UUID, video: int, **values: Any) -> None:
         await connection.execute(update(Job).where(Job.id == job).values(finished_at=func.now()))
 
 
+async def watchable(room: Classroom, video: int) -> bool:
+    headers = {"Authorization": f"Bearer {room.key}"}
+    answer = await room.http.get(f"/api/v1/videos/{video}", headers=headers)
+    return answer.json()["watchable"] is True
+
+
 async def test_what_grows_is_watched_by_who_may_and_goes_on_when_it_is_published(room: Classroom) -> None:
     job = uuid4()
     video = await encoding(room, job)
     student = await room.student()
     assert await room.refused(student, video) == "not_ready"
+    assert not await watchable(room, video)
     prefix = written(room, video, job)
+    assert await watchable(room, video)
     assert await room.refused(await room.student(enrolled=False), video) == "not_enrolled"
     player = await room.start(student, video)
     assert player.started["growing"] is True
