@@ -15,6 +15,7 @@ from api.auth.oidc import Provider
 from api.auth.service_keys import KEY_SECONDS, ServiceKeys
 from api.cache import Fresh
 from api.fleet import Waiting, all_waiting
+from api.growing import GrowingLectures
 from api.rates import Rates
 from api.standing import Standing, standing
 from api.watches import Watches
@@ -60,6 +61,7 @@ class Services:
     watches: Watches
     seen_jobs: Fresh[tuple[int, str], SealedJob]
     seen_videos: Fresh[tuple[int, int], tuple[VideoRow, JobRow | None]]
+    growing: GrowingLectures
     standing: Fresh[None, Standing]
     dead: Fresh[None, dict[str, int]]
     waiting: Fresh[None, list[Waiting]]
@@ -90,12 +92,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     redis = progress.connect(settings)
     board = ProgressBoard(redis)
     vault = Vault(settings.payload_keys.get_secret_value())
+    objects = UploadStore(settings)
     yield Services(
         engine=engine,
         temporal=client,
         redis=redis,
         board=board,
-        objects=UploadStore(settings),
+        objects=objects,
         submitter=Submitter(engine, client, vault),
         keys=TenantKeys(engine, vault),
         vault=vault,
@@ -105,6 +108,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         watches=Watches(engine, client, board),
         seen_jobs=Fresh(lambda key: _job(engine, *key), SEEN_SECONDS),
         seen_videos=Fresh(lambda key: _video(engine, *key), SEEN_SECONDS),
+        growing=GrowingLectures(objects),
         standing=Fresh(lambda _: standing(engine, client), STANDING_SECONDS),
         dead=Fresh(lambda _: asyncio.to_thread(_dead, settings), DEAD_SECONDS),
         waiting=Fresh(lambda _: all_waiting(client), WAITING_SECONDS),

@@ -132,6 +132,10 @@ TOO_QUIET = "sound_too_quiet"
 """Told with the warnings. Not one of them: workers of the release before do not know it."""
 
 
+SHORTEST = 1.0
+"""Seconds. Players that follow the standard never end where the last segment lasts a frame or two."""
+
+
 class EncodePlan(Contract):
     """All that a worker needs to encode any unit to the same bytes as any other worker.
 
@@ -192,6 +196,14 @@ class EncodePlan(Contract):
     @property
     def unit_count(self) -> int:
         return -(-self.total_frames // self.unit_frames) if self.rungs else 0
+
+    def segments(self, unit: int) -> list[range]:
+        """Frames of each of a unit's segments. A tail that lasts less than SHORTEST belongs to the last."""
+        first, last = unit * self.unit_frames, min((unit + 1) * self.unit_frames, self.total_frames)
+        starts = list(range(first, last, self.segment_frames))
+        if len(starts) > 1 and last - starts[-1] < SHORTEST * self.fps:
+            del starts[-1]
+        return [range(start, end) for start, end in zip(starts, [*starts[1:], last], strict=True)]
 
     @property
     def sound_renditions(self) -> list[SoundTrack]:
@@ -368,6 +380,31 @@ class PictureManifest(Contract):
 
 WORK = "work/"
 """Below a version's prefix: the manifests, which nobody needs once it is published."""
+
+OPENING = 300.0
+"""Seconds from a lecture's start in which segments are told of while their unit is still encoded."""
+
+SOUND_OPENINGS = (60.0, 600.0)
+"""Seconds from a lecture's start of which there is sound before all of it was measured: some at once, then
+as many as the whole takes."""
+
+PLAN, SOUND = f"{WORK}plan.json", f"{WORK}audio.json"
+"""Below a version's prefix: its plan, and the manifest of its sound."""
+
+
+def opening_key(prefix: str, seconds: float) -> str:
+    """The manifest of the sound of so many seconds."""
+    return f"{prefix}{WORK}opening-{seconds:.0f}.json"
+
+
+def unit_key(prefix: str, unit: int) -> str:
+    """The manifest that says that a unit is finished."""
+    return f"{prefix}{WORK}unit-{unit:05d}.json"
+
+
+def ahead_key(prefix: str, unit: int, segments: int) -> str:
+    """The manifest of so many segments of a unit that is still encoded."""
+    return f"{prefix}{WORK}ahead-{unit:05d}-{segments:03d}.json"
 
 
 def hls_root(tenant_id: int, video_id: int) -> str:

@@ -8,7 +8,7 @@ from clients.database.videos import Version
 from clients.objects import ObjectMissing, Objects
 from contracts.video import hls_root
 
-# As `activities.video.playlists` writes it.
+# As `rules.playlists` writes it.
 _VARIANT = re.compile(
     r"#EXT-X-STREAM-INF:BANDWIDTH=(?P<bandwidth>\d+),AVERAGE-BANDWIDTH=(?P<average>\d+),"
     r'CODECS="(?P<codecs>[^",]+)[^"]*"(?:,RESOLUTION=(?P<width>\d+)x(?P<height>\d+))?.*\n'

@@ -14,9 +14,10 @@ from activities.video.colour import assumed, fitted, in_bt709, tagged
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
 from activities.video.fmp4 import (
-    SHORTEST,
     BadSegment,
     Fragment,
+    Init,
+    MediaFile,
     TrackFiles,
     first_picture,
     join_tail,
@@ -159,21 +160,28 @@ def _accept(out: Path, plan: EncodePlan, unit: int, rung: Rung) -> TrackFiles:
     (folder / "media.m3u8").unlink()
     init_file = next(folder.glob("init*.mp4")).rename(folder / "init.mp4")  # ffmpeg adds the stream's number
     init = read_init(init_file.read_bytes())
-    first, last = unit * plan.unit_frames, min((unit + 1) * plan.unit_frames, plan.total_frames)
-    segments = []
-    starts = list(range(first, last, plan.segment_frames))
-    if len(starts) > 1 and last - starts[-1] < SHORTEST * plan.fps:
-        del starts[-1]
-        number = unit * plan.unit_segments + len(starts)
-        join_tail(folder / f"s{number - 1:05d}.m4s", folder / f"s{number:05d}.m4s")
-    for number, frame in enumerate(starts, unit * plan.unit_segments):
-        path = folder / f"s{number:05d}.m4s"
-        frames = (last if frame == starts[-1] else frame + plan.segment_frames) - frame
-        data = path.read_bytes()
-        fragment = read_fragment(data, init)
-        step = init.timescale / plan.fps  # a whole number: of the rate the timescale is made
-        wanted = Fragment(round(frame * step), round(frames * step), frames, sync=True, step=round(step))
-        if fragment != wanted:
-            raise BadSegment(f"{path.name} of {rung.name}: {fragment}, wanted {wanted}")
-        segments.append(media_file(out, path, frames, frames / plan.fps, first_picture(data)))
+    planned, first = plan.segments(unit), unit * plan.unit_segments
+    tail = folder / f"s{first + len(planned):05d}.m4s"
+    if tail.exists():
+        join_tail(folder / f"s{first + len(planned) - 1:05d}.m4s", tail)
+    segments = [
+        accept_segment(out, plan, rung.name, init, number, frames)
+        for number, frames in enumerate(planned, first)
+    ]
     return TrackFiles(rung.name, init.codec, media_file(out, init_file), segments)
+
+
+def accept_segment(
+    out: Path, plan: EncodePlan, rung: str, init: Init, number: int, frames: range
+) -> MediaFile:
+    """The segment of this number, which has exactly these frames of the plan. Raises BadSegment."""
+    path = out / rung / f"s{number:05d}.m4s"
+    data = path.read_bytes()
+    fragment = read_fragment(data, init)
+    step = init.timescale / plan.fps  # a whole number: of the rate the timescale is made
+    wanted = Fragment(
+        round(frames.start * step), round(len(frames) * step), len(frames), sync=True, step=round(step)
+    )
+    if fragment != wanted:
+        raise BadSegment(f"{path.name} of {rung}: {fragment}, wanted {wanted}")
+    return media_file(out, path, len(frames), len(frames) / plan.fps, first_picture(data))

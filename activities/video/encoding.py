@@ -22,6 +22,7 @@ from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.fmp4 import BadSegment, TrackFiles
+from activities.video.opening import store_openings
 from activities.video.pictures import draw_pictures
 from activities.video.places import SMALLEST, parts_of
 from activities.video.plan import LADDERS, make_plan
@@ -37,6 +38,7 @@ from contracts.activities import video
 from contracts.errors import DECODE_FAILED, ENCODE_FAILED, SOURCE_TOO_LARGE, ErrorType
 from contracts.progress import video_progress
 from contracts.video import (
+    PLAN,
     AudioInput,
     BatchInput,
     Damage,
@@ -48,6 +50,7 @@ from contracts.video import (
     SegmentManifest,
     SourceRef,
     Streams,
+    unit_key,
 )
 
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
@@ -133,6 +136,8 @@ class EncodeActivities:
             async with self._source(source, False) as path:
                 parts = await in_thread(parts_of, path, plan, info.places, info.origin)
             plan = plan.model_copy(update={"parts": parts, "host": self._cache.host if parts else ""})
+        if plan.rungs:
+            await self._store.write(plan.prefix + PLAN, plan.model_copy(update={"parts": None}))
         return plan
 
     @implements(video.ENCODE_BATCH)
@@ -167,7 +172,7 @@ class EncodeActivities:
         finished = await self._store.finished(job.plan)
         units = []
         for unit in range(job.first, job.last + 1):
-            key = self._store.unit_key(job.plan, unit)
+            key = unit_key(job.plan.prefix, unit)
             if key in finished:
                 manifest = await self._store.load(key)
             else:
@@ -183,10 +188,12 @@ class EncodeActivities:
             await in_thread(self._room.require, _most_bytes(plan))
             ear = Ear()
             damage: list[Damage] = []
-            async with self._store.ahead(plan, folder) as ahead:
+            async with self._store.ahead(plan, unit, folder) as ahead:
 
                 def on_frames(frames: int) -> None:
                     ahead.look()
+                    if not ear.troubled:
+                        ahead.tell()
                     bar.frames_of_unit(frames)
 
                 tracks = await self._tracks(plan, held, unit, folder, ear, on_frames)
@@ -254,10 +261,18 @@ class EncodeActivities:
             await self._builds.require(job.plan.encoder, self._encoder)
             await leave_to_its_host(job.plan.host, self._cache.host)
             async with self._source_of(job.plan) as path:
+                await self._opening(job.plan, path)
                 manifest = await self._audio(job, path)
                 if job.plan.host:
                     await self._draw_early(job.plan, path)
                 return manifest
+
+    async def _opening(self, plan: EncodePlan, path: Path) -> None:
+        """The lecture itself does without."""
+        try:
+            await store_openings(self._tools, self._store, path, plan, self._scratch, timeout=AUDIO_TIMEOUT)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the whole sound meets it and says so
+            activity.logger.warning("no sound before all of it is there", exc_info=error)
 
     async def _audio(self, job: AudioInput, path: Path) -> Manifest:
         plan = job.plan

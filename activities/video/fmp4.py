@@ -109,10 +109,6 @@ def read_init(data: bytes) -> Init:
         raise BadSegment(f"init segment: {error!r}") from error
 
 
-# Players that follow the standard never end where the last segment lasts a frame or two.
-SHORTEST = 1.0
-
-
 def read_fragment(data: bytes, init: Init) -> Fragment:
     """Of a media segment with one track; several moofs are added up. Raises BadSegment."""
     duration = 0

@@ -6,9 +6,8 @@ from itertools import count
 from math import ceil, floor, sqrt
 
 from activities.video.audible import Kept
-from activities.video.fmp4 import SHORTEST
 from activities.video.probe import SourceInfo
-from contracts.video import EncodePlan, LadderName, Rung, SoundTrack, SourceRef
+from contracts.video import SHORTEST, EncodePlan, LadderName, Rung, SoundTrack, SourceRef
 
 # Frame rates that players and televisions know.
 _STANDARD = [

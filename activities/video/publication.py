@@ -6,7 +6,6 @@ from uuid import UUID, uuid5
 
 from temporalio.exceptions import ApplicationError
 
-from activities.video import playlists
 from activities.video.damage import worth_a_look
 from clients.database.captions import NewCaption
 from clients.database.videos import Version
@@ -23,6 +22,7 @@ from contracts.video import (
     SoundWarning,
     Track,
 )
+from rules import playlists
 from rules.captions.writing import names
 
 PLAYLIST = "application/vnd.apple.mpegurl"

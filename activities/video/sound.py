@@ -33,10 +33,13 @@ def evened(sound: Any) -> Any:
     return even.filter("volume", _HALF, precision="float")
 
 
-def decoding_args(source: Path, plan: EncodePlan, out: Path) -> list[str]:
-    """ffmpeg's arguments that decode the plan's sound into `out`, for `Sound`."""
+def decoding_args(source: Path, plan: EncodePlan, out: Path, until: float | None = None) -> list[str]:
+    """ffmpeg's arguments that decode the plan's sound into `out`, for `Sound`: all of it, or `until` so many
+    seconds of the lecture."""
     sound = ffmpeg.input(f"file:{source}", threads=1, **SOURCE)[str(plan.audio_stream)]
     sound = evened(sound.filter("asetpts", f"PTS+{_LATER - plan.origin:.6f}/TB"))
+    if until is not None:
+        sound = sound.filter("atrim", end=f"{_LATER + until:.6f}")
     return ["-copyts", "-start_at_zero", *sound.output(f"file:{out}", format="matroska", **FLAC).get_args()]
 
 

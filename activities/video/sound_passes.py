@@ -1,7 +1,7 @@
 """Runs of ffmpeg over the sound of a lecture: decoding, measuring (EBU R 128), encoding."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,7 +95,7 @@ class Passes:
         out: Path,
         timeout: float,
         duration: int,
-        on_progress: Callable[[int], None] | None,
+        on_progress: Callable[[int], None] | None = None,
     ) -> None:
         self._tools = tools
         self._source = source
@@ -105,10 +105,10 @@ class Passes:
         self._report = on_progress or (lambda _: None)
         self._before = 0
 
-    async def decode(self, plan: EncodePlan, ear: Ear) -> Sound:
-        """The sound on scratch; `ear` hears what its decoder complains of."""
+    async def decode(self, plan: EncodePlan, ear: Ear, until: float | None = None) -> Sound:
+        """The sound on scratch, as `decoding_args`; `ear` hears what its decoder complains of."""
         path = self._out / "sound.mkv"
-        await self._run(decoding_args(self._source, plan, path), Ear.LEVEL, ear.hear)
+        await self._run(decoding_args(self._source, plan, path, until), Ear.LEVEL, ear.hear)
         return Sound.decoded(path)
 
     async def measure_source(self, sound: Sound, plan: EncodePlan) -> Heard:
@@ -136,10 +136,12 @@ class Passes:
         top = one.at_the_top if left == right else max(left.at_the_top, right.at_the_top)
         return Heard(_loudness(said), left.mean, right.mean, top)
 
-    async def measure(self, sound: Any) -> Loudness:
-        return _loudness(await self._run(_metered(sound).get_args(), "info"))
+    async def measure(self, sound: Any, clock: Sequence[str] = ()) -> Loudness:
+        """`clock`: that of the `Sound` it is made of."""
+        return _loudness(await self._run([*clock, *_metered(sound).get_args()], "info"))
 
     async def encode(self, source: Sound, sound: Any, rendition: SoundTrack) -> None:
+        """Into the folder of the rendition's name, which is there."""
         folder = self._out / rendition.name
         options = {
             "c:a": "aac",

@@ -4,15 +4,21 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from activities.host.threads import in_thread
+from activities.video.encode import accept_segment
 from activities.video.encryption import encrypt_tracks, encrypted
-from activities.video.fmp4 import MediaFile, TrackFiles
+from activities.video.fmp4 import MediaFile, TrackFiles, read_init
 from activities.video.texts import Brought
 from clients.objects import ObjectMissing, Objects, read_own, sha256
 from clients.vault import Vault
+from contracts.base import Contract
 from contracts.video import (
+    OPENING,
     WORK,
     ChapterMark,
     EncodePlan,
@@ -23,6 +29,7 @@ from contracts.video import (
     SegmentManifest,
     TextTrack,
     Track,
+    ahead_key,
 )
 from intake.captions import store
 
@@ -33,18 +40,38 @@ SEGMENT_TYPE = "video/mp4"
 PICTURE_TYPES = {".jpg": "image/jpeg", ".vtt": "text/vtt; charset=utf-8"}
 
 
+class Sent(NamedTuple):
+    """What is stored of a file."""
+
+    sha256: str
+    size: int
+
+
 class Ahead:
-    """Segments of one run that are stored while it still writes later ones: `look`, as it goes on."""
+    """Segments of a unit's run that are stored while it still writes later ones: `look`, as it goes on.
+    Within the lecture's opening `tell` says which, once they are accepted in every rendition."""
 
     def __init__(
-        self, objects: Objects, pool: ThreadPoolExecutor, prefix: str, out: Path, key: bytes | None
+        self,
+        objects: Objects,
+        pool: ThreadPoolExecutor,
+        plan: EncodePlan,
+        unit: int,
+        out: Path,
+        key: bytes | None,
     ) -> None:
         self._objects = objects
         self._pool = pool
-        self._prefix = prefix
+        self._plan = plan
+        self._unit = unit
         self._out = out
         self._key = key
-        self._sent: dict[str, Future[str]] = {}
+        self._sent: dict[str, Future[Sent]] = {}
+        # What may still be joined to the last one is not known before the run has ended.
+        opens = unit * plan.unit_frames < OPENING * plan.fps
+        self._to_tell = plan.segments(unit)[:-1] if opens else []
+        self._told: dict[str, list[Segment]] = {rung.name: [] for rung in plan.rungs}
+        self._telling: Future[None] | None = None
 
     def look(self) -> None:
         """All of a rendition but its newest segment are finished. So is not what is joined to one later."""
@@ -54,20 +81,61 @@ class Ahead:
                 if name not in self._sent:
                     self._sent[name] = self._pool.submit(self._put, name)
 
+    def tell(self) -> None:
+        """Store a manifest of what is stored so far, if there is more than the one before has. The first that
+        fails is the last: the unit's own lists the same, a little later."""
+        if self._telling and (not self._telling.done() or self._telling.exception()):
+            return
+        told = min(len(each) for each in self._told.values()) if self._told else 0
+        more = list(takewhile(self._is_stored, range(told, len(self._to_tell))))
+        if more:
+            self._telling = self._pool.submit(self._tell, more)
+
     async def settle(self) -> None:
         """Nothing is written any more when this returns."""
-        await in_thread(wait_for, self._sent.values())
+        writing: list[Future[Any]] = list(self._sent.values())
+        if self._telling:
+            writing.append(self._telling)
+        await in_thread(wait_for, writing)
 
     def stored(self) -> dict[str, str]:
         """Names of what is stored, and the SHA-256 of what that is."""
-        return {name: sent.result() for name, sent in self._sent.items() if not sent.exception()}
+        return {name: sent.result().sha256 for name, sent in self._sent.items() if not sent.exception()}
 
-    def _put(self, name: str) -> str:
+    def _is_stored(self, place: int) -> bool:
+        sent = [self._sent.get(self._name(rung, place)) for rung in self._told]
+        return all(each and each.done() and not each.exception() for each in sent)
+
+    def _name(self, rung: str, place: int) -> str:
+        return f"{rung}/s{self._unit * self._plan.unit_segments + place:05d}.m4s"
+
+    def _tell(self, places: list[int]) -> None:
+        """In a thread, one at a time: who lists them must never see fewer than before."""
+        tracks = []
+        for rung, told in self._told.items():
+            (path,) = (self._out / rung).glob("init*.mp4")
+            data = read_own(path)
+            init = read_init(data)
+            for place in places:
+                number = self._unit * self._plan.unit_segments + place
+                file = accept_segment(self._out, self._plan, rung, init, number, self._to_tell[place])
+                sent = self._sent[file.name].result()
+                told.append(_segment(self._plan, replace(file, **sent._asdict(), iframe=None)))
+            key = f"{self._plan.prefix}{rung}/init.mp4"
+            if len(told) == len(places):
+                self._objects.put(key, data, SEGMENT_TYPE)
+            start = Segment(key=key, size=len(data), sha256=sha256(data), frames=0, duration=0.0)
+            tracks.append(Track(name=rung, codec=init.codec, init=start, segments=told))
+        manifest = SegmentManifest(encoder=self._plan.encoder, units=[], tracks=tracks)
+        key = ahead_key(self._plan.prefix, self._unit, places[-1] + 1)
+        self._objects.put(key, manifest.model_dump_json().encode(), JSON)
+
+    def _put(self, name: str) -> Sent:
         data = read_own(self._out / name)
         if self._key:
             data = encrypted(data, name, self._key)
-        self._objects.put(self._prefix + name, data, SEGMENT_TYPE)
-        return sha256(data)
+        self._objects.put(self._plan.prefix + name, data, SEGMENT_TYPE)
+        return Sent(sha256(data), len(data))
 
 
 class SegmentStore:
@@ -85,16 +153,13 @@ class SegmentStore:
         """Keys of the manifests that earlier attempts left."""
         return await in_thread(lambda: {key for key, _ in self._objects.list(plan.prefix + WORK)})
 
-    def unit_key(self, plan: EncodePlan, unit: int) -> str:
-        return f"{plan.prefix}{WORK}unit-{unit:05d}.json"
-
     async def load(self, key: str) -> SegmentManifest:
         return SegmentManifest.model_validate_json(await in_thread(self._objects.get, key))
 
     @asynccontextmanager
-    async def ahead(self, plan: EncodePlan, out: Path) -> AsyncIterator[Ahead]:
-        """While a run writes into `out`. Has stopped writing when the block is left, however it is."""
-        ahead = Ahead(self._objects, self._uploads, plan.prefix, out, self._hls_key(plan))
+    async def ahead(self, plan: EncodePlan, unit: int, out: Path) -> AsyncIterator[Ahead]:
+        """While a unit's run writes into `out`. Has stopped writing when the block is left, however it is."""
+        ahead = Ahead(self._objects, self._uploads, plan, unit, out, self._hls_key(plan))
         try:
             yield ahead
         finally:
@@ -145,6 +210,14 @@ class SegmentStore:
         manifest = PictureManifest(pictures=pictures, texts=texts, chapters=chapters)
         return await self.write(_pictures(plan), manifest)
 
+    async def has(self, key: str) -> bool:
+        """Whether an object is stored."""
+        try:
+            await in_thread(self._objects.head, key)
+        except ObjectMissing:
+            return False
+        return True
+
     async def drawn(self, plan: EncodePlan) -> Manifest | None:
         """The manifest of pictures, if they are stored already."""
         try:
@@ -153,7 +226,7 @@ class SegmentStore:
             return None
         return Manifest(key=_pictures(plan), sha256=sha256(data))
 
-    async def write(self, key: str, manifest: SegmentManifest | PictureManifest) -> Manifest:
+    async def write(self, key: str, manifest: Contract) -> Manifest:
         """Store a manifest; key and hash are what travels on."""
         data = manifest.model_dump_json().encode()
         await in_thread(self._objects.put, key, data, JSON)

@@ -11,7 +11,7 @@ from api.console.searching import LectureSearch
 from api.params import VideoId
 from api.routing import first
 from api.services import UseServices
-from clients.database import captions, listings, videos
+from clients.database import captions, listings, videos, viewing
 
 router = APIRouter(route_class=first(signed_in))
 POSTER = "poster.jpg"
@@ -36,11 +36,13 @@ async def player(request: Request, services: UseServices, tenant: Tenant, video_
         made = await videos.published_result(connection, lecture)
         shown = await captions.listed(connection, tenant, video_id)
         chapters = await captions.chapters(connection, tenant, video_id)
+        viewer = await viewing.view(connection, tenant, video_id, None)
     lines = "\n".join(f"{_place(each['start'])} {each['title']}" for each in chapters)
     return page(
         request,
         "lecture.html",
         lecture=lecture,
+        growing=viewer is not None and await services.growing.of(viewer) is not None,
         renditions=renditions,
         made=made,
         captions=shown,

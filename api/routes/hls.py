@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 
 from api.auth import playback_tokens
 from api.auth.playback_tokens import dead
+from api.growing import Growing
 from api.problems import not_found, refused
 from api.services import Services, UseServices
 from clients.database import captions, viewing
@@ -33,7 +34,7 @@ PLAYLIST = "application/vnd.apple.mpegurl"
 OPEN = {"Access-Control-Allow-Origin": "*", "Referrer-Policy": "no-referrer"}
 _FOLDER = r"[a-z0-9]{1,16}"
 _PLAYLISTS = re.compile(rf"{_FOLDER}/(?:media|iframes)\.m3u8")
-_MEDIA = re.compile(rf"{_FOLDER}/(init\.mp4|s([0-9]{{5,6}})\.m4s)")
+_MEDIA = re.compile(rf"(?:work/)?{_FOLDER}/(init\.mp4|s([0-9]{{5,6}})\.m4s)")
 _CAPTIONS = re.compile(r"(captions/[0-9a-f]{32}|text[0-9]{1,2})/(?:media\.m3u8|s([0-9]{5})\.vtt)")
 _PICTURES = re.compile(r"poster\.jpg|storyboard\.vtt|storyboard-[0-9]{2}\.jpg")
 VTT = "text/vtt; charset=utf-8"
@@ -79,6 +80,10 @@ async def _play(link: str, path: str, services: Services) -> Response:
         below = hls_root(session.tenant_id, session.video_id) if "/" in part[1] else session.hls_prefix
         kind = PLAYLIST if path.endswith(MEDIA) else VTT
         return await _object(services, below + path, kind, "no-store")
+    # What grew a moment ago is published now, or gone.
+    same = path.endswith(".m3u8") and viewer.hls_prefix == session.hls_prefix
+    if same and (lecture := await services.growing.of(viewer)):
+        return await _growing(services, session, lecture, path)
     if path == "master.m3u8":
         return await _master(services, session)
     if chapters := _CHAPTERS.fullmatch(path):
@@ -93,14 +98,27 @@ async def _play(link: str, path: str, services: Services) -> Response:
     raise not_found("object")
 
 
-async def _master(services: Services, session: SessionRow) -> Response:
-    """As it was published, with the captions that there are now: they change without an encode."""
+async def _master(services: Services, session: SessionRow, master: str | None = None) -> Response:
+    """As it was published, or this one, with the captions that there are now: they change without an
+    encode."""
     tenant, video = session.tenant_id, session.video_id
     async with services.engine.connect() as connection:
         rows = await captions.listed(connection, tenant, video)
-    master = await _bytes(services, session.hls_prefix + "master.m3u8")
+    if master is None:
+        master = (await _bytes(services, session.hls_prefix + "master.m3u8")).decode()
     shown = of_version(session.hls_prefix, hls_root(tenant, video), rows)
-    return _respond(in_master(master.decode(), shown).encode(), PLAYLIST, "no-store")
+    return _respond(in_master(master, shown).encode(), PLAYLIST, "no-store")
+
+
+async def _growing(services: Services, session: SessionRow, lecture: Growing, path: str) -> Response:
+    """A playlist of what there is so far of a lecture that is still encoded."""
+    if path == "master.m3u8":
+        return await _master(services, session, lecture.master())
+    folder, _, name = path.partition("/")
+    media = lecture.media(folder) if name == "media.m3u8" else None
+    if media is None:
+        raise not_found("object")
+    return _respond(media.encode(), PLAYLIST, "no-store")
 
 
 async def _chapters(services: Services, session: SessionRow, duration: float, kind: str) -> Response:

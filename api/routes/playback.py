@@ -83,13 +83,17 @@ async def start(
     body: Start | None = None,
 ) -> dict[str, Any]:
     """Decide, and let watch. 403 with the reason and the policy where it is not allowed. A student watches
-    in one place: another session of theirs ends."""
+    in one place: another session of theirs ends. `growing`: the lecture is still encoded, and its playlists
+    grow; its links go on when it is READY."""
     body = body or Start()
     tenant = caller.tenant if caller.tenant is not None else body.tenant_id
     session = uuid4()
+    async with services.engine.connect() as connection:
+        lecture = tenant and await viewing.view(connection, tenant, video_id, None)
+    if not tenant or not lecture:
+        raise not_found("video")
+    begun = await services.growing.of(lecture)
     async with services.engine.begin() as connection:
-        if tenant is None or await viewing.view(connection, tenant, video_id, None) is None:
-            raise not_found("video")
         audit.of_tenant(request, tenant)
         if not caller.staff:
             if body.student_id is None:
@@ -100,7 +104,8 @@ async def start(
         audit.about(request, **({} if student is None else {"student": student}))
         viewer = await viewing.view(connection, tenant, video_id, student)
         assert viewer
-        if refusal := viewer.decision.refusal:
+        unseen = Refusal.NOT_READY if viewer.growing and begun is None else None
+        if refusal := viewer.decision.refusal or unseen:
             detail = {"detail": REFUSALS[refusal], "code": refusal.lower()}
             raise HTTPException(403, detail | {"policy": _policy(viewer, session)})
         await _require_behaved(connection, tenant, video_id, viewer)
@@ -108,7 +113,8 @@ async def start(
     claims = Claims(
         tenant=tenant, video=video_id, student=student, session=session, version=viewer.decision.version
     )
-    return _answer(response, services, claims, viewer) | {"urls": _urls(services, session, viewer)}
+    answer = _answer(response, services, claims, viewer) | {"growing": viewer.growing}
+    return answer | {"urls": _urls(services, session, viewer)}
 
 
 @router.post("/refresh/")
@@ -190,8 +196,10 @@ async def _watch(
     connection: AsyncConnection, session: SessionRow, viewer: View, beat: Beat
 ) -> tuple[View, list[tuple[Violation, float]]]:
     """Take a heartbeat's position for true as far as the policy allows; what the viewer sees afterwards."""
-    position = min(beat.position, viewer.duration)
     proctored = viewer.decision.proctored
+    if viewer.growing and not proctored:  # whatever is told counts once it is known how long the lecture is
+        return viewer, []
+    position = beat.position if viewer.growing else min(beat.position, viewer.duration)
     found: list[tuple[Violation, float]] = []
     watched: Watched | None
     if proctored:
@@ -203,7 +211,7 @@ async def _watch(
             found.append((Violation.WRONG_RATE, position))
     else:
         watched = Watched(max(viewer.watched.furthest, position), viewer.watched.slack)
-    progress = min(1.0, watched.furthest / viewer.duration)
+    progress = viewer.progress if viewer.growing else min(1.0, watched.furthest / viewer.duration)
     done = proctored and is_completed(progress, False)
     await watching.save_progress(connection, session, watched, progress, done)
     after = await viewing.view(connection, session.tenant_id, session.video_id, session.student_id)

@@ -38,6 +38,12 @@ class VideoShown(BaseModel):
     job_id: str | None
 
 
+class VideoStanding(VideoShown):
+    """`watchable`: who may watch it can begin; it may be encoded still."""
+
+    watchable: bool
+
+
 class VideoPage(BaseModel):
     items: list[VideoShown]
     next_cursor: str | None
@@ -78,9 +84,13 @@ async def list_videos(
 
 
 @router.get("/videos/{video_id}")
-async def get_video(video_id: VideoId, tenant: Tenant, services: UseServices) -> VideoShown:
+async def get_video(video_id: VideoId, tenant: Tenant, services: UseServices) -> VideoStanding:
     """A lecture that was not deleted."""
-    return await _look(services, tenant, video_id)
+    shown = await _look(services, tenant, video_id)
+    async with services.engine.connect() as connection:
+        viewer = await viewing.view(connection, tenant, video_id, None)
+    watchable = viewer is not None and await services.growing.can_begin(viewer)
+    return VideoStanding(**shown.model_dump(), watchable=watchable)
 
 
 @router.patch("/videos/{video_id}")

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.academy_models import Attendance
-from clients.database.models import Video
+from clients.database.models import Job, Video
 from clients.database.rows import columns, made
 from clients.database.viewing_models import (
     LectureSession,
@@ -24,6 +24,7 @@ from clients.database.viewing_models import (
     VideoAccess,
     VideoProgress,
 )
+from contracts.video import version_prefix
 from rules.viewing import (
     AccessMode,
     Decision,
@@ -51,8 +52,12 @@ class SessionRow:
 class _FactsRow:
     """What `_facts` reads. All but the video's own is None where there is no such row."""
 
+    owner: int
+    video: int
     status: str
     published_prefix: str | None
+    encoded_by: UUID | None
+    epoch: int | None
     duration: float | None
     has_pictures: bool
     subtitles_key: str | None
@@ -77,12 +82,14 @@ _SESSIONS = select(*columns(PlaybackSession, SessionRow))
 class View:
     """A video as one student sees it, or staff where there is no student. Times in seconds.
 
-    `elapsed` is the time since the student's last heartbeat.
+    `elapsed` is the time since the student's last heartbeat. `growing`: nothing was ever published, and this
+    is the version that is being encoded, of which there may be nothing to see yet; its `duration` is 0.
     """
 
     decision: Decision
     student_id: int | None
     hls_prefix: str | None
+    growing: bool
     duration: float
     has_pictures: bool
     subtitles_key: str | None
@@ -143,8 +150,12 @@ def _facts(
         Attendance.student_id == student,
     )
     query = videos.add_columns(
+        Video.tenant_id.label("owner"),
+        Video.id.label("video"),
         Video.status,
         Video.hls_prefix.label("published_prefix"),
+        Job.id.label("encoded_by"),
+        Job.epoch,
         Video.duration,
         Video.has_pictures,
         Video.subtitles_key,
@@ -163,6 +174,9 @@ def _facts(
     )
     of = and_(LectureSession.tenant_id == Video.tenant_id, LectureSession.id == Video.session_id)
     query = query.outerjoin(LectureSession, of)
+    # While a new version of a lecture is made its viewers keep the one they have.
+    encoding = and_(Job.id == Video.current_job, Video.status == "PROCESSING", Video.hls_prefix.is_(None))
+    query = query.outerjoin(Job, and_(encoding, Job.finished_at.is_(None)))
     for table in (VideoAccess, VideoProgress):
         this = and_(table.tenant_id == tenant, table.video_id == video, table.student_id == student)
         query = query.outerjoin(table, this)
@@ -171,12 +185,15 @@ def _facts(
 
 def _view(found: RowMapping, student_id: int | None) -> View:
     row = made(_FactsRow, found)
-    ready = row.status == "READY" and row.published_prefix is not None
+    ready, prefix = row.status == "READY" and row.published_prefix is not None, row.published_prefix
+    growing = False
+    if row.encoded_by and row.epoch:
+        prefix, growing = version_prefix(row.owner, row.video, row.encoded_by, row.epoch), True
     if student_id is None:
-        decision = preview(ready, str(row.video_policy))
+        decision = preview(ready or growing, str(row.video_policy))
     else:
         facts = Facts(
-            ready=ready,
+            ready=ready or growing,
             enrolled=row.enrolled is not None,
             permission=AccessMode(row.access_mode) if row.access_mode else None,
             blocked=bool(row.blocked),
@@ -189,7 +206,8 @@ def _view(found: RowMapping, student_id: int | None) -> View:
     return View(
         decision=decision,
         student_id=student_id,
-        hls_prefix=row.published_prefix,
+        hls_prefix=prefix,
+        growing=growing,
         duration=row.duration or 0.0,
         has_pictures=row.has_pictures,
         subtitles_key=row.subtitles_key,

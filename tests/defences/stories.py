@@ -16,6 +16,13 @@ STORIES = (
         f"{_STORIES}::test_a_failing_batch_stops_the_others[SOURCE_CHANGED]",
     ),
     Defence(
+        "batches-in-their-order",
+        _ENCODE,
+        "number * APART if in_order",
+        "APART if number and in_order",
+        f"{_STORIES}::test_the_sound_comes_first_and_a_batch_of_long_units_is_one",
+    ),
+    Defence(
         "cancel-after-publication",
         _ENCODE,
         "return await steps.shielded(steps.run(video.PUBLISH, what))",

@@ -15,7 +15,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from clients.progress import connect, job_key, video_key
 from contracts.errors import REASONS
-from contracts.video import hls_root
+from contracts.video import PLAN, hls_root
 from devstack.app import App
 from devstack.producer import delete_body, encode_body
 from devstack.stack import Stack
@@ -356,7 +356,8 @@ async def test_cancel_kills_ffmpeg_within_five_seconds_and_leaves_nothing(
 
 async def encoding_began(lab: Lab, tenant: int, video: int) -> None:
     async def look() -> bool:
-        return bool(await asyncio.to_thread(lab.keys, hls_root(tenant, video)))
+        keys = await asyncio.to_thread(lab.keys, hls_root(tenant, video))
+        return any(not key.endswith(PLAN) for key in keys)
 
     await eventually(look, what="first unit stored")
 

@@ -23,7 +23,7 @@ from activities.ai.tasks.omr.sheet import sheet
 from clients.codec import is_encrypted, open_payload, tenant_of
 from clients.keys import TenantKeys
 from clients.vault import Vault
-from contracts.video import hls_root
+from contracts.video import PLAN, hls_root
 from devstack.app import running
 from devstack.demo import repeat
 from devstack.demo_messages import open_account
@@ -115,7 +115,8 @@ class Capture:
         self._lab.send_encode(tenant, video, lecture)
 
         async def began() -> bool:
-            return bool(await asyncio.to_thread(self._lab.keys, hls_root(tenant, video)))
+            keys = await asyncio.to_thread(self._lab.keys, hls_root(tenant, video))
+            return any(not key.endswith(PLAN) for key in keys)
 
         await eventually(began, "first unit stored")
         job = await self._lab.only_job(tenant)

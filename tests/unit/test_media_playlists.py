@@ -10,8 +10,8 @@ import pytest
 from activities.video.audio import encode_audio
 from activities.video.encryption import encrypt_tracks
 from activities.video.fmp4 import MediaFile, TrackFiles
-from activities.video.playlists import iframe_playlist, master_playlist, media_playlist, rates
 from contracts.video import EncodePlan, Segment, Track
+from rules.playlists import iframe_playlist, master_playlist, media_playlist, rates
 from tests.lab import PATIENCE
 from tests.unit import media
 

@@ -11,7 +11,6 @@ from PIL import Image
 from activities.video import audible
 from activities.video.audio import AudioOutput, encode_audio
 from activities.video.fmp4 import TrackFiles
-from activities.video.playlists import master_playlist, media_playlist
 from activities.video.probe import MediaError, probe
 from activities.video.sound_files import missing_part
 from activities.video.texts import take_texts
@@ -19,6 +18,7 @@ from activities.video.waveform import draw_sound
 from contracts import errors
 from contracts.video import EncodePlan
 from rules.captions.writing import Chapter
+from rules.playlists import master_playlist, media_playlist
 from tests.lab import PATIENCE
 from tests.unit import media
 from tests.unit.test_media_audio import loudest, samples

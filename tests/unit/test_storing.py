@@ -91,7 +91,7 @@ async def test_finished_segments_are_stored_while_later_ones_are_written(
     store: SegmentStore, bucket: Bucket, tmp_path: Path, key_id: str | None
 ) -> None:
     wrote(tmp_path, 4, 5)
-    async with store.ahead(made(key_id), tmp_path) as ahead:
+    async with store.ahead(made(key_id), 2, tmp_path) as ahead:
         await looked(ahead)
         assert bucket.names == ["360p/s00004.m4s"]  # of the other more may come
         wrote(tmp_path, 6)
@@ -109,7 +109,7 @@ async def test_what_was_altered_after_it_was_stored_is_stored_anew(
 ) -> None:
     """A short tail joins the segment before it, and a second run writes other bytes."""
     wrote(tmp_path, 0, 1)
-    async with store.ahead(made(), tmp_path) as ahead:
+    async with store.ahead(made(), 0, tmp_path) as ahead:
         await looked(ahead)
         (tmp_path / "360p" / "s00001.m4s").unlink()
         (tmp_path / "360p" / "s00000.m4s").write_bytes(b"segment 0 and its tail")
@@ -125,7 +125,7 @@ async def test_nothing_is_written_behind_a_run_that_was_cancelled(
     begun = asyncio.Event()
 
     async def run() -> None:
-        async with store.ahead(made(), tmp_path) as ahead:
+        async with store.ahead(made(), 0, tmp_path) as ahead:
             ahead.look()
             begun.set()
             await asyncio.Event().wait()
@@ -149,7 +149,7 @@ async def test_a_link_in_the_place_of_a_segment_is_not_followed(
     secret.write_text("of somebody else")
     (tmp_path / "360p" / "s00000.m4s").unlink()
     (tmp_path / "360p" / "s00000.m4s").symlink_to(secret)
-    async with store.ahead(made(), tmp_path) as ahead:
+    async with store.ahead(made(), 0, tmp_path) as ahead:
         await looked(ahead)
         assert not ahead.stored()
     assert bucket.puts == []

@@ -37,7 +37,7 @@ async def row_of(room: Classroom, table: Any, player: Player) -> Any:
 async def test_what_start_answers(room: Classroom) -> None:
     began = time.time()
     player = await room.start(await room.student())
-    assert set(player.started) == {"token", "expires_in", "session_id", "policy", "urls"}
+    assert set(player.started) == {"token", "expires_in", "session_id", "policy", "growing", "urls"}
     assert player.started["expires_in"] == 600
     session = player.started["session_id"]
     assert player.started["policy"] == {

@@ -24,6 +24,7 @@ from tests.workflows.world import (
     start,
     written,
 )
+from workflows.video.encode import APART
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 ROOT = hls_root(7, 42)
@@ -104,6 +105,12 @@ async def test_the_sound_comes_first_and_a_batch_of_long_units_is_one(
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
     assert asked[2:4] == ["video.encode_audio", "video.encode_batch"]
+    waits = [
+        event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta() / APART
+        for event in history.events
+        if event.HasField("timer_started_event_attributes")
+    ]
+    assert waits == [*range(1, 33)]  # one behind the other, so that it can be watched from the start
     assert [name for name in world.names() if name in ("video.encode_audio", "video.make_pictures")] == [
         "video.encode_audio",
         "video.make_pictures",

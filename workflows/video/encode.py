@@ -40,6 +40,8 @@ with workflow.unsafe.imports_passed_through():
 BATCHES = 16  # at least this many where there are enough units, so that many workers share a lecture
 UNITS_PER_BATCH = 10  # and no larger, so that a batch is minutes and not hours
 BATCH_SECONDS = 80  # of the lecture, or one unit: what a slot does before another tenant has its turn
+AT_ONCE = 4  # of so few batches the order is all the same
+APART = timedelta(seconds=0.1)  # Temporal mixes up what is asked for at once
 ENCODER_CHANGE_PAUSE = timedelta(minutes=1)  # a rolling deployment passes meanwhile
 ENCODER_CHANGE_PAUSE_AT_MOST = timedelta(minutes=10)
 FORMER_ENCODER_CHANGES = 3  # releases up to 0.5 gave up then
@@ -126,12 +128,22 @@ class EncodeVideo:
         if sound_first:
             size = min(size, max(1, int(BATCH_SECONDS * plan.fps / plan.unit_frames)))
             self._start_sound(job, plan, beside)
+        firsts = range(0, plan.unit_count, size)
+        # Who watches meanwhile needs them from the start.
+        in_order = len(firsts) > AT_ONCE and workflow.patched("in-order")
         tasks = [
             asyncio.create_task(
-                self._batch(job, plan, first, min(first + size, plan.unit_count) - 1, parts),
+                self._batch(
+                    job,
+                    plan,
+                    first,
+                    min(first + size, plan.unit_count) - 1,
+                    parts,
+                    after=number * APART if in_order else timedelta(0),
+                ),
                 name=f"batch {first}",
             )
-            for first in range(0, plan.unit_count, size)
+            for number, first in enumerate(firsts)
         ]
         if not sound_first:
             self._start_sound(job, plan, beside)
@@ -146,8 +158,17 @@ class EncodeVideo:
         return [task.result() for task in tasks], audio, pictures
 
     async def _batch(
-        self, job: EncodeInput, plan: EncodePlan, first: int, last: int, parts: SourceParts | None
+        self,
+        job: EncodeInput,
+        plan: EncodePlan,
+        first: int,
+        last: int,
+        parts: SourceParts | None,
+        *,
+        after: timedelta,
     ) -> Manifest:
+        if after:
+            await workflow.sleep(after)
         if parts:
             parts = SourceParts(index=parts.index, units=parts.units[first : last + 1])
         batch = BatchInput(

@@ -1,17 +1,42 @@
 // The player: hls.js, storyboard previews, speed, watermark.
-import { ask, clock, meter, say, t, watch } from "./console.js";
+import { ask, clock, meter, refresh, say, t, watch } from "./console.js";
 import { captions, chapters, cues, sounds, text } from "./lecture_texts.js";
-
-const encoding = document.querySelector("[data-watch]");
-if (encoding) {
-  watch(encoding.dataset.watch, {
-    progress: (shown) => meter(encoding.querySelector("[data-meter]"), shown),
-    end: () => location.reload(),
-  });
-}
 
 const player = document.getElementById("player");
 const video = document.getElementById("video");
+const encoding = document.querySelector("[data-watch]");
+// Told while the lecture is still encoded: then its first minutes can be watched, and more as it comes.
+let growing = document.getElementById("growing");
+if (encoding) {
+  watch(encoding.dataset.watch, {
+    progress: (shown) => meter(encoding.querySelector("[data-meter]"), shown),
+    end: () => (growing && !video.paused ? whole() : location.reload()),
+  });
+}
+
+const LOOK = 4; // seconds
+// There is nothing to watch yet: the page comes again when there is.
+async function appear() {
+  for (;;) {
+    await pause(LOOK);
+    if (document.hidden) continue;
+    const page = await fetch(location.href).then((answer) => answer.text(), () => "");
+    if (new DOMParser().parseFromString(page, "text/html").getElementById("player")) return location.reload();
+  }
+}
+
+// Who watches what grew goes on, at the same place, with all that the whole lecture has.
+async function whole() {
+  growing.remove();
+  growing = null;
+  encoding.remove();
+  refresh("head");
+  try {
+    beside((await begin())[0].urls);
+  } catch {
+    location.reload(); // it says why there is none
+  }
+}
 let token, hls, refreshing;
 // What is said over the picture; nothing takes it away.
 function over(words) {
@@ -53,7 +78,7 @@ function play({ urls }, at) {
   hls?.destroy();
   if (window.Hls?.isSupported()) {
     // Its worker would be a blob, which the policy forbids.
-    hls = new Hls({ enableWorker: false, startPosition: at || -1 });
+    hls = new Hls({ enableWorker: false, startPosition: at || (growing ? 0 : -1) });
     hls.loadSource(urls.master);
     hls.attachMedia(video);
     hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => sounds(hls));
@@ -124,7 +149,7 @@ function keep(playback) {
 // Where somebody stopped is kept in their browser, until the end was seen.
 function remember() {
   if (!video.currentTime || !video.duration) return;
-  const left = video.duration - video.currentTime;
+  const left = growing ? Infinity : video.duration - video.currentTime;
   if (left < Math.min(5, video.duration / 10)) localStorage.removeItem(place);
   else localStorage.setItem(place, video.currentTime.toFixed(1));
 }
@@ -214,6 +239,12 @@ function controls() {
   });
 }
 
+function beside(urls) {
+  for (const extra of [storyboard(urls.storyboard), captions(video, urls.subtitles), chapters(video, urls.chapters)]) {
+    extra.catch(() => say(t("미리보기나 자막을 불러오지 못했습니다.", "Previews or captions could not be loaded."), true));
+  }
+}
+
 if (player) {
   try {
     const [{ policy, urls }, at] = await begin();
@@ -225,10 +256,10 @@ if (player) {
     addEventListener("pagehide", leaving);
     if (at && at === linked()) say(t(`${clock(at)}부터 봅니다.`, `It begins at ${clock(at)}.`));
     else if (at) say(t(`${clock(at)}부터 이어서 봅니다.`, `It goes on at ${clock(at)}.`));
-    for (const extra of [storyboard(urls.storyboard), captions(video, urls.subtitles), chapters(video, urls.chapters)]) {
-      extra.catch(() => say(t("미리보기나 자막을 불러오지 못했습니다.", "Previews or captions could not be loaded."), true));
-    }
+    beside(urls);
   } catch (error) {
     fail(error.message);
   }
+} else if (encoding) {
+  appear();
 }

@@ -1,10 +1,11 @@
 """Playlist texts (RFC 8216) from what was measured: those of ffmpeg declare some things wrongly. Pure."""
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 from urllib.parse import quote
 
-from contracts.video import EncodePlan, Segment, Track
+from contracts.video import SHORTEST, EncodePlan, Segment, Track
 
 AUDIO_GROUP = "audio"
 MEDIA, IFRAMES = "media.m3u8", "iframes.m3u8"
@@ -22,10 +23,45 @@ def media_playlist(track: Track, key_id: str | None = None) -> str:
     are encrypted: the key lies one folder up, where the playback API has it and no bucket."""
     lines = _head(track, "#EXT-X-INDEPENDENT-SEGMENTS")
     if key_id:
-        lines.append(f'#EXT-X-KEY:METHOD=AES-128,URI="../key-{quote(key_id, safe="")}"')
+        lines.append(_key(key_id))
     for segment in track.segments:
         lines += [f"#EXTINF:{segment.duration:.6f},", _file(segment)]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+class Stretch(NamedTuple):
+    """Segments behind one init segment: addresses as the playlist has them, and seconds."""
+
+    init: str
+    segments: Sequence[tuple[str, float]]
+
+
+def growing_playlist(plan: EncodePlan, stretches: Sequence[Stretch], key_id: str | None = None) -> str:
+    """A rendition of a lecture that is still encoded: as far as it goes, without an end (RFC 8216 4.3.3.5).
+    Later ones begin with the same lines. Players begin at its start, not near its end as of a broadcast."""
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        # It may not change, and the last segment may have a tail.
+        f"#EXT-X-TARGETDURATION:{int(plan.segment_frames / plan.fps + SHORTEST + 0.5)}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:EVENT",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+        "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES",
+    ]
+    for number, stretch in enumerate(stretches):
+        if key_id and number:
+            lines.append("#EXT-X-KEY:METHOD=NONE")  # init segments are clear
+        lines.append(f'#EXT-X-MAP:URI="{stretch.init}"')
+        if key_id:
+            lines.append(_key(key_id))
+        for address, seconds in stretch.segments:
+            lines += [f"#EXTINF:{seconds:.6f},", address]
+    return "\n".join([*lines, ""])
+
+
+def _key(key_id: str) -> str:
+    return f'#EXT-X-KEY:METHOD=AES-128,URI="../key-{quote(key_id, safe="")}"'
 
 
 def iframe_playlist(track: Track) -> str | None:
