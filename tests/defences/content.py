@@ -11,6 +11,7 @@ _COVERED = "tests/unit/test_omr_covered.py"
 _ODD = "tests/unit/test_roster_odd.py::test_nobody_is_lost_and_nobody_gets_anothers"
 _AGAINST = "tests/unit/test_roster_against.py::test_nobody_is_taken_who_is_none"
 _UNDO = "tests/integration/test_roster_undo.py"
+_BINDING = "tests/unit/test_tenant_binding.py"
 _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
 CONTENT = (
@@ -97,6 +98,34 @@ CONTENT = (
         "        poison = from_validation(error)\n    else:",
         "        poison = from_validation(error)\n        raise poison from error\n    else:",
         f"{_BODIES}::test_poison_never_tells_a_value",
+    ),
+    Defence(
+        "binding-that-is-not-signed",
+        "contracts/queues/binding.py",
+        "return found if found.of_two or found.is_signed else None",
+        "return found if found.is_signed else None",
+        f"{_BINDING}::test_a_signature_is_missing",
+    ),
+    Defence(
+        "binding-signed-by-somebody",
+        "workers/binding.py",
+        'if self._mode == "require":',
+        "if False:",
+        f"{_BINDING}::test_a_signature_is_wrong",
+    ),
+    Defence(
+        "signature-without-a-request",
+        "contracts/queues/binding.py",
+        "if not self.name:",
+        "if False:",
+        f"{_BINDING}::test_a_signature_is_of_one_request",
+    ),
+    Defence(
+        "academy-named-over-http",
+        "api/schemas.py",
+        'body | dict.fromkeys(_WHOSE) | {"tenant_id": tenant_id}',
+        'body | {"tenant_id": tenant_id}',
+        f"{_BINDING}::test_over_http_the_credential_alone_says_whose_a_job_is",
     ),
     Defence(
         "answer-for-other-people",
