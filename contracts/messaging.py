@@ -14,6 +14,7 @@ from contracts.jobs import JobOutcome, JobRef
 
 Mode = Literal["sms", "alimtalk", "both"]
 ASKED_BY = "asked_by"  # in a job's payload, beside what was asked for
+CLASS_IDS = "class_ids"  # likewise: the classes whose students its recipients are
 NOT_UNDERSTOOD = "not understood"  # detail of an AmbiguousAdd whose answer was not what it must be
 
 
@@ -163,6 +164,12 @@ def asked_at(payload: dict[str, Any]) -> datetime | None:
     """When a queue's producer asked for the message, where it says so."""
     at = payload.get("created_at")
     return datetime.fromisoformat(at) if isinstance(at, str) else None
+
+
+def classes_of(payload: dict[str, Any]) -> list[int]:
+    """The classes that the message was written to. Never of a body: those name recipients themselves."""
+    ids = payload.get(CLASS_IDS)
+    return [each for each in ids if isinstance(each, int)] if isinstance(ids, list) else []
 
 
 def asked_by(payload: dict[str, Any]) -> str | None:

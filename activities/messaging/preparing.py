@@ -48,6 +48,7 @@ from contracts.messaging import (
     asked_at,
     asked_by,
     channel_owner,
+    classes_of,
 )
 from contracts.progress import messages_progress
 from rules.messaging import image
@@ -150,6 +151,7 @@ class PrepareActivities:
             sealer=await self._keys.sealer(ref.tenant_id),
             expires_at=expires_at(draft, min(accepted_at, asked_at(payload) or accepted_at)),
             asked_by=asked_by(payload),
+            class_ids=classes_of(payload),
             notes=notes,
         )
 
@@ -237,6 +239,7 @@ class PrepareActivities:
                     send_at=draft.send_at,
                     expires_at=job.expires_at,
                     asked_by=job.asked_by,
+                    class_ids=job.class_ids,
                     approval=ApprovalState.WAITING if _waits(terms, job) else None,
                     notes=job.notes,
                     recipients=sum(len(rows) for rows, _ in composed),
