@@ -164,6 +164,13 @@ CHANNELS = {
     "MMS": ("MMS", "MMS"),
     "ATA": ("알림톡", "Alimtalk"),
 }
+TEMPLATES = {
+    "PENDING": ("검수 요청 전", "Not inspected yet"),
+    "INSPECTING": ("검수 중", "In inspection"),
+    "APPROVED": ("승인", "Approved"),
+    "REJECTED": ("반려", "Rejected"),
+    "GONE": ("사라짐", "Gone"),
+}
 LETTERS = {
     "NOT_JSON": ("JSON이 아닙니다.", "It is not JSON."),
     "TOO_LARGE": ("너무 큽니다.", "It is too large."),
@@ -258,6 +265,7 @@ _TABLES: Mapping[str, _Table] = {
     "recipient": RECIPIENTS,
     "channel": CHANNELS,
     "letter": LETTERS,
+    "template": TEMPLATES,
     "discarding": DISCARDING,
     "column": COLUMNS,
     "row": ROWS,

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from contracts.activities.reference import Activity, Retry
+from contracts.alimtalk import Synced
 from contracts.base import Contract
 from contracts.jobs import JobRef
 from contracts.messaging import (
@@ -77,5 +78,14 @@ COMPARE_DAY = Activity(
     queue=TaskQueue.MESSAGING,
     start_to_close=timedelta(hours=2),
     schedule_to_close=timedelta(hours=12),
+    retry=Retry.PROVIDER,
+)
+SYNC_TEMPLATES = Activity(
+    name="messages.sync_templates",
+    takes=type(None),
+    returns=Synced,
+    queue=TaskQueue.MESSAGING,
+    start_to_close=LONG_STEP_TIMEOUT,
+    schedule_to_close=timedelta(minutes=25),
     retry=Retry.PROVIDER,
 )

@@ -121,6 +121,27 @@ CONTENT = (
         f"{_BINDING}::test_a_signature_is_of_one_request",
     ),
     Defence(
+        "template-of-another-academy",
+        "api/alimtalk.py",
+        'if template_id not in [each.get("templateId") for each in await provider.of_channel(channel.id)]:',
+        "if False:",
+        "tests/api/test_alimtalk.py::test_nobody_touches_a_template_of_others",
+    ),
+    Defence(
+        "template-that-is-there",
+        "api/alimtalk.py",
+        "if each and is_same(each, wanted)), None):",
+        "if each and is_same(each, wanted) and False), None):",
+        "tests/api/test_alimtalk.py::test_one_is_registered_once_and_inspected",
+    ),
+    Defence(
+        "template-that-is-gone",
+        "clients/database/alimtalk.py",
+        "if whole and (gone := sorted(before.keys() - after.keys())):",
+        "if (gone := sorted(before.keys() - after.keys())) and False:",
+        "tests/api/test_alimtalk.py::test_what_the_provider_says_is_kept",
+    ),
+    Defence(
         "academy-named-over-http",
         "api/schemas.py",
         'body | dict.fromkeys(_WHOSE) | {"tenant_id": tenant_id}',
