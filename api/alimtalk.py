@@ -18,7 +18,7 @@ from rules.messaging.registered import asked, is_same, shown
 
 @dataclass(frozen=True)
 class Channel:
-    """A KakaoTalk channel. `own`: of this academy alone."""
+    """A KakaoTalk channel. `own`: this academy's, not the one that all share who have none."""
 
     id: str
     own: bool
@@ -40,10 +40,10 @@ async def channel_of(services: Services, tenant: int) -> Channel | None:
     """Its own, else the one that academies without one share."""
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
-    if account and account.pf_id:
-        return Channel(account.pf_id, own=True)
     shared = services.settings.solapi_kakao_pf_id
-    return Channel(shared, own=False) if account and shared else None
+    if account and (pf_id := account.pf_id or shared):
+        return Channel(pf_id, own=pf_id != shared)
+    return None
 
 
 async def look(services: Services, tenant: int) -> Looked:

@@ -266,7 +266,7 @@ class GroupRef(ChunkRef):
 
 class Prepared(Contract):
     """A job whose recipients lie in Postgres in `chunks` chunks, or why it is refused. `needs_approval`: it
-    waits for a second person first, or did."""
+    waits for a second person first, or did. `tells`: the tenant's system wants to hear how it ended."""
 
     chunks: int = 0
     recipients: int = 0
@@ -274,6 +274,7 @@ class Prepared(Contract):
     needs_approval: bool = False
     send_at: datetime | None = None
     refusal: JobOutcome | None = None
+    tells: bool = False
 
 
 class Approval(Contract):
@@ -379,3 +380,19 @@ class Differences(Contract):
     compared: int = 0
     closed: int = 0
     kinds: dict[str, int] = Field(default_factory=dict)
+
+
+class Telling(MessageJobRef):
+    """What is told to the tenant's system of a job that has ended: part `part`, from 1, of those behind
+    position `after`."""
+
+    outcome: JobOutcome
+    part: int = 1
+    after: int = -1
+
+
+class Told(Contract):
+    """`next`: the position that the next part begins behind; None where this was the last, or nobody is
+    there who wants to hear it."""
+
+    next: int | None = None

@@ -104,6 +104,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
             activities.finish,
             activities.reconcile,
             callbacks.deliver,
+            callbacks.tell,
             sweeping.sweep,
             orphans.sweep,
             scaling.scale,

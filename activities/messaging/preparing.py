@@ -15,7 +15,7 @@ from activities.messaging.requested import (
     read_request,
     refusal,
 )
-from clients.database import credits, jobs, messaging, messaging_chunks
+from clients.database import callbacks, credits, jobs, messaging, messaging_chunks
 from clients.database.credits import AccountRow, RecipientOutcome
 from clients.database.messaging_chunks import NewRecipient
 from clients.keys import TenantKeys
@@ -92,6 +92,12 @@ class PrepareActivities:
         """
         assert ref.tenant_id is not None
         await self._board.show_job(ref.tenant_id, ref.job_id, messages_progress("prepare", 0))
+        async with self._engine.connect() as connection:
+            endpoint = await callbacks.find(connection, ref.tenant_id)
+        told = {"tells": endpoint is not None and endpoint.messages}
+        return (await self._prepare(ref)).model_copy(update=told)
+
+    async def _prepare(self, ref: JobRef) -> Prepared:
         if known := await self._prepared(ref):
             return known
         try:

@@ -23,6 +23,8 @@ from contracts.messaging import (
     Reserved,
     Stop,
     Stopped,
+    Telling,
+    Told,
 )
 from contracts.names import TaskQueue
 
@@ -87,5 +89,14 @@ SYNC_TEMPLATES = Activity(
     queue=TaskQueue.MESSAGING,
     start_to_close=LONG_STEP_TIMEOUT,
     schedule_to_close=timedelta(minutes=25),
+    retry=Retry.PROVIDER,
+)
+TELL = Activity(
+    name="messages.tell",
+    takes=Telling,
+    returns=Told,
+    queue=TaskQueue.OPS,
+    start_to_close=timedelta(seconds=60),
+    schedule_to_close=timedelta(days=1),
     retry=Retry.PROVIDER,
 )

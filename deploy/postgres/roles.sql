@@ -17,7 +17,7 @@ INSERT INTO allowed VALUES
         message_groups,message_jobs,message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,
         orphans,renditions,sender_numbers,session_enrolments,staff,staff_hours,student_changes,students,tenant_keys,tenants,
         videos}'),
-    ('messaging', '{alimtalk_templates,cancelled_reservations,captions,credit_entries,job_events,jobs,joined_requests,message_chunks,message_groups,
+    ('messaging', '{alimtalk_templates,callback_endpoints,cancelled_reservations,captions,credit_entries,job_events,jobs,joined_requests,message_chunks,message_groups,
         message_jobs,message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,orphans,
         provider_differences,provider_turns,renditions,sender_numbers,tenant_keys,tenants,videos}'),
     ('ops', '{audit_records,callback_endpoints,cancelled_reservations,captions,credit_entries,enrolments,

@@ -1,4 +1,4 @@
-"""the classes that a message was written to; what the provider says of Alimtalk templates
+"""classes of messages; what the provider says of Alimtalk templates; who is told of messages
 
 Nullable: of what was prepared before, or is by a worker of the release before, nobody knows whether it was to
 none.
@@ -18,6 +18,11 @@ def upgrade() -> None:
         op.add_column(
             "message_jobs",
             sa.Column("class_ids", sa.ARRAY(sa.BigInteger()), nullable=True),
+            if_not_exists=True,
+        )
+        op.add_column(
+            "callback_endpoints",
+            sa.Column("messages", sa.Boolean(), server_default="false", nullable=False),
             if_not_exists=True,
         )
         op.create_table(
@@ -43,4 +48,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("alimtalk_templates")
+    op.drop_column("callback_endpoints", "messages")
     op.drop_column("message_jobs", "class_ids")

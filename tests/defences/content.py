@@ -12,6 +12,7 @@ _ODD = "tests/unit/test_roster_odd.py::test_nobody_is_lost_and_nobody_gets_anoth
 _AGAINST = "tests/unit/test_roster_against.py::test_nobody_is_taken_who_is_none"
 _UNDO = "tests/integration/test_roster_undo.py"
 _BINDING = "tests/unit/test_tenant_binding.py"
+_TOLD = "tests/integration/test_messages_told.py::test_who_got_what_is_told_until_somebody_takes_it"
 _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
 CONTENT = (
@@ -140,6 +141,28 @@ CONTENT = (
         "if whole and (gone := sorted(before.keys() - after.keys())):",
         "if (gone := sorted(before.keys() - after.keys())) and False:",
         "tests/api/test_alimtalk.py::test_what_the_provider_says_is_kept",
+    ),
+    Defence(
+        "receiver-that-takes-nothing",
+        "workflows/messaging/send.py",
+        '        except ActivityError:\n            workflow.logger.warning("nobody took part',
+        '        except TimeoutError:\n            workflow.logger.warning("nobody took part',
+        "tests/workflows/test_message_stories.py"
+        "::test_the_tenants_system_is_told_part_by_part_once_the_job_has_ended[True]",
+    ),
+    Defence(
+        "part-under-another-s-id",
+        "activities/callbacks.py",
+        'return uuid5(job_id, f"messages/{part}")',
+        'return uuid5(job_id, "messages")',
+        _TOLD,
+    ),
+    Defence(
+        "messages-told-unasked",
+        "activities/callbacks.py",
+        "if endpoint is None or not endpoint.messages:",
+        "if endpoint is None:",
+        _TOLD,
     ),
     Defence(
         "academy-named-over-http",
