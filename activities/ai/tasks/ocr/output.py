@@ -63,17 +63,18 @@ def page_pdf(page: Page, picture: Pixels | None, dpi: int, path: Path) -> None:
         Image.fromarray(picture).save(jpeg, "JPEG", quality=JPEG_QUALITY)
         with _bytes_as_they_are():
             canvas.drawImage(ImageReader(jpeg), 0, 0, width, height)
+    text = canvas.beginText()
+    text.setTextRenderMode(3)
     for line in page["lines"]:
         for word in line["words"] if picture is not None or not line["own"] else ():
             left, top, right, bottom = word["box"]
             size = max(1.0, (bottom - top) * scale)
-            text = canvas.beginText(left * scale, height - bottom * scale)
-            text.setTextRenderMode(3)
+            text.setTextOrigin(left * scale, height - bottom * scale)
             text.setFont(FONT, size)
             natural = pdfmetrics.stringWidth(word["text"], FONT, size) or 1.0
             text.setHorizScale(100 * (right - left) * scale / natural)
             text.textOut(word["text"] + " ")
-            canvas.drawText(text)
+    canvas.drawText(text)
     canvas.showPage()
     canvas.save()
 
@@ -144,23 +145,31 @@ def write_tables(pages: Sequence[Page], path: Path) -> int:
 
 
 def overlay(picture: Pixels, page: Page, path: Path) -> None:
-    """The page with every word boxed: green is sure, orange less so, red doubtful."""
-    drawn = np.array(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR if picture.ndim == 2 else cv2.COLOR_RGB2BGR))
+    """The page with every word boxed: green is sure, orange less so, red doubtful. `picture` may be smaller
+    than the page is."""
+    seen = _shrunk(picture)
+    drawn = cv2.cvtColor(seen, cv2.COLOR_GRAY2BGR if seen.ndim == 2 else cv2.COLOR_RGB2BGR)
+    scale = drawn.shape[1] / page["width"]
     for line in page["lines"]:
         for word in line["words"]:
-            left, top, right, bottom = word["box"]
+            left, top, right, bottom = (round(side * scale) for side in word["box"])
             colour = next(colour for least, colour in _COLOURS if word["confidence"] >= least)
-            cv2.rectangle(drawn, (left, top), (right, bottom), colour, 3)
-    scale = OVERLAY_WIDTH / max(1, drawn.shape[1])
-    small = cv2.resize(drawn, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else drawn
-    path.write_bytes(np.asarray(cv2.imencode(".png", small)[1]).tobytes())
+            cv2.rectangle(drawn, (left, top), (right, bottom), colour, 2)
+    path.write_bytes(np.asarray(cv2.imencode(".png", drawn)[1]).tobytes())
 
 
 def small(picture: Pixels, path: Path) -> None:
     """The page as it was read, OVERLAY_WIDTH wide at most, for words to be laid over it."""
-    image = Image.fromarray(picture)
-    image.thumbnail((OVERLAY_WIDTH, 10 * OVERLAY_WIDTH))  # a JPEG has 65,535 rows at most
-    image.save(path, "JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(_shrunk(picture)).save(path, "JPEG", quality=JPEG_QUALITY)
+
+
+def _shrunk(picture: Pixels) -> Pixels:
+    high, wide = picture.shape[:2]
+    scale = min(OVERLAY_WIDTH / wide, 10 * OVERLAY_WIDTH / high)  # a JPEG has 65,535 rows at most
+    if scale >= 1:
+        return picture
+    size = max(1, round(wide * scale)), max(1, round(high * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _bbox(box: Sequence[int]) -> str:
