@@ -24,6 +24,7 @@ from api.middleware.requests import Requests
 from api.problems import MEDIA_TYPE, Problem
 from api.routes import (
     accounts,
+    alimtalk,
     callbacks,
     captions,
     classes,
@@ -96,6 +97,7 @@ for each in (
     sessions,
     media,
     messaging,
+    alimtalk,
     text_templates,
     costs,
     webhooks,

@@ -1,6 +1,7 @@
 """Requests for jobs, made of what was asked for over HTTP."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from api import text_templates
@@ -12,7 +13,7 @@ from api.text_templates import Kept
 from clients.database import jobs
 from contracts.catalog import CATALOG, Domain
 from contracts.jobs import JobRequest, payload_sha256
-from contracts.messaging import ASKED_BY, SendRequest
+from contracts.messaging import ASKED_BY, CLASS_IDS, SendRequest
 
 
 def ai_request(
@@ -41,6 +42,12 @@ def asked_by(job_request: JobRequest, caller: Caller) -> JobRequest:
     if CATALOG[job_request.job_type].domain is not Domain.MESSAGING:
         return job_request
     return job_request.model_copy(update={"payload": job_request.payload | {ASKED_BY: caller.name}})
+
+
+def to_classes(job_request: JobRequest, class_ids: Sequence[int]) -> JobRequest:
+    """A request with the classes that it is to, for who asks what a class has cost. It is known again by its
+    recipients."""
+    return job_request.model_copy(update={"payload": job_request.payload | {CLASS_IDS: list(class_ids)}})
 
 
 async def messages_request(services: Services, tenant: int, body: SendRequest, key: str) -> JobRequest:

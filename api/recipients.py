@@ -16,6 +16,7 @@ from contracts.base import Outside
 from contracts.messaging import Draft, Recipient, SendRequest
 
 MOST = 1_000  # as many as a body may name
+MOST_CLASSES = 20
 _PHONES = {
     "parent": ("parent_phone",),
     "parents": ("parent_phone", "other_parent_phone"),
@@ -25,20 +26,28 @@ _VARIABLES = {"이름": "name", "학교": "school", "학년": "grade", "반": "c
 
 
 class StudentsToTell(Outside):
-    """A class, or students by their ids. `to`: the first parent's phone, both parents', or the student's own;
-    who has no such phone is left out. Texts may hold #{이름}, #{학교}, #{학년} and #{반}."""
+    """A class, several, or students by their ids. `to`: the first parent's phone, both parents', or the
+    student's own; who has no such phone is left out, and who is in several of the classes is told once. Texts
+    may hold #{이름}, #{학교}, #{학년} and #{반}."""
 
     model_config = ConfigDict(extra="forbid")
 
     class_id: Number | None = None
+    class_ids: list[Number] = Field(default=[], max_length=MOST_CLASSES)
     student_ids: list[Number] = Field(default=[], max_length=MOST)
     to: Literal["parent", "parents", "student"] = "parent"
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.class_id is None) == (not self.student_ids):
-            raise ValueError("a class or students")
+    def _one_of_them(self) -> Self:
+        given = (self.class_id is not None, bool(self.class_ids), bool(self.student_ids))
+        if sum(given) != 1:
+            raise ValueError("a class, classes or students")
         return self
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """What it is to, each once; none where students are named."""
+        return (self.class_id,) if self.class_id is not None else tuple(dict.fromkeys(self.class_ids))
 
 
 class MessagesWanted(SendRequest):
@@ -72,12 +81,15 @@ async def recipients(
 
 
 async def _chosen(services: Services, tenant: int, wanted: StudentsToTell) -> Sequence[Known]:
-    if wanted.class_id is not None:
-        async with services.engine.connect() as connection:
-            if await classes.one_class(connection, tenant, wanted.class_id) is None:
-                raise not_found("class")
-        mine = Wanted(class_id=wanted.class_id)
-        return (await students.listed(services, tenant, mine, MOST + 1)).students
+    if wanted.classes:
+        found: dict[int, Known] = {}
+        for class_id in wanted.classes:
+            async with services.engine.connect() as connection:
+                if await classes.one_class(connection, tenant, class_id) is None:
+                    raise not_found("class")
+            mine = await students.listed(services, tenant, Wanted(class_id=class_id), MOST + 1)
+            found |= {each.id: each for each in mine.students}
+        return list(found.values())
     known = [each for each in await students.some(services, tenant, wanted.student_ids) if not each.left_at]
     if missing := sorted(set(wanted.student_ids) - {each.id for each in known}):
         detail = "Some of these are no students of yours, or have left."

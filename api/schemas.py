@@ -39,13 +39,15 @@ def _name(job_type: str) -> str:
     return job_type.replace(".", " ").replace("_", " ").title().replace(" ", "")
 
 
+# In a queue's body they say whose a job is; over HTTP the credential alone does.
+_WHOSE = ("tenant_id", "source_tenant_id")
 _NOT_YOURS: Any = (SkipJsonSchema[None], None)  # type: ignore[misc]  # refused when it is there
 
 
 def _of(row: JobType) -> type[Wanted]:
     payload = row.asked or row.payload
-    if "tenant_id" in payload.model_fields:
-        payload = create_model(f"{_name(row.name)}Payload", __base__=payload, tenant_id=_NOT_YOURS)
+    if theirs := {name: _NOT_YOURS for name in _WHOSE if name in payload.model_fields}:
+        payload = create_model(f"{_name(row.name)}Payload", __base__=payload, **theirs)
     return _wanted(row.name, payload, AiWanted if row.domain is Domain.AI else Wanted)
 
 
@@ -59,5 +61,5 @@ else:
 
 def job_request(queue: str, tenant_id: int, body: dict[str, Any], key: str) -> JobRequest:
     """The request in a queue's body, asked for over HTTP by `tenant_id`. Raises Poison, as for the queue."""
-    asked = read(queue, body | {"tenant_id": tenant_id})
+    asked = read(queue, body | dict.fromkeys(_WHOSE) | {"tenant_id": tenant_id})
     return asked.model_copy(update={"idempotency_key": f"api:{key}", "external_id": None, "source": "api"})

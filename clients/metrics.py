@@ -28,6 +28,11 @@ SETTLED = Counter(
     ("queue", "acceptance"),
 )
 BURIED = Counter("bridge_refused", "Messages that went to the dead letter queue", ("queue", "code"))
+BINDINGS = Counter(
+    "bridge_bindings",
+    "Messages that name two academies or are signed, where a key is set: valid, or the code against it",
+    ("queue", "found"),
+)
 BREAKER_OPEN = Gauge("bridge_breaker_open", "1 while Temporal or Postgres is taken for away")
 OUTAGES = Counter("bridge_outages", "How often that began")
 

@@ -28,6 +28,11 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     # Payloads at rest: `id:base64 of 32 bytes`, comma separated, the first one seals, all of them open.
     payload_keys: SecretStr
 
+    # Producers' messages that name two academies: secrets of 32 bytes or more, comma separated, any of which
+    # may have signed. The bridge alone knows them.
+    tenant_binding_keys: SecretStr | None = None
+    tenant_binding: Literal["warn", "require"] | None = None
+
     # Staff, who may read encrypted payloads: a secret for HS256, a public key as PEM for the others.
     staff_jwt_key: SecretStr | None = None
     staff_jwt_algorithm: Literal["HS256", "ES256", "RS256"] = "HS256"
@@ -171,6 +176,17 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
         if issuer.scheme == "http" and issuer.hostname not in here:
             raise ValueError("OIDC_ISSUER must be https: what comes from there says who somebody is")
         return self
+
+    @model_validator(mode="after")
+    def _binding_keys_are_long(self) -> Self:
+        if self.tenant_binding_keys and not all(len(key) >= 32 for key in self.binding_keys()):
+            raise ValueError("TENANT_BINDING_KEYS must be secrets of 32 bytes or more, comma separated")
+        return self
+
+    def binding_keys(self) -> tuple[bytes, ...]:
+        """None where nothing is checked."""
+        text = self.tenant_binding_keys.get_secret_value() if self.tenant_binding_keys else ""
+        return tuple(key.strip().encode() for key in text.split(",")) if text else ()
 
     @property
     def takes_pasted_tokens(self) -> bool:

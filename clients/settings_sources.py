@@ -41,14 +41,14 @@ _API = {"redis_password", "solapi_webhook_secret", *_STAFF, *_SOLAPI}  # it prev
 # Who may know what nobody else should. Compose, manifests and policies hand out the same: tests compare them.
 SECRETS: Mapping[Process, frozenset[str]] = {
     Process.API: frozenset(_JOBS | _API),
-    Process.BRIDGE: frozenset(_JOBS),
+    Process.BRIDGE: frozenset(_JOBS | {"tenant_binding_keys"}),
     Process.VIDEO: frozenset(_JOBS | {"redis_password"}),
     Process.AI: frozenset(_JOBS | {"redis_password", "model_api_key"}),
     Process.MESSAGING: frozenset(_JOBS | {"redis_password"} | _SOLAPI),
     Process.OPS: frozenset(_JOBS),
     Process.MIGRATE: frozenset({"db_password"}),
     Process.SCALER: frozenset(_TEMPORAL),
-    Process.OPERATOR: frozenset(_JOBS | _API | {"model_api_key"}),
+    Process.OPERATOR: frozenset(_JOBS | _API | {"model_api_key", "tenant_binding_keys"}),
 }
 
 

@@ -102,7 +102,7 @@ class Solapi:
 
     async def create_group(self, custom: Mapping[str, str]) -> str:
         """An empty PENDING group, which never sends by itself; returns its id."""
-        answer = await self._call(
+        answer = await self.call(
             "create_group",
             "POST",
             "/messages/v4/groups",
@@ -114,15 +114,15 @@ class Solapi:
         """Put messages, JSON objects joined by commas, into a PENDING group; returns `resultList`, one entry
         for each."""
         path = f"/messages/v4/groups/{group_id}/messages"
-        answer = await self._call("add", "PUT", path, b'{"messages":[%b]}' % messages, timeout=ADD_TIMEOUT)
+        answer = await self.call("add", "PUT", path, b'{"messages":[%b]}' % messages, timeout=ADD_TIMEOUT)
         return _objects(answer.get("resultList"))
 
     async def send(self, group_id: str) -> None:
         """Send a group. Refused with 409 `GroupInProcessing` or `AlreadySent` means that it is sent."""
-        await self._call("send", "POST", f"/messages/v4/groups/{group_id}/send", {})
+        await self.call("send", "POST", f"/messages/v4/groups/{group_id}/send", {})
 
     async def group(self, group_id: str) -> Group:
-        answer = await self._call("group", "GET", f"/messages/v4/groups/{group_id}")
+        answer = await self.call("group", "GET", f"/messages/v4/groups/{group_id}")
         count = answer.get("count") or {}
         sent = count.get("sentTotal") or 0 if isinstance(count, dict) else None
         if not isinstance(sent, int):
@@ -131,7 +131,7 @@ class Solapi:
 
     async def delete(self, group_id: str) -> None:
         """Delete a PENDING group; Refused in every other state."""
-        await self._call("delete", "DELETE", f"/messages/v4/groups/{group_id}")
+        await self.call("delete", "DELETE", f"/messages/v4/groups/{group_id}")
 
     async def messages(
         self, group_id: str, start_key: str | None = None
@@ -139,7 +139,7 @@ class Solapi:
         """One page of a group's messages and the key of the next page. A read can be stale."""
         query = {"limit": str(PAGE)} | ({"startKey": start_key} if start_key else {})
         path = f"/messages/v4/groups/{group_id}/messages"
-        return _page(await self._call("messages", "GET", path, query=query))
+        return _page(await self.call("messages", "GET", path, query=query))
 
     async def sent_between(
         self, start: datetime, end: datetime, start_key: str | None = None
@@ -152,27 +152,27 @@ class Solapi:
             "limit": str(PAGE),
         }
         query |= {"startKey": start_key} if start_key else {}
-        return _page(await self._call("sent_between", "GET", "/messages/v4/list", query=query))
+        return _page(await self.call("sent_between", "GET", "/messages/v4/list", query=query))
 
     async def find(self, message_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of at most PAGE messages that the provider knows, whenever they were created."""
         query = httpx.QueryParams({"limit": str(PAGE), "messageIds[]": list(message_ids)})
-        return _page(await self._call("find", "GET", "/messages/v4/list", query=query))[0]
+        return _page(await self.call("find", "GET", "/messages/v4/list", query=query))[0]
 
     async def upload_image(self, image: bytes, name: str) -> str:
         """Store a JPEG for MMS; returns its fileId."""
         body = {"file": base64.b64encode(image).decode(), "type": "MMS", "name": name}
-        answer = await self._call("upload_image", "POST", "/storage/v1/files", body, timeout=ADD_TIMEOUT)
+        answer = await self.call("upload_image", "POST", "/storage/v1/files", body, timeout=ADD_TIMEOUT)
         return _id(answer, "fileId")
 
     async def template(self, template_id: str) -> dict[str, Any]:
         """An Alimtalk template as the provider has it. Refused when there is none."""
         path = f"/kakao/v2/templates/{quote(template_id, safe='')}"
-        answer: dict[str, Any] = await self._call("template", "GET", path)
+        answer: dict[str, Any] = await self.call("template", "GET", path)
         _named(answer, "status")
         return answer
 
-    async def _call(
+    async def call(
         self,
         operation: str,
         method: str,
@@ -180,6 +180,7 @@ class Solapi:
         body: Mapping[str, Any] | bytes | None = None,
         query: Mapping[str, str] | httpx.QueryParams | None = None,
         timeout: httpx.Timeout = TIMEOUT,
+        expects: type[dict[str, Any]] | type[list[Any]] = dict,
     ) -> Any:
         content = body if isinstance(body, bytes) else None
         if isinstance(body, Mapping):
@@ -196,7 +197,7 @@ class Solapi:
             except httpx.TransportError as error:
                 raise Ambiguous(type(error).__name__) from None
             asked.status = answer.status_code
-            return _read(answer)
+            return _read(answer, expects)
 
     def _signature(self) -> str:
         date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -254,7 +255,7 @@ def _page(answer: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
     return _objects(list(found.values())), next_key
 
 
-def _read(answer: httpx.Response) -> Any:
+def _read(answer: httpx.Response, expects: type[dict[str, Any]] | type[list[Any]]) -> Any:
     if answer.status_code == 429:
         raise Throttled(_retry_after(answer) or 1.0)
     if answer.status_code >= 500:
@@ -263,7 +264,7 @@ def _read(answer: httpx.Response) -> Any:
         value = from_json(answer.content)
     except ValueError:
         value = None
-    if answer.is_success and isinstance(value, dict):
+    if answer.is_success and isinstance(value, expects):
         return value
     if answer.is_success and value is not None:
         raise NotUnderstood

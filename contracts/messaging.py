@@ -14,6 +14,7 @@ from contracts.jobs import JobOutcome, JobRef
 
 Mode = Literal["sms", "alimtalk", "both"]
 ASKED_BY = "asked_by"  # in a job's payload, beside what was asked for
+CLASS_IDS = "class_ids"  # likewise: the classes whose students its recipients are
 NOT_UNDERSTOOD = "not understood"  # detail of an AmbiguousAdd whose answer was not what it must be
 
 
@@ -165,6 +166,12 @@ def asked_at(payload: dict[str, Any]) -> datetime | None:
     return datetime.fromisoformat(at) if isinstance(at, str) else None
 
 
+def classes_of(payload: dict[str, Any]) -> list[int]:
+    """The classes that the message was written to. Never of a body: those name recipients themselves."""
+    ids = payload.get(CLASS_IDS)
+    return [each for each in ids if isinstance(each, int)] if isinstance(ids, list) else []
+
+
 def asked_by(payload: dict[str, Any]) -> str | None:
     """Who asked over HTTP, as the audit names callers; None of a queue's producer. Never of the body."""
     caller = payload.get(ASKED_BY)
@@ -259,7 +266,7 @@ class GroupRef(ChunkRef):
 
 class Prepared(Contract):
     """A job whose recipients lie in Postgres in `chunks` chunks, or why it is refused. `needs_approval`: it
-    waits for a second person first, or did."""
+    waits for a second person first, or did. `tells`: the tenant's system wants to hear how it ended."""
 
     chunks: int = 0
     recipients: int = 0
@@ -267,6 +274,7 @@ class Prepared(Contract):
     needs_approval: bool = False
     send_at: datetime | None = None
     refusal: JobOutcome | None = None
+    tells: bool = False
 
 
 class Approval(Contract):
@@ -372,3 +380,19 @@ class Differences(Contract):
     compared: int = 0
     closed: int = 0
     kinds: dict[str, int] = Field(default_factory=dict)
+
+
+class Telling(MessageJobRef):
+    """What is told to the tenant's system of a job that has ended: part `part`, from 1, of those behind
+    position `after`."""
+
+    outcome: JobOutcome
+    part: int = 1
+    after: int = -1
+
+
+class Told(Contract):
+    """`next`: the position that the next part begins behind; None where this was the last, or nobody is
+    there who wants to hear it."""
+
+    next: int | None = None

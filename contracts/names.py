@@ -29,6 +29,7 @@ class WorkflowType(StrEnum):
     AI = "ai.job"
     MESSAGES = "messages"
     COMPARE = "messages.compare"
+    SYNC_TEMPLATES = "messages.sync-templates"
     RESTORE_MESSAGES = "messages.restore"
     JOB = "job.run"
     RECONCILE = "ops.reconcile"

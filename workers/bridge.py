@@ -20,6 +20,7 @@ from contracts.jobs import JobRequest
 from contracts.queues import Poison, parse
 from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify, is_content
 from intake.submit import Submitter
+from workers.binding import UNCHECKED, TenantBindings
 from workers.breaker import Breaker, Turn, jittered
 from workers.dead_letters import TENANT_ERASED, DeadLetters
 from workers.log import about
@@ -80,6 +81,7 @@ class Bridge:
         breaker: Breaker,
         stop: asyncio.Event,
         external: Collection[str] = frozenset(),
+        bindings: TenantBindings = UNCHECKED,
     ) -> None:
         """`external`: job types of the AI queues that others implement."""
         self._queues = queues
@@ -87,6 +89,7 @@ class Bridge:
         self._breaker = breaker
         self._stop = stop
         self._external = external
+        self._bindings = bindings
         self._fatal: Misconfigured | None = None
 
     async def run(self) -> None:
@@ -137,7 +140,9 @@ class Bridge:
         try:
             async with VisibilityLease(queue, messages, self._stop) as lease:
                 try:
-                    await self._settle(_parsed(name, messages, lease, letters, self._external))
+                    await self._settle(
+                        _parsed(name, messages, lease, letters, self._external, self._bindings)
+                    )
                 except Stopping:
                     log.info("giving back what is left of %d messages of %s", len(messages), name)
         except Exception:
@@ -268,6 +273,7 @@ def _parsed(
     lease: VisibilityLease,
     letters: DeadLetters,
     external: Collection[str],
+    bindings: TenantBindings,
 ) -> Batch:
     """What can be a job; the rest is on its way to the dead letter queue."""
     batch = Batch(lease, letters, [])
@@ -276,7 +282,8 @@ def _parsed(
             letters.take(lease, message, "BODY_GONE", "its body is not in the object store any more")
             continue
         try:
-            batch.pending.append(Pending(message, parse(name, message.body, message.id, external)))
+            asked = parse(name, message.body, message.id, external, bindings.of(name))
+            batch.pending.append(Pending(message, asked))
         except Poison as poison:
             letters.take(lease, message, poison.code, poison.detail)
     return batch

@@ -14,6 +14,7 @@ from clients.settings import Settings
 from clients.vault import Vault
 from intake.errors import ErrorKind, classify
 from intake.submit import Submitter
+from workers.binding import TenantBindings
 from workers.breaker import Breaker
 from workers.bridge import Bridge
 from workers.health import HEALTH
@@ -27,7 +28,16 @@ THREADS = 64
 log = logging.getLogger(__name__)
 
 
+def bindings_of(settings: Settings) -> TenantBindings:
+    """SystemExit where it is said how signatures are checked, and there is no key to do it with."""
+    keys = settings.binding_keys()
+    if settings.tenant_binding and not keys:
+        raise SystemExit("configuration: TENANT_BINDING says something, and TENANT_BINDING_KEYS is not set")
+    return TenantBindings(keys, settings.tenant_binding or "require")
+
+
 async def bridge(settings: Settings, stop: asyncio.Event) -> None:
+    bindings = bindings_of(settings)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     engine = create_engine(settings, "bridge")
     client = await temporal.connect_when_up(settings, engine, stop)
@@ -53,5 +63,6 @@ async def bridge(settings: Settings, stop: asyncio.Event) -> None:
             log.warning(told, name, receives, RECEIVES)
     HEALTH.started()
     log.info(READY)
-    await Bridge(queues, submitter, Breaker(probe, transient), stop, settings.external).run()
+    breaker = Breaker(probe, transient)
+    await Bridge(queues, submitter, breaker, stop, settings.external, bindings).run()
     await engine.dispose()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
+    ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
@@ -20,6 +21,7 @@ from activities.messaging.mending import Mender
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
+from activities.messaging.templates import TemplateActivities
 from clients import progress, temporal
 from clients.database.engine import create_engine
 from clients.database.turns import Turns
@@ -27,6 +29,7 @@ from clients.keys import TenantKeys
 from clients.objects import Objects
 from clients.settings import Settings
 from clients.solapi import Solapi
+from clients.solapi_templates import TemplateCalls
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
@@ -38,6 +41,7 @@ from workers.schedules import keep_schedules, make_schedules
 from workflows.messaging.compare import CompareDay
 from workflows.messaging.restore import RestoreMessages
 from workflows.messaging.send import SendMessages
+from workflows.messaging.templates import SyncTemplates
 
 SLOTS = 20
 # The comparison with the provider's list, every morning in Korea: yesterday's reports are in, and nothing is
@@ -49,7 +53,14 @@ SCHEDULES = {
         ),
         spec=ScheduleSpec(cron_expressions=["30 6 * * *"], time_zone_name="Asia/Seoul"),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=12)),
-    )
+    ),
+    "messages-templates": Schedule(
+        action=ScheduleActionStartWorkflow(
+            WorkflowType.SYNC_TEMPLATES, id=WorkflowType.SYNC_TEMPLATES, task_queue=TaskQueue.MESSAGING
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=30))]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
+    ),
 }
 
 
@@ -78,12 +89,13 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     approving = ApprovalActivities(engine, _now)
     sending = SendActivities(engine, keys, solapi, _now)
     reporting = ReportActivities(engine=engine, solapi=solapi, board=board, sending=sending, now=_now)
+    templates = TemplateActivities(engine, TemplateCalls(solapi))
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     mender = Mender(engine=engine, preparing=preparing, reporting=reporting, solapi=solapi, now=_now)
     worker = Worker(
         client,
         task_queue=TaskQueue.MESSAGING,
-        workflows=[SendMessages, CompareDay, RestoreMessages],
+        workflows=[SendMessages, CompareDay, RestoreMessages, SyncTemplates],
         activities=[
             preparing.prepare,
             approving.approval,
@@ -97,6 +109,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
             reporting.count,
             reporting.expire,
             reporting.compare_day,
+            templates.sync,
             mender.restore,
             *adopting(client, ["messaging.send"]),
         ],

@@ -108,6 +108,7 @@ async def ops(settings: Settings, stop: asyncio.Event) -> None:
             activities.finish,
             activities.reconcile,
             callbacks.deliver,
+            callbacks.tell,
             sweeping.sweep,
             IndexActivities(engine, objects, keys).index,
             orphans.sweep,

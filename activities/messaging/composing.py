@@ -48,6 +48,7 @@ class Job:
     sealer: Sealer
     expires_at: datetime | None = None
     asked_by: str | None = None
+    class_ids: list[int] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)  # `composed_chunks` adds to them
 
 

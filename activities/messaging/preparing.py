@@ -15,7 +15,7 @@ from activities.messaging.requested import (
     read_request,
     refusal,
 )
-from clients.database import credits, jobs, messaging, messaging_chunks
+from clients.database import callbacks, credits, jobs, messaging, messaging_chunks
 from clients.database.credits import AccountRow, RecipientOutcome
 from clients.database.messaging_chunks import NewRecipient
 from clients.keys import TenantKeys
@@ -48,6 +48,7 @@ from contracts.messaging import (
     asked_at,
     asked_by,
     channel_owner,
+    classes_of,
 )
 from contracts.progress import messages_progress
 from rules.messaging import image
@@ -91,6 +92,12 @@ class PrepareActivities:
         """
         assert ref.tenant_id is not None
         await self._board.show_job(ref.tenant_id, ref.job_id, messages_progress("prepare", 0))
+        async with self._engine.connect() as connection:
+            endpoint = await callbacks.find(connection, ref.tenant_id)
+        told = {"tells": endpoint is not None and endpoint.messages}
+        return (await self._prepare(ref)).model_copy(update=told)
+
+    async def _prepare(self, ref: JobRef) -> Prepared:
         if known := await self._prepared(ref):
             return known
         try:
@@ -150,6 +157,7 @@ class PrepareActivities:
             sealer=await self._keys.sealer(ref.tenant_id),
             expires_at=expires_at(draft, min(accepted_at, asked_at(payload) or accepted_at)),
             asked_by=asked_by(payload),
+            class_ids=classes_of(payload),
             notes=notes,
         )
 
@@ -237,6 +245,7 @@ class PrepareActivities:
                     send_at=draft.send_at,
                     expires_at=job.expires_at,
                     asked_by=job.asked_by,
+                    class_ids=job.class_ids,
                     approval=ApprovalState.WAITING if _waits(terms, job) else None,
                     notes=job.notes,
                     recipients=sum(len(rows) for rows, _ in composed),

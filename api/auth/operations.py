@@ -136,6 +136,11 @@ OPERATIONS: dict[str, Operation] = {
     "GET /api/v1/message-templates/{name}": TEXTS,
     "PUT /api/v1/message-templates/{name}": changes(),
     "DELETE /api/v1/message-templates/{name}": changes(),
+    "GET /api/v1/alimtalk-templates": TEXTS,
+    "GET /api/v1/alimtalk-categories": TEXTS,
+    "POST /api/v1/alimtalk-templates": changes(MANAGE),
+    "POST /api/v1/alimtalk-templates/{template_id}/inspection": changes(MANAGE),
+    "DELETE /api/v1/alimtalk-templates/{template_id}/inspection": changes(MANAGE),
     "POST /api/v1/reservations/{reservation_id}/cancel/": changes(),
     "POST /api/v1/opt-outs/": changes(),
     "PUT /api/v1/callback/": changes(MANAGE, again=True),
@@ -177,6 +182,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /console/messages": looks("counts and money of sendings"),
     "GET /console/messages/new": looks("an empty form"),
     "GET /console/messages/templates": TEXTS,
+    "GET /console/messages/alimtalk": TEXTS,
     "GET /console/messages/costs": COSTS,
     "POST /console/messages/preview": unrecorded(
         "what the browser sent comes back, and is kept nowhere", SEND

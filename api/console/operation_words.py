@@ -81,6 +81,15 @@ OPERATION_WORDS = {
     "POST /api/v1/messages/{job_id}/refuse/": ("문자 발송 거절", "Refused to approve messages"),
     "PUT /api/v1/message-templates/{name}": ("문구 저장", "Wrote a text"),
     "DELETE /api/v1/message-templates/{name}": ("문구 삭제", "Removed a text"),
+    "POST /api/v1/alimtalk-templates": ("알림톡 템플릿 등록", "Registered an Alimtalk template"),
+    "POST /api/v1/alimtalk-templates/{template_id}/inspection": (
+        "알림톡 검수 요청",
+        "Asked for an inspection",
+    ),
+    "DELETE /api/v1/alimtalk-templates/{template_id}/inspection": (
+        "알림톡 검수 취소",
+        "Cancelled an inspection",
+    ),
     "POST /api/v1/reservations/{reservation_id}/cancel/": ("예약 취소", "Cancelled a reservation"),
     "POST /api/v1/opt-outs/": ("광고 수신 거부", "Opted a phone out"),
     "PUT /api/v1/callback/": ("알림 주소 바꾸기", "Changed the callback address"),

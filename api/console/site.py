@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from api.assets import Assets
 from api.auth.access import AGAIN, admitted
 from api.console import (
+    alimtalk,
     audit,
     costs,
     dead_letters,
@@ -45,8 +46,8 @@ def site(parent: FastAPI) -> FastAPI:
     """The application to mount at `/console`; it uses the services of `parent`."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
-    # Stored texts and costs before messages: their paths are no job's.
-    academy = (home, search, jobs, lectures, ocr, omr, students, rosters, text_templates, costs, messaging)
+    # What stands below messages comes before them: its paths are no job's.
+    academy = (home, search, jobs, lectures, ocr, omr, students, rosters, text_templates, costs, alimtalk, messaging)
     operators = (dead_letters, fleet, audit)
     for pages in (login, oidc, *academy, *operators):
         app.include_router(pages.router)

@@ -164,6 +164,13 @@ CHANNELS = {
     "MMS": ("MMS", "MMS"),
     "ATA": ("알림톡", "Alimtalk"),
 }
+TEMPLATES = {
+    "PENDING": ("검수 요청 전", "Not inspected yet"),
+    "INSPECTING": ("검수 중", "In inspection"),
+    "APPROVED": ("승인", "Approved"),
+    "REJECTED": ("반려", "Rejected"),
+    "GONE": ("사라짐", "Gone"),
+}
 LETTERS = {
     "NOT_JSON": ("JSON이 아닙니다.", "It is not JSON."),
     "TOO_LARGE": ("너무 큽니다.", "It is too large."),
@@ -176,6 +183,14 @@ LETTERS = {
     "UNKNOWN_ACTION": ("모르는 동작입니다.", "The action is not known."),
     "TENANT_MISMATCH": ("학원 번호가 서로 다릅니다.", "It names two different academies."),
     "FOREIGN_KEY_PREFIX": ("다른 학원의 파일을 가리킵니다.", "It names another academy's file."),
+    "TENANT_BINDING_MISSING": (
+        "다른 학원의 것을 쓰겠다는 요청인데 서명이 없습니다.",
+        "It uses what another academy owns, and is not signed.",
+    ),
+    "TENANT_BINDING_WRONG": (
+        "다른 학원의 것을 쓰겠다는 요청의 서명이 맞지 않습니다.",
+        "It uses what another academy owns, and its signature is wrong.",
+    ),
     "IDEMPOTENCY_MISMATCH": (
         "같은 번호로 다른 내용이 먼저 왔습니다.",
         "Its key was used with other content.",
@@ -250,6 +265,7 @@ _TABLES: Mapping[str, _Table] = {
     "recipient": RECIPIENTS,
     "channel": CHANNELS,
     "letter": LETTERS,
+    "template": TEMPLATES,
     "discarding": DISCARDING,
     "column": COLUMNS,
     "row": ROWS,

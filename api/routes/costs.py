@@ -1,4 +1,4 @@
-"""What an academy's messages cost, by month, kind and who sent them."""
+"""What an academy's messages cost, by month, class, kind and who sent them."""
 
 import asyncio
 from typing import Annotated
@@ -12,6 +12,7 @@ from api.auth.callers import Tenant, caller_of
 from api.costs import MOST_MONTHS
 from api.routing import first
 from api.services import UseServices
+from clients.database.costs import SentTo
 
 Months = Annotated[int, Query(ge=1, le=MOST_MONTHS)]
 
@@ -19,10 +20,16 @@ router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 
 
 class Cost(BaseModel):
-    """`month` as 2026-11, in Korea. `channel`: what carried the messages. `asked_by`: who sent them, as the
-    audit names callers; null of a queue. `messages` were delivered or may have been; `won` were charged."""
+    """`month` as 2026-11, in Korea. `sent_to`: `class` is one class, `class_id` (`class_title`: what it is
+    called now, null of one without a title); `classes` are several, counted together; `people` were named one
+    by one or by a system; `unknown` was not noted, before releases did. `channel`: what carried the messages.
+    `asked_by`: who sent them, as the audit names callers; null of a queue. `messages` were delivered or may
+    have been; `won` were charged."""
 
     month: str
+    sent_to: SentTo
+    class_id: int | None
+    class_title: str | None
     channel: str
     asked_by: str | None
     messages: int
@@ -41,6 +48,9 @@ async def list_costs(tenant: Tenant, services: UseServices, months: Months = 3) 
     items = [
         Cost(
             month=f"{row.month:%Y-%m}",
+            sent_to=row.sent_to,
+            class_id=row.class_id,
+            class_title=row.class_title,
             channel=row.channel,
             asked_by=row.asked_by,
             messages=row.messages,

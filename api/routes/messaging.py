@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from api import recipients, sheets
 from api.auth import audit
 from api.auth.callers import Tenant, caller_of
-from api.job_requests import asked_by, messages_request
+from api.job_requests import asked_by, messages_request, to_classes
 from api.jobs import find_job, submit
 from api.params import IdempotencyKey, JobId
 from api.problems import message_of, not_found, refused
@@ -58,6 +58,7 @@ async def send(
     wanted = await recipients.filled(services, tenant, body)
     asked = await messages_request(services, tenant, wanted, key)
     asked = asked_by(asked, await caller_of(request))
+    asked = to_classes(asked, body.students.classes if body.students else ())
     if body.draft.send_at and body.draft.send_at < datetime.now(UTC) - NOW:
         async with services.engine.connect() as connection:
             known = await jobs.was_asked(connection, tenant, asked.job_type, asked.idempotency_key)

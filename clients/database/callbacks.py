@@ -1,4 +1,4 @@
-"""Where a tenant's system wants to be told how its jobs ended."""
+"""Where a tenant's system wants to be told how its jobs ended, and which."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +15,15 @@ SECRET = b"callback"  # what the sealed secret is bound to
 
 
 class CallbackEndpoint(Base):
-    """One address a tenant; the secret that signs is sealed with the tenant's key."""
+    """One address a tenant; the secret that signs is sealed with the tenant's key. AI jobs are told to every
+    one; `messages`: and who got which message."""
 
     __tablename__ = "callback_endpoints"
 
     tenant_id: Mapped[int] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
     url: Mapped[str] = mapped_column(String(500))
     sealed_secret: Mapped[bytes]
+    messages: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -30,6 +32,7 @@ class EndpointRow:
     tenant_id: int
     url: str
     sealed_secret: bytes
+    messages: bool
 
 
 _ENDPOINTS = select(*columns(CallbackEndpoint, EndpointRow))
@@ -40,8 +43,10 @@ async def find(connection: AsyncConnection, tenant_id: int) -> EndpointRow | Non
     return await one_or_none(connection, mine, EndpointRow)
 
 
-async def save(connection: AsyncConnection, tenant_id: int, url: str, sealed_secret: bytes) -> None:
-    values = {"url": url, "sealed_secret": sealed_secret}
+async def save(
+    connection: AsyncConnection, tenant_id: int, url: str, sealed_secret: bytes, *, messages: bool
+) -> None:
+    values = {"url": url, "sealed_secret": sealed_secret, "messages": messages}
     await connection.execute(
         insert(CallbackEndpoint)
         .values(tenant_id=tenant_id, **values)

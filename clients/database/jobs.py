@@ -248,6 +248,13 @@ async def get(connection: AsyncConnection, job_id: UUID) -> JobRow:
     return found
 
 
+async def own_key(connection: AsyncConnection, job_id: UUID) -> str | None:
+    """The name that its producer or client gave the request; the message's id where it gave none."""
+    query = select(Job.idempotency_key).where(Job.id == job_id)
+    key: str | None = (await connection.execute(query)).scalar_one_or_none()
+    return key and (key.removeprefix("api:").removeprefix("sqs:") or None)
+
+
 async def sealed(connection: AsyncConnection, job_id: UUID) -> SealedJob | None:
     return await one_or_none(connection, select(*_SEALED).where(Job.id == job_id), SealedJob)
 

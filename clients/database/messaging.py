@@ -104,6 +104,7 @@ async def mark_prepared(
     send_at: datetime | None = None,
     expires_at: datetime | None = None,
     asked_by: str | None = None,
+    class_ids: Sequence[int] = (),
     approval: ApprovalState | None = None,
     notes: Sequence[Note] = (),
 ) -> None:
@@ -120,6 +121,7 @@ async def mark_prepared(
             send_at=send_at,
             expires_at=expires_at,
             asked_by=asked_by,
+            class_ids=list(class_ids),
             approval=approval,
             notes=_notes(notes),
         )

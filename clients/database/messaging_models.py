@@ -87,7 +87,8 @@ class CancelledReservation(Base):
 
 class MessageJob(Base):
     """One message to one or many. Locked by whoever commits a group, cancels or approves the job: one of them
-    first. `approval` is None where none is needed; callers are named as in the audit."""
+    first. `approval` is None where none is needed; callers are named as in the audit. `class_ids`: whose
+    students were chosen, none where people were; None of what a release before has prepared."""
 
     __tablename__ = "message_jobs"
 
@@ -104,6 +105,7 @@ class MessageJob(Base):
     chunks: Mapped[int | None] = mapped_column(Integer)
     cancel_requested_at: Mapped[datetime | None]
     asked_by: Mapped[str | None] = mapped_column(String(220))
+    class_ids: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     approval: Mapped[ApprovalState | None] = mapped_column(words(ApprovalState, 16))
     decided_by: Mapped[str | None] = mapped_column(String(220))
     decided_at: Mapped[datetime | None]

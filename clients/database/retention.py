@@ -247,6 +247,7 @@ RULES = (
     stays("search_texts", "what captions are found by: goes with them"),
     stays("renditions", _LECTURE),
     stays("text_templates", "the academy's own texts, sealed, until it removes them"),
+    stays("alimtalk_templates", "names and states of the academy's templates; nobody's"),
     stays("opt_outs", "a wish that stands until it is taken back; a hash, no phone"),
     stays("sender_numbers", "the academy's own numbers, while it has them"),
     stays("messaging_accounts", _MONEY),

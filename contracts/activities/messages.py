@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from contracts.activities.reference import Activity, Retry
+from contracts.alimtalk import Synced
 from contracts.base import Contract
 from contracts.jobs import JobRef
 from contracts.messaging import (
@@ -22,6 +23,8 @@ from contracts.messaging import (
     Reserved,
     Stop,
     Stopped,
+    Telling,
+    Told,
 )
 from contracts.names import TaskQueue
 
@@ -77,5 +80,23 @@ COMPARE_DAY = Activity(
     queue=TaskQueue.MESSAGING,
     start_to_close=timedelta(hours=2),
     schedule_to_close=timedelta(hours=12),
+    retry=Retry.PROVIDER,
+)
+SYNC_TEMPLATES = Activity(
+    name="messages.sync_templates",
+    takes=type(None),
+    returns=Synced,
+    queue=TaskQueue.MESSAGING,
+    start_to_close=LONG_STEP_TIMEOUT,
+    schedule_to_close=timedelta(minutes=25),
+    retry=Retry.PROVIDER,
+)
+TELL = Activity(
+    name="messages.tell",
+    takes=Telling,
+    returns=Told,
+    queue=TaskQueue.OPS,
+    start_to_close=timedelta(seconds=60),
+    schedule_to_close=timedelta(days=1),
     retry=Retry.PROVIDER,
 )

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from contracts.jobs import JobRequest
 from contracts.queues import ai, messaging, video
+from contracts.queues.binding import Binding, bound
 from contracts.queues.poison import Poison, PoisonCode, from_validation
 from contracts.queues.strict_json import MAX_DEPTH as MAX_DEPTH
 from contracts.queues.strict_json import decode, require_bigints, require_sound
@@ -25,10 +26,21 @@ QUEUES: dict[str, Callable[[dict[str, Any], str, str], JobRequest]] = {
 }
 
 
-def parse(queue: str, body: str, message_id: str, external: Collection[str] = frozenset()) -> JobRequest:
+def parse(
+    queue: str,
+    body: str,
+    message_id: str,
+    external: Collection[str] = frozenset(),
+    check: Callable[[Binding], None] | None = None,
+) -> JobRequest:
     """The request in a message of `queue` (a key of QUEUES); `external` are job types of AI queues that
-    others implement. Raises Poison, and nothing else, on any body."""
-    return _read(_decode(body), queue, message_id, external)
+    others implement. `check` is asked about a body that names two academies, or is signed; it raises Poison
+    for what must not be believed. Raises Poison, and nothing else, on any body."""
+    found = _decode(body)
+    request = _read(found, queue, message_id, external)
+    if check and (binding := bound(queue, found)):
+        check(binding)
+    return request
 
 
 def read(queue: str, body: dict[str, Any]) -> JobRequest:

@@ -73,8 +73,8 @@ async def templates(request: Request, provider: Here) -> Response:
 @router.post("/templates")
 async def create_template(request: Request, provider: Here) -> Response:
     body = parse(await request.body())
-    if not body.get("name") or not body.get("content"):
-        raise invalid("name, content")
+    if not all(body.get(name) for name in ("name", "content", "categoryCode")):
+        raise invalid("name, content, categoryCode")
     if body.get("channelId") not in provider.account.channels:
         raise Refusal(404, "ResourceNotFound", "해당 채널이 존재하지 않습니다.")
     template_id = f"KA01TP{secrets.token_hex(12)}"
@@ -109,6 +109,15 @@ async def update_template(template_id: str, request: Request, provider: Here) ->
     made = new_template(template_id, known["channelId"], provider.clock.now(), parts)
     provider.account.templates[template_id] = made
     return answer(made)
+
+
+@router.put("/templates/{template_id}/inspection")
+async def request_inspection(template_id: str, provider: Here) -> Response:
+    known = _template(provider, template_id)
+    if known["status"] != "PENDING":
+        raise Refusal(400, "InvalidStatus", "대기 상태의 템플릿만 검수를 요청할 수 있습니다.")
+    known["status"] = "INSPECTING"
+    return answer(known)
 
 
 @router.put("/templates/{template_id}/inspection/cancel")

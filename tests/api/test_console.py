@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select, update
 
 import api.app
 from api.console import (
+    alimtalk,
     audit,
     costs,
     dead_letters,
@@ -76,6 +77,7 @@ NEEDS: dict[str, set[str]] = {
     "/messages/new": {"postgres"},
     "/messages/templates": {"postgres"},
     "/messages/costs": {"postgres"},
+    "/messages/alimtalk": {"postgres"},
     "/messages/{job_id}": {"postgres"},
     "/letters": {"postgres", "queues"},
     "/fleet": {"postgres", "temporal", "queues"},
@@ -83,7 +85,7 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PAGES = (jobs, lectures, messaging, text_templates, costs, ocr, omr, students, rosters)
+PAGES = (jobs, lectures, messaging, text_templates, costs, alimtalk, ocr, omr, students, rosters)
 PARTS = (login, home, dead_letters, fleet, audit, *PAGES)
 
 

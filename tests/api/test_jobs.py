@@ -91,12 +91,19 @@ async def test_what_names_people_is_not_kept_for_a_retry(academy: Caller) -> Non
         assert (await connection.execute(kept)).scalar_one() is None
 
 
+OF_ANOTHER = {"to": "01000000000", "text": "x", "source_tenant_id": 1}
+
+
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
         ({"job_type": "ai.ocr", "payload": {"file_key": "tenants/1/x.pdf"}}, "foreign_key_prefix"),
         ({"job_type": "ai.ocr", "payload": {"file_key": "x.pdf"}}, "foreign_key_prefix"),
         ({"job_type": "ai.ocr", "payload": {"file_key": "tenants/{t}/x.pdf", "tenant_id": 1}}, "invalid"),
+        (
+            {"job_type": "messaging.send", "payload": {"to": "1", "text": "x", "source_tenant_id": 1}},
+            "invalid",
+        ),
         ({"job_type": "ai.ocr", "payload": {}}, "invalid"),
         ({"job_type": "ai.ocr", "tier": "gold", "payload": {"file_key": "tenants/{t}/x.pdf"}}, "invalid"),
         ({"job_type": "ops.reconcile", "payload": {}}, "invalid"),

@@ -53,7 +53,8 @@ async def test_one_message(academy: Caller) -> None:
 
 async def test_the_tenant_of_a_body_does_not_count(academy: Caller, stranger: Caller) -> None:
     before = len(await academy.lab.jobs(stranger.tenant))
-    body = {"to": "01095551235", "text": "x", "tenant_id": stranger.tenant}
+    body = {"to": "01095551235", "text": "x"}
+    body |= dict.fromkeys(("tenant_id", "source_tenant_id"), stranger.tenant)
     job_id = (await academy.post("/messaging/send/", body))["job_id"]
     roster = {"file_key": f"tenants/{academy.tenant}/r.xlsx", "initial_password": "x"}
     taken = await academy.post("/excel/jobs/", roster | {"tenant_id": stranger.tenant})

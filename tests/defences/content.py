@@ -12,6 +12,8 @@ _COVERED = "tests/unit/test_omr_covered.py"
 _ODD = "tests/unit/test_roster_odd.py::test_nobody_is_lost_and_nobody_gets_anothers"
 _AGAINST = "tests/unit/test_roster_against.py::test_nobody_is_taken_who_is_none"
 _UNDO = "tests/integration/test_roster_undo.py"
+_BINDING = "tests/unit/test_tenant_binding.py"
+_TOLD = "tests/integration/test_messages_told.py::test_who_got_what_is_told_until_somebody_takes_it"
 _HOSTILE_BODIES = f"{_BODIES}::test_hostile_bodies_get_their_code"
 
 CONTENT = (
@@ -168,6 +170,77 @@ CONTENT = (
         "        poison = from_validation(error)\n    else:",
         "        poison = from_validation(error)\n        raise poison from error\n    else:",
         f"{_BODIES}::test_poison_never_tells_a_value",
+    ),
+    Defence(
+        "binding-that-is-not-signed",
+        "contracts/queues/binding.py",
+        "return found if found.of_two or found.is_signed else None",
+        "return found if found.is_signed else None",
+        f"{_BINDING}::test_a_signature_is_missing",
+    ),
+    Defence(
+        "binding-signed-by-somebody",
+        "workers/binding.py",
+        'if self._mode == "require":',
+        "if False:",
+        f"{_BINDING}::test_a_signature_is_wrong",
+    ),
+    Defence(
+        "signature-without-a-request",
+        "contracts/queues/binding.py",
+        "if not self.name:",
+        "if False:",
+        f"{_BINDING}::test_a_signature_is_of_one_request",
+    ),
+    Defence(
+        "template-of-another-academy",
+        "api/alimtalk.py",
+        'if template_id not in [each.get("templateId") for each in await provider.of_channel(channel.id)]:',
+        "if False:",
+        "tests/api/test_alimtalk.py::test_nobody_touches_a_template_of_others",
+    ),
+    Defence(
+        "template-that-is-there",
+        "api/alimtalk.py",
+        "if each and is_same(each, wanted)), None):",
+        "if each and is_same(each, wanted) and False), None):",
+        "tests/api/test_alimtalk.py::test_one_is_registered_once_and_inspected",
+    ),
+    Defence(
+        "template-that-is-gone",
+        "clients/database/alimtalk.py",
+        "if whole and (gone := sorted(before.keys() - after.keys())):",
+        "if (gone := sorted(before.keys() - after.keys())) and False:",
+        "tests/api/test_alimtalk.py::test_what_the_provider_says_is_kept",
+    ),
+    Defence(
+        "receiver-that-takes-nothing",
+        "workflows/messaging/send.py",
+        '        except ActivityError:\n            workflow.logger.warning("nobody took part',
+        '        except TimeoutError:\n            workflow.logger.warning("nobody took part',
+        "tests/workflows/test_message_stories.py"
+        "::test_the_tenants_system_is_told_part_by_part_once_the_job_has_ended[True]",
+    ),
+    Defence(
+        "part-under-another-s-id",
+        "activities/callbacks.py",
+        'return uuid5(job_id, f"messages/{part}")',
+        'return uuid5(job_id, "messages")',
+        _TOLD,
+    ),
+    Defence(
+        "messages-told-unasked",
+        "activities/callbacks.py",
+        "if endpoint is None or not endpoint.messages:",
+        "if endpoint is None:",
+        _TOLD,
+    ),
+    Defence(
+        "academy-named-over-http",
+        "api/schemas.py",
+        'body | dict.fromkeys(_WHOSE) | {"tenant_id": tenant_id}',
+        'body | {"tenant_id": tenant_id}',
+        f"{_BINDING}::test_over_http_the_credential_alone_says_whose_a_job_is",
     ),
     Defence(
         "answer-for-other-people",

@@ -106,7 +106,7 @@ def test_settings_and_secrets_are_whole(where: str, process: str) -> None:
     told = dict(each.split("=", 1) for each in generated["literals"])
     assert not {name.lower() for name in told} & SECRETS[Process.OPERATOR]
     secrets = {
-        name.upper(): "a:secret, of 32 bytes or more by far"
+        name.upper(): "a:secret of 32 bytes or more by far"
         for name in SECRETS[Process(process)]
         - {"temporal_api_key", "temporal_tls_client_key_data", "oidc_client_secret"}
     }

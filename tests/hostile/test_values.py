@@ -117,7 +117,12 @@ async def test_no_operation_is_an_outage(operation: str, academy: Caller) -> Non
     method, _, path = operation.partition(" ")
     ids = {name: str(uuid4()) for name in ("upload_id", "message_id", "file_key", "caption_id")}
     ids |= {"job_id": "none", "video_id": fresh_id(), "reservation_id": 1, "tenant_id": academy.tenant}
-    ids |= {"asked_from": "students", "header_id": "0" * 64, "name": "인사말"} | await register_of(academy)
+    ids |= {
+        "asked_from": "students",
+        "header_id": "0" * 64,
+        "name": "인사말",
+        "template_id": "KA01TP0",
+    } | await register_of(academy)
     about = OPERATIONS[operation]
     staff = academy.staff(None) if about.kind == "operator" else {}
     known = {"Authorization": f"Bearer {academy.key}"} | staff

@@ -13,9 +13,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from python_calamine import CalamineWorkbook
+from sqlalchemy import update
 
 from api.auth.staff import issue
 from clients.database import jobs
+from clients.database.messaging_models import MessageJob
 from clients.vault import Vault
 from devstack.app import App, running
 from devstack.solapi.client import Simulator
@@ -312,12 +314,53 @@ async def test_a_second_person_agrees_or_nothing_is_sent(office: Office) -> None
     ]
     book = await office.ask("GET", "/message-costs.xlsx?months=1")
     sheet = CalamineWorkbook.from_filelike(io.BytesIO(book.content)).get_sheet_by_index(0).to_python()
-    assert ["SMS", "kim", 2.0, 2.0, 40.0] in [row[1:] for row in sheet]
-    assert sheet[-1][5] == sum(float(each["won"]) for each in costs)
+    assert ["반 없음", "SMS", "kim", 2.0, 2.0, 40.0] in [row[1:] for row in sheet]
+    assert sheet[-1][6] == sum(float(each["won"]) for each in costs)
     shown = await office.http.get("/console/messages/costs", headers=cookie)
     assert shown.status_code == 200 and "kim" in shown.text
     exempt = await office.ended(await office.send("연동", "01091000070", "01091000071"))
     assert (exempt["status"], exempt["approval"]) == ("DONE", None)
+
+
+async def test_a_class_is_told_what_it_has_cost(office: Office) -> None:
+    """What went to several is nobody's alone, and what went to people, or is not known, says so."""
+    await office.top_up("1000", "classes")
+    ids = []
+    for name, phone in (("김하나", "01091000081"), ("이두리", "01091000082")):
+        made = await office.ask("POST", "/students", {"name": name, "parent_phone": phone})
+        ids.append(made.json()["student_id"])
+    first, other = [
+        (await office.ask("POST", "/classes", {"title": title})).json()["class_id"] for title in ("가", "나")
+    ]
+    for group, chosen in ((first, ids), (other, ids[:1])):
+        await office.ask("POST", f"/classes/{group}/students", {"student_ids": chosen})
+    everybody: list[dict[str, Any]] = [{"class_id": first}, {"class_ids": [first, other]}]
+    everybody += [{"class_ids": [other]}, {"student_ids": ids}]
+    sent = [await office.send_body({"draft": {"text": "반"}, "students": each}) for each in everybody]
+    ended = [await office.ended(each) for each in sent]
+    assert [each["recipients"] for each in ended] == [{"DELIVERED": n} for n in (2, 2, 1, 2)]
+
+    async def costs() -> set[tuple[str, int | None, str | None, int, str]]:
+        rows = (await office.ask("GET", "/message-costs?months=1")).json()["items"]
+        fields = ("sent_to", "class_id", "class_title", "messages", "won")
+        return {tuple(each[field] for field in fields) for each in rows}
+
+    to_classes = {
+        ("class", first, "가", 2, "40.00"),
+        ("class", other, "나", 1, "20.00"),
+        ("classes", None, None, 2, "40.00"),
+    }
+    assert to_classes < await costs()
+    assert {kind for kind, *_ in await costs()} == {"class", "classes", "people"}
+    async with office.lab.engine.begin() as connection:  # as a release before left it
+        of = [job.id for job in await office.lab.jobs(office.tenant) if job.external_id == sent[0]]
+        await connection.execute(update(MessageJob).where(MessageJob.job_id.in_(of)).values(class_ids=None))
+    assert ("unknown", None, None, 2, "40.00") in await costs()
+    cookie = await signed_in.header(office.lab, office.tenant)
+    shown = (await office.http.get("/console/messages/costs", headers=cookie)).text
+    assert all(text in shown for text in (">나<", "여러 반", "반 없음", "기록 없음"))
+    nowhere = {"draft": {"text": "반"}, "students": {"class_ids": [first, 5]}}
+    assert (await office.ask("POST", "/messages/", nowhere)).status_code == 404
 
 
 async def test_a_stored_text_is_sent_as_it_was_when_it_was_asked_for(office: Office) -> None:

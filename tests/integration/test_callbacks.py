@@ -175,7 +175,9 @@ async def test_an_address_is_registered_and_its_secret_seen_once(stack: Stack, a
             refused = await http.put("/api/v1/callback/", json={"url": url})
             assert refused.status_code == 422, url
         first = (await http.put("/api/v1/callback/", json={"url": "https://example.com/done"})).json()
-        second = (await http.put("/api/v1/callback/", json={"url": "https://example.com/two"})).json()
+        second = (
+            await http.put("/api/v1/callback/", json={"url": "https://example.com/two", "messages": True})
+        ).json()
         assert (
             await http.put("/api/v1/callback/", json={}, headers={"Authorization": ""})
         ).status_code == 401
@@ -185,7 +187,8 @@ async def test_an_address_is_registered_and_its_secret_seen_once(stack: Stack, a
         row = await find(connection, tenant)
         others = select(CallbackEndpoint.tenant_id).where(CallbackEndpoint.tenant_id == tenant)
         assert len((await connection.execute(others)).all()) == 1
-    assert row and row.url == "https://example.com/two"
+    assert row and (row.url, row.messages) == ("https://example.com/two", True)
+    assert (first["messages"], second["messages"]) == (False, True), "who does not ask hears of AI jobs alone"
     assert second["secret"].encode() not in row.sealed_secret
     sealer = await keys.sealer(tenant)
     assert sealer.open(row.sealed_secret, b"callback").decode() == second["secret"]

@@ -296,18 +296,24 @@ async def test_both_without_a_usable_template_is_a_text(
 
 
 async def test_alimtalk_that_is_refused_when_it_is_registered_is_a_text(workers: App, mail: Mail) -> None:
-    """Its template is withdrawn while the job waits for credit. Who has opted out gets no text either."""
+    """Its template is withdrawn while the jobs wait for credit. Who has opted out gets no text either, and
+    of an Alimtalk alone nothing is sent."""
     name, pf_id = f"TPGONE{fresh_id()}", mail.lab.settings.solapi_kakao_pf_id or ""
     mail.simulator.template(name, pf_id, "#{이름}")
     tenant, ones, (opted_out,) = await mail.account(credit=0), phones(2), phones(1, "40403")
     everybody = [Recipient(id=to, to=to, variables={"이름": "김하늘"}) for to in (*ones, opted_out)]
     job = await mail.send(tenant, everybody, draft("#{이름} 등원", mode="both", template_id=name))
-    await mail.stage(tenant, job, "waiting for credit")
-    mail.simulator.template(name, pf_id, "#{이름}", status="INSPECTING")
+    alone = await mail.send(tenant, everybody[:1], draft("", mode="alimtalk", template_id=name))
+    for each in (job, alone):
+        await mail.stage(tenant, each, "waiting for credit")
+    mail.simulator.template(name, pf_id, "#{이름}", status="REJECTED")
     async with mail.lab.engine.begin() as connection:
         await credits.top_up(connection, tenant, Decimal(1_000_000), f"late-{tenant}")
-    await mail.handle(tenant, job).signal("credit")
+    for each in (job, alone):
+        await mail.handle(tenant, each).signal("credit")
     row = await mail.ended(job)
+    assert (await mail.ended(alone)).state == "FAILED"
+    assert (await mail.states(alone), mail.sent(alone)) == ([("REFUSED", "1043")], [])
     assert {(note["code"], note["about"]) for note in row.result["notes"]} == {("SENT_AS_TEXT", "1043")}
     assert await mail.states(job) == [("DELIVERED", None)] * 2 + [("REFUSED", "1061")]
     assert mail.sent(job) == sorted(ones)

@@ -34,6 +34,11 @@ def test_whose_phone_and_what_the_text_asks_for() -> None:
 
 
 def test_a_class_or_students_and_not_both() -> None:
-    for wrong in ({}, {"class_id": 7, "student_ids": [1]}, {"student_ids": []}, {"class_id": 7, "to": "all"}):
+    many = {"class_ids": list(range(1, 22))}
+    both = ({"class_id": 7, "student_ids": [1]}, {"class_id": 7, "class_ids": [8]})
+    for wrong in ({}, *both, many, {"student_ids": []}, {"class_ids": []}, {"class_id": 7, "to": "all"}):
         with pytest.raises(ValueError):
             StudentsToTell.model_validate(wrong)
+    named = ({"class_id": 7}, (7,)), ({"class_ids": [8, 7, 8]}, (8, 7)), ({"student_ids": [1]}, ())
+    for given, classes in named:
+        assert StudentsToTell.model_validate(given).classes == classes

@@ -39,6 +39,7 @@ def test_a_process_knows_no_secret_of_others(process: Process) -> None:
         "TEMPORAL_TLS": "true",
         "TEMPORAL_TLS_CLIENT_CERT_DATA": "certificate",
         "STAFF_JWT_KEY": "k" * 40,
+        "TENANT_BINDING_KEYS": "b" * 40,
     }
     if "oidc_client_secret" in SECRETS[process]:  # which is nothing without the other two
         extra |= {"OIDC_ISSUER": "https://id.example.com", "OIDC_CLIENT_ID": "academy"}

@@ -24,6 +24,7 @@ from contracts.messaging import (
     Prepared,
     Reserved,
     Stopped,
+    Told,
     Verdict,
 )
 from tests.workflows.world import Gate, Handle, World, begun, ended, start, worker, written
@@ -264,3 +265,32 @@ async def test_nobody_ever_reports(
     assert isinstance(outcome, JobOutcome) and outcome.result["unconfirmed"] == 1
     assert world.names()[-2:] == ["messages.expire", "jobs.finish"]
     assert world.names().count("messages.expire") == 1
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+async def test_the_tenants_system_is_told_part_by_part_once_the_job_has_ended(
+    env: WorkflowEnvironment, world: World, deaf: bool
+) -> None:
+    """And the job has ended as it has, whoever listens."""
+    nobody = ApplicationError("x", type="NotDelivered", non_retryable=True)
+    world.answers["messages.prepare"] = in_turn(Prepared(chunks=1, recipients=2, tells=True))
+    world.answers["messages.tell"] = in_turn(Told(next=499), nobody if deaf else Told())
+    assert isinstance(await ended(await story(env)), JobOutcome)
+    told = world.asked("messages.tell")
+    assert [(each.part, each.after, each.outcome.state) for each in told] == [
+        (1, -1, "DONE"),
+        (2, 499, "DONE"),
+    ]
+    assert world.names().index("jobs.finish") < world.names().index("messages.tell")
+
+
+async def test_a_refused_job_is_told_too_and_others_are_not(env: WorkflowEnvironment, world: World) -> None:
+    refused = JobOutcome(state=JobState.REJECTED_BAD_INPUT, error_code="PHONE_NOT_MOBILE")
+    world.answers["messages.prepare"] = in_turn(
+        Prepared(refusal=refused, tells=True), Prepared(refusal=refused)
+    )
+    world.answers["jobs.finish"] = in_turn(refused)
+    for _ in range(2):
+        assert await ended(await story(env)) == "PHONE_NOT_MOBILE"
+    (told,) = world.asked("messages.tell")
+    assert told.outcome == refused

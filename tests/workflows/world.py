@@ -30,6 +30,7 @@ from contracts.messaging import (
     Reserved,
     Stop,
     Stopped,
+    Told,
     Verdict,
 )
 from contracts.names import TaskQueue
@@ -71,6 +72,7 @@ INPUTS["messaging.send"] = JobRef
 # By name, because several activities take the same reference.
 ANSWERS: dict[str, Contract | None] = {
     "messages.prepare": Prepared(chunks=1, recipients=2),
+    "messages.tell": Told(),
     "messages.reserve": Reserved(enough=True, sendable=2),
     "messages.open_group": Opened(group_id="G1"),
     "messages.add": Added(accepted=2),

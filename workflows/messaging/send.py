@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
         MessagesInput,
         Prepared,
         Stop,
+        Telling,
         Verdict,
     )
     from contracts.names import WorkflowType
@@ -70,6 +71,7 @@ class SendMessages:
         self._hint = False
         self._credit = False
         self._decided = False
+        self._tells = False
         self._puzzled = 0
         self._progress = messages_progress("prepare", 0)
 
@@ -103,6 +105,7 @@ class SendMessages:
         self._job = MessageJobRef(job_id=job.job.job_id, tenant_id=job.job.tenant_id or 0)
         try:
             prepared = job.prepared or await self._prepare(job)
+            self._tells = prepared.tells
             if prepared.refusal:
                 return await self._finish(prepared.refusal)
             await self._send_all(job, prepared)
@@ -244,7 +247,7 @@ class SendMessages:
         counts = await steps.run(messages.COUNT, self._job)
         while counts.open:
             if workflow.info().is_continue_as_new_suggested():
-                everything = Prepared(chunks=0, recipients=counts.total)
+                everything = Prepared(chunks=0, recipients=counts.total, tells=self._tells)
                 workflow.continue_as_new(
                     self._input.model_copy(update={"prepared": everything, "sent_at": sent_at})
                 )
@@ -263,7 +266,20 @@ class SendMessages:
         return await self._finish(_outcome(counts))
 
     async def _finish(self, outcome: JobOutcome) -> JobOutcome:
-        return steps.raise_unless_done(await steps.shielded(steps.finish(self._job.job_id, outcome)))
+        standing = await steps.shielded(steps.finish(self._job.job_id, outcome))
+        if self._tells:
+            await steps.shielded(self._tell(standing))
+        return steps.raise_unless_done(standing)
+
+    async def _tell(self, standing: JobOutcome) -> None:
+        """Who got what, to the tenant's system, part by part. The job has ended, whether or not that can be
+        reached within a day."""
+        telling = Telling(**self._job.model_dump(), outcome=standing)
+        try:
+            while (told := await steps.run(messages.TELL, telling)).next is not None:
+                telling = telling.model_copy(update={"part": telling.part + 1, "after": told.next})
+        except ActivityError:
+            workflow.logger.warning("nobody took part %d of what became of a message", telling.part)
 
     async def _until(self, when: datetime, why: str) -> None:
         steps.stage(why, f"until {when.isoformat()}")
