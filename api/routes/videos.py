@@ -18,6 +18,7 @@ from clients.database.jobs import JobRow
 from clients.database.listings import LecturesWanted
 from clients.database.videos import VideoRow
 from contracts.base import Outside
+from contracts.trim import version_name
 
 router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 State = Literal["ready", "working", "failed", "new"]
@@ -25,12 +26,13 @@ State = Literal["ready", "working", "failed", "new"]
 
 class VideoShown(BaseModel):
     """`duration` in seconds, once a version is published. `session_id`: whose students may watch it.
-    `job_id`: what encodes or encoded it last."""
+    `job_id`: what encodes, encoded or trimmed it last. `version`: of what is shown, for a trim."""
 
     video_id: int
     title: str | None
     status: str
     duration: float | None
+    version: str | None
     session_id: int | None
     error_code: str | None
     error_message: str | None
@@ -127,6 +129,7 @@ def _shown(video: VideoRow, job: JobRow | None) -> VideoShown:
         title=video.title,
         status=video.status,
         duration=video.duration,
+        version=version_name(video.hls_prefix) if video.hls_prefix else None,
         session_id=video.session_id,
         error_code=video.error_code,
         error_message=message_of(video.error_code),

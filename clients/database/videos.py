@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
-from sqlalchemy import case, delete, exists, func, select, update
+from sqlalchemy import case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +14,7 @@ from clients.database import captions
 from clients.database.jobs import JobMissing, JobRow
 from clients.database.models import Job, Rendition, Tenant, Video
 from clients.database.rows import columns, one, one_or_none
-from contracts.errors import SUPERSEDED, VIDEO_DELETED, ErrorType
+from contracts.errors import SUPERSEDED, VERSION_CHANGED, VIDEO_DELETED, ErrorType
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,25 @@ async def begin_encode(
     return written.one_or_none() is not None
 
 
+async def begin_trim(connection: AsyncConnection, tenant_id: int, video_id: int, job_id: UUID) -> None:
+    """Note that `job_id` works on this video. What viewers see stays, and so does its file."""
+    await connection.execute(
+        update(Video)
+        .where(Video.tenant_id == tenant_id, Video.id == video_id, Video.deleted_at.is_(None))
+        .values(current_job=job_id, error_code=None, updated_at=func.now())
+    )
+
+
+async def is_encoded_now(connection: AsyncConnection, tenant_id: int, video_id: int) -> bool:
+    encodes = exists().where(
+        Job.tenant_id == tenant_id,
+        Job.video_id == video_id,
+        Job.job_type == "video.encode",
+        Job.finished_at.is_(None),
+    )
+    return bool((await connection.execute(select(encodes))).scalar_one())
+
+
 async def publish(
     connection: AsyncConnection,
     *,
@@ -87,9 +106,11 @@ async def publish(
     job_id: UUID,
     epoch: int,
     version: Version,
+    replacing: str | None = None,
 ) -> str | None:
     """Make `version` the one viewers see; returns the prefix it replaced, if any. A database that is from
     before the encode began, or before the video, learns of it here: only a tombstone is a deletion.
+    `replacing`: the prefix that it was made of, which must be shown now.
 
     Raises `NotCurrent` when the video is deleted, a later accepted job has published, or this execution
     is no longer the job's newest (a zombie): the caller's objects must go. Calling it again after success
@@ -113,6 +134,8 @@ async def publish(
         raise NotCurrent(ErrorType.STALE_EPOCH)
     if await _published_later(connection, video, accepted_at, seq):
         raise NotCurrent(SUPERSEDED)
+    if replacing is not None and video.hls_prefix != replacing:
+        raise NotCurrent(VERSION_CHANGED)
     await connection.execute(update(Job).where(Job.id == job_id).values(epoch=epoch))
     await connection.execute(
         update(Video)
@@ -236,11 +259,11 @@ async def attach_subtitles(connection: AsyncConnection, tenant_id: int, video_id
 
 
 async def open_encodes(connection: AsyncConnection, tenant_id: int, video_id: int) -> Sequence[str]:
-    """Workflow IDs of the encodes of this video that have not ended."""
+    """Workflow IDs of the encodes and trims of this video that have not ended."""
     rows = await connection.execute(
         select(Job.workflow_id).where(
             Job.tenant_id == tenant_id,
-            Job.subject.like(f"video.encode:{video_id}:%"),
+            or_(*(Job.subject.like(f"{kind}:{video_id}:%") for kind in ("video.encode", "video.trim"))),
             Job.finished_at.is_(None),
         )
     )
