@@ -36,7 +36,7 @@ class Endings:
         """Write the final state once, on the job and its video; returns the state that stands.
 
         An encode or trim has not succeeded before its version is shown: one that the database does not know
-        is read from the store, and the job is RESULT_LOST if that has none either. Raises JobMissing, RPCError.
+        is read from the store, and the job is RESULT_LOST if that has none. Raises JobMissing, RPCError.
         """
         if outcome.state in SUCCEEDED:
             async with self._engine.connect() as connection:

@@ -79,15 +79,14 @@ def built(samples: list[Sample], styp: bytes = b"") -> bytes:
     )
     tfhd = _full(b"tfhd", 0, 0x020000, struct.pack(">I", 1))
     tfdt = _full(b"tfdt", 1, 0, struct.pack(">Q", samples[0].start))
-    around = 3 * _HEAD + len(tfhd) + len(tfdt) + 16  # moof, mfhd, traf, without the run
-    run = 12 + _HEAD + len(rows)
-    place = around + run + _HEAD
-    trun = _full(b"trun", 1, 0x000F01, struct.pack(">Ii", len(samples), place) + rows)
-    traf = _box(b"traf", tfhd + tfdt + trun)
-    moof = _box(b"moof", _full(b"mfhd", 0, 0, struct.pack(">I", 1)) + traf)
-    if len(moof) + _HEAD != place:
-        raise BadSegment(f"samples at {len(moof) + _HEAD}, not at {place}")
-    return styp + moof + _box(b"mdat", b"".join(each.data for each in samples))
+    mfhd = _full(b"mfhd", 0, 0, struct.pack(">I", 1))
+
+    def moof(place: int) -> bytes:
+        trun = _full(b"trun", 1, 0x000F01, struct.pack(">Ii", len(samples), place) + rows)
+        return _box(b"moof", mfhd + _box(b"traf", tfhd + tfdt + trun))
+
+    place = len(moof(0)) + _HEAD
+    return styp + moof(place) + _box(b"mdat", b"".join(each.data for each in samples))
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,8 @@ class TrimActivities:
                 activity.logger.warning("cut at segments: %s", error)
                 starts = in_frames(version.video[0])
                 first, end = outward(starts, first, end)
+                if end - first == version.frames:
+                    raise final(TRIM_OUTSIDE) from error
                 part = Part(first, end, made_of=_later(job.begun.made_of, first), inexact=str(error))
             try:
                 return await self._written(job, version, part, Path(folder))

@@ -12,6 +12,7 @@ from api.params import VideoId
 from api.routing import first
 from api.services import UseServices
 from clients.database import captions, listings, videos
+from contracts.trim import version_name
 
 router = APIRouter(route_class=first(signed_in))
 POSTER = "poster.jpg"
@@ -43,6 +44,7 @@ async def player(request: Request, services: UseServices, tenant: Tenant, video_
         lecture=lecture,
         renditions=renditions,
         made=made,
+        version=version_name(lecture.hls_prefix) if lecture.hls_prefix else None,
         captions=shown,
         chapters=lines,
     )

@@ -96,7 +96,7 @@ def _outcome(job: TrimInput, cut: Cut, done: CutPublished) -> JobOutcome:
         "duration": published.duration,
         "renditions": published.renditions,
         "pictures": published.pictures,
-        "kept": {"start": round(cut.start, 3), "end": round(cut.end, 3), "of": job.version},
+        "part": {"start": round(cut.start, 3), "end": round(cut.end, 3), "of": job.version},
         "captions": [each.model_dump(mode="json") for each in done.captions],
     }
     if cut.made_of:
@@ -105,7 +105,7 @@ def _outcome(job: TrimInput, cut: Cut, done: CutPublished) -> JobOutcome:
     review: list[str] = []
     if cut.inexact:
         warnings.append(CUT_AT_SEGMENTS)
-        review.append(f"kept: {cut.start:.3f} to {cut.end:.3f} s, as {INEXACT[cut.inexact]}")
+        review.append(f"part: {cut.start:.3f} to {cut.end:.3f} s, as {INEXACT[cut.inexact]}")
     if published.damage:
         result["damage"] = [damage.model_dump(mode="json") for damage in published.damage]
         review += [damage.line for damage in published.damage]
