@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Float, case, cast, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database import captions, viewing
+from clients.database import captions
 from clients.database.captions import NewCaption
 from clients.database.captions_models import Caption
 from clients.database.models import Job, Video
@@ -79,7 +79,11 @@ async def move_progress(
             ),
         )
     )
-    await viewing.revoke(connection, tenant_id, video_id)
+    await connection.execute(
+        update(Video)
+        .where(Video.tenant_id == tenant_id, Video.id == video_id)
+        .values(policy_version=Video.policy_version + 1)
+    )
 
 
 async def subtitles_key(connection: AsyncConnection, tenant_id: int, video_id: int) -> str | None:
