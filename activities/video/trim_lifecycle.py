@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from pydantic import ValidationError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
@@ -15,7 +14,8 @@ from activities.video.errors import final
 from activities.video.publication import PLAYLIST, Publication
 from clients.database import captions, jobs, trims, videos
 from clients.database.captions import CaptionRow, NewCaption
-from clients.database.videos import Version, VideoRow
+from clients.database.trims import Part
+from clients.database.videos import VideoRow
 from clients.objects import ObjectChanged, ObjectMissing, Objects
 from clients.progress import ProgressBoard
 from contracts.activities import video
@@ -43,19 +43,6 @@ VTT = "text/vtt; charset=utf-8"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Beside:
-    """What lies beside the version and moves with it. `old`: captions that it was made of."""
-
-    new: list[NewCaption]
-    old: set[UUID]
-    subtitles: str | None
-
-
-class _CaptionsChanged(Exception):
-    """Others are shown than those that were moved."""
-
-
 class TrimLifecycleActivities:
     """Activities without ffmpeg. `retire_grace`: seconds for which what was replaced stays."""
 
@@ -78,11 +65,11 @@ class TrimLifecycleActivities:
             shown = await videos.find(connection, job.tenant_id, job.video_id)
             if shown is None or shown.deleted_at:
                 return _refused(epoch, VIDEO_DELETED)
-            await videos.begin_trim(connection, job.tenant_id, job.video_id, job.job_id)
             if await videos.is_encoded_now(connection, job.tenant_id, job.video_id):
                 return _refused(epoch, LECTURE_BUSY)
             if shown.hls_prefix is None or version_name(shown.hls_prefix) != job.version:
                 return _refused(epoch, VERSION_CHANGED)
+            await videos.begin_trim(connection, job.tenant_id, job.video_id, job.job_id)
             rows = await captions.listed(connection, job.tenant_id, job.video_id)
             subject, result = await trims.maker(connection, shown.published_job)
         return TrimBegun(
@@ -108,18 +95,27 @@ class TrimLifecycleActivities:
         publication = await asyncio.to_thread(Publication.read, self._objects, what)
         await asyncio.to_thread(publication.check_and_write_playlists)
         version = publication.version(pointer)
-        beside = await self._move(job)
+        part = await self._move(job)
         try:
             async with self._engine.begin() as connection:
-                replaced, retired = await self._show(connection, job, version, beside)
+                replaced, retired = await trims.publish(
+                    connection,
+                    tenant_id=tenant,
+                    video_id=video_id,
+                    file_key=what.plan.source.key,
+                    job_id=what.job_id,
+                    epoch=what.epoch,
+                    version=version,
+                    part=part,
+                )
                 embedded = publication.captions(what.job_id)
                 await captions.replace_embedded(connection, tenant, video_id, embedded)
                 rows = await captions.listed(connection, tenant, video_id)
-        except _CaptionsChanged as error:
-            await self._erase(beside)
+        except trims.CaptionsChanged as error:
+            await self._erase(part)
             raise ApplicationError("captions changed meanwhile", type=ErrorType.LOST_RACE) from error
         except videos.NotCurrent as error:
-            await self._erase(beside)
+            await self._erase(part)
             code = str(error)
             raise final(code if code in (VIDEO_DELETED, VERSION_CHANGED) else SUPERSEDED) from error
         master = in_master(publication.master(what.plan.prefix.removeprefix(root)), at_root(root, rows))
@@ -154,35 +150,7 @@ class TrimLifecycleActivities:
             retired=retired,
         )
 
-    async def _show(
-        self, connection: AsyncConnection, job: PublishCutInput, version: Version, beside: _Beside
-    ) -> tuple[str | None, list[str]]:
-        """What is replaced: the prefixes of the version and of captions. Once: a retry after it moves
-        nothing again."""
-        what, cut = job.cut.publish, job.cut
-        tenant, video_id = what.tenant_id, what.video_id
-        done = await trims.shown_prefix(connection, tenant, video_id) == version.hls_prefix
-        replaced = await videos.publish(
-            connection,
-            tenant_id=tenant,
-            video_id=video_id,
-            file_key=what.plan.source.key,
-            job_id=what.job_id,
-            epoch=what.epoch,
-            version=version,
-            replacing=job.base,
-        )
-        if done:
-            return replaced, []
-        retired = await trims.move_captions(connection, tenant, video_id, beside.new, beside.old)
-        if retired is None:
-            raise _CaptionsChanged
-        await trims.set_subtitles(connection, tenant, video_id, beside.subtitles)
-        await trims.move_chapters(connection, tenant, video_id, cut.start, cut.end)
-        await trims.move_progress(connection, tenant, video_id, cut.start, cut.end)
-        return replaced, retired
-
-    async def _move(self, job: PublishCutInput) -> _Beside:
+    async def _move(self, job: PublishCutInput) -> Part:
         """Captions of people and machines at their new times, as objects of their own."""
         what = job.cut.publish
         async with self._engine.connect() as connection:
@@ -190,11 +158,11 @@ class TrimLifecycleActivities:
             rows = await captions.listed(connection, what.tenant_id, what.video_id)
             key = await trims.subtitles_key(connection, what.tenant_id, what.video_id)
         if shown is None or shown.hls_prefix == what.plan.prefix:  # gone, or done
-            return _Beside([], set(), None)
+            return _part(job, [], set(), None)
         old = [row for row in rows if row.origin != Origin.EMBEDDED]
         new = [await asyncio.to_thread(self._moved, job, row) for row in old]
         subtitles = await asyncio.to_thread(self._subtitles, job, key)
-        return _Beside([each for each in new if each], {row.id for row in old}, subtitles)
+        return _part(job, [each for each in new if each], {row.id for row in old}, subtitles)
 
     def _moved(self, job: PublishCutInput, row: CaptionRow) -> NewCaption | None:
         """None where nothing of them is left. Blocking."""
@@ -236,8 +204,8 @@ class TrimLifecycleActivities:
         self._objects.put(moved, text.encode(), VTT)
         return moved
 
-    async def _erase(self, beside: _Beside) -> None:
-        for each in beside.new:
+    async def _erase(self, part: Part) -> None:
+        for each in part.captions:
             await asyncio.to_thread(self._objects.erase, each.prefix)
 
     def _etag(self, key: str) -> str | None:
@@ -269,3 +237,7 @@ def _texts(rows: Sequence[CaptionRow], base: str) -> list[TextTrack]:
         for row in rows
         if row.origin == Origin.EMBEDDED and row.prefix.startswith(base)
     ]
+
+
+def _part(job: PublishCutInput, new: list[NewCaption], of: set[UUID], subtitles: str | None) -> Part:
+    return Part(job.base, job.cut.start, job.cut.end, new, of, subtitles)

@@ -249,6 +249,11 @@ async def test_without_its_source_the_cut_falls_on_borders_and_says_so(tmp_path:
         cut = await made.trim(4.52, 7.6, made_of=made_of)
         assert (cut.start, cut.end, cut.inexact) == (4.0, 8.0, why)
     holds(made, cut, BASE, NEW, 100, 200)
+    # An encoder that says something else of its segments.
+    name = made.plan.rungs[0].name
+    made.bucket[f"{BASE}{name}/init.mp4"] += b"\0\0\0\x08free"
+    made.bucket.later = ""
+    assert (await made.trim(4.52, 7.6)).inexact == "encoder_differs"
     # On borders nothing is needed.
     assert (await made.trim(4, 8, made_of=None)).inexact is None
 

@@ -71,7 +71,9 @@ if (box) {
       box.close();
       say(t("자르기 시작했습니다.", "Trimming has begun."));
       await new Promise((resolve) => watch(id, { end: resolve }));
-      location.reload();
+      const job = await ask(`/api/v1/jobs/${id}`);
+      if (job.status === "DONE") location.reload();
+      else location.assign(`/console/jobs/${id}`); // says why, or what is left
     } catch (error) {
       say(error.message, true);
       button.disabled = false;
