@@ -26,6 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 
 DPI = 300  # at which pages are read
 PAGE_PIXELS = 40_000_000  # of a page handed out: A4 at 600 dpi has 35 million
+_GREY = frozenset("1LIFA")  # bands of Pillow's
 _DECODED_PIXELS = 80_000_000  # of a picture that no decoder can shrink: A3 at 600 dpi has 70 million
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "HEIF", "GIF", "AVIF", "JPEG2000")
 # What Pillow, libtiff and libheif raise on bytes that are not what they claim to be.
@@ -57,15 +58,21 @@ def page_index(unit: str) -> int:
     return int(unit.removeprefix("page-")) - 1
 
 
-def load(path: Path, index: int, mode: Literal["L", "RGB"] = "L", dpi: int = DPI) -> Pixels:
-    """Page `index` (from 0) upright by its own metadata on white: height × width, and × 3 for RGB.
+Mode = Literal["L", "RGB", "own"]
+
+
+def load(path: Path, index: int, mode: Mode = "L", dpi: int = DPI) -> Pixels:
+    """Page `index` (from 0) upright by its own metadata on white: height × width, and × 3 for RGB. `own` is L
+    for a PDF and for a picture that has no colours, RGB for others.
 
     PDF pages are rendered at `dpi`, less where that were more than PAGE_PIXELS; pictures keep their own
     size up to PAGE_PIXELS, larger JPEGs half of it. Raises BadInput: those of `count`, and PAGE_TOO_LARGE.
     """
     if is_pdf(path):
-        return _render(path, index, mode, dpi)
+        return _render(path, index, "RGB" if mode == "RGB" else "L", dpi)
     with _picture(path, index) as picture:
+        if mode == "own":
+            mode = "L" if _GREY.issuperset(picture.getbands()) else "RGB"
         if picture.format in ("JPEG", "MPO") and picture.width * picture.height > PAGE_PIXELS:
             # Half as large costs the decoder nothing.
             picture.draft(mode, (picture.width // 2, picture.height // 2))

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from activities.ai.sandbox.registry import TASKS
 from activities.ai.sandbox.task import BadInput
 from activities.host import stall, trouble
 from activities.host.cage.caging import lacking
+from activities.host.programs import find_program
 from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.trouble import HostTrouble, trouble_of
@@ -205,3 +207,19 @@ def test_what_a_release_without_locks_has_left_goes_after_days(tmp_path: Path) -
         os.utime(tmp_path / name, (then, then))
     own_scratch(tmp_path)
     assert not (tmp_path / "scratch").exists() and (tmp_path / "ai" / "4711").exists()
+
+
+def test_a_script_in_the_path_is_not_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An activated environment has one for each program of a wheel; in the cage it finds nothing it needs."""
+    scripts, programs = tmp_path / "scripts", tmp_path / "programs"
+    for folder in (scripts, programs):
+        folder.mkdir()
+    (scripts / "tool").write_text("#!/usr/bin/env python\n")
+    (scripts / "tool").chmod(0o755)
+    wheel = tmp_path / "wheel"
+    shutil.copy("/bin/true", wheel)
+    monkeypatch.setenv("PATH", f"{scripts}:{programs}")
+    assert find_program("tool", "", lambda: str(wheel)) == str(wheel)
+    shutil.copy("/bin/true", programs / "tool")
+    assert find_program("tool", "", lambda: str(wheel)) == str(programs / "tool")
+    assert find_program("tool", str(scripts / "tool"), lambda: str(wheel)) == str(scripts / "tool")

@@ -42,7 +42,7 @@ def circled(pen, place, inside):
 
 def test_the_letters_are_those_of_the_model():
     """Another order of the letters, and every word is another one."""
-    assert len(LETTERS) == len(set(LETTERS)) == reader._session().get_outputs()[0].shape[1]
+    assert len(LETTERS) == len(set(LETTERS)) == reader._session().get_outputs()[0].shape[2]
     assert reader.fingerprint() in engine.fingerprint()
 
 

@@ -144,16 +144,19 @@ def write_tables(pages: Sequence[Page], path: Path) -> int:
 
 
 def overlay(picture: Pixels, page: Page, path: Path) -> None:
-    """The page with every word boxed: green is sure, orange less so, red doubtful."""
-    drawn = np.array(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR if picture.ndim == 2 else cv2.COLOR_RGB2BGR))
+    """The page with every word boxed: green is sure, orange less so, red doubtful. `picture` may be smaller
+    than the page is."""
+    drawn = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR if picture.ndim == 2 else cv2.COLOR_RGB2BGR)
+    if (wide := drawn.shape[1]) > OVERLAY_WIDTH:
+        size = OVERLAY_WIDTH, round(drawn.shape[0] * OVERLAY_WIDTH / wide)
+        drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
+    scale = drawn.shape[1] / page["width"]
     for line in page["lines"]:
         for word in line["words"]:
-            left, top, right, bottom = word["box"]
+            left, top, right, bottom = (round(side * scale) for side in word["box"])
             colour = next(colour for least, colour in _COLOURS if word["confidence"] >= least)
-            cv2.rectangle(drawn, (left, top), (right, bottom), colour, 3)
-    scale = OVERLAY_WIDTH / max(1, drawn.shape[1])
-    small = cv2.resize(drawn, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else drawn
-    path.write_bytes(np.asarray(cv2.imencode(".png", small)[1]).tobytes())
+            cv2.rectangle(drawn, (left, top), (right, bottom), colour, 2)
+    path.write_bytes(np.asarray(cv2.imencode(".png", drawn)[1]).tobytes())
 
 
 def small(picture: Pixels, path: Path) -> None:

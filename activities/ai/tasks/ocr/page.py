@@ -67,7 +67,7 @@ class Page:
 
 def picture_of(source: Path, index: int, turned: int) -> Pixels:
     """The page's picture upright at DPI: in colour where it has any."""
-    picture = load(source, index, "L" if is_pdf(source) else "RGB", DPI)
+    picture = load(source, index, "own", DPI)
     if picture.ndim == 3 and np.mean(np.ptp(picture[::7, ::7], axis=2) > GREY) < COLOURED:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     return np.ascontiguousarray(np.rot90(picture, turned // 90))

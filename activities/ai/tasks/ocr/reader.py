@@ -51,7 +51,7 @@ def read(strips: Sequence[Pixels]) -> list[list[Letter]]:
         (answers,) = _session().run(None, {"strip": (given[:, None] / np.float32(255) - 0.5) * 2})
         for index, answer in zip(batch, answers, strict=True):
             steps = -(-strips[index].shape[1] // STEP)
-            found[index] = _letters(np.ascontiguousarray(answer[:, :steps].T))
+            found[index] = _letters(answer[:steps])
     return [found[index] for index in range(len(strips))]
 
 

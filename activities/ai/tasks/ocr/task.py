@@ -16,9 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pikepdf
+from PIL import Image
 
-from activities.ai.pages import DPI, is_pdf, page_index, page_units
+from activities.ai.pages import DPI, Pixels, is_pdf, page_index, page_units
 from activities.ai.sandbox.task import Assembled, Limits
 from activities.ai.sniff import check_document
 from activities.ai.tasks.hancom import document as written
@@ -99,7 +101,8 @@ class Ocr:
         files = [RESULT, TEXT]
         if not (is_written := bool(opening.kind(source))):
             (out / HOCR).write_text(hocr(pages))
-            overlay(picture_of(source, pages[0]["page"] - 1, pages[0]["turned"]), pages[0], out / OVERLAY)
+            first = _first_picture(source, pages[0], units / results[0][0] / PICTURE)
+            overlay(first, pages[0], out / OVERLAY)
             files += [HOCR, OVERLAY]
         if tables := write_tables(pages, out / TABLES):
             files.append(TABLES)
@@ -152,6 +155,13 @@ class PlainOcr(Ocr):
 
 OCR = Ocr()
 PLAIN_OCR = PlainOcr()
+
+
+def _first_picture(source: Path, page: Mapping[str, Any], kept: Path) -> Pixels:
+    """As it was read, from its unit; one of before 0.6 has none."""
+    if kept.exists():
+        return np.asarray(Image.open(kept))
+    return picture_of(source, page["page"] - 1, page["turned"])
 
 
 def _text(result: Mapping[str, Any]) -> str:
