@@ -20,7 +20,7 @@ from activities.video.ffmpeg import FfmpegFailed, Tools
 from activities.video.fmp4 import SHORTEST, BadSegment
 from activities.video.pictures import POSTER_LINES, draw_pictures
 from activities.video.probe import MediaError
-from activities.video.rewriting import Part, Writing, in_frames, pictures_of
+from activities.video.rewriting import Part, TrackWriting, in_frames, pictures_of
 from activities.video.stored import StoredVersion
 from activities.video.storing import SegmentStore
 from activities.video.texts import Brought, Text
@@ -41,6 +41,7 @@ from contracts.video import (
     PublishInput,
     SegmentManifest,
     SourceRef,
+    Track,
 )
 from rules.captions.cues import CaptionsError, within
 from rules.captions.reading import read
@@ -205,11 +206,11 @@ class TrimActivities:
             key_id=self._vault.key_id if encrypted else None,
             damage=_damage(job.begun.damage, start, end),
         )
-        size = sum(size for _, size in await in_thread(lambda: list(self._objects.list(version.prefix))))
-        await in_thread(self._room.require, size)  # of which one rendition at most lies on scratch
-        shown = [rung for rung in plan.rungs if rung.height <= POSTER_LINES] or plan.rungs[:1]
-        writing = Writing(self._objects, version, part, plan, self._hls_key(plan), folder)
-        video_tracks, sounds = await in_thread(writing.all, shown[-1].name if shown else None)
+        shown = [rung.name for rung in plan.rungs if rung.height <= POSTER_LINES] or [
+            track.name for track in (*version.video, *version.sound)
+        ][:1]
+        own = folder / "own.mp4"
+        video_tracks, sounds = await self._rewritten(job, version, part, plan, shown[-1], own)
         units = SegmentManifest(encoder=self._encoder, units=[0], tracks=video_tracks)
         heard = SegmentManifest(
             encoder=self._encoder,
@@ -227,9 +228,37 @@ class TrimActivities:
             plan=plan,
             batches=[await self._store.write(f"{work}cut.json", units)] if video_tracks else [],
             audio=await self._store.write(f"{work}sound.json", heard) if sounds else None,
-            pictures=await self._drawn(job, plan, writing.own, start, end, folder),
+            pictures=await self._drawn(job, plan, own, start, end, folder),
         )
         return Cut(publish=publish, start=start, end=end, inexact=part.inexact, made_of=part.made_of)
+
+    async def _rewritten(
+        self, job: CutInput, version: StoredVersion, part: Part, plan: EncodePlan, shown: str, own: Path
+    ) -> tuple[list[Track], list[Track]]:
+        """Every rendition of picture and sound; `own` gets the one that pictures are drawn of."""
+        stored = await in_thread(lambda: list(self._objects.list(f"{version.prefix}{shown}/")))
+        await in_thread(self._room.require, sum(size for _, size in stored))
+        key = self._vault.hls_key(plan.key_id, plan.prefix) if plan.key_id else None
+        writing = [
+            TrackWriting(
+                self._objects,
+                version,
+                part,
+                track,
+                prefix=plan.prefix,
+                key=key,
+                own=own if track.name == shown else None,
+            )
+            for track in (*version.video, *version.sound)
+        ]
+        steps = [step for each in writing for step in each.steps()]
+        trim = job.trim
+        for done, step in enumerate(steps, 1):  # a cancel is heard between two of them
+            await in_thread(step)
+            bar = trim_progress("cut", done / len(steps))
+            await self._board.show_video(trim.tenant_id, trim.video_id, trim.job_id, bar)
+        tracks = [each.written() for each in writing]
+        return tracks[: len(version.video)], tracks[len(version.video) :]
 
     async def _drawn(
         self, job: CutInput, plan: EncodePlan, own: Path, start: float, end: float, folder: Path
@@ -260,9 +289,6 @@ class TrimActivities:
             if cues:
                 found.append(Text(each.language, each.name, cues))
         return found
-
-    def _hls_key(self, plan: EncodePlan) -> bytes | None:
-        return self._vault.hls_key(plan.key_id, plan.prefix) if plan.key_id else None
 
 
 def frames_of(start: float, end: float | None, fps: Fraction, frames: int) -> tuple[int, int]:

@@ -224,7 +224,7 @@ async def _require_fit(services: Services, tenant: int, wanted: TrimPayload) -> 
         raise refused(409, "version_changed", REASONS[VERSION_CHANGED].en)
     lasts = video.duration or 0.0
     end = lasts if wanted.end is None else wanted.end
-    if end - wanted.start < 1 or end > lasts + 1 or (wanted.start == 0 and end >= lasts):
+    if end - wanted.start < 1 or end > lasts + 0.5 or (wanted.start == 0 and end >= lasts):
         raise refused(422, "trim_outside", REASONS[TRIM_OUTSIDE].en)
 
 

@@ -25,7 +25,7 @@ function chosen(form) {
 
 function problem(start, end, duration) {
   if (Number.isNaN(start) || Number.isNaN(end)) return t("시각을 1:30처럼 적어 주세요.", "Write times like 1:30.");
-  if (end > duration + 1) return t(`강의는 ${place(duration)}까지입니다.`, `The lecture ends at ${place(duration)}.`);
+  if (end > duration + 0.5) return t(`강의는 ${place(duration)}까지입니다.`, `The lecture ends at ${place(duration)}.`);
   if (end - start < 1) return t("1초 이상 남겨야 합니다.", "Keep a second or more.");
   if (start === 0 && end >= duration) return t("자를 부분이 없습니다.", "Nothing would be cut off.");
   return "";
