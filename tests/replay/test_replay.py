@@ -27,10 +27,12 @@ from workflows.ops.sweep import Sweep
 from workflows.video.delete import DeleteVideo
 from workflows.video.encode import EncodeVideo
 from workflows.video.retire import RetireVersion
+from workflows.video.trim import TrimVideo
 
 WORKFLOWS = [
     EncodeVideo,
     DeleteVideo,
+    TrimVideo,
     RetireVersion,
     RunJob,
     RunAiJob,

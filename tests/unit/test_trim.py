@@ -157,8 +157,12 @@ class Lecture:
 
 
 async def lecture(folder: Path, name: str, **changes: Any) -> Lecture:
+    return await lecture_of(folder, media.make(folder, name), **changes)
+
+
+async def lecture_of(folder: Path, source: Path, **changes: Any) -> Lecture:
     (folder / "made").mkdir(exist_ok=True)
-    path, plan = await media.prepare(media.make(folder, name), prefix=BASE, **changes)
+    path, plan = await media.prepare(source, prefix=BASE, **changes)
     made = Lecture(path, plan, folder / "made")
     await made.make()
     return made
@@ -275,6 +279,43 @@ async def test_what_is_encrypted_stays_so_under_its_own_key(tmp_path: Path) -> N
     holds(made, await made.trim(1.32, None), BASE, NEW, 33, 250)
     assert "#EXT-X-KEY" in made.bucket[f"{NEW}audio/media.m3u8"].decode()
     assert b"moof" not in made.bucket[f"{NEW}audio/s00001.m4s"]
+
+
+@pytest.mark.slow
+async def test_sound_alone_is_cut_between_its_frames_without_a_source(tmp_path: Path) -> None:
+    source = tmp_path / "lecture.mp3"
+    media.ffmpeg("-f lavfi -i anoisesrc=d=10:a=0.2 -c:a libmp3lame -q:a 6", str(source))
+    made = await lecture_of(tmp_path, source)
+    cut = await made.trim(1.0, 8.0, made_of=None)
+    assert (cut.inexact, cut.publish.plan.total_frames) == (None, 328)  # of AAC, from the 47th
+    for name in ("audio", "audio64"):
+        whole, part = (packets(made.whole(prefix, name)) for prefix in (BASE, NEW))
+        assert [digest for _, digest in part] == [digest for _, digest in whole[47:375]]
+        assert [time for time, _ in part] == [Fraction(1024 * frame, 48_000) for frame in range(328)]
+    assert {"poster.jpg", "storyboard.vtt"} <= {key.removeprefix(NEW) for key in made.bucket}
+
+
+@pytest.mark.slow
+async def test_every_language_is_cut_alike(tmp_path: Path) -> None:
+    source = tmp_path / "lecture.mp4"
+    media.ffmpeg(
+        "-f lavfi -i testsrc2=s=160x90:r=25:d=9 -f lavfi -i anoisesrc=d=9:a=0.2:seed=1 "
+        "-f lavfi -i anoisesrc=d=9:a=0.2:seed=2 -map 0 -map 1 -map 2 -c:v libx264 -preset ultrafast -c:a aac "
+        "-metadata:s:a:0 language=kor -metadata:s:a:1 language=eng",
+        str(source),
+    )
+    made = await lecture_of(tmp_path, source)
+    holds(made, await made.trim(3.8, 8.0), BASE, NEW, 95, 200)  # what is short at its start joins, too
+    name = made.plan.rungs[0].name
+    assert [
+        each.duration for each in m3u8.loads(made.bucket[f"{NEW}{name}/media.m3u8"].decode()).segments
+    ] == [4.2]
+    whole, part = (packets(made.whole(prefix, "audio2")) for prefix in (BASE, NEW))
+    kept = [digest for time, digest in whole if time >= 3.8]
+    assert [digest for _, digest in part] == kept[: len(part)]
+    before, after = (m3u8.loads(made.bucket[f"{prefix}master.m3u8"].decode()) for prefix in (BASE, NEW))
+    said = [[(each.name, each.language, each.default) for each in one.media] for one in (before, after)]
+    assert said[0] == said[1] == [("한국어", "ko", "YES"), ("English", "en", "NO")]
 
 
 def test_segments_wholly_within_are_kept_and_short_ends_join() -> None:
