@@ -60,6 +60,14 @@ class TrimPayload(QueueMessage):
     end: float | None = Field(default=None, gt=0, le=10**6, allow_inf_nan=False)
 
 
+class DownloadPayload(QueueMessage):
+    """The file of a lecture that may be downloaded, of the version that is shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    video_id: BigId
+
+
 Mode = Literal["sms", "alimtalk", "both"]
 
 

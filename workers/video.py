@@ -11,6 +11,7 @@ from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache, keep_swept
 from activities.video.builds import Builds
+from activities.video.download import DownloadActivities
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import LifecycleActivities
@@ -82,6 +83,9 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         vault=vault,
         encrypt=settings.hls_encryption,
     )
+    downloads = DownloadActivities(
+        engine=engine, objects=objects, vault=vault, tools=tools, scratch=scratch, room=room
+    )
     trims = TrimLifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
     lifecycle = LifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
     grace = timedelta(seconds=settings.shutdown_grace_seconds)
@@ -114,7 +118,13 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         Worker(
             client,
             task_queue=queue,
-            activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures, trimming.cut],
+            activities=[
+                encoding.encode_batch,
+                encoding.encode_audio,
+                encoding.make_pictures,
+                trimming.cut,
+                downloads.make,
+            ],
             interceptors=[MeasuringInterceptor(), heartbeats],
             max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
             tuner=slots_with_room(settings.encode_slots, cache.make_room),

@@ -79,6 +79,10 @@ async def _play(link: str, path: str, services: Services) -> Response:
         below = hls_root(session.tenant_id, session.video_id) if "/" in part[1] else session.hls_prefix
         kind = PLAYLIST if path.endswith(MEDIA) else VTT
         return await _object(services, below + path, kind, "no-store")
+    if path == "lecture.mp4" and (viewer.download_key or "").startswith(session.hls_prefix):
+        assert viewer.download_key
+        where = services.objects.link(viewer.download_key, LINK_SECONDS, saved_as=f"{session.video_id}.mp4")
+        return RedirectResponse(where, 307, OPEN | {"Cache-Control": "no-store"})
     if path == "master.m3u8":
         return await _master(services, session)
     if chapters := _CHAPTERS.fullmatch(path):

@@ -24,12 +24,12 @@ from clients.database import jobs, videos
 from clients.database.accepting import Accepted
 from clients.database.jobs import JobRow
 from clients.progress import job_key
-from contracts.errors import LECTURE_BUSY, REASONS, TRIM_OUTSIDE, VERSION_CHANGED
+from contracts.errors import DOWNLOAD_OFF, LECTURE_BUSY, REASONS, TRIM_OUTSIDE, VERSION_CHANGED
 from contracts.jobs import FINAL_STATES, JobRequest, JobState
 from contracts.messaging import SendRequest
 from contracts.payloads import TrimPayload
 from contracts.progress import Progress
-from contracts.queues import trim_request
+from contracts.queues import download_request, trim_request
 from contracts.trim import version_name
 
 LOG_LINES = 1000
@@ -182,6 +182,8 @@ async def _job_request(
         case "video.trim":
             await _require_fit(services, tenant, wanted.payload)
             return trim_request(tenant, wanted.payload, key)
+        case "video.download":
+            return await _download(services, tenant, wanted.payload.video_id, key)
         case "messages.send":
             request = await asyncio.to_thread(SendRequest.model_validate, asked)
             return await messages_request(services, tenant, request, key)
@@ -226,6 +228,16 @@ async def _require_fit(services: Services, tenant: int, wanted: TrimPayload) -> 
     end = lasts if wanted.end is None else wanted.end
     if end - wanted.start < 1 or end > lasts + 0.5 or (wanted.start == 0 and end >= lasts):
         raise refused(422, "trim_outside", REASONS[TRIM_OUTSIDE].en)
+
+
+async def _download(services: Services, tenant: int, video_id: int, key: str) -> JobRequest:
+    async with services.engine.connect() as connection:
+        video = await videos.find(connection, tenant, video_id)
+    if video is None or video.deleted_at or video.hls_prefix is None:
+        raise not_found("video")
+    if video.download_lines is None:
+        raise refused(409, "download_off", REASONS[DOWNLOAD_OFF].en)
+    return download_request(tenant, video_id, version_name(video.hls_prefix), key)
 
 
 async def _submitted(services: Services, accepted: Accepted) -> JobTaken:

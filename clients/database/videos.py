@@ -34,10 +34,13 @@ class VideoRow:
     published_job: UUID | None
     has_pictures: bool
     session_id: int | None
+    download_lines: int | None
+    download_key: str | None
     deleted_at: datetime | None
     updated_at: datetime
 
 
+WORKS_ON = ("video.encode", "video.trim", "video.download")
 _VIDEOS = select(*columns(Video, VideoRow))
 
 
@@ -148,6 +151,7 @@ async def publish(
             replaced_prefix=video.hls_prefix,
             duration=version.duration,
             has_pictures=version.has_pictures,
+            download_key=None,  # of the version before
             published_seq=seq,
             published_job=job_id,
         )
@@ -212,7 +216,7 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
     """Leave a tombstone: nothing may be published for this video any more, whenever it arrives."""
     await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
     gone = {"status": "DELETED", "deleted_at": func.now(), "hls_path": None, "hls_prefix": None}
-    gone |= {"subtitles_key": None}
+    gone |= {"subtitles_key": None, "download_key": None}
     await connection.execute(
         insert(Video)
         .values(tenant_id=tenant_id, id=video_id, file_key="", **gone)
@@ -225,20 +229,44 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
 
 
 class Changes(TypedDict, total=False):
-    """What people change of a video. `session_id`: None for one of no session."""
+    """What people change of a video. `session_id`: None for one of no session. `download_lines`: None for one
+    that is not downloaded; a file that was made before is not given any more."""
 
     title: str
     session_id: int | None
+    download_lines: int | None
 
 
 async def change(
     connection: AsyncConnection, tenant_id: int, video_id: int, **changes: Unpack[Changes]
 ) -> bool:
     """False if the video is not there."""
+    values: dict[str, Any] = {**changes}
+    if "download_lines" in changes:
+        values["download_key"] = None
     written = await connection.execute(
         update(Video)
         .where(Video.tenant_id == tenant_id, Video.id == video_id, Video.deleted_at.is_(None))
-        .values(changes)
+        .values(values)
+        .returning(Video.id)
+    )
+    return written.one_or_none() is not None
+
+
+async def attach_download(
+    connection: AsyncConnection, tenant_id: int, video_id: int, prefix: str, lines: int, key: str
+) -> bool:
+    """Let the file of a version be downloaded. False if another is shown, or it may not be any more."""
+    written = await connection.execute(
+        update(Video)
+        .where(
+            Video.tenant_id == tenant_id,
+            Video.id == video_id,
+            Video.deleted_at.is_(None),
+            Video.hls_prefix == prefix,
+            Video.download_lines == lines,
+        )
+        .values(download_key=key)
         .returning(Video.id)
     )
     return written.one_or_none() is not None
@@ -259,11 +287,11 @@ async def attach_subtitles(connection: AsyncConnection, tenant_id: int, video_id
 
 
 async def open_encodes(connection: AsyncConnection, tenant_id: int, video_id: int) -> Sequence[str]:
-    """Workflow IDs of the encodes and trims of this video that have not ended."""
+    """Workflow IDs of what writes below this video's prefix and has not ended."""
     rows = await connection.execute(
         select(Job.workflow_id).where(
             Job.tenant_id == tenant_id,
-            or_(*(Job.subject.like(f"{kind}:{video_id}:%") for kind in ("video.encode", "video.trim"))),
+            or_(*(Job.subject.like(f"{kind}:{video_id}:%") for kind in WORKS_ON)),
             Job.finished_at.is_(None),
         )
     )

@@ -57,6 +57,7 @@ class _FactsRow:
     has_pictures: bool
     subtitles_key: str | None
     has_chapters: bool
+    download_key: str | None
     video_policy: int
     enrolled: int | None
     attendance: str | None
@@ -77,7 +78,7 @@ _SESSIONS = select(*columns(PlaybackSession, SessionRow))
 class View:
     """A video as one student sees it, or staff where there is no student. Times in seconds.
 
-    `elapsed` is the time since the student's last heartbeat.
+    `elapsed` is the time since the student's last heartbeat. `download_key`: none in a proctored class.
     """
 
     decision: Decision
@@ -87,6 +88,7 @@ class View:
     has_pictures: bool
     subtitles_key: str | None
     has_chapters: bool
+    download_key: str | None
     watched: Watched
     elapsed: float
     progress: float
@@ -149,6 +151,7 @@ def _facts(
         Video.has_pictures,
         Video.subtitles_key,
         Video.chapters.is_not(None).label("has_chapters"),
+        Video.download_key,
         Video.policy_version.label("video_policy"),
         enrolled.scalar_subquery().label("enrolled"),
         attendance.scalar_subquery().label("attendance"),
@@ -194,6 +197,7 @@ def _view(found: RowMapping, student_id: int | None) -> View:
         has_pictures=row.has_pictures,
         subtitles_key=row.subtitles_key,
         has_chapters=row.has_chapters,
+        download_key=None if decision.proctored else row.download_key,
         watched=watched,
         elapsed=float(row.elapsed or 0.0),
         progress=row.progress or 0.0,

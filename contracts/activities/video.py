@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from contracts.activities.reference import Activity, Retry
 from contracts.base import Contract
+from contracts.jobs import JobOutcome, JobRef
 from contracts.names import TaskQueue
 from contracts.trim import Cut, CutInput, CutPublished, PublishCutInput, TrimBegun, TrimInput
 from contracts.video import (
@@ -89,6 +90,7 @@ PUBLISH_CUT = Activity(
     start_to_close=timedelta(minutes=15),
     schedule_to_close=ENCODE_WITHIN,
 )
+DOWNLOAD = _media("video.download", JobRef, JobOutcome, hours=1)  # of `job.run`
 MARK_DELETED = Activity(
     name="video.mark_deleted",
     takes=VideoRef,

@@ -95,3 +95,21 @@ TRIM_OUTSIDE = _add(
     "자를 시간이 강의에 맞지 않습니다. 시작과 끝을 강의 안에서, 1초 이상 남게 정해 주세요.",
     "The times do not fit the lecture. Keep a second or more of it, and less than all.",
 )
+DOWNLOAD_OFF = _add(
+    "DOWNLOAD_OFF",
+    _R,
+    "내려받을 수 없는 강의입니다. 강의에서 내려받기를 먼저 허용해 주세요.",
+    "The lecture may not be downloaded, or has no rendition that small. Allow it first.",
+)
+DOWNLOAD_ENCRYPTED = _add(
+    "DOWNLOAD_ENCRYPTED",
+    _R,
+    "암호화한 강의는 내려받을 수 없습니다.",
+    "An encrypted lecture is not given away as a file.",
+)
+DOWNLOAD_TOO_LARGE = _add(
+    "DOWNLOAD_TOO_LARGE",
+    _R,
+    "파일이 5 GB를 넘습니다. 더 낮은 화질로 허용해 주세요.",
+    "The file would be larger than 5 GB. Allow fewer lines.",
+)

@@ -14,7 +14,7 @@ from contracts.queues.poison import Poison, PoisonCode
 
 ENCODE = "video.encode"
 DELETE = "video.delete"
-TRIM = "video.trim"  # over HTTP only
+TRIM, DOWNLOAD = "video.trim", "video.download"  # over HTTP only
 
 VOLATILE = frozenset({"tenant_code"})  # an encode is the same with and without
 
@@ -94,6 +94,20 @@ def trim_request(tenant_id: int, wanted: TrimPayload, key: str) -> JobRequest:
         tenant_id=tenant_id,
         idempotency_key=f"api:{key}",
         subject=f"{TRIM}:{wanted.video_id}:{wanted.version}",
+        payload=payload,
+        payload_sha256=payload_sha256(payload, VOLATILE),
+        source="api",
+    )
+
+
+def download_request(tenant_id: int, video_id: int, version: str, key: str) -> JobRequest:
+    """The file of a version, asked for over HTTP. One that is being made answers everybody."""
+    payload = {"video_id": video_id}
+    return JobRequest(
+        job_type=DOWNLOAD,
+        tenant_id=tenant_id,
+        idempotency_key=f"api:{key}",
+        subject=f"{DOWNLOAD}:{video_id}:{version}",
         payload=payload,
         payload_sha256=payload_sha256(payload, VOLATILE),
         source="api",

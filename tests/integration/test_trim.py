@@ -1,4 +1,4 @@
-"""A trim from the request to what viewers, captions and progress are then."""
+"""What is made of a version that is shown: a part of it, and a file, from the request to what viewers get."""
 
 import asyncio
 from typing import Any
@@ -24,12 +24,15 @@ from tests.viewing.classroom import Classroom
 
 
 async def trimmed(lab: Lab, room: Classroom, **wanted: Any) -> Row[Any]:
+    return await done(lab, room, "video.trim", **wanted)
+
+
+async def done(lab: Lab, room: Classroom, job_type: str, **wanted: Any) -> Row[Any]:
     """The job, once it has ended."""
     payload = {"video_id": room.video, **wanted}
     headers = {"Authorization": f"Bearer {room.key}"}
-    taken = await room.http.post(
-        "/api/v1/jobs", json={"job_type": "video.trim", "payload": payload}, headers=headers
-    )
+    body = {"job_type": job_type, "payload": payload}
+    taken = await room.http.post("/api/v1/jobs", json=body, headers=headers)
     assert taken.status_code == 202, taken.text
 
     async def ended() -> Row[Any] | None:
@@ -129,3 +132,69 @@ async def test_a_lecture_is_trimmed_with_all_that_belongs_to_it(app: App, lab: L
 
         await eventually(deleted)
         assert not lab.keys(root)
+
+
+@pytest.mark.slow
+async def test_a_file_is_made_once_given_to_who_may_watch_and_goes_with_its_lecture(
+    app: App, lab: Lab
+) -> None:
+    async with httpx.AsyncClient(base_url=app.api_url, timeout=PATIENCE) as http:
+        room = Classroom(lab, http)
+        room.key = await lab.service_key(room.tenant)
+        headers = {"Authorization": f"Bearer {room.key}"}
+        body = lab.send_encode(room.tenant, room.video)
+        await lab.ended(room.tenant)
+        wanted = {"job_type": "video.download", "payload": {"video_id": room.video}}
+        off = await http.post("/api/v1/jobs", json=wanted, headers=headers)
+        assert (off.status_code, off.json()["code"]) == (409, "download_off")
+
+        async def allow(**change: Any) -> dict[str, Any]:
+            answer = await http.patch(f"/api/v1/videos/{room.video}", json=change, headers=headers)
+            assert answer.status_code == 200, answer.text
+            found: dict[str, Any] = answer.json()
+            return found
+
+        await allow(download_lines=720)
+        first = await done(lab, room, "video.download")
+        assert first.state == "DONE", first.error_code
+        key = first.result["files"]["lecture.mp4"]
+        written = {each: at for each, _, at in lab.objects.written(key)}
+        again = await done(lab, room, "video.download")
+        assert (again.state, again.result) == ("DONE", first.result)
+        assert {each: at for each, _, at in lab.objects.written(key)} == written
+
+        # Who reviews gets it by a link of the session, who is proctored does not.
+        await room.publish(room.video, **await shown(lab, room))
+        reviewing, proctored = await room.student("ABSENT"), await room.student("ONLINE")
+        path = f"/api/v1/media/videos/{room.video}/playback/start/"
+        started = await http.post(path, json={"student_id": proctored}, headers=headers)
+        assert started.json()["urls"]["download"] is None
+        secret = started.json()["urls"]["master"].replace("master.m3u8", "lecture.mp4")
+        assert (await http.get(secret)).status_code == 404
+        started = await http.post(path, json={"student_id": reviewing}, headers=headers)
+        link = started.json()["urls"]["download"]
+        answer = await http.get(link)
+        assert answer.status_code == 307
+        file = await asyncio.to_thread(httpx.get, answer.headers["location"])
+        assert "attachment" in file.headers["content-disposition"] and b"moov" in file.content[:100_000]
+
+        assert (await allow(download_lines=None))["downloadable"] is False
+        assert (await http.get(link)).status_code == 404
+        lab.send("video", delete_body(room.tenant, room.video, body["file_key"]))
+
+        async def gone() -> bool:
+            return any(
+                each.job_type == "video.delete" and each.finished_at for each in await lab.jobs(room.tenant)
+            )
+
+        await eventually(gone)
+        assert not lab.keys(hls_root(room.tenant, room.video))
+
+
+async def shown(lab: Lab, room: Classroom) -> dict[str, Any]:
+    row = await lab.video(room.tenant, room.video)
+    return {
+        "hls_prefix": row.hls_prefix,
+        "hls_path": row.hls_path,
+        "duration": row.duration,
+    }

@@ -61,6 +61,7 @@ export const PROBLEMS = {
   already_retried: ["이미 다시 한 작업입니다. 새로 생긴 작업을 확인해 주세요.", "It was tried again already: look at the newer job."],
   lecture_busy: ["강의를 변환하는 중입니다. 끝난 뒤에 잘라 주세요.", "The lecture is being encoded. Trim it when that has ended."],
   version_changed: ["그사이 강의가 새로 게시되었습니다. 새로 고쳐 지금 영상에서 시각을 다시 정해 주세요.", "The lecture shows another version by now. Reload, and set the times again."],
+  download_off: ["내려받을 수 없는 강의입니다. 먼저 허용해 주세요.", "The lecture may not be downloaded. Allow it first."],
   trim_outside: ["남길 부분이 1초보다 짧거나, 강의 길이를 넘거나, 전체와 같습니다.", "What is to be kept is shorter than a second, beyond the lecture, or all of it."],
   superseded: ["강의가 삭제되었거나 더 새로운 파일이 있습니다.", "The lecture was removed, or has a newer file."],
   beyond_the_clock: ["이 부분은 아직 볼 수 없습니다.", "This part may be watched later."],
