@@ -1,4 +1,4 @@
-"""A job type made as the README says: a payload, a row, an activity.
+"""A job type made as CONTRIBUTING.md says: a payload, a row, an activity.
 
 Import it where the catalog is read (API, bridge, console), and let a worker poll its queue with
 `LetterActivities` and the workflow `RunJob`.
