@@ -71,6 +71,13 @@ async def run(
     return answer
 
 
+def heed_cancel() -> None:
+    """Before what a cancel comes too late for. Raises CancelledError where one was asked for and the step
+    before has not heard of it."""
+    if _cancel_asked():
+        raise asyncio.CancelledError
+
+
 def _cancel_asked() -> bool:
     """Whether the workflow was asked to stop, and is not at what comes after that."""
     asked = workflow.cancellation_reason() is not None and not _too_late_for_a_cancel.get()

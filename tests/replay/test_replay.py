@@ -108,7 +108,7 @@ def texts(node: Any) -> Iterator[str]:
             yield from texts(each)
     elif isinstance(node, dict):
         for key, value in node.items():
-            yield base64.b64decode(value).decode() if key == "data" else ""
+            yield base64.b64decode(value).decode(errors="replace") if key == "data" else ""
             yield from texts(value)
     elif isinstance(node, str):
         yield node

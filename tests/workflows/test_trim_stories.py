@@ -10,14 +10,10 @@ from contracts.jobs import JobOutcome, JobState
 from contracts.trim import CutPublished, PublishCutInput, TrimBegun, TrimInput
 from contracts.video import Damage, DamageKind, hls_root, version_prefix
 from tests.lab import PATIENCE
-from tests.workflows.world import World, begun, ended, refuse, retired, start, written
+from tests.workflows.world import World, begun, ended, refuse, retired, start, trim_input, written
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 ROOT = hls_root(7, 42)
-
-
-def asked() -> TrimInput:
-    return TrimInput(job_id=uuid4(), tenant_id=7, video_id=42, version="old-1", start=1.0, end=9.0)
 
 
 def prefix(job: TrimInput) -> str:
@@ -27,7 +23,7 @@ def prefix(job: TrimInput) -> str:
 async def test_a_part_is_published_and_what_it_replaced_is_retired(
     env: WorkflowEnvironment, world: World
 ) -> None:
-    job, captions = asked(), uuid4().hex
+    job, captions = trim_input(), uuid4().hex
     told = [f"{ROOT}captions/{captions}/"]
     world.answers["video.publish_cut"] = lambda what: world.shown(what).model_copy(update={"retired": told})
     handle = await start(env, "video.trim", job)
@@ -50,7 +46,7 @@ async def test_a_trim_that_fails_leaves_what_is_shown(
     env: WorkflowEnvironment, world: World, step: str
 ) -> None:
     world.answers[step] = refuse("VERSION_CHANGED")
-    job = asked()
+    job = trim_input()
     assert await ended(await start(env, "video.trim", job)) == "VERSION_CHANGED"
     assert [each.prefix for each in world.asked("video.erase")] == [prefix(job)]
 
@@ -58,13 +54,13 @@ async def test_a_trim_that_fails_leaves_what_is_shown(
 async def test_a_trim_that_may_not_begin_erases_nothing(env: WorkflowEnvironment, world: World) -> None:
     busy = JobOutcome(state=JobState.REJECTED_BAD_INPUT, error_code="LECTURE_BUSY")
     world.answers["video.begin_trim"] = lambda _: TrimBegun(epoch=1, ended=busy)
-    assert await ended(await start(env, "video.trim", asked())) == "LECTURE_BUSY"
+    assert await ended(await start(env, "video.trim", trim_input())) == "LECTURE_BUSY"
     assert world.names() == ["video.begin_trim", "jobs.finish"]
 
 
 async def test_a_cancelled_trim_stops_before_it_cleans_up(env: WorkflowEnvironment, world: World) -> None:
     world.answers["video.cut"] = world.until_cancelled
-    job = asked()
+    job = trim_input()
     handle = await start(env, "video.trim", job)
     await begun(world, "video.cut")
     await handle.cancel()
@@ -86,7 +82,7 @@ async def test_what_is_not_as_it_was_asked_for_is_for_a_person(
         return shown.model_copy(update={"published": published})
 
     world.answers |= {"video.cut": wider, "video.publish_cut": damaged}
-    handle = await start(env, "video.trim", asked())
+    handle = await start(env, "video.trim", trim_input())
     outcome = await ended(handle)
     await retired(env, handle)
     assert isinstance(outcome, JobOutcome) and outcome.state is JobState.REVIEW_REQUIRED

@@ -102,6 +102,10 @@ def encode_input() -> EncodeInput:
     return EncodeInput(job_id=uuid4(), tenant_id=7, video_id=42, file_key="tenants/7/video/raw/1/a.mp4")
 
 
+def trim_input() -> TrimInput:
+    return TrimInput(job_id=uuid4(), tenant_id=7, video_id=42, version="old-1", start=1.0, end=9.0)
+
+
 def plan(prefix: str, units: int) -> EncodePlan:
     return EncodePlan(
         source=SourceRef(key="tenants/7/video/raw/1/a.mp4", etag="e", size=1),

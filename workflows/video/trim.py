@@ -50,6 +50,7 @@ class TrimVideo:
                 steps.stage("cutting", f"what is kept of `{job.version}`")
                 what = CutInput(trim=job, epoch=begun.epoch, prefix=prefix, begun=begun)
                 cut = await steps.run(video.CUT, what, priority=Priority(fairness_key=str(job.tenant_id)))
+                steps.heed_cancel()
                 self._progress = trim_progress("publish", 0)
                 steps.stage("publishing")
                 # From here on a cancel comes too late: half a publication is worse than a whole one.
