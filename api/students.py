@@ -20,6 +20,7 @@ from clients.people import open_student, seal_students
 from clients.student_changes import Change, seal_changes
 from clients.vault import VaultError
 from rules.messaging import phones
+from rules.messaging.unsendable import Unsendable
 from rules.roster.identity import PHONES
 from rules.roster.values import READ, Invalid
 
@@ -232,13 +233,22 @@ def _chosen(sealer: Sealer, rows: Sequence[RegisterRow], wanted: Wanted, limit: 
     last = next((each.order for each in everybody if each.id == wanted.after), None)
     if wanted.after is not None and last is None:
         raise refused(422, "cursor_gone", "The list has changed: begin with its first page.")
-    found = [each for each in everybody if _is_wanted(each, wanted)]
+    digits = _of_phone(wanted.text or "")
+    found = [each for each in everybody if _is_wanted(each, wanted, digits)]
     following = [each for each in found if last is None or each.order > last]
     more = following[limit - 1].id if len(following) > limit else None
     return Found(following[:limit], len(found), more)
 
 
-def _is_wanted(student: Known, wanted: Wanted) -> bool:
+def _of_phone(text: str) -> str:
+    """The digits to look for: of a whole number in any writing those that are stored."""
+    try:
+        return phones.mobile(text)
+    except Unsendable:
+        return phones.digits(text)
+
+
+def _is_wanted(student: Known, wanted: Wanted, digits: str) -> bool:
     if wanted.present != "all" and (student.left_at is None) != (wanted.present == "present"):
         return False
     if not wanted.text:
@@ -247,6 +257,5 @@ def _is_wanted(student: Known, wanted: Wanted) -> bool:
     texts = (student.values.get(field, "") for field in ("name", "school", "class_name"))
     if any(words in text.replace(" ", "").casefold() for text in texts):
         return True
-    digits = phones.digits(wanted.text)
     numbers = (student.values.get(field, "") for field in PHONES)
     return len(digits) >= 4 and any(digits in number for number in numbers)

@@ -150,6 +150,7 @@ async def test_students_are_found_by_name_class_and_number(stranger: Caller) -> 
     assert await found("state=all&q=최 나") == ["최나래"] and await found("q=다솔중") == ["최다솔"]
     number = (await academy.get(f"/students/{ids['가온']}"))["parent_phone"]
     assert "최가온" in await found(f"q={number[-4:]}") and await found("q=01") == []
+    assert await found(f"q=%2B82 10-{number[3:7]}-{number[7:]}") == ["최가온"]
     page = await academy.get("/students?state=all&limit=2")
     assert (page["total"], [each["name"] for each in page["items"]]) == (3, ["최가온", "최나래"])
     assert page["items"][0]["parent_phone"] == f"010-****-{number[-4:]}"

@@ -63,17 +63,18 @@ def page_pdf(page: Page, picture: Pixels | None, dpi: int, path: Path) -> None:
         Image.fromarray(picture).save(jpeg, "JPEG", quality=JPEG_QUALITY)
         with _bytes_as_they_are():
             canvas.drawImage(ImageReader(jpeg), 0, 0, width, height)
+    text = canvas.beginText()
+    text.setTextRenderMode(3)
     for line in page["lines"]:
         for word in line["words"] if picture is not None or not line["own"] else ():
             left, top, right, bottom = word["box"]
             size = max(1.0, (bottom - top) * scale)
-            text = canvas.beginText(left * scale, height - bottom * scale)
-            text.setTextRenderMode(3)
+            text.setTextOrigin(left * scale, height - bottom * scale)
             text.setFont(FONT, size)
             natural = pdfmetrics.stringWidth(word["text"], FONT, size) or 1.0
             text.setHorizScale(100 * (right - left) * scale / natural)
             text.textOut(word["text"] + " ")
-            canvas.drawText(text)
+    canvas.drawText(text)
     canvas.showPage()
     canvas.save()
 
@@ -146,10 +147,8 @@ def write_tables(pages: Sequence[Page], path: Path) -> int:
 def overlay(picture: Pixels, page: Page, path: Path) -> None:
     """The page with every word boxed: green is sure, orange less so, red doubtful. `picture` may be smaller
     than the page is."""
-    drawn = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR if picture.ndim == 2 else cv2.COLOR_RGB2BGR)
-    if (wide := drawn.shape[1]) > OVERLAY_WIDTH:
-        size = OVERLAY_WIDTH, round(drawn.shape[0] * OVERLAY_WIDTH / wide)
-        drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)
+    seen = _shrunk(picture)
+    drawn = cv2.cvtColor(seen, cv2.COLOR_GRAY2BGR if seen.ndim == 2 else cv2.COLOR_RGB2BGR)
     scale = drawn.shape[1] / page["width"]
     for line in page["lines"]:
         for word in line["words"]:
@@ -161,9 +160,16 @@ def overlay(picture: Pixels, page: Page, path: Path) -> None:
 
 def small(picture: Pixels, path: Path) -> None:
     """The page as it was read, OVERLAY_WIDTH wide at most, for words to be laid over it."""
-    image = Image.fromarray(picture)
-    image.thumbnail((OVERLAY_WIDTH, 10 * OVERLAY_WIDTH))  # a JPEG has 65,535 rows at most
-    image.save(path, "JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(_shrunk(picture)).save(path, "JPEG", quality=JPEG_QUALITY)
+
+
+def _shrunk(picture: Pixels) -> Pixels:
+    high, wide = picture.shape[:2]
+    scale = min(OVERLAY_WIDTH / wide, 10 * OVERLAY_WIDTH / high)  # a JPEG has 65,535 rows at most
+    if scale >= 1:
+        return picture
+    size = max(1, round(wide * scale)), max(1, round(high * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _bbox(box: Sequence[int]) -> str:

@@ -58,7 +58,10 @@ class Page:
                     "confidence": line.confidence,
                     "own": line.own,
                     "doubted": line.doubted,
-                    "words": [asdict(word) for word in line.words],
+                    "words": [
+                        {"text": word.text, "confidence": word.confidence, "box": word.box}
+                        for word in line.words
+                    ],
                 }
                 for line in self.lines
             ],

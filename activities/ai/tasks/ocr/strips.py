@@ -69,7 +69,7 @@ def strip_of(page: Pixels, quad: Quad) -> Strip:
     size = max(1, round(wide + 2 * margin)), max(1, round(high + 2 * margin))
     found = cv2.warpPerspective(page, forth, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     whole = np.asarray(found, np.uint8)
-    if np.median(whole) < (int(whole.min()) + int(whole.max())) / 2:
+    if level(whole, 0.5) < (int(whole.min()) + int(whole.max())) / 2:
         whole = 255 - whole
     left, top, right, bottom = _letters(_ink(whole), margin, high)
     tall = bottom - top
@@ -100,12 +100,12 @@ def _letters(ink: npt.NDArray[np.bool_], margin: float, high: float) -> Box:
 
 
 def _without_rules(ink: npt.NDArray[np.bool_], high: float) -> npt.NDArray[np.bool_]:
-    count, pieces, found, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
-    keep = np.ones(count, np.bool_)
-    for piece in range(1, count):
-        wide, tall, area = (int(found[piece, each]) for each in _SIZES)
-        if wide > min(LONG * high, ink.shape[1] - 1) or tall > HIGH * high:
-            keep[piece] = min(wide, tall) > THIN * high and area > EMPTY * wide * tall
+    _, pieces, found, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+    wide, tall, area = (found[:, each] for each in _SIZES)
+    large = (wide > min(LONG * high, ink.shape[1] - 1)) | (tall > HIGH * high)
+    full = (np.minimum(wide, tall) > THIN * high) & (area > EMPTY * wide * tall)
+    keep = ~large | full
+    keep[0] = True  # the paper
     return np.asarray(ink & keep[pieces])
 
 
@@ -121,6 +121,12 @@ def runs(on: npt.NDArray[np.bool_], joined: float) -> list[tuple[int, int]]:
     return found
 
 
+def level(pixels: Pixels, share: float) -> int:
+    """The grey that so large a share of the pixels is not lighter than."""
+    counts = cv2.calcHist([pixels], [0], None, [256], [0, 256]).ravel()
+    return int(np.searchsorted(counts.cumsum(), share * pixels.size))
+
+
 def _ink(pixels: Pixels) -> npt.NDArray[np.bool_]:
     smooth = cv2.medianBlur(pixels, 3)  # or a scanner's specks are ink
     return np.asarray(cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)[1]) > 0
@@ -132,7 +138,7 @@ def _cut(pixels: Pixels, box: Box) -> Pixels:
     rows, columns = pixels.shape
     inside = pixels[max(top, 0) : min(bottom, rows), max(left, 0) : min(right, columns)]
     edges = max(-top, 0), max(bottom - rows, 0), max(-left, 0), max(right - columns, 0)
-    paper = int(np.percentile(pixels, 90))
+    paper = level(pixels, 0.9)
     return np.asarray(cv2.copyMakeBorder(inside, *edges, cv2.BORDER_CONSTANT, value=paper), np.uint8)
 
 
