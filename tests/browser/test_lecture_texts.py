@@ -144,3 +144,12 @@ async def test_a_part_is_kept_and_played_to_its_end(visit: Visit, tmp_path: Path
     await page.click("#play")
     await visit.until(f"{VIDEO}.ended && {VIDEO}.buffered.length === 1")
     assert await page.evaluate(f"{VIDEO}.buffered.start(0)") < 0.03
+
+    await page.select_option("#download-lines", "360")
+    async with page.expect_navigation(wait_until="commit"):
+        await page.click("#set-download button:not([type])")
+    async with page.expect_navigation(wait_until="commit"):
+        await page.click("#make-download")
+    async with page.expect_download() as begun:
+        await page.click("#download-link")
+    assert (await begun.value).suggested_filename.endswith(".mp4")
