@@ -11,9 +11,10 @@ from clients.database import jobs, messaging, videos
 from clients.database.accepting import Acceptance, Accepted
 from clients.database.jobs import SealedJob
 from contracts.catalog import CATALOG, Domain
-from contracts.errors import CANCELLED, REASONS
+from contracts.errors import CANCELLED, REASONS, VERSION_CHANGED
 from contracts.jobs import FINAL_STATES, RETRYABLE_STATES, JobOutcome, JobRequest, payload_sha256
 from contracts.queues.video import VOLATILE
+from contracts.trim import version_name
 from intake.submit import RPC_TIMEOUT
 
 
@@ -61,6 +62,12 @@ async def run_again(services: Services, job: SealedJob) -> Accepted:
             video = await videos.find(connection, job.tenant_id, payload["video_id"])
         if video is None or video.deleted_at or video.file_key != payload["file_key"]:
             raise refused(409, "superseded", "The video is gone, or has a newer file.")
+    if job.job_type == "video.trim":
+        assert job.tenant_id is not None, "a lecture is a tenant's"
+        async with services.engine.connect() as connection:
+            shown = await videos.published_prefix(connection, job.tenant_id, payload["video_id"])
+        if shown is None or version_name(shown) != payload["version"]:
+            raise refused(409, "version_changed", REASONS[VERSION_CHANGED].en)
     again = JobRequest(
         job_type=job.job_type,
         tenant_id=job.tenant_id,

@@ -73,12 +73,15 @@ class Objects:
         except ClientError as error:
             raise typed(error) from error
 
-    def link(self, key: str, seconds: int) -> str:
+    def link(self, key: str, seconds: int, *, saved_as: str | None = None) -> str:
         """An address at which anybody may GET the object for so long. Asks nobody, so it does not block.
-        What a browser would run at the store's address it saves instead."""
+        What a browser would run at the store's address it saves instead; with `saved_as` anything, under that
+        name of letters, digits and dots."""
         asked = {"Bucket": self._bucket, "Key": key}
         if key.lower().endswith(RUN_BY_BROWSERS):
             asked["ResponseContentDisposition"] = "attachment"
+        if saved_as:
+            asked["ResponseContentDisposition"] = f'attachment; filename="{saved_as}"'
         return self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds)
 
     def download(self, source: SourceRef, path: Path) -> str:

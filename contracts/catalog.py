@@ -15,6 +15,7 @@ from contracts.jobs import JobRef, JobRequest
 from contracts.messaging import MessagesInput, SendRequest
 from contracts.names import TaskQueue, WorkflowType
 from contracts.payloads import AiPayload
+from contracts.trim import TrimInput
 from contracts.video import DeleteInput, EncodeInput
 
 Payload = dict[str, Any]
@@ -65,7 +66,9 @@ class JobType:
     ai: AiJob = PLAIN
 
 
-def _video(model: type[EncodeInput] | type[DeleteInput]) -> Callable[[JobRef, Payload], Contract]:
+def _video(
+    model: type[EncodeInput] | type[DeleteInput] | type[TrimInput],
+) -> Callable[[JobRef, Payload], Contract]:
     return lambda ref, payload: model(job_id=ref.job_id, tenant_id=ref.tenant_id, **payload)
 
 
@@ -150,6 +153,29 @@ _ROWS = (
         build=_video(DeleteInput),
         summary=lambda _ref, payload: f"Delete video {payload['video_id']}",
         priority=2,
+        kept_for_retry=True,
+    ),
+    JobType(
+        name="video.trim",
+        ko="강의 자르기",
+        en="Lecture trim",
+        domain=Domain.VIDEO,
+        payload=payloads.TrimPayload,
+        workflow=WorkflowType.TRIM,
+        task_queue=TaskQueue.VIDEO_LIGHT,
+        build=_video(TrimInput),
+        summary=lambda _ref, payload: f"Trim video {payload['video_id']}",
+        kept_for_retry=True,
+        shows_progress=True,
+    ),
+    JobType(
+        name="video.download",
+        ko="강의 파일 만들기",
+        en="Lecture file",
+        domain=Domain.VIDEO,
+        payload=payloads.DownloadPayload,
+        activity_queue=TaskQueue.VIDEO_ENCODE,
+        summary=lambda _ref, payload: f"Make a file of video {payload['video_id']}",
         kept_for_retry=True,
     ),
     _messages("messages.send", "Text messages", SendRequest),

@@ -25,6 +25,7 @@ class WorkflowType(StrEnum):
 
     ENCODE = "video.encode"
     DELETE = "video.delete"
+    TRIM = "video.trim"
     RETIRE = "video.retire"
     AI = "ai.job"
     MESSAGES = "messages"

@@ -48,6 +48,26 @@ class DeletePayload(QueueMessage):
     video_id: BigId
 
 
+class TrimPayload(QueueMessage):
+    """Keep `start` to `end` of a lecture, in seconds; what is not given is its start, or its end. `version`:
+    of what the times are, as the lecture says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    video_id: BigId
+    version: str = Field(pattern=r"^[0-9a-f]{12}-[1-9][0-9]{0,8}$")
+    start: float = Field(default=0.0, ge=0, le=10**6, allow_inf_nan=False)
+    end: float | None = Field(default=None, gt=0, le=10**6, allow_inf_nan=False)
+
+
+class DownloadPayload(QueueMessage):
+    """The file of a lecture that may be downloaded, of the version that is shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    video_id: BigId
+
+
 Mode = Literal["sms", "alimtalk", "both"]
 
 

@@ -4,6 +4,7 @@ from contracts.base import Contract
 
 # name, what a teacher reads, the percentage of the whole job at which it begins
 VIDEO_STEPS = (("probe", "영상 확인", 0), ("encode", "영상 변환", 5), ("publish", "게시 준비", 95))
+TRIM_STEPS = (("cut", "영상 자르기", 0), ("publish", "게시 준비", 95))
 MESSAGE_STEPS = (("prepare", "내용 확인", 0), ("send", "발송", 10), ("reports", "결과 확인", 60))
 AI_STEPS = (("plan", "파일 확인", 0), ("run", "처리", 5), ("assemble", "결과 정리", 90))
 
@@ -24,6 +25,11 @@ class Progress(Contract):
 def video_progress(step: str, done: float, elapsed: float | None = None) -> Progress:
     """`done` is 0 to 1 of the step. With `elapsed` seconds of it the time left follows from the pace."""
     return _progress(VIDEO_STEPS, step, done, elapsed)
+
+
+def trim_progress(step: str, done: float) -> Progress:
+    """`done` is 0 to 1 of the step."""
+    return _progress(TRIM_STEPS, step, done, None)
 
 
 def messages_progress(step: str, done: float) -> Progress:

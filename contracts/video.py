@@ -198,8 +198,12 @@ class EncodePlan(Contract):
         return -(-self.total_frames // self.unit_frames) if self.rungs else 0
 
     def segments(self, unit: int) -> list[range]:
-        """Frames of each of a unit's segments. A tail that lasts less than SHORTEST belongs to the last."""
-        first, last = unit * self.unit_frames, min((unit + 1) * self.unit_frames, self.total_frames)
+        """Frames of each of a unit's segments."""
+        first = unit * self.unit_frames
+        return self.segments_of(first, min(first + self.unit_frames, self.total_frames))
+
+    def segments_of(self, first: int, last: int) -> list[range]:
+        """Frames of each segment of one run. A tail that lasts less than SHORTEST belongs to the last."""
         starts = list(range(first, last, self.segment_frames))
         if len(starts) > 1 and last - starts[-1] < SHORTEST * self.fps:
             del starts[-1]

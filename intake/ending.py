@@ -21,6 +21,9 @@ from contracts.jobs import FINAL_STATES, SUCCEEDED, JobOutcome
 from contracts.messaging import WITHOUT_END
 from intake.versions import stored_version
 
+PUBLISHES = ("video.encode", "video.trim")
+"""Job types that make versions."""
+
 
 class Endings:
     def __init__(self, engine: AsyncEngine, temporal: Client, objects: Objects, vault: Vault) -> None:
@@ -32,13 +35,13 @@ class Endings:
     async def write(self, job_id: UUID, outcome: JobOutcome) -> JobOutcome:
         """Write the final state once, on the job and its video; returns the state that stands.
 
-        An encode has not succeeded before its version is shown: one that the database does not know is read
-        from the store, and the job is RESULT_LOST if it is not there either. Raises JobMissing, RPCError.
+        An encode or trim has not succeeded before its version is shown: one that the database does not know
+        is read from the store, and the job is RESULT_LOST if that has none. Raises JobMissing, RPCError.
         """
         if outcome.state in SUCCEEDED:
             async with self._engine.connect() as connection:
                 job = await jobs.get(connection, job_id)
-            if job.state not in FINAL_STATES and job.job_type == "video.encode":
+            if job.state not in FINAL_STATES and job.job_type in PUBLISHES:
                 outcome = await self._shown(job, outcome)
         async with self._engine.begin() as connection:
             standing = await jobs.finish(connection, job_id, outcome)
@@ -81,7 +84,7 @@ class Endings:
             if await self._was_followed(job):
                 return outcome
             return JobOutcome(state=REASONS[RESULT_LOST].state, error_code=RESULT_LOST)
-        file_key = self._vault.open(sealed, str(job.id))["file_key"] if sealed else ""
+        file_key = self._vault.open(sealed, str(job.id)).get("file_key", "") if sealed else ""
         duration = outcome.result.get("duration", stored.version.duration)
         try:
             async with self._engine.begin() as connection:
@@ -101,7 +104,7 @@ class Endings:
     async def _was_followed(self, job: JobRow) -> bool:
         """Whether Temporal knows of what took the version away: a deletion of the video, or another encode,
         whose row this database may not have again yet."""
-        kinds = "JobType IN ('video.delete', 'video.encode')"
+        kinds = "JobType IN ('video.delete', 'video.encode', 'video.trim')"
         async for each in self._temporal.list_workflows(f"TenantId = '{job.tenant_id}' AND {kinds}"):
             of_it = f"-t{job.tenant_id}-v{job.video_id}-" in each.id and each.id != job.workflow_id
             tried = each.id.startswith("video.delete") or each.status is WorkflowExecutionStatus.COMPLETED

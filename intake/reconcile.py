@@ -39,7 +39,7 @@ from contracts.jobs import SUCCEEDED, JobOutcome
 from contracts.messaging import RecipientState
 from contracts.names import TaskQueue, WorkflowType
 from contracts.video import EraseInput, version_prefix
-from intake.ending import Endings
+from intake.ending import PUBLISHES, Endings
 from intake.errors import StartRefused
 from intake.submit import RPC_TIMEOUT, Submitter
 from workflows.video.retire import NO_WORKER_WRITES_AFTER
@@ -159,7 +159,7 @@ class Reconciler:
         """What a workflow does at its end, done for one that could not; gives the job's end."""
         if CATALOG[row.job_type].domain is Domain.MESSAGING:
             await self._cancel_unsent(row, code)
-        elif row.job_type == "video.encode":
+        elif row.job_type in PUBLISHES:
             await self._retire_unfinished(row)
         return _bad_end(code)
 
@@ -179,7 +179,7 @@ class Reconciler:
         video_id = row.video_id
         if video_id is None and row.sealed_payload:  # of releases that had no column for it
             video_id = self._submitter.payload(row.id, row.sealed_payload)["video_id"]
-        assert row.tenant_id is not None and video_id is not None, "an encode is of somebody's video"
+        assert row.tenant_id is not None and video_id is not None, "a version is of somebody's video"
         async with self._engine.connect() as connection:
             published = await videos.published_prefix(connection, row.tenant_id, video_id)
         for epoch in range(1, row.epoch + 1):
@@ -191,7 +191,7 @@ class Reconciler:
                     id=f"{WorkflowType.RETIRE}-{row.workflow_id}-{epoch}",
                     task_queue=TaskQueue.VIDEO_LIGHT,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    static_summary=f"Remove what a terminated encode of video {video_id} left",
+                    static_summary=f"Remove what a terminated job of video {video_id} left",
                     rpc_timeout=RPC_TIMEOUT,
                 )
 

@@ -11,9 +11,12 @@ from activities.host.room import Room
 from activities.host.scratch import own_scratch
 from activities.host.source_cache import SourceCache, keep_swept
 from activities.video.builds import Builds
+from activities.video.download import DownloadActivities
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import LifecycleActivities
+from activities.video.trim_lifecycle import TrimLifecycleActivities
+from activities.video.trimming import TrimActivities
 from clients import metrics, progress, temporal
 from clients.confinement import keep_telling
 from clients.database.engine import create_engine
@@ -31,6 +34,7 @@ from workers.slots import slots_with_room
 from workflows.video.delete import DeleteVideo
 from workflows.video.encode import EncodeVideo
 from workflows.video.retire import RetireVersion
+from workflows.video.trim import TrimVideo
 
 LIGHT_SLOTS = 8
 IDLE = 86400.0  # seconds that a source is kept after its last use: its tenant may be erased meanwhile
@@ -68,19 +72,36 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         encrypt=settings.hls_encryption,
         ladder=settings.ladder_of,
     )
+    trimming = TrimActivities(
+        objects=objects,
+        board=board,
+        encoding=encoding,
+        tools=tools,
+        encoder=encoder,
+        scratch=scratch,
+        room=room,
+        vault=vault,
+        encrypt=settings.hls_encryption,
+    )
+    downloads = DownloadActivities(
+        engine=engine, objects=objects, vault=vault, tools=tools, scratch=scratch, room=room
+    )
+    trims = TrimLifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
     lifecycle = LifecycleActivities(engine, objects, board, settings.retire_grace_seconds)
     grace = timedelta(seconds=settings.shutdown_grace_seconds)
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     light = Worker(
         client,
         task_queue=TaskQueue.VIDEO_LIGHT,
-        workflows=[EncodeVideo, DeleteVideo, RetireVersion],
+        workflows=[EncodeVideo, DeleteVideo, RetireVersion, TrimVideo],
         activities=[
             encoding.probe,
             lifecycle.begin,
             lifecycle.publish,
             lifecycle.mark_deleted,
             lifecycle.erase,
+            trims.begin,
+            trims.publish,
         ],
         interceptors=[
             MeasuringInterceptor(),
@@ -97,7 +118,13 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         Worker(
             client,
             task_queue=queue,
-            activities=[encoding.encode_batch, encoding.encode_audio, encoding.make_pictures],
+            activities=[
+                encoding.encode_batch,
+                encoding.encode_audio,
+                encoding.make_pictures,
+                trimming.cut,
+                downloads.make,
+            ],
             interceptors=[MeasuringInterceptor(), heartbeats],
             max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
             tuner=slots_with_room(settings.encode_slots, cache.make_room),

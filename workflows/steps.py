@@ -44,8 +44,7 @@ async def run(
     Raises CancelledError where a cancel was asked for and this or the step before it has not heard of it in
     time: it finished, failed or missed its heartbeat, which the SDK hands on, and forgets the cancel.
     """
-    if _cancel_asked():
-        raise asyncio.CancelledError
+    heed_cancel()
     cancel = ActivityCancellationType
     try:
         answer: Out = await workflow.execute_activity(
@@ -69,6 +68,13 @@ async def run(
             raise
         raise asyncio.CancelledError from error
     return answer
+
+
+def heed_cancel() -> None:
+    """Before what a cancel comes too late for. Raises CancelledError where one was asked for and the step
+    before has not heard of it."""
+    if _cancel_asked():
+        raise asyncio.CancelledError
 
 
 def _cancel_asked() -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ffmpeg
 
@@ -33,6 +33,19 @@ _SLACK = 2  # frames that rounding at the end of the source may take away; the l
 QUALITY: dict[str, Any] = {"preset": "veryfast", "crf": 23}
 
 
+class Stretch(NamedTuple):
+    """Frames of the output that one run encodes. `number`: of its first segment."""
+
+    first: int
+    frames: int
+    number: int = 0
+
+
+def stretch_of(plan: EncodePlan, unit: int) -> Stretch:
+    first = unit * plan.unit_frames
+    return Stretch(first, min(plan.unit_frames, plan.total_frames - first), unit * plan.unit_segments)
+
+
 async def encode_unit(
     tools: Tools,
     source: Path,
@@ -46,14 +59,42 @@ async def encode_unit(
     reach: int = 0,
     quality: dict[str, Any] = QUALITY,
 ) -> list[TrackFiles]:
-    """Encode unit `unit` of `plan` into `out/{rung}/init.mp4` and `out/{rung}/s00012.m4s`.
+    """Encode unit `unit` of `plan`, as `encode_stretch`. The same unit gives the same bytes on every worker
+    with the plan's encoder."""
+    return await encode_stretch(
+        tools,
+        source,
+        plan,
+        stretch_of(plan, unit),
+        out=out,
+        timeout=timeout,
+        on_frames=on_frames,
+        on_said=on_said,
+        reach=reach,
+        quality=quality,
+    )
+
+
+async def encode_stretch(
+    tools: Tools,
+    source: Path,
+    plan: EncodePlan,
+    stretch: Stretch,
+    *,
+    out: Path,
+    timeout: float,
+    on_frames: Callable[[int], None] | None = None,
+    on_said: Callable[[str], None] | None = None,
+    reach: int = 0,
+    quality: dict[str, Any] = QUALITY,
+) -> list[TrackFiles]:
+    """Encode some frames of `plan` into `out/{rung}/init.mp4` and `out/{rung}/s00012.m4s`.
 
     `source` is the local file (already remuxed when the plan says so), `out` a fresh folder.
-    `on_frames` gets the frames written so far in this unit, only when they advance, `on_said` ffmpeg's log.
-    `reach`, in frames, is for a unit without a picture: the last one before it is held. One TrackFiles
-    for each rung, in the plan's order; the same unit gives the same bytes on every worker with the
-    plan's encoder. Raises MediaError(DECODE_FAILED) when the source runs out of frames, FfmpegFailed,
-    BadSegment.
+    `on_frames` gets the frames written so far in this run, only when they advance, `on_said` ffmpeg's log.
+    `reach`, in frames, is for a stretch without a picture: the last one before it is held. One TrackFiles
+    for each rung, in the plan's order. Raises MediaError(DECODE_FAILED) when the source runs out of frames,
+    FfmpegFailed, BadSegment.
     """
     for rung in plan.rungs:
         (out / rung.name).mkdir(parents=True, exist_ok=True)
@@ -66,7 +107,7 @@ async def encode_unit(
             if on_frames:
                 on_frames(seen)
 
-    args = unit_args(source, plan, unit, out, quality, reach)
+    args = stretch_args(source, plan, stretch, out, quality, reach)
     # A seek decodes from the keyframe before, silently: a sparse source needs more patience.
     stall = STALL + plan.keyframe_gap / 4
     await run_ffmpeg(
@@ -80,19 +121,17 @@ async def encode_unit(
         on_said=on_said,
         log_level=Ear.LEVEL,
     )
-    first = unit * plan.unit_frames
-    expected = min(plan.unit_frames, plan.total_frames - first)
-    if seen < expected:
-        raise MediaError(errors.DECODE_FAILED, f"unit {unit}: {seen} of {expected} frames")
-    return [await asyncio.to_thread(_accept, out, plan, unit, rung) for rung in plan.rungs]
+    if seen < stretch.frames:
+        what = f"{seen} of {stretch.frames} frames from {stretch.first}"
+        raise MediaError(errors.DECODE_FAILED, what)
+    return [await asyncio.to_thread(_accept, out, plan, stretch, rung) for rung in plan.rungs]
 
 
-def unit_args(
-    source: Path, plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any], reach: int = 0
+def stretch_args(
+    source: Path, plan: EncodePlan, stretch: Stretch, out: Path, quality: dict[str, Any], reach: int = 0
 ) -> list[str]:
-    """ffmpeg's arguments for one unit."""
-    first = unit * plan.unit_frames
-    frames = min(plan.unit_frames, plan.total_frames - first)
+    """ffmpeg's arguments for some frames."""
+    first, frames, _ = stretch
     picture = plan.picture_frames or plan.total_frames
     # A unit after the end of the picture starts at its last frame, holds that and drops what is before.
     begin = max(0, min(first, picture - 1) - reach)
@@ -121,16 +160,17 @@ def unit_args(
     renditions = [
         tagged(fitted(copies[index], rung.width, rung.height)) for index, rung in enumerate(plan.rungs)
     ]
-    output = ffmpeg.output(*renditions, str(out / "%v" / "media.m3u8"), **_output(plan, unit, out, quality))
+    output = ffmpeg.output(
+        *renditions, str(out / "%v" / "media.m3u8"), **_output(plan, stretch, out, quality)
+    )
     return ["-copyts", "-start_at_zero", *output.get_args()]
 
 
-def _output(plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any]) -> dict[str, Any]:
+def _output(plan: EncodePlan, stretch: Stretch, out: Path, quality: dict[str, Any]) -> dict[str, Any]:
     names = [rung.name for rung in plan.rungs]
-    frames = min(plan.unit_frames, plan.total_frames - unit * plan.unit_frames)
     gop = plan.gop_frames
     options: dict[str, Any] = {
-        "frames:v": frames,
+        "frames:v": stretch.frames,
         "c:v": "libx264",
         "profile:v": "high",
         **quality,
@@ -144,7 +184,7 @@ def _output(plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any]) -> 
         "hls_segment_type": "fmp4",
         "hls_flags": "independent_segments",
         "hls_segment_options": "movflags=+frag_discont",
-        "start_number": unit * plan.unit_segments,
+        "start_number": stretch.number,
         "hls_fmp4_init_filename": "init.mp4",
         "hls_segment_filename": str(out / "%v" / "s%05d.m4s"),
         "var_stream_map": " ".join(f"v:{index},name:{name}" for index, name in enumerate(names)),
@@ -154,19 +194,19 @@ def _output(plan: EncodePlan, unit: int, out: Path, quality: dict[str, Any]) -> 
     return options
 
 
-def _accept(out: Path, plan: EncodePlan, unit: int, rung: Rung) -> TrackFiles:
+def _accept(out: Path, plan: EncodePlan, stretch: Stretch, rung: Rung) -> TrackFiles:
     """What was written, believed only after counting: a cut file looks valid to ffprobe."""
     folder = out / rung.name
     (folder / "media.m3u8").unlink()
     init_file = next(folder.glob("init*.mp4")).rename(folder / "init.mp4")  # ffmpeg adds the stream's number
     init = read_init(init_file.read_bytes())
-    planned, first = plan.segments(unit), unit * plan.unit_segments
-    tail = folder / f"s{first + len(planned):05d}.m4s"
+    planned = plan.segments_of(stretch.first, stretch.first + stretch.frames)
+    tail = folder / f"s{stretch.number + len(planned):05d}.m4s"
     if tail.exists():
-        join_tail(folder / f"s{first + len(planned) - 1:05d}.m4s", tail)
+        join_tail(folder / f"s{stretch.number + len(planned) - 1:05d}.m4s", tail)
     segments = [
         accept_segment(out, plan, rung.name, init, number, frames)
-        for number, frames in enumerate(planned, first)
+        for number, frames in enumerate(planned, stretch.number)
     ]
     return TrackFiles(rung.name, init.codec, media_file(out, init_file), segments)
 

@@ -107,9 +107,10 @@ class EncodeActivities:
             source = await in_thread(self._objects.head, job.file_key)
             if source.size > self._max_bytes:
                 raise final(SOURCE_TOO_LARGE)
-            return await self._plan(source, job)
+            return await self.plan(source, job)
 
-    async def _plan(self, source: SourceRef, job: ProbeInput) -> EncodePlan:
+    async def plan(self, source: SourceRef, job: ProbeInput) -> EncodePlan:
+        """How a source would be encoded now. Raises MediaError and what the store raises."""
         async with self._source(source, False) as path:
             info = original = await probe(
                 self._tools, path, max_seconds=self._max_seconds, sound_alone=job.sound_alone
@@ -147,7 +148,7 @@ class EncodeActivities:
             await self._builds.require(job.plan.encoder, self._encoder)
             units = await self._from_parts(job)
             if units is None:
-                async with self._source_of(job.plan) as path:
+                async with self.source_of(job.plan) as path:
                     units = await self._units(job, Held(path, True))
             return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
 
@@ -260,7 +261,7 @@ class EncodeActivities:
         with media_errors():
             await self._builds.require(job.plan.encoder, self._encoder)
             await leave_to_its_host(job.plan.host, self._cache.host)
-            async with self._source_of(job.plan) as path:
+            async with self.source_of(job.plan) as path:
                 await self._opening(job.plan, path)
                 manifest = await self._audio(job, path)
                 if job.plan.host:
@@ -317,7 +318,7 @@ class EncodeActivities:
             return drawn
         await leave_to_its_host(plan.host, self._cache.host, PICTURES_LEFT)
         with media_errors():
-            async with self._source_of(plan) as path:
+            async with self.source_of(plan) as path:
                 return await self._draw(plan, path)
 
     async def _draw_early(self, plan: EncodePlan, path: Path) -> None:
@@ -349,7 +350,7 @@ class EncodeActivities:
             activity.logger.warning("streams of text that are not understood: %s", brought.unread)
         return brought
 
-    def _source_of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:
+    def source_of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:
         return self._source(plan.source, plan.remux, plan.remuxed)
 
     @asynccontextmanager

@@ -32,6 +32,13 @@ def encrypt(data: bytes, key: bytes, sequence: int) -> bytes:
     return cipher.update(padder.update(data) + padder.finalize()) + cipher.finalize()
 
 
+def decrypt(data: bytes, key: bytes, sequence: int) -> bytes:
+    """What `encrypt` was given. Raises ValueError where another key or number was meant."""
+    cipher = Cipher(AES128(key), CBC(sequence.to_bytes(BLOCK, "big"))).decryptor()
+    unpadder = PKCS7(BLOCK * 8).unpadder()
+    return unpadder.update(cipher.update(data) + cipher.finalize()) + unpadder.finalize()
+
+
 def encrypted(data: bytes, name: str, key: bytes) -> bytes:
     """A media segment by its file's name, which has its number in the playlist."""
     return encrypt(data, key, int(Path(name).stem.removeprefix("s")))

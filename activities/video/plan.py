@@ -197,7 +197,14 @@ def ladder(width: int, height: int, wanted: Sequence[int] = LADDERS["standard"])
 def _rung(width: int, height: int, scale: float) -> Rung:
     scale = min(scale, sqrt(_MAX_PIXELS / (width * height)))
     wide, high = (max(2, min(2 * round(side * scale / 2), side - side % 2)) for side in (width, height))
-    return Rung(name=f"{min(wide, high)}p", width=wide, height=high, max_bitrate=_max_bitrate(wide * high))
+    return rung_of(wide, high)
+
+
+def rung_of(width: int, height: int) -> Rung:
+    """The rendition of a size."""
+    return Rung(
+        name=f"{min(width, height)}p", width=width, height=height, max_bitrate=_max_bitrate(width * height)
+    )
 
 
 def _max_bitrate(pixels: int) -> int:

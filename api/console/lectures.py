@@ -12,6 +12,7 @@ from api.params import VideoId
 from api.routing import first
 from api.services import UseServices
 from clients.database import captions, listings, videos, viewing
+from contracts.trim import version_name
 
 router = APIRouter(route_class=first(signed_in))
 POSTER = "poster.jpg"
@@ -45,6 +46,7 @@ async def player(request: Request, services: UseServices, tenant: Tenant, video_
         growing=viewer is not None and await services.growing.of(viewer) is not None,
         renditions=renditions,
         made=made,
+        version=version_name(lecture.hls_prefix) if lecture.hls_prefix else None,
         captions=shown,
         chapters=lines,
     )

@@ -105,6 +105,10 @@ _REMARKS = tuple(
             ("빠졌거나 순서가 다른 문항 번호: {a}", "Question numbers missing or out of order: {a}"),
         ),
         (r"rows not put back: (?P<a>[\d, …]+)", ("되돌리지 않은 행: {a}", "Rows not put back: {a}")),
+        (
+            r"part: (?P<a>[\d.]+) to (?P<b>[\d.]+) s, as .*",
+            ("{a}초부터 {b}초까지 남았습니다.", "What is left is {a} to {b} s."),
+        ),
         (r"rows not taken: (?P<a>\d+)", ("가져오지 않은 행: {a}", "Rows not taken: {a}")),
         (
             r"the file is damaged: .*",

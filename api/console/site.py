@@ -47,7 +47,8 @@ def site(parent: FastAPI) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admitted)])
     app.state = parent.state
     # What stands below messages comes before them: its paths are no job's.
-    academy = (home, search, jobs, lectures, ocr, omr, students, rosters, text_templates, costs, alimtalk, messaging)
+    sent = (text_templates, costs, alimtalk, messaging)
+    academy = (home, search, jobs, lectures, ocr, omr, students, rosters, *sent)
     operators = (dead_letters, fleet, audit)
     for pages in (login, oidc, *academy, *operators):
         app.include_router(pages.router)

@@ -20,6 +20,7 @@ STATES = {
 STEPS = {
     "probe": ("영상 확인", "Checking the video"),
     "encode": ("영상 변환", "Encoding"),
+    "cut": ("영상 자르기", "Trimming"),
     "publish": ("게시 준비", "Publishing"),
     "prepare": ("내용 확인", "Checking the text"),
     "send": ("발송", "Sending"),
@@ -230,6 +231,10 @@ DAMAGE = {
     "sound_clipped": (
         "소리가 너무 크게 녹음되어 찌그러집니다. 입력 음량을 낮추어 다시 녹음해 주세요.",
         "The sound was recorded too loud and is distorted. Record it with a lower input level.",
+    ),
+    "cut_at_segments": (
+        "원본 파일이 없어 정확한 시각이 아니라 앞뒤로 몇 초 더 남겨 잘랐습니다. 시작과 끝을 확인해 주세요.",
+        "Without its source it was trimmed a few seconds wider than asked. Look at its start and end.",
     ),
 }
 _Table = Mapping[str, tuple[str, str]]

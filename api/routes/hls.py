@@ -84,6 +84,10 @@ async def _play(link: str, path: str, services: Services) -> Response:
     same = path.endswith(".m3u8") and viewer.hls_prefix == session.hls_prefix
     if same and (lecture := await services.growing.of(viewer)):
         return await _growing(services, session, lecture, path)
+    if path == "lecture.mp4" and (viewer.download_key or "").startswith(session.hls_prefix):
+        assert viewer.download_key
+        where = services.objects.link(viewer.download_key, LINK_SECONDS, saved_as=f"{session.video_id}.mp4")
+        return RedirectResponse(where, 307, OPEN | {"Cache-Control": "no-store"})
     if path == "master.m3u8":
         return await _master(services, session)
     if chapters := _CHAPTERS.fullmatch(path):

@@ -15,7 +15,7 @@ from api.job_changes import run_again, stop
 from api.job_requests import ai_request, asked_by, messages_request
 from api.jobs import find_job, links, seen, submit
 from api.params import IdempotencyKey, JobId
-from api.problems import message_of, not_found
+from api.problems import message_of, not_found, refused
 from api.progress import Source, progress_of
 from api.routing import first
 from api.schemas import AnyWanted, job_request
@@ -24,9 +24,13 @@ from clients.database import jobs, videos
 from clients.database.accepting import Accepted
 from clients.database.jobs import JobRow
 from clients.progress import job_key
+from contracts.errors import DOWNLOAD_OFF, LECTURE_BUSY, REASONS, TRIM_OUTSIDE, VERSION_CHANGED
 from contracts.jobs import FINAL_STATES, JobRequest, JobState
 from contracts.messaging import SendRequest
+from contracts.payloads import TrimPayload
 from contracts.progress import Progress
+from contracts.queues import download_request, trim_request
+from contracts.trim import version_name
 
 LOG_LINES = 1000
 
@@ -175,6 +179,11 @@ async def _job_request(
             prefix = f"tenants/{tenant}/video/hls/{video_id}/"
             named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
             return job_request("video", tenant, body | named, key)
+        case "video.trim":
+            await _require_fit(services, tenant, wanted.payload)
+            return trim_request(tenant, wanted.payload, key)
+        case "video.download":
+            return await _download(services, tenant, wanted.payload.video_id, key)
         case "messages.send":
             request = await asyncio.to_thread(SendRequest.model_validate, asked)
             return await messages_request(services, tenant, request, key)
@@ -202,6 +211,33 @@ async def _file_of(services: Services, tenant: int, video_id: int) -> str:
     if video is None or video.deleted_at:
         raise not_found("video")
     return str(video.file_key)
+
+
+async def _require_fit(services: Services, tenant: int, wanted: TrimPayload) -> None:
+    """Told at once where it is known; the job looks again."""
+    async with services.engine.connect() as connection:
+        video = await videos.find(connection, tenant, wanted.video_id)
+        if video is None or video.deleted_at:
+            raise not_found("video")
+        encoding = await videos.is_encoded_now(connection, tenant, wanted.video_id)
+    if encoding:
+        raise refused(409, "lecture_busy", REASONS[LECTURE_BUSY].en)
+    if video.hls_prefix is None or version_name(video.hls_prefix) != wanted.version:
+        raise refused(409, "version_changed", REASONS[VERSION_CHANGED].en)
+    lasts = video.duration or 0.0
+    end = lasts if wanted.end is None else wanted.end
+    if end - wanted.start < 1 or end > lasts + 0.5 or (wanted.start == 0 and end >= lasts):
+        raise refused(422, "trim_outside", REASONS[TRIM_OUTSIDE].en)
+
+
+async def _download(services: Services, tenant: int, video_id: int, key: str) -> JobRequest:
+    async with services.engine.connect() as connection:
+        video = await videos.find(connection, tenant, video_id)
+    if video is None or video.deleted_at or video.hls_prefix is None:
+        raise not_found("video")
+    if video.download_lines is None:
+        raise refused(409, "download_off", REASONS[DOWNLOAD_OFF].en)
+    return download_request(tenant, video_id, version_name(video.hls_prefix), key)
 
 
 async def _submitted(services: Services, accepted: Accepted) -> JobTaken:

@@ -291,6 +291,7 @@ def _urls(services: Services, session: UUID, viewer: View) -> dict[str, str | No
         "storyboard": f"{base}/storyboard.vtt" if viewer.has_pictures else None,
         "subtitles": f"{base}/subtitles.vtt" if viewer.subtitles_key else None,
         "chapters": f"{base}/chapters.json" if viewer.has_chapters else None,
+        "download": f"{base}/lecture.mp4" if viewer.download_key else None,
     }
 
 

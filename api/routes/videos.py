@@ -18,6 +18,7 @@ from clients.database.jobs import JobRow
 from clients.database.listings import LecturesWanted
 from clients.database.videos import VideoRow
 from contracts.base import Outside
+from contracts.trim import version_name
 
 router = APIRouter(prefix="/api/v1", route_class=first(caller_of))
 State = Literal["ready", "working", "failed", "new"]
@@ -25,13 +26,18 @@ State = Literal["ready", "working", "failed", "new"]
 
 class VideoShown(BaseModel):
     """`duration` in seconds, once a version is published. `session_id`: whose students may watch it.
-    `job_id`: what encodes or encoded it last."""
+    `job_id`: what encodes, encoded or trimmed it last. `version`: of what is shown, for a trim.
+    `download_lines`: a rendition of at most so many lines may be downloaded; `downloadable`: its file is
+    there."""
 
     video_id: int
     title: str | None
     status: str
     duration: float | None
+    version: str | None
     session_id: int | None
+    download_lines: int | None
+    downloadable: bool
     error_code: str | None
     error_message: str | None
     updated_at: datetime
@@ -50,12 +56,14 @@ class VideoPage(BaseModel):
 
 
 class VideoChange(Outside):
-    """One of them, or both. `session_id` null: it belongs to no session, so no student watches it."""
+    """Some of them. `session_id` null: it belongs to no session, so no student watches it. `download_lines`
+    null: nobody downloads it, as is the rule."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     title: Annotated[str, Composed] = Field(default="", min_length=1, max_length=200)
     session_id: int | None = Field(default=None, gt=0, lt=2**63)
+    download_lines: int | None = Field(default=None, ge=144, le=2160)
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -137,7 +145,10 @@ def _shown(video: VideoRow, job: JobRow | None) -> VideoShown:
         title=video.title,
         status=video.status,
         duration=video.duration,
+        version=version_name(video.hls_prefix) if video.hls_prefix else None,
         session_id=video.session_id,
+        download_lines=video.download_lines,
+        downloadable=video.download_key is not None,
         error_code=video.error_code,
         error_message=message_of(video.error_code),
         updated_at=video.updated_at,

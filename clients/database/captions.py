@@ -66,7 +66,7 @@ async def replace_embedded(
     version. What people have put there under the same language and name stays."""
     await connection.execute(_of(tenant_id, video_id).where(Caption.origin == Origin.EMBEDDED))
     kept = {(row.language, row.name) for row in await listed(connection, tenant_id, video_id)}
-    await _insert(
+    await insert_new(
         connection, tenant_id, video_id, [each for each in new if (each.language, each.name) not in kept]
     )
 
@@ -128,11 +128,11 @@ async def _replace(
     gone = await connection.execute(_of(tenant_id, video_id).where(which).returning(Caption.prefix))
     kept = {each.prefix for each in new}
     replaced = [prefix for prefix in gone.scalars() if prefix not in kept]
-    await _insert(connection, tenant_id, video_id, new)
+    await insert_new(connection, tenant_id, video_id, new)
     return replaced
 
 
-async def _insert(
+async def insert_new(
     connection: AsyncConnection, tenant_id: int, video_id: int, new: Sequence[NewCaption]
 ) -> None:
     if any(each.is_default for each in new):

@@ -190,6 +190,7 @@ class Video(Base):
 
     `session_id` is the lecture session it belongs to; raising `policy_version` ends all who watch.
     `has_pictures`: the published version has a poster and a storyboard.
+    `download_lines`: a rendition of at most so many lines may be downloaded; `download_key`: its file.
     """
 
     __tablename__ = "videos"
@@ -212,6 +213,8 @@ class Video(Base):
     policy_version: Mapped[int] = mapped_column(Integer, server_default="1")
     subtitles_key: Mapped[str | None] = mapped_column(String(500))
     chapters: Mapped[dict[str, Any] | None]
+    download_lines: Mapped[int | None] = mapped_column(Integer)
+    download_key: Mapped[str | None] = mapped_column(String(500))
     deleted_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 

@@ -86,7 +86,7 @@ async def captioned(connection: AsyncConnection, tenant_id: int) -> list[Caption
     told = Job.result["captions"].label("captions")
     ended = select(Job.id, Job.finished_at, told).where(
         Job.tenant_id == tenant_id,
-        Job.job_type.in_(("ai.captions", "ai.transcription")),
+        Job.job_type.in_(("ai.captions", "ai.transcription", "video.trim")),
         Job.finished_at.is_not(None),
         Job.restored_at.is_(None),  # its captions' rows may have been lost with its own
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
-from sqlalchemy import case, delete, exists, func, select, update
+from sqlalchemy import case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +14,7 @@ from clients.database import captions
 from clients.database.jobs import JobMissing, JobRow
 from clients.database.models import Job, Rendition, Tenant, Video
 from clients.database.rows import columns, one, one_or_none
-from contracts.errors import SUPERSEDED, VIDEO_DELETED, ErrorType
+from contracts.errors import SUPERSEDED, VERSION_CHANGED, VIDEO_DELETED, ErrorType
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,13 @@ class VideoRow:
     published_job: UUID | None
     has_pictures: bool
     session_id: int | None
+    download_lines: int | None
+    download_key: str | None
     deleted_at: datetime | None
     updated_at: datetime
 
 
+WORKS_ON = ("video.encode", "video.trim", "video.download")
 _VIDEOS = select(*columns(Video, VideoRow))
 
 
@@ -78,6 +81,25 @@ async def begin_encode(
     return written.one_or_none() is not None
 
 
+async def begin_trim(connection: AsyncConnection, tenant_id: int, video_id: int, job_id: UUID) -> None:
+    """Note that `job_id` works on this video. What viewers see stays, and so does its file."""
+    await connection.execute(
+        update(Video)
+        .where(Video.tenant_id == tenant_id, Video.id == video_id, Video.deleted_at.is_(None))
+        .values(current_job=job_id, error_code=None, updated_at=func.now())
+    )
+
+
+async def is_encoded_now(connection: AsyncConnection, tenant_id: int, video_id: int) -> bool:
+    encodes = exists().where(
+        Job.tenant_id == tenant_id,
+        Job.video_id == video_id,
+        Job.job_type == "video.encode",
+        Job.finished_at.is_(None),
+    )
+    return bool((await connection.execute(select(encodes))).scalar_one())
+
+
 async def publish(
     connection: AsyncConnection,
     *,
@@ -87,9 +109,11 @@ async def publish(
     job_id: UUID,
     epoch: int,
     version: Version,
+    replacing: str | None = None,
 ) -> str | None:
     """Make `version` the one viewers see; returns the prefix it replaced, if any. A database that is from
     before the encode began, or before the video, learns of it here: only a tombstone is a deletion.
+    `replacing`: the prefix that it was made of, which must be shown now.
 
     Raises `NotCurrent` when the video is deleted, a later accepted job has published, or this execution
     is no longer the job's newest (a zombie): the caller's objects must go. Calling it again after success
@@ -113,6 +137,8 @@ async def publish(
         raise NotCurrent(ErrorType.STALE_EPOCH)
     if await _published_later(connection, video, accepted_at, seq):
         raise NotCurrent(SUPERSEDED)
+    if replacing is not None and video.hls_prefix != replacing:
+        raise NotCurrent(VERSION_CHANGED)
     await connection.execute(update(Job).where(Job.id == job_id).values(epoch=epoch))
     await connection.execute(
         update(Video)
@@ -125,6 +151,7 @@ async def publish(
             replaced_prefix=video.hls_prefix,
             duration=version.duration,
             has_pictures=version.has_pictures,
+            download_key=None,  # of the version before
             published_seq=seq,
             published_job=job_id,
         )
@@ -189,7 +216,7 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
     """Leave a tombstone: nothing may be published for this video any more, whenever it arrives."""
     await connection.execute(insert(Tenant).values(id=tenant_id).on_conflict_do_nothing())
     gone = {"status": "DELETED", "deleted_at": func.now(), "hls_path": None, "hls_prefix": None}
-    gone |= {"subtitles_key": None}
+    gone |= {"subtitles_key": None, "download_key": None}
     await connection.execute(
         insert(Video)
         .values(tenant_id=tenant_id, id=video_id, file_key="", **gone)
@@ -202,20 +229,44 @@ async def mark_deleted(connection: AsyncConnection, tenant_id: int, video_id: in
 
 
 class Changes(TypedDict, total=False):
-    """What people change of a video. `session_id`: None for one of no session."""
+    """What people change of a video. `session_id`: None for one of no session. `download_lines`: None for one
+    that is not downloaded; a file that was made before is not given any more."""
 
     title: str
     session_id: int | None
+    download_lines: int | None
 
 
 async def change(
     connection: AsyncConnection, tenant_id: int, video_id: int, **changes: Unpack[Changes]
 ) -> bool:
     """False if the video is not there."""
+    values: dict[str, Any] = {**changes}
+    if "download_lines" in changes:
+        values["download_key"] = None
     written = await connection.execute(
         update(Video)
         .where(Video.tenant_id == tenant_id, Video.id == video_id, Video.deleted_at.is_(None))
-        .values(changes)
+        .values(values)
+        .returning(Video.id)
+    )
+    return written.one_or_none() is not None
+
+
+async def attach_download(
+    connection: AsyncConnection, tenant_id: int, video_id: int, prefix: str, lines: int, key: str
+) -> bool:
+    """Let the file of a version be downloaded. False if another is shown, or it may not be any more."""
+    written = await connection.execute(
+        update(Video)
+        .where(
+            Video.tenant_id == tenant_id,
+            Video.id == video_id,
+            Video.deleted_at.is_(None),
+            Video.hls_prefix == prefix,
+            Video.download_lines == lines,
+        )
+        .values(download_key=key)
         .returning(Video.id)
     )
     return written.one_or_none() is not None
@@ -236,11 +287,11 @@ async def attach_subtitles(connection: AsyncConnection, tenant_id: int, video_id
 
 
 async def open_encodes(connection: AsyncConnection, tenant_id: int, video_id: int) -> Sequence[str]:
-    """Workflow IDs of the encodes of this video that have not ended."""
+    """Workflow IDs of what writes below this video's prefix and has not ended."""
     rows = await connection.execute(
         select(Job.workflow_id).where(
             Job.tenant_id == tenant_id,
-            Job.subject.like(f"video.encode:{video_id}:%"),
+            or_(*(Job.subject.like(f"{kind}:{video_id}:%") for kind in WORKS_ON)),
             Job.finished_at.is_(None),
         )
     )

@@ -62,6 +62,7 @@ class _FactsRow:
     has_pictures: bool
     subtitles_key: str | None
     has_chapters: bool
+    download_key: str | None
     video_policy: int
     enrolled: int | None
     attendance: str | None
@@ -84,6 +85,7 @@ class View:
 
     `elapsed` is the time since the student's last heartbeat. `growing`: nothing was ever published, and this
     is the version that is being encoded, of which there may be nothing to see yet; its `duration` is 0.
+    `download_key`: none in a proctored class.
     """
 
     decision: Decision
@@ -94,6 +96,7 @@ class View:
     has_pictures: bool
     subtitles_key: str | None
     has_chapters: bool
+    download_key: str | None
     watched: Watched
     elapsed: float
     progress: float
@@ -160,6 +163,7 @@ def _facts(
         Video.has_pictures,
         Video.subtitles_key,
         Video.chapters.is_not(None).label("has_chapters"),
+        Video.download_key,
         Video.policy_version.label("video_policy"),
         enrolled.scalar_subquery().label("enrolled"),
         attendance.scalar_subquery().label("attendance"),
@@ -212,6 +216,7 @@ def _view(found: RowMapping, student_id: int | None) -> View:
         has_pictures=row.has_pictures,
         subtitles_key=row.subtitles_key,
         has_chapters=row.has_chapters,
+        download_key=None if decision.proctored else row.download_key,
         watched=watched,
         elapsed=float(row.elapsed or 0.0),
         progress=row.progress or 0.0,

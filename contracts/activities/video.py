@@ -5,7 +5,9 @@ from typing import TypeVar
 
 from contracts.activities.reference import Activity, Retry
 from contracts.base import Contract
+from contracts.jobs import JobOutcome, JobRef
 from contracts.names import TaskQueue
+from contracts.trim import Cut, CutInput, CutPublished, PublishCutInput, TrimBegun, TrimInput
 from contracts.video import (
     AudioInput,
     BatchInput,
@@ -72,6 +74,23 @@ PUBLISH = Activity(
     start_to_close=timedelta(minutes=15),
     schedule_to_close=ENCODE_WITHIN,
 )
+BEGIN_TRIM = Activity(
+    name="video.begin_trim",
+    takes=TrimInput,
+    returns=TrimBegun,
+    queue=TaskQueue.VIDEO_LIGHT,
+    start_to_close=DATABASE_TIMEOUT,
+)
+CUT = _media("video.cut", CutInput, Cut, hours=2)
+PUBLISH_CUT = Activity(
+    name="video.publish_cut",
+    takes=PublishCutInput,
+    returns=CutPublished,
+    queue=TaskQueue.VIDEO_LIGHT,
+    start_to_close=timedelta(minutes=15),
+    schedule_to_close=ENCODE_WITHIN,
+)
+DOWNLOAD = _media("video.download", JobRef, JobOutcome, hours=1)  # of `job.run`
 MARK_DELETED = Activity(
     name="video.mark_deleted",
     takes=VideoRef,

@@ -1,4 +1,4 @@
-"""What can end a lecture's encode."""
+"""What can end a lecture's encode, or its trim."""
 
 from contracts.errors.reason import C as _C
 from contracts.errors.reason import F as _F
@@ -76,4 +76,40 @@ SUPERSEDED = _add(
     _C,
     "더 새로운 파일이 이미 게시되었습니다.",
     "A newer upload of this video has been published already.",
+)
+VERSION_CHANGED = _add(
+    "VERSION_CHANGED",
+    _C,
+    "그 사이에 강의가 새로 게시되었습니다. 지금 영상을 보고 시간을 다시 정해 주세요.",
+    "The lecture shows another version than the times were meant for. Look at it and set them again.",
+)
+LECTURE_BUSY = _add(
+    "LECTURE_BUSY",
+    _R,
+    "강의를 변환하는 중입니다. 끝난 뒤에 잘라 주세요.",
+    "The lecture is being encoded. Trim it when that has ended.",
+)
+TRIM_OUTSIDE = _add(
+    "TRIM_OUTSIDE",
+    _R,
+    "자를 시간이 강의에 맞지 않습니다. 시작과 끝을 강의 안에서, 1초 이상 남게 정해 주세요.",
+    "The times do not fit the lecture. Keep a second or more of it, and less than all.",
+)
+DOWNLOAD_OFF = _add(
+    "DOWNLOAD_OFF",
+    _R,
+    "내려받을 수 없는 강의입니다. 강의에서 내려받기를 먼저 허용해 주세요.",
+    "The lecture may not be downloaded, or has no rendition that small. Allow it first.",
+)
+DOWNLOAD_ENCRYPTED = _add(
+    "DOWNLOAD_ENCRYPTED",
+    _R,
+    "암호화한 강의는 내려받을 수 없습니다.",
+    "An encrypted lecture is not given away as a file.",
+)
+DOWNLOAD_TOO_LARGE = _add(
+    "DOWNLOAD_TOO_LARGE",
+    _R,
+    "파일이 5 GB를 넘습니다. 더 낮은 화질로 허용해 주세요.",
+    "The file would be larger than 5 GB. Allow fewer lines.",
 )

@@ -2,6 +2,15 @@
 
 from contracts.queues.parse import QUEUES, parse, read
 from contracts.queues.poison import Poison, PoisonCode
-from contracts.queues.video import encode_subject
+from contracts.queues.video import download_request, encode_subject, trim_request
 
-__all__ = ["QUEUES", "Poison", "PoisonCode", "encode_subject", "parse", "read"]
+__all__ = [
+    "QUEUES",
+    "Poison",
+    "PoisonCode",
+    "download_request",
+    "encode_subject",
+    "parse",
+    "read",
+    "trim_request",
+]

@@ -9,10 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from contracts.fields import BLANK_IS_NONE, BigId, ObjectKey, QueueMessage, Timestamp, require_prefix
 from contracts.jobs import JobRequest, payload_sha256
+from contracts.payloads import TrimPayload
 from contracts.queues.poison import Poison, PoisonCode
 
 ENCODE = "video.encode"
 DELETE = "video.delete"
+TRIM, DOWNLOAD = "video.trim", "video.download"  # over HTTP only
 
 VOLATILE = frozenset({"tenant_code"})  # an encode is the same with and without
 
@@ -81,6 +83,35 @@ class DeleteMessage(QueueMessage):
 def encode_subject(video_id: int, file_key: str) -> str:
     """What one encode at a time works on: this file of this video."""
     return f"{ENCODE}:{video_id}:{hashlib.sha256(file_key.encode()).hexdigest()[:16]}"
+
+
+def trim_request(tenant_id: int, wanted: TrimPayload, key: str) -> JobRequest:
+    """A trim that is asked for over HTTP under an idempotency key. The same part of the same version joins
+    the one that is open."""
+    payload = wanted.model_dump()
+    return JobRequest(
+        job_type=TRIM,
+        tenant_id=tenant_id,
+        idempotency_key=f"api:{key}",
+        subject=f"{TRIM}:{wanted.video_id}:{wanted.version}",
+        payload=payload,
+        payload_sha256=payload_sha256(payload, VOLATILE),
+        source="api",
+    )
+
+
+def download_request(tenant_id: int, video_id: int, version: str, key: str) -> JobRequest:
+    """The file of a version, asked for over HTTP. One that is being made answers everybody."""
+    payload = {"video_id": video_id}
+    return JobRequest(
+        job_type=DOWNLOAD,
+        tenant_id=tenant_id,
+        idempotency_key=f"api:{key}",
+        subject=f"{DOWNLOAD}:{video_id}:{version}",
+        payload=payload,
+        payload_sha256=payload_sha256(payload, VOLATILE),
+        source="api",
+    )
 
 
 def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:

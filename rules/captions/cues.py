@@ -164,3 +164,9 @@ def fitted(cues: Sequence[Cue], duration: int) -> tuple[list[Cue], Corrections]:
         left_out_before=before,
         left_out_after=after,
     )
+
+
+def within(cues: Sequence[Cue], start: int, end: int) -> list[Cue]:
+    """What is shown between two times, on the clock of that part."""
+    shown = (cue for cue in cues if cue.end > start and cue.start < end)
+    return [cue._replace(start=max(0, cue.start - start), end=min(end, cue.end) - start) for cue in shown]

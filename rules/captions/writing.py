@@ -132,6 +132,15 @@ def chapters_track(chapters: Sequence[Chapter], duration: float) -> str:
     return f"WEBVTT\n\n{_blocks(cues)}"
 
 
+def chapters_within(chapters: Sequence[Chapter], start: float, end: float) -> list[Chapter]:
+    """Those of a part of the lecture, on its own clock; the one that runs at its start begins with it."""
+    moved = [
+        Chapter(max(0.0, round(each.start - start, 3)), each.title) for each in chapters if each.start < end
+    ]
+    running = max(0, sum(each.start == 0 for each in moved) - 1)
+    return moved[running:]
+
+
 def chapters_json(chapters: Sequence[Chapter], duration: float) -> str:
     """`[{"start", "end", "title"}]`, in seconds."""
     listed = [

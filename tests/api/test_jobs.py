@@ -6,12 +6,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 import api.app
-from clients.database.models import Job
+from clients.database.models import Job, Video
 from contracts.catalog import CATALOG
 from contracts.jobs import JobState
+from contracts.video import hls_root
 from devstack.app import App
 from tests.api.conftest import Caller
 from tests.lab import CLIP, eventually, fresh_id
@@ -55,6 +56,28 @@ async def test_an_encode_from_start_to_end(app: App, academy: Caller) -> None:
     assert (await described.memo())["request_id"] == "from-a-test"
     assert await academy.refused("POST", f"/jobs/{taken['job_id']}/cancel", 409) == "already_final"
     assert await academy.refused("POST", f"/jobs/{taken['job_id']}/retry", 409) == "not_retryable"
+
+
+async def test_a_trim_that_cannot_be_is_refused_at_once(academy: Caller, stranger: Caller) -> None:
+    video = fresh_id()
+    prefix = f"{hls_root(academy.tenant, video)}0123456789ab-1/"
+    row = {"status": "READY", "duration": 100.0, "hls_path": "x", "hls_prefix": prefix, "file_key": ""}
+    async with academy.lab.engine.begin() as connection:
+        await connection.execute(insert(Video).values(tenant_id=academy.tenant, id=video, **row))
+    version = (await academy.get(f"/videos/{video}"))["version"]
+    assert version == "0123456789ab-1"
+
+    def wanted(**more: Any) -> dict[str, Any]:
+        payload = {"video_id": video, "version": version, "start": 1.0, **more}
+        return {"job_type": "video.trim", "payload": payload}
+
+    assert await stranger.refused("POST", "/jobs", 404, wanted()) == "not_found"
+    other = wanted(version="0123456789ab-2")
+    assert await academy.refused("POST", "/jobs", 409, other) == "version_changed"
+    for odd in ({"start": 99.5}, {"start": 0}, {"end": 101.0}, {"start": 5, "end": 5.5}):
+        assert await academy.refused("POST", "/jobs", 422, wanted(**odd)) == "trim_outside"
+    await academy.row(f"encode-{video}", JobState.RUNNING, job_type="video.encode", video_id=video)
+    assert await academy.refused("POST", "/jobs", 409, wanted()) == "lecture_busy"
 
 
 async def test_a_waiting_job_is_cancelled_and_asked_for_again(academy: Caller) -> None:

@@ -114,3 +114,42 @@ async def test_a_viewer_chooses_among_languages(visit: Visit, tmp_path: Path) ->
     await page.click("#play")
     await visit.until(f"{VIDEO}.ended")
     assert await visit.grave() == []
+
+
+async def test_a_part_is_kept_and_played_to_its_end(visit: Visit, tmp_path: Path) -> None:
+    page, lecture = visit.page, tmp_path / "lecture.mp4"
+    (tmp_path / "a.srt").write_text(EMBEDDED)
+    ffmpeg(
+        f"-i {CLIP} -f lavfi -i sine=d=5.28:r=48000 -i {tmp_path}/a.srt -map 0:v -map 1 -map 2 -c:v copy "
+        "-c:a aac -c:s mov_text -metadata:s:s:0 language=kor",
+        str(lecture),
+    )
+    await visit.open("/console/lectures")
+    await page.set_input_files("#file", lecture)
+    await expect(page.locator("#grid .badge.good")).to_be_visible()
+    await visit.follow(page.locator("#grid h2 a"))
+    await expect(page.locator("#length")).to_have_text("0:05")
+    await page.click("#open-trim")
+    await expect(page.locator("#trim-do")).to_be_disabled()  # nothing would be cut off
+    await page.fill("#trim-start", "1:00")
+    await expect(page.locator("#trim-said")).to_have_text("1초 이상 남겨야 합니다.")
+    await page.fill("#trim-start", "0:01.2")
+    await page.fill("#trim-end", "4.8")
+    await expect(page.locator("#trim-said")).to_contain_text("0:03.6 길이가 남고")
+    assert await visit.grave() == []
+    async with page.expect_navigation(wait_until="commit"):
+        await page.click("#trim-do")
+    await visit.until(f"Math.abs({VIDEO}.duration - 3.6) < 0.05")
+    assert await said(visit, "한국어") == ("영상에 있던 자막", 0, pytest.approx(0.8, abs=0.05))
+    await page.click("#play")
+    await visit.until(f"{VIDEO}.ended && {VIDEO}.buffered.length === 1")
+    assert await page.evaluate(f"{VIDEO}.buffered.start(0)") < 0.03
+
+    await page.select_option("#download-lines", "360")
+    async with page.expect_navigation(wait_until="commit"):
+        await page.click("#set-download button:not([type])")
+    async with page.expect_navigation(wait_until="commit"):
+        await page.click("#make-download")
+    async with page.expect_download() as begun:
+        await page.click("#download-link")
+    assert (await begun.value).suggested_filename.endswith(".mp4")

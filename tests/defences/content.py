@@ -6,6 +6,7 @@ _ERRORS, _KINDS = "intake/errors.py", "tests/unit/test_error_kinds.py"
 _JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_hostile.py"
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
 _CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media_encode.py"
+_TRIM = "tests/unit/test_trim.py"
 _CAPTIONS = "tests/unit/test_captions.py"
 _SEARCH = "tests/api/test_search.py"
 _COVERED = "tests/unit/test_omr_covered.py"
@@ -344,6 +345,20 @@ CONTENT = (
         '    copy = ffmpeg.output(*taken, f"file:{out}", format="matroska", c="copy")',
         f"{_CHANGING}::test_sound_that_changes_midway_goes_on_in_its_place[-ac 2 -ar 48000 -c:a aac-"
         "-ac 1 -ar 44100 -c:a aac]",
+    ),
+    Defence(
+        "edge-of-another-source",
+        "activities/video/trimming.py",
+        "if made is None or written.get(made_of.key, made) > made:",
+        "if False:",
+        f"{_TRIM}::test_without_its_source_the_cut_falls_on_borders_and_says_so",
+    ),
+    Defence(
+        "edge-of-another-encoder",
+        "activities/video/trimming.py",
+        "if (out / track.init.name).read_bytes() != stored.init_bytes:",
+        "if False:",
+        f"{_TRIM}::test_without_its_source_the_cut_falls_on_borders_and_says_so",
     ),
     Defence(
         "tail-of-a-frame",

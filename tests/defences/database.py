@@ -79,6 +79,27 @@ DATABASE = (
         f"{_DATABASE}::test_an_older_upload_may_not_replace_a_newer_one",
     ),
     Defence(
+        "part-of-another-version",
+        _VIDEOS,
+        "if replacing is not None and video.hls_prefix != replacing:",
+        "if False:",
+        f"{_DATABASE}::test_a_part_is_shown_once_and_in_place_of_what_it_is_of",
+    ),
+    Defence(
+        "part-that-moves-twice",
+        "clients/database/trims.py",
+        "    if done:\n        return replaced, []",
+        "    if False:\n        return replaced, []",
+        f"{_DATABASE}::test_a_part_is_shown_once_and_in_place_of_what_it_is_of",
+    ),
+    Defence(
+        "captions-that-came-while-it-was-cut",
+        "clients/database/trims.py",
+        "if beside.keys() != part.captions_of:",
+        "if False:",
+        f"{_DATABASE}::test_a_part_is_shown_once_and_in_place_of_what_it_is_of",
+    ),
+    Defence(
         "deleted-video-is-published",
         _VIDEOS,
         "if video.deleted_at:\n        raise NotCurrent(VIDEO_DELETED)",

@@ -44,6 +44,13 @@ STORIES = (
         "tests/workflows/test_cancels.py::test_a_step_that_did_not_hear_of_it[video.probe-answers]",
     ),
     Defence(
+        "cancel-that-the-cut-did-not-hear-of",
+        "workflows/video/trim.py",
+        "                steps.heed_cancel()\n",
+        "",
+        "tests/workflows/test_cancels.py::test_a_step_that_did_not_hear_of_it[video.cut-answers]",
+    ),
+    Defence(
         "cancel-then-failure",
         _STEPS,
         "if is_cancelled_exception(error) or not _cancel_asked():",

@@ -5,16 +5,18 @@ import base64
 import os
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, update
 
-from clients.database import accepting, jobs, videos
+from clients.database import accepting, captions, jobs, trims, videos
 from clients.database.accepting import Acceptance, Accepted
 from clients.database.engine import create_engine
 from clients.database.models import Job
+from clients.database.trims import Part
 from clients.database.videos import NotCurrent, Version
 from clients.vault import Vault, VaultError
 from contracts import catalog
@@ -159,20 +161,22 @@ class Studio:
         return job
 
     async def publish(self, job: Accepted, epoch: int = 1) -> str | None:
+        async with self.lab.engine.begin() as connection:
+            return await videos.publish(connection, **self.wanted(job, epoch))
+
+    def wanted(self, job: Accepted, epoch: int = 1) -> dict[str, Any]:
         prefix = f"hls/{job.job_id.hex[:12]}-{epoch}/"
         rung = {"name": "360p", "width": 640, "height": 360, "codecs": "avc1", "bandwidth": 2}
         rung |= {"average_bandwidth": 1, "segments": 1, "size": 1}
         version = Version("hls/master.m3u8", prefix, 5.3, [rung])
-        async with self.lab.engine.begin() as connection:
-            return await videos.publish(
-                connection,
-                tenant_id=self.tenant,
-                video_id=self.video,
-                file_key="a.mp4",
-                job_id=job.job_id,
-                epoch=epoch,
-                version=version,
-            )
+        return {
+            "tenant_id": self.tenant,
+            "video_id": self.video,
+            "file_key": "a.mp4",
+            "job_id": job.job_id,
+            "epoch": epoch,
+            "version": version,
+        }
 
 
 async def test_publishing_replaces_and_may_be_repeated(lab: Lab) -> None:
@@ -206,6 +210,31 @@ async def test_an_older_upload_may_not_replace_a_newer_one(lab: Lab) -> None:
     with pytest.raises(NotCurrent, match="SUPERSEDED"):
         await studio.publish(older)
     assert (await lab.video(studio.tenant, studio.video)).published_job == newer.job_id
+
+
+async def test_a_part_is_shown_once_and_in_place_of_what_it_is_of(lab: Lab) -> None:
+    studio = Studio(lab)
+    first, second = await studio.job("1"), await studio.job("2")
+    await studio.publish(first)
+    base = (await lab.video(studio.tenant, studio.video)).hls_prefix
+    async with lab.engine.begin() as connection:
+        chapters = [{"start": 0.0, "title": "a"}, {"start": 4.0, "title": "b"}]
+        await captions.set_chapters(connection, studio.tenant, studio.video, chapters)
+
+    async def trim(base: str | None, **more: Any) -> str | None:
+        part = Part(base=base or "", start=1.0, end=5.0, captions=[], captions_of=set(), subtitles=None)
+        async with lab.engine.begin() as connection:
+            found, _ = await trims.publish(connection, **studio.wanted(second), part=replace(part, **more))
+        return found
+
+    with pytest.raises(NotCurrent, match="VERSION_CHANGED"):
+        await trim("hls/other-1/")
+    with pytest.raises(trims.CaptionsChanged):
+        await trim(base, captions_of={uuid4()})
+    assert [await trim(base) for _ in range(2)] == [base, base]
+    row = await lab.video(studio.tenant, studio.video)
+    assert [each["start"] for each in row.chapters["chapters"]] == [0.0, 3.0]
+    assert row.policy_version == 2
 
 
 async def test_nothing_is_published_of_a_deleted_video(lab: Lab) -> None:

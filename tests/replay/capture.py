@@ -23,12 +23,16 @@ from activities.ai.tasks.omr.sheet import sheet
 from clients.codec import is_encrypted, open_payload, tenant_of
 from clients.keys import TenantKeys
 from clients.vault import Vault
+from contracts.payloads import TrimPayload
+from contracts.queues import trim_request
+from contracts.trim import version_name
 from contracts.video import PLAN, hls_root
 from devstack.app import running
 from devstack.demo import repeat
 from devstack.demo_messages import open_account
 from devstack.producer import delete_body
 from devstack.stack import Stack
+from intake.submit import Submitter
 from tests.lab import SAMPLE, Lab, eventually
 from tests.unit.bodies import BODIES
 
@@ -97,9 +101,19 @@ class Capture:
             *_, job = await self._lab.ended(TENANT, len(await self._lab.jobs(TENANT)) + 1)
         await self.store("video.encode-done", job.workflow_id)
         await self.store("video.retire", f"video.retire-{job.workflow_id}")
+        await self.trim()
         self._lab.send("video", delete_body(TENANT, 1, body["file_key"]))
-        *_, job = await self._lab.ended(TENANT, 3)
+        *_, job = await self._lab.ended(TENANT, 4)
         await self.store("video.delete", job.workflow_id)
+
+    async def trim(self) -> None:
+        """A part of what is shown."""
+        shown = await self._lab.video(TENANT, 1)
+        wanted = TrimPayload(video_id=1, version=version_name(shown.hls_prefix), start=1.5)
+        vault = Vault(self._lab.settings.payload_keys.get_secret_value())
+        submitter = Submitter(self._lab.engine, self._lab.temporal, vault)
+        accepted = await submitter.submit(trim_request(TENANT, wanted, "trim"))
+        await self.store("video.trim", accepted.workflow_id)
 
     async def no_video(self, scratch: Path) -> None:
         file = scratch / "lecture.mp4"

@@ -27,10 +27,12 @@ from workflows.ops.sweep import Sweep
 from workflows.video.delete import DeleteVideo
 from workflows.video.encode import EncodeVideo
 from workflows.video.retire import RetireVersion
+from workflows.video.trim import TrimVideo
 
 WORKFLOWS = [
     EncodeVideo,
     DeleteVideo,
+    TrimVideo,
     RetireVersion,
     RunJob,
     RunAiJob,
@@ -106,7 +108,7 @@ def texts(node: Any) -> Iterator[str]:
             yield from texts(each)
     elif isinstance(node, dict):
         for key, value in node.items():
-            yield base64.b64decode(value).decode() if key == "data" else ""
+            yield base64.b64decode(value).decode(errors="replace") if key == "data" else ""
             yield from texts(value)
     elif isinstance(node, str):
         yield node

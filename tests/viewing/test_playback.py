@@ -55,6 +55,7 @@ async def test_what_start_answers(room: Classroom) -> None:
         "poster": "poster.jpg",
         "storyboard": "storyboard.vtt",
         "subtitles": None,
+        "download": None,
         "chapters": None,
     }
     claims = jwt.decode(player.token, options={"verify_signature": False})

@@ -21,18 +21,23 @@ from tests.workflows.world import (
     heard,
     refuse,
     start,
+    trim_input,
     worker,
     written,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 STEPS = ["ai.plan", "ai.require_model", "ai.run_units", "video.encode_batch", "video.make_pictures"]
-STEPS += ["video.encode_audio", "video.probe"]
-LAST = {"ai.assemble", "ai.call", "ai.import_roster"}  # what they have done stands
+STEPS += ["video.encode_audio", "video.probe", "video.cut"]
+LAST = {"ai.assemble", "ai.call", "ai.import_roster", "video.download"}  # what they have done stands
 
 
 def of(step: str) -> tuple[str, Any, str]:
     """The workflow that asks for it."""
+    if step == "video.cut":
+        return "video.trim", trim_input(), "video-light"
+    if step == "video.download":
+        return "job.run", JobRef(job_id=uuid4(), job_type=step, tenant_id=7), "ops"
     if step.startswith("video."):
         return "video.encode", encode_input(), "video-light"
     job_type = "ai.excel_parsing" if step == "ai.import_roster" else "ai.ocr"

@@ -19,6 +19,7 @@ from temporalio.testing import WorkflowEnvironment
 from contracts.ai import AiInput, AiPlan
 from contracts.jobs import JobRef
 from contracts.messaging import MessagesInput
+from contracts.trim import TrimInput
 from contracts.video import DeleteInput, EraseInput, hls_root
 from tests.workflows.world import ANSWERS, World, encode_input, retired, start, worker
 
@@ -52,6 +53,7 @@ def seconds(duration: Duration) -> str:
 async def test_fingerprints(env: WorkflowEnvironment, world: World) -> None:
     world.units, world.replaced = 2, "tenants/7/video/hls/42/old-1/"
     delete = DeleteInput(job_id=uuid4(), tenant_id=7, video_id=42, file_key="")
+    trim = TrimInput(job_id=uuid4(), tenant_id=7, video_id=42, version="old-1", start=1.0)
     message = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)
     document = JobRef(job_id=uuid4(), job_type="ai.ocr", tenant_id=7)
     roster = JobRef(job_id=uuid4(), job_type="ai.excel_parsing", tenant_id=7)
@@ -61,6 +63,7 @@ async def test_fingerprints(env: WorkflowEnvironment, world: World) -> None:
     stories: list[tuple[str, Any, str]] = [
         ("video.encode", encode_input(), "video-light"),
         ("video.delete", delete, "video-light"),
+        ("video.trim", trim, "video-light"),
         ("video.retire", EraseInput(prefix=hls_root(7, 42), after=900), "video-light"),
         ("messages", MessagesInput(job=message), "messaging"),
         ("ai.job", AiInput(job=document, tier="premium"), "ops"),
@@ -73,7 +76,7 @@ async def test_fingerprints(env: WorkflowEnvironment, world: World) -> None:
         async with worker(env.client, "ai", world):  # which other tests need to be nobody's
             handle = await start(env, name, job, queue)
             await handle.result()
-        if name in ("video.encode", "video.delete"):
+        if name in ("video.encode", "video.delete", "video.trim"):
             await retired(env, handle)
         lines += [name, *(f"    {each}" for each in commands(await handle.fetch_history()))]
     found = "\n".join(lines) + "\n"

@@ -34,6 +34,7 @@ from contracts.messaging import (
     Verdict,
 )
 from contracts.names import TaskQueue
+from contracts.trim import Cut, CutInput, CutPublished, PublishCutInput, TrimBegun, TrimInput
 from contracts.video import (
     AudioInput,
     BatchInput,
@@ -61,8 +62,18 @@ from workflows.ops.reconcile import Reconcile
 from workflows.video.delete import DeleteVideo
 from workflows.video.encode import EncodeVideo
 from workflows.video.retire import RetireVersion
+from workflows.video.trim import TrimVideo
 
-WORKFLOWS = [EncodeVideo, DeleteVideo, RetireVersion, RunJob, RunAiJob, Reconcile, SendMessages]
+WORKFLOWS = [
+    EncodeVideo,
+    DeleteVideo,
+    TrimVideo,
+    RetireVersion,
+    RunJob,
+    RunAiJob,
+    Reconcile,
+    SendMessages,
+]
 DONE = JobOutcome(state=JobState.DONE)
 CANCELLED = JobOutcome(state=JobState.CANCELLED, error_code="CANCELLED")
 QUEUES = sorted(set(TaskQueue) - {TaskQueue.AI, TaskQueue.EXTERNAL})
@@ -91,6 +102,10 @@ ANSWERS: dict[str, Contract | None] = {
 
 def encode_input() -> EncodeInput:
     return EncodeInput(job_id=uuid4(), tenant_id=7, video_id=42, file_key="tenants/7/video/raw/1/a.mp4")
+
+
+def trim_input() -> TrimInput:
+    return TrimInput(job_id=uuid4(), tenant_id=7, video_id=42, version="old-1", start=1.0, end=9.0)
 
 
 def plan(prefix: str, units: int) -> EncodePlan:
@@ -160,6 +175,12 @@ class World:
                     replaced_prefix=self.replaced,
                     retire_after=6 * 3600,
                 )
+            case TrimInput():
+                return TrimBegun(epoch=1, base="tenants/7/video/hls/42/old-1/")
+            case CutInput():
+                return self.cut(what)
+            case PublishCutInput():
+                return self.shown(what)
             case VideoRef():
                 return OpenEncodes(workflow_ids=[])
             case FinishInput():
@@ -169,6 +190,28 @@ class World:
             case JobRef():
                 return DONE
         return None
+
+    def cut(self, what: CutInput) -> Cut:
+        publish = PublishInput(
+            job_id=what.trim.job_id,
+            tenant_id=7,
+            video_id=42,
+            epoch=what.epoch,
+            plan=plan(what.prefix, 1),
+            batches=[],
+            audio=None,
+        )
+        return Cut(publish=publish, start=1.0, end=9.0)
+
+    def shown(self, what: PublishCutInput) -> CutPublished:
+        published = Published(
+            hls_path="tenants/7/video/hls/42/master.m3u8",
+            duration=8.0,
+            renditions=["360p"],
+            replaced_prefix=what.base,
+            retire_after=6 * 3600,
+        )
+        return CutPublished(published=published)
 
     async def until_cancelled(self, _what: Any = None) -> None:
         """Works until it is told to stop, and then takes a moment to stop."""

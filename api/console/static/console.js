@@ -6,7 +6,7 @@ export { ask, Failed, isOpen } from "./asking.js";
 export { korean, t } from "./language.js";
 
 const STEPS = {
-  "영상 확인": "Checking the video", "영상 변환": "Encoding", "게시 준비": "Publishing",
+  "영상 확인": "Checking the video", "영상 변환": "Encoding", "영상 자르기": "Trimming", "게시 준비": "Publishing",
   "내용 확인": "Checking the text", "발송": "Sending", "결과 확인": "Waiting for reports",
   "파일 확인": "Checking the file", "처리": "Working", "결과 정리": "Putting together",
 };

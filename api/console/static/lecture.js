@@ -248,6 +248,8 @@ function beside(urls) {
 if (player) {
   try {
     const [{ policy, urls }, at] = await begin();
+    const download = document.getElementById("download-link");
+    if (download && urls.download) Object.assign(download, { href: urls.download, hidden: false });
     rates(policy.max_rate);
     watermark(policy.watermark);
     controls();

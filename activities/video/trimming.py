@@ -1,0 +1,327 @@
+"""The activity that makes a version out of a part of another one: what stays is read, moved and written, and
+only what the cut goes through is encoded."""
+
+import tempfile
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.host.room import Room
+from activities.host.threads import in_thread
+from activities.implements import implements
+from activities.video.cutting import Edge, edges_of, outward
+from activities.video.encode import Stretch, encode_stretch
+from activities.video.encoding import PICTURES_TIMEOUT, UNIT_TIMEOUT, EncodeActivities, killed_from_outside
+from activities.video.errors import final, media_errors
+from activities.video.ffmpeg import FfmpegFailed, Tools
+from activities.video.fmp4 import BadSegment
+from activities.video.pictures import POSTER_LINES, draw_pictures
+from activities.video.probe import MediaError
+from activities.video.rewriting import Part, TrackWriting, in_frames, pictures_of
+from activities.video.stored import StoredVersion
+from activities.video.storing import SegmentStore
+from activities.video.texts import Brought, Text
+from activities.video.waveform import draw_sound
+from clients.objects import ObjectChanged, ObjectMissing, Objects
+from clients.progress import ProgressBoard
+from clients.vault import Vault
+from contracts.activities import video
+from contracts.errors import ENCODE_FAILED, TRIM_OUTSIDE, VERSION_CHANGED
+from contracts.progress import trim_progress
+from contracts.trim import Cut, CutInput, MadeOf
+from contracts.video import (
+    SHORTEST,
+    WORK,
+    Damage,
+    EncodePlan,
+    Manifest,
+    ProbeInput,
+    PublishInput,
+    SegmentManifest,
+    SourceRef,
+    Track,
+)
+from rules.captions.cues import CaptionsError, within
+from rules.captions.reading import read
+from rules.captions.writing import WHOLE
+
+
+class Inexact(Exception):
+    """The cut falls on borders of segments; the argument is a word of `contracts.trim.INEXACT`."""
+
+
+class TrimActivities:
+    """One for each worker process. `encrypt`: also what was in the clear."""
+
+    def __init__(
+        self,
+        *,
+        objects: Objects,
+        board: ProgressBoard,
+        encoding: EncodeActivities,
+        tools: Tools,
+        encoder: str,
+        scratch: Path,
+        room: Room,
+        vault: Vault,
+        encrypt: bool,
+    ) -> None:
+        self._objects = objects
+        self._store = SegmentStore(objects, vault)
+        self._board = board
+        self._encoding = encoding
+        self._tools = tools
+        self._encoder = encoder
+        self._scratch = scratch
+        self._room = room
+        self._vault = vault
+        self._encrypt = encrypt
+
+    @implements(video.CUT)
+    async def cut(self, job: CutInput) -> Cut:
+        """Write all of the new version but its playlists. The same again writes the same."""
+        trim = job.trim
+        await self._board.show_video(trim.tenant_id, trim.video_id, trim.job_id, trim_progress("cut", 0))
+        try:
+            version = await in_thread(StoredVersion, self._objects, self._vault, job.begun.base)
+        except ObjectMissing as error:  # retired, or deleted
+            raise final(VERSION_CHANGED) from error
+        except (BadSegment, ValueError) as error:
+            activity.logger.warning("version %s cannot be cut: %s", trim.version, error)
+            raise final(ENCODE_FAILED) from error
+        first, end = frames_of(trim.start, trim.end, version.fps, version.frames)
+        with (
+            media_errors(),
+            tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as folder,
+        ):
+            try:
+                part = await self._exactly(job, version, first, end, Path(folder))
+            except Inexact as error:
+                activity.logger.warning("cut at segments: %s", error)
+                starts = in_frames(version.video[0])
+                first, end = outward(starts, first, end)
+                if end - first == version.frames:
+                    raise final(TRIM_OUTSIDE) from error
+                part = Part(first, end, made_of=_later(job.begun.made_of, first), inexact=str(error))
+            try:
+                return await self._written(job, version, part, Path(folder))
+            except ObjectMissing as error:
+                raise final(VERSION_CHANGED) from error
+            except (BadSegment, ValueError) as error:
+                activity.logger.warning("what was cut is no segment: %s", error)
+                raise final(ENCODE_FAILED) from error
+
+    async def _exactly(
+        self, job: CutInput, version: StoredVersion, first: int, end: int, folder: Path
+    ) -> Part:
+        """Raises Inexact where what the cut goes through cannot be made again."""
+        made_of = job.begun.made_of
+        later = _later(made_of, first)
+        wanted = edges_of(pictures_of(version, first, end)) if version.video else []
+        if not wanted:
+            return Part(first, end, made_of=later)
+        if made_of is None:
+            raise Inexact("source_unknown")
+        source = await in_thread(self._source, job, made_of)
+        asked = ProbeInput(
+            job_id=job.trim.job_id,
+            tenant_id=job.trim.tenant_id,
+            video_id=job.trim.video_id,
+            file_key=made_of.key,
+            prefix=job.prefix,
+            sound_alone=True,
+        )
+        edges: dict[Edge, list[list[bytes]]] = {}
+        try:
+            plan = await self._encoding.plan(source, asked)
+            _require_same(version, plan, made_of)
+            plan = plan.model_copy(update={"rungs": version.rungs, "key_id": None, "parts": None})
+            async with self._encoding.source_of(plan) as path:
+                for number, edge in enumerate(wanted):
+                    out = folder / f"edge{number}"
+                    edges[edge] = await self._edge(version, plan, path, made_of, edge, out)
+        except ObjectMissing as error:
+            raise Inexact("source_gone") from error
+        except ObjectChanged as error:
+            raise Inexact("source_differs") from error
+        except (MediaError, FfmpegFailed, BadSegment) as error:
+            if isinstance(error, FfmpegFailed) and killed_from_outside(error):
+                raise
+            activity.logger.warning("the source does not give the edges: %s", error)
+            raise Inexact("source_unreadable") from error
+        etag = MadeOf(key=source.key, etag=source.etag, first_frame=made_of.first_frame + first)
+        return Part(first, end, edges, etag)
+
+    def _source(self, job: CutInput, made_of: MadeOf) -> SourceRef:
+        """That which the version was made of. Raises Inexact. Blocking."""
+        try:
+            source = self._objects.head(made_of.key)
+        except ObjectMissing:
+            raise Inexact("source_gone") from None
+        if made_of.etag:
+            if source.etag != made_of.etag:
+                raise Inexact("source_differs")
+            return source
+        written = {
+            key: at
+            for name in (made_of.key, f"{job.begun.base}master.m3u8")
+            for key, _, at in self._objects.written(name)
+        }
+        made = written.get(f"{job.begun.base}master.m3u8")
+        if made is None or written.get(made_of.key, made) > made:
+            raise Inexact("source_differs")
+        return source
+
+    async def _edge(
+        self, version: StoredVersion, plan: EncodePlan, source: Path, made_of: MadeOf, edge: Edge, out: Path
+    ) -> list[list[bytes]]:
+        stretch = Stretch(made_of.first_frame + edge.first, edge.frames)
+        tracks = await encode_stretch(self._tools, source, plan, stretch, out=out, timeout=UNIT_TIMEOUT)
+        for track, stored in zip(tracks, version.video, strict=True):
+            if (out / track.init.name).read_bytes() != stored.init_bytes:
+                raise Inexact("encoder_differs")
+        return [[(out / file.name).read_bytes() for file in track.segments] for track in tracks]
+
+    async def _written(self, job: CutInput, version: StoredVersion, part: Part, folder: Path) -> Cut:
+        fps, frames = version.fps, part.end - part.first
+        start, end = float(part.first / fps), float(part.end / fps)
+        segment = 2 * round(2 * fps)
+        encrypted = self._encrypt or version.encrypted
+        plan = EncodePlan(
+            source=SourceRef(key=part.made_of.key if part.made_of else "", etag="", size=0),
+            prefix=job.prefix,
+            encoder=self._encoder,
+            fps_num=fps.numerator,
+            fps_den=fps.denominator,
+            total_frames=frames,
+            gop_frames=segment // 2,
+            segment_frames=segment,
+            unit_segments=ceil(frames / segment),
+            rungs=version.rungs,
+            has_audio=bool(version.sound),
+            audio_stream=0,
+            sounds=version.sounds,
+            key_id=self._vault.key_id if encrypted else None,
+            damage=_damage(job.begun.damage, start, end),
+        )
+        shown = [rung.name for rung in plan.rungs if rung.height <= POSTER_LINES] or [
+            track.name for track in (*version.video, *version.sound)
+        ][:1]
+        own = folder / "own.mp4"
+        video_tracks, sounds = await self._rewritten(job, version, part, plan, shown[-1], own)
+        units = SegmentManifest(encoder=self._encoder, units=[0], tracks=video_tracks)
+        heard = SegmentManifest(
+            encoder=self._encoder,
+            units=[],
+            tracks=sounds,
+            warnings=job.begun.warnings,
+            too_quiet=job.begun.too_quiet,
+        )
+        work = f"{job.prefix}{WORK}"
+        publish = PublishInput(
+            job_id=job.trim.job_id,
+            tenant_id=job.trim.tenant_id,
+            video_id=job.trim.video_id,
+            epoch=job.epoch,
+            plan=plan,
+            batches=[await self._store.write(f"{work}cut.json", units)] if video_tracks else [],
+            audio=await self._store.write(f"{work}sound.json", heard) if sounds else None,
+            pictures=await self._drawn(job, plan, own, start, end, folder),
+        )
+        return Cut(publish=publish, start=start, end=end, inexact=part.inexact, made_of=part.made_of)
+
+    async def _rewritten(
+        self, job: CutInput, version: StoredVersion, part: Part, plan: EncodePlan, shown: str, own: Path
+    ) -> tuple[list[Track], list[Track]]:
+        """Every rendition of picture and sound; `own` gets the one that pictures are drawn of."""
+        stored = await in_thread(lambda: list(self._objects.list(f"{version.prefix}{shown}/")))
+        await in_thread(self._room.require, sum(size for _, size in stored))
+        key = self._vault.hls_key(plan.key_id, plan.prefix) if plan.key_id else None
+        writing = [
+            TrackWriting(
+                self._objects,
+                version,
+                part,
+                track,
+                prefix=plan.prefix,
+                key=key,
+                own=own if track.name == shown else None,
+            )
+            for track in (*version.video, *version.sound)
+        ]
+        steps = [step for each in writing for step in each.steps()]
+        trim = job.trim
+        for done, step in enumerate(steps, 1):  # a cancel is heard between two of them
+            await in_thread(step)
+            bar = trim_progress("cut", done / len(steps))
+            await self._board.show_video(trim.tenant_id, trim.video_id, trim.job_id, bar)
+        tracks = [each.written() for each in writing]
+        return tracks[: len(version.video)], tracks[len(version.video) :]
+
+    async def _drawn(
+        self, job: CutInput, plan: EncodePlan, own: Path, start: float, end: float, folder: Path
+    ) -> Manifest:
+        """Poster and storyboard of what was kept. A lecture without them is still a lecture."""
+        draw = draw_pictures if plan.rungs else draw_sound
+        keyframes = plan.model_copy(update={"keyframe_gap": 4.0})
+        try:
+            files = await draw(self._tools, own, keyframes, folder, timeout=PICTURES_TIMEOUT + plan.duration)
+        except (MediaError, FfmpegFailed) as error:
+            if isinstance(error, FfmpegFailed) and killed_from_outside(error):
+                raise
+            activity.logger.warning("no pictures of what was kept: %s", error)
+            files = []
+        texts = await in_thread(self._texts, job, start, end)
+        return await self._store.store_pictures(plan, files, Brought(texts, [], []))
+
+    def _texts(self, job: CutInput, start: float, end: float) -> list[Text]:
+        """Captions that came with the source. Blocking."""
+        found = []
+        for each in job.begun.texts:
+            try:
+                (whole,) = read(self._objects.get(f"{job.begun.base}{each.folder}{WHOLE}").decode())
+            except (ObjectMissing, CaptionsError) as error:
+                activity.logger.warning("captions of the version before are left out: %s", error)
+                continue
+            cues = within(whole.cues, round(start * 1000), round(end * 1000))
+            if cues:
+                found.append(Text(each.language, each.name, cues))
+        return found
+
+
+def frames_of(start: float, end: float | None, fps: Fraction, frames: int) -> tuple[int, int]:
+    """The first frame of a part and the one behind its last. Raises TRIM_OUTSIDE as a final error."""
+    first = round(Fraction(start) * fps)
+    until = frames if end is None else round(Fraction(end) * fps)
+    if until > frames + round(fps / 2):
+        raise final(TRIM_OUTSIDE)
+    until = min(until, frames)
+    if until - first < SHORTEST * fps or until - first == frames:
+        raise final(TRIM_OUTSIDE)
+    return first, until
+
+
+def _later(made_of: MadeOf | None, first: int) -> MadeOf | None:
+    if made_of is None:
+        return None
+    return made_of.model_copy(update={"first_frame": made_of.first_frame + first})
+
+
+def _require_same(version: StoredVersion, plan: EncodePlan, made_of: MadeOf) -> None:
+    """Whether an encode of the source would have the version's frames. Raises Inexact."""
+    behind = made_of.first_frame + version.frames
+    whole = made_of.etag != "" or behind == plan.total_frames
+    if not plan.rungs or plan.fps != version.fps or behind > plan.total_frames or not whole:
+        raise Inexact("source_differs")
+
+
+def _damage(found: Sequence[Damage], start: float, end: float) -> list[Damage]:
+    """On the new clock."""
+    return [
+        each.model_copy(update={"start": max(0.0, each.start - start), "end": min(end, each.end) - start})
+        for each in found
+        if each.end > start and each.start < end
+    ]
