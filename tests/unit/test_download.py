@@ -10,12 +10,12 @@ from activities.video.download import copy, file_name, join, rung_for, wanted
 from activities.video.plan import rung_of
 from activities.video.stored import StoredVersion
 from tests.unit import media
-from tests.unit.test_trim import BASE, NEW, VAULT, lecture, packets
+from tests.unit.test_trim import BASE, NEW, UNKNOWN, VAULT, lecture, packets
 
 
 async def test_the_file_has_the_packets_of_the_version_at_their_times(tmp_path: Path) -> None:
     made = await lecture(tmp_path, "closed_gop")
-    await made.trim(4, 8, made_of=None)  # its sound begins behind its picture
+    await made.trim(4, 8, made_of=UNKNOWN)  # its sound begins behind its picture
     for prefix, seconds in ((BASE, 10), (NEW, 4)):
         version = StoredVersion(made.objects, VAULT, prefix)
         tracks = wanted(version, 720)
