@@ -30,7 +30,8 @@ NEAR = 200  # signs between words of a search; as many are spoken in half a minu
 _SPACE = r"[\W_]*"
 _BREAK = r"[\W_]+"
 _WORD_BEGINS = rf"(?<![{SYLLABIC}])"
-_SPACES, _SYLLABLE = re.compile(r"[\W_]+"), re.compile(f"[{SYLLABIC}]")
+_SPACES = re.compile(rf"(?:[^\w{SYLLABIC}]|_)+")  # marks of Kana are syllabic, and no letters
+_SYLLABLE = re.compile(f"[{SYLLABIC}]")
 
 
 class Found(NamedTuple):
