@@ -368,6 +368,13 @@ CONTENT = (
         "-ac 1 -ar 44100 -c:a aac]",
     ),
     Defence(
+        "languages-of-a-file",
+        "activities/video/languages.py",
+        'return _IN_CONTAINERS.get(language, language if len(language) == 3 else "und")',
+        "return language",
+        "tests/unit/test_download.py::test_languages_are_said_as_containers_do",
+    ),
+    Defence(
         "heard-in-the-source-of-a-part",
         "activities/ai/captions.py",
         "if made_of is None or not made_of.start:",
