@@ -20,6 +20,7 @@ from contracts import errors
 from contracts.captions import LANGUAGE, Origin, name_of
 from contracts.errors import ErrorType
 from contracts.jobs import JobOutcome, JobRef, JobState
+from contracts.trim import version_name
 from contracts.video import SourceRef
 from intake.captions import HEARD_IN, Captioning, NewCaptions, NotShown, VersionChanged
 from rules.captions.cues import (
@@ -155,11 +156,17 @@ class CaptionJobs:
             return False
         return True
 
+    async def _is_meant(self, ref: JobRef, payload: Mapping[str, Any], video: VideoRow) -> bool:
+        """Whether the file's times are of what is shown: as it says, else by when it was handed in."""
+        if said := payload.get("version"):
+            return video.hls_prefix is not None and version_name(video.hls_prefix) == said
+        return not await self._captioning.was_trimmed_since(video, ref.job_id)
+
     async def _shown(self, ref: JobRef, payload: Mapping[str, Any], found: list[_Language]) -> JobOutcome:
         """Raises NotShown, BadInput."""
         tenant, video_id = ref.tenant_id or 0, int(payload["video_id"])
         video = await self._captioning.shown(tenant, video_id)
-        if await self._captioning.was_trimmed_since(video, ref.job_id):
+        if not await self._is_meant(ref, payload, video):
             raise BadInput(errors.VERSION_CHANGED)
         new: list[NewCaptions] = []
         corrections: list[Corrections] = []

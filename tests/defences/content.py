@@ -396,6 +396,13 @@ CONTENT = (
         "tests/integration/test_captions.py::test_what_was_meant_for_a_lecture_before_it_was_trimmed_is_refused",
     ),
     Defence(
+        "chapters-of-another-version",
+        "clients/database/captions.py",
+        "this = this.where(Video.hls_prefix == of)",
+        "pass",
+        "tests/integration/test_captions.py::test_what_was_meant_for_a_lecture_before_it_was_trimmed_is_refused",
+    ),
+    Defence(
         "trim-of-a-trim-that-has-not-ended",
         "activities/video/trim_lifecycle.py",
         "if maker.open:  # what it tells of the version is not written yet",

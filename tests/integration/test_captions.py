@@ -182,8 +182,26 @@ async def test_what_was_meant_for_a_lecture_before_it_was_trimmed_is_refused(stu
         ended = {"state": "DONE", "finished_at": func.now()}
         await connection.execute(update(Job).where(Job.id == trim).values(ended))
     assert (await studio.caption("a.srt", SRT.encode(), **text)).state == "DONE"
+
+    # Who says for which one it is, is believed.
+    name = f"{trim.hex[:12]}-1"
     async with engine.begin() as connection:
-        await connection.execute(this.values(published_job=None))
+        open_again = {"state": "RUNNING", "finished_at": None}
+        await connection.execute(update(Job).where(Job.id == trim).values(open_again))
+        await connection.execute(this.values(hls_prefix=f"{studio.root}{name}/"))
+    master = studio.lab.objects.get(f"{room.prefix}master.m3u8")
+    studio.lab.objects.put(f"{studio.root}{name}/master.m3u8", master, "x/y")
+    assert (await studio.caption("a.srt", SRT.encode(), version=name, **text)).state == "DONE"
+    other = f"{uuid4().hex[:12]}-1"
+    job = await studio.caption("a.srt", SRT.encode(), version=other, **text)
+    assert job.error_code == "VERSION_CHANGED"
+    path, chapters = f"videos/{room.video}/chapters", [{"start": 1.0, "title": "a"}]
+    answer = await studio.asked("PUT", path, {"chapters": chapters, "version": other})
+    assert (answer.status_code, answer.json()["code"]) == (409, "version_changed")
+    assert (await studio.asked("GET", path)).json() == {"chapters": []}
+    assert (await studio.asked("PUT", path, {"chapters": [], "version": name})).status_code == 204
+    async with engine.begin() as connection:
+        await connection.execute(this.values(published_job=None, hls_prefix=room.prefix))
         await connection.execute(delete(Job).where(Job.id == trim))
 
 
