@@ -9,6 +9,13 @@ _SEND, _MESSAGES = "workflows/messaging/send.py", "tests/workflows/test_message_
 
 STORIES = (
     Defence(
+        "message-that-was-never-prepared",
+        "workflows/messaging/send.py",
+        'tells = workflow.patched("unprepared-is-told")',
+        "tells = False",
+        "tests/workflows/test_message_stories.py::test_a_job_that_ended_before_it_was_prepared_is_told_too",
+    ),
+    Defence(
         "other-batches-stop-before-the-erase",
         _STEPS,
         "await shielded(workflow.wait(tasks))",

@@ -294,3 +294,16 @@ async def test_a_refused_job_is_told_too_and_others_are_not(env: WorkflowEnviron
         assert await ended(await story(env)) == "PHONE_NOT_MOBILE"
     (told,) = world.asked("messages.tell")
     assert told.outcome == refused
+
+
+async def test_a_job_that_ended_before_it_was_prepared_is_told_too(
+    env: WorkflowEnvironment, world: World
+) -> None:
+    """Nobody knew whether it is to be told: who tells it looks."""
+    broken = ApplicationError("x", type="INTERNAL", non_retryable=True)
+    world.answers["messages.prepare"] = in_turn(broken)
+    failed = JobOutcome(state=JobState.FAILED, error_code="INTERNAL")
+    world.answers["jobs.finish"] = in_turn(failed)
+    assert await ended(await story(env)) == "INTERNAL"
+    (told,) = world.asked("messages.tell")
+    assert (told.part, told.outcome) == (1, failed)

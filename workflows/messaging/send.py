@@ -71,7 +71,7 @@ class SendMessages:
         self._hint = False
         self._credit = False
         self._decided = False
-        self._tells = False
+        self._tells: bool | None = None  # not known before it is prepared
         self._puzzled = 0
         self._progress = messages_progress("prepare", 0)
 
@@ -247,7 +247,7 @@ class SendMessages:
         counts = await steps.run(messages.COUNT, self._job)
         while counts.open:
             if workflow.info().is_continue_as_new_suggested():
-                everything = Prepared(chunks=0, recipients=counts.total, tells=self._tells)
+                everything = Prepared(chunks=0, recipients=counts.total, tells=bool(self._tells))
                 workflow.continue_as_new(
                     self._input.model_copy(update={"prepared": everything, "sent_at": sent_at})
                 )
@@ -267,7 +267,10 @@ class SendMessages:
 
     async def _finish(self, outcome: JobOutcome) -> JobOutcome:
         standing = await steps.shielded(steps.finish(self._job.job_id, outcome))
-        if self._tells:
+        tells = self._tells
+        if tells is None:  # whoever does it looks whether somebody wants to hear it
+            tells = workflow.patched("unprepared-is-told")
+        if tells:
             await steps.shielded(self._tell(standing))
         return steps.raise_unless_done(standing)
 
