@@ -391,8 +391,8 @@ CONTENT = (
     Defence(
         "captions-meant-for-the-whole",
         "activities/ai/captions.py",
-        "if await self._captioning.was_trimmed_since(video, ref.job_id):",
-        "if False:",
+        "return not await self._captioning.was_trimmed_since(video, ref.job_id)",
+        "return True",
         "tests/integration/test_captions.py::test_what_was_meant_for_a_lecture_before_it_was_trimmed_is_refused",
     ),
     Defence(
