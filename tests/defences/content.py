@@ -368,6 +368,13 @@ CONTENT = (
         "-ac 1 -ar 44100 -c:a aac]",
     ),
     Defence(
+        "trim-that-was-accepted",
+        "api/routes/jobs.py",
+        "    if not known:\n        await _require_fit",
+        "    if True:\n        await _require_fit",
+        "tests/api/test_jobs.py::test_a_trim_that_cannot_be_is_refused_at_once",
+    ),
+    Defence(
         "languages-of-a-file",
         "activities/video/languages.py",
         'return _IN_CONTAINERS.get(language, language if len(language) == 3 else "und")',
