@@ -81,6 +81,11 @@ class Captioning:
             raise NotShown
         return video
 
+    async def prefix(self, tenant_id: int, video_id: int) -> str | None:
+        """Of the version that the lecture has, whether or not it is shown."""
+        async with self.engine.connect() as connection:
+            return await videos.published_prefix(connection, tenant_id, video_id)
+
     async def made_of(self, video: VideoRow) -> MadeOf | None:
         """Where what is shown begins in its source; None of a version of before 0.7."""
         if video.hls_prefix is None:

@@ -71,10 +71,12 @@ class NotPlaced(Exception):
 
 @dataclass(frozen=True)
 class Placed:
-    """What was heard, at the times of `video` as it is shown; None where nothing of it is."""
+    """What was heard, at the times of `video` as it is shown; None where nothing of it is. `prefix`: of the
+    version, if there is one."""
 
     video: VideoRow | None
     webvtt: str
+    prefix: str | None
 
 
 @contextmanager
@@ -130,15 +132,15 @@ class CaptionJobs:
         try:
             video = await self._captioning.shown(tenant_id, video_id)
         except NotShown:
-            return Placed(None, webvtt)
+            return Placed(None, webvtt, await self._captioning.prefix(tenant_id, video_id))
         made_of = await self._captioning.made_of(video)
         if made_of is None or not made_of.start:
-            return Placed(video, webvtt)
+            return Placed(video, webvtt, video.hls_prefix)
         if source.key != made_of.key or (made_of.etag and source.etag != made_of.etag):
             raise NotPlaced
         start, duration = round(made_of.start * 1000), round((video.duration or 0.0) * 1000)
         cues = within(_heard(webvtt), start, start + duration)
-        return Placed(video, files(cues, duration)[WHOLE])
+        return Placed(video, files(cues, duration)[WHOLE], video.hls_prefix)
 
     async def machine_made(self, ref: JobRef, heard: Placed) -> bool:
         """Show what a model has heard. False where the lecture is not shown itself, or nothing was said.

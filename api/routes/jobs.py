@@ -213,7 +213,7 @@ async def _file_of(services: Services, tenant: int, video_id: int) -> str:
 
 
 async def _trim(services: Services, tenant: int, wanted: TrimPayload, key: str) -> JobRequest:
-    """What was accepted under this key stands, whatever is shown since: who has lost the answer asks again."""
+    """What was accepted under this key stands, whatever is shown since: who lost the answer asks again."""
     trim = trim_request(tenant, wanted, key)
     async with services.engine.connect() as connection:
         known = await jobs.was_asked(connection, tenant, trim.job_type, trim.idempotency_key)

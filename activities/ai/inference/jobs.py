@@ -196,10 +196,9 @@ class Inference:
             heard = await self._captions.placed(tenant, video_id, webvtt.decode(), source)
         except NotPlaced:
             return _with(done, {"attached": False}, OF_ANOTHER_FILE)
-        prefix = heard.video.hls_prefix if heard.video else None
         await in_thread(self._objects.put, key, heard.webvtt.encode(), kind_of(key))
         async with self._engine.begin() as connection:
-            attached = await videos.attach_subtitles(connection, tenant, video_id, key, of=prefix)
+            attached = await videos.attach_subtitles(connection, tenant, video_id, key, of=heard.prefix)
             video = await videos.find(connection, tenant, video_id)
             if attached:
                 await jobs.add_event(connection, ref.job_id, jobs.STORED)
