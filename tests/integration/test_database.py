@@ -231,6 +231,8 @@ async def test_a_part_is_shown_once_and_in_place_of_what_it_is_of(lab: Lab) -> N
         await trim("hls/other-1/")
     with pytest.raises(trims.CaptionsChanged):
         await trim(base, captions_of={uuid4()})
+    with pytest.raises(trims.CaptionsChanged):
+        await trim(base, subtitles_of="of a transcription that was removed")
     assert [await trim(base) for _ in range(2)] == [base, base]
     row = await lab.video(studio.tenant, studio.video)
     assert [each["start"] for each in row.chapters["chapters"]] == [0.0, 3.0]
