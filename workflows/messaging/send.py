@@ -237,6 +237,8 @@ class SendMessages:
         """Bring the rest to an end, and tell the truth about what had been sent before."""
         steps.stage("stopping")
         stopped = await steps.run(messages.STOP, Stop(**self._job.model_dump(), code=code))
+        if self._tells is None:
+            self._tells = stopped.tells
         if stopped.sent:
             return await self._report()
         return await self._finish(steps.outcome_of(stopped.code))
@@ -267,10 +269,7 @@ class SendMessages:
 
     async def _finish(self, outcome: JobOutcome) -> JobOutcome:
         standing = await steps.shielded(steps.finish(self._job.job_id, outcome))
-        tells = self._tells
-        if tells is None:  # whoever does it looks whether somebody wants to hear it
-            tells = workflow.patched("unprepared-is-told")
-        if tells:
+        if self._tells:
             await steps.shielded(self._tell(standing))
         return steps.raise_unless_done(standing)
 
