@@ -421,7 +421,8 @@ CONTENT = (
         "activities/video/trim_lifecycle.py",
         "if maker.open:  # what it tells of the version is not written yet",
         "if False:",
-        "tests/integration/test_trim_begins.py",
+        "tests/integration/test_trim_begins.py::"
+        "test_the_trim_before_must_have_ended_and_its_version_says_what_it_is_of",
     ),
     Defence(
         "source-that-was-replaced-while-it-was-encoded",
