@@ -10,7 +10,7 @@ from sqlalchemy import Float, case, cast, delete, exists, func, literal, or_, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from clients.database import captions, videos
+from clients.database import captions, jobs, videos
 from clients.database.captions import NewCaption
 from clients.database.captions_models import Caption
 from clients.database.models import Job, Video
@@ -51,8 +51,8 @@ async def publish(
     part: Part,
 ) -> tuple[str | None, list[str]]:
     """Show a part of a version in its place, with all that belongs to it; returns the prefix that it
-    replaced, and those of captions. Calling it again after success changes nothing. Raises NotCurrent,
-    CaptionsChanged."""
+    replaced, and those of captions. Calling it again after success changes nothing, and says the same. Raises
+    NotCurrent, CaptionsChanged."""
     done = await _shown_prefix(connection, tenant_id, video_id) == version.hls_prefix
     replaced = await videos.publish(
         connection,
@@ -65,7 +65,8 @@ async def publish(
         replacing=part.base,
     )
     if done:
-        return replaced, []
+        told = await jobs.stored(connection, job_id) or {}
+        return replaced, told.get("retired", [])
     if await subtitles_key(connection, tenant_id, video_id) != part.subtitles_of:
         raise CaptionsChanged
     retired = await _move_captions(connection, tenant_id, video_id, part)
@@ -75,6 +76,7 @@ async def publish(
     # Everybody's tokens die: no heartbeat of the old clock may follow.
     moved = {"subtitles_key": part.subtitles, "policy_version": Video.policy_version + 1}
     await connection.execute(this.values(moved))
+    await jobs.add_event(connection, job_id, jobs.STORED, {"retired": retired})
     return replaced, retired
 
 

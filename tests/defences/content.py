@@ -368,6 +368,13 @@ CONTENT = (
         "-ac 1 -ar 44100 -c:a aac]",
     ),
     Defence(
+        "captions-that-are-never-retired",
+        "clients/database/trims.py",
+        'return replaced, told.get("retired", [])',
+        "return replaced, []",
+        "tests/integration/test_database.py::test_a_part_is_shown_once_and_in_place_of_what_it_is_of",
+    ),
+    Defence(
         "subtitles-that-came-while-it-was-cut",
         "clients/database/trims.py",
         "if await subtitles_key(connection, tenant_id, video_id) != part.subtitles_of:",
