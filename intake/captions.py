@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -206,9 +206,18 @@ def caption_id(job_id: UUID, language: str, name: str) -> UUID:
     return uuid5(job_id, f"{language}/{name}")
 
 
-def moved_id(job_id: UUID, caption: UUID) -> UUID:
-    """Of captions that a trim has moved."""
-    return uuid5(job_id, str(caption))
+def moved(row: CaptionRow, job_id: UUID, root: str) -> NewCaption:
+    """Captions as a trim moves them: the same, elsewhere."""
+    made = uuid5(job_id, str(row.id))
+    return NewCaption(
+        id=made,
+        language=row.language,
+        name=row.name,
+        origin=row.origin,
+        prefix=f"{root}{FOLDER}{made.hex}/",
+        cues=row.cues,
+        is_default=row.is_default,
+    )
 
 
 def moved_subtitles(job_id: UUID, key: str) -> str:
@@ -221,26 +230,14 @@ def moved_along(
 ) -> tuple[list[NewCaption], str | None]:
     """What the store has of captions and subtitles that a trim has moved. Blocking."""
     found = []
-    for row in rows:
-        made = moved_id(job_id, row.id)
-        prefix = f"{root}{FOLDER}{made.hex}/"
+    for each in (moved(row, job_id, root) for row in rows):
         try:
-            (whole,) = read(objects.get(prefix + WHOLE).decode())
+            (whole,) = read(objects.get(each.prefix + WHOLE).decode())
         except (ObjectMissing, CaptionsError):  # nothing of them was left, or they were taken away
             continue
-        found.append(
-            NewCaption(
-                id=made,
-                language=row.language,
-                name=row.name,
-                origin=row.origin,
-                prefix=prefix,
-                cues=len(whole.cues),
-                is_default=row.is_default,
-            )
-        )
-    moved = moved_subtitles(job_id, subtitles) if subtitles else None
-    return found, moved if moved and _etag(objects, moved) else None
+        found.append(replace(each, cues=len(whole.cues)))
+    file = moved_subtitles(job_id, subtitles) if subtitles else None
+    return found, file if file and _etag(objects, file) else None
 
 
 def machines_id(job_id: UUID) -> UUID:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -32,7 +33,7 @@ from contracts.video import (
     TextTrack,
     hls_root,
 )
-from intake.captions import FOLDER, at_root, moved_id, moved_subtitles, store
+from intake.captions import at_root, moved, moved_subtitles, store
 from intake.versions import epochs, made_of, note_made_of
 from rules.captions.cues import CaptionsError, within
 from rules.captions.reading import read
@@ -179,18 +180,9 @@ class TrimLifecycleActivities:
         cues = within(whole.cues, round(cut.start * 1000), round(cut.end * 1000))
         if not cues:
             return None
-        made = moved_id(what.job_id, row.id)
-        prefix = f"{hls_root(what.tenant_id, what.video_id)}{FOLDER}{made.hex}/"
-        store(self._objects, prefix, cues, what.plan.duration)
-        return NewCaption(
-            id=made,
-            language=row.language,
-            name=row.name,
-            origin=row.origin,
-            prefix=prefix,
-            cues=len(cues),
-            is_default=row.is_default,
-        )
+        new = moved(row, what.job_id, hls_root(what.tenant_id, what.video_id))
+        store(self._objects, new.prefix, cues, what.plan.duration)
+        return replace(new, cues=len(cues))
 
     def _subtitles(self, job: PublishCutInput, key: str | None) -> str | None:
         """The key of the same file of an older transcription, moved; it lies beside that. Blocking."""
@@ -203,10 +195,10 @@ class TrimLifecycleActivities:
             log.warning("subtitles are not moved, and gone: %s", error)
             return None
         cues = within(whole.cues, round(cut.start * 1000), round(cut.end * 1000))
-        moved = moved_subtitles(what.job_id, key)
+        new = moved_subtitles(what.job_id, key)
         text = files(cues, round(what.plan.duration * 1000))[WHOLE]
-        self._objects.put(moved, text.encode(), VTT)
-        return moved
+        self._objects.put(new, text.encode(), VTT)
+        return new
 
     async def _erase(self, part: Part) -> None:
         for each in part.captions:
