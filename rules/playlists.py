@@ -159,12 +159,17 @@ def rates(video: list[Track], sounds: list[Track]) -> list[Rate]:
     return [Rate(*map(sum, zip(_rate(track), sound, strict=True))) for track in video]
 
 
+def peak(segments: Sequence[tuple[int, float]]) -> int:
+    """Bits per second of the largest of some segments, given by bytes and seconds. Shorter ones than half the
+    longest do not count: one keyframe at the end is no rate."""
+    longest = max(seconds for _, seconds in segments)
+    return round(max(size * 8 / seconds for size, seconds in segments if seconds * 2 >= longest))
+
+
 def _rate(track: Track) -> Rate:
-    """Segments shorter than half the longest do not set the peak: one keyframe at the end is no rate."""
-    longest = max(segment.duration for segment in track.segments)
-    peak = max(s.size * 8 / s.duration for s in track.segments if s.duration * 2 >= longest)
     size = sum(segment.size for segment in track.segments)
-    return Rate(round(peak), round(size * 8 / sum(segment.duration for segment in track.segments)))
+    highest = peak([(segment.size, segment.duration) for segment in track.segments])
+    return Rate(highest, round(size * 8 / sum(segment.duration for segment in track.segments)))
 
 
 def _iframe_rate(track: Track) -> Rate | None:

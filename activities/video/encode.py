@@ -13,21 +13,11 @@ from activities.host.stall import STALL
 from activities.video.colour import assumed, fitted, in_bt709, tagged
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
-from activities.video.fmp4 import (
-    BadSegment,
-    Fragment,
-    Init,
-    MediaFile,
-    TrackFiles,
-    first_picture,
-    join_tail,
-    media_file,
-    read_fragment,
-    read_init,
-)
+from activities.video.media_files import MediaFile, TrackFiles, join_tail, media_file
 from activities.video.probe import MediaError
 from contracts import errors
 from contracts.video import EncodePlan, Rung
+from rules.fmp4 import BadSegment, Fragment, Init, first_picture, read_fragment, read_init
 
 _SLACK = 2  # frames that rounding at the end of the source may take away; the last picture is held
 QUALITY: dict[str, Any] = {"preset": "veryfast", "crf": 23}

@@ -21,7 +21,7 @@ from activities.video.damage import Ear, clipped, container_damage, picture_dama
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
-from activities.video.fmp4 import BadSegment, TrackFiles
+from activities.video.media_files import TrackFiles
 from activities.video.opening import store_openings
 from activities.video.pictures import draw_pictures
 from activities.video.places import SMALLEST, parts_of
@@ -52,6 +52,7 @@ from contracts.video import (
     Streams,
     unit_key,
 )
+from rules.fmp4 import BadSegment
 
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0

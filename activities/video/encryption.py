@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from activities.video.fmp4 import MediaFile, TrackFiles
+from activities.video.media_files import MediaFile, TrackFiles
 from clients.objects import read_own
 
 BLOCK = 16  # bytes

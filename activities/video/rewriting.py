@@ -9,13 +9,13 @@ from pathlib import Path
 
 from activities.video.cutting import Edge, Segments, of_picture, of_sound
 from activities.video.encryption import encrypt
-from activities.video.fmp4 import BadSegment, first_picture, read_fragment
 from activities.video.fragments import cut, joined, moved
 from activities.video.stored import StoredTrack, StoredVersion
 from activities.video.storing import SEGMENT_TYPE
 from clients.objects import Objects, sha256
 from contracts.trim import MadeOf
 from contracts.video import SHORTEST, Segment, Track
+from rules.fmp4 import BadSegment, first_picture, read_fragment
 
 WRITERS = 8
 AT_ONCE = 2 * WRITERS  # segments that lie in memory

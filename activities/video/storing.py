@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from activities.host.threads import in_thread
 from activities.video.encode import accept_segment
 from activities.video.encryption import encrypt_tracks, encrypted
-from activities.video.fmp4 import MediaFile, TrackFiles, read_init
+from activities.video.media_files import MediaFile, TrackFiles
 from activities.video.texts import Brought
 from clients.objects import ObjectMissing, Objects, read_own, sha256
 from clients.vault import Vault
@@ -32,6 +32,7 @@ from contracts.video import (
     ahead_key,
 )
 from intake.captions import store
+from rules.fmp4 import read_init
 
 UPLOADS = 8
 INITS = 100  # of so many renditions it is remembered

@@ -17,7 +17,6 @@ from activities.video.encode import Stretch, encode_stretch
 from activities.video.encoding import PICTURES_TIMEOUT, UNIT_TIMEOUT, EncodeActivities, killed_from_outside
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, Tools
-from activities.video.fmp4 import BadSegment
 from activities.video.pictures import POSTER_LINES, draw_pictures
 from activities.video.probe import MediaError
 from activities.video.rewriting import Part, TrackWriting, in_frames, pictures_of
@@ -47,6 +46,7 @@ from contracts.video import (
 from rules.captions.cues import CaptionsError, within
 from rules.captions.reading import read
 from rules.captions.writing import WHOLE
+from rules.fmp4 import BadSegment
 
 
 class Inexact(Exception):

@@ -26,6 +26,27 @@ CONTENT = (
         "tests/unit/test_media_probe.py::test_of_several_sounds_one_that_is_heard",
     ),
     Defence(
+        "dash-of-encrypted-segments",
+        "api/dash.py",
+        "if any(each.key for each in playlist.entries):",
+        "if False:",
+        "tests/unit/test_dash.py::test_captions_are_whole_or_in_parts",
+    ),
+    Defence(
+        "dash-of-sound-that-begins-late",
+        "api/dash.py",
+        "timeline = runs(playlist.starts(begin, init.timescale))",
+        "timeline = runs(playlist.starts(0, init.timescale))",
+        "tests/unit/test_dash.py::test_every_segment_is_at_its_time_after_a_trim_too",
+    ),
+    Defence(
+        "captions-whole-beyond-the-clock",
+        "api/routes/hls.py",
+        "at = (viewer.duration or inf) if part[2] else",
+        "at = 0 if part[2] else",
+        "tests/integration/test_captions.py::test_captions_are_shown_replaced_and_taken_away",
+    ),
+    Defence(
         "search-reads-before-it-shows",
         "api/search.py",
         "    except (ObjectMissing, UnicodeDecodeError):\n        return NOWHERE\n",
@@ -323,7 +344,7 @@ CONTENT = (
     ),
     Defence(
         "cut-segment",
-        "activities/video/fmp4.py",
+        "rules/fmp4.py",
         "if size < head or at + size > len(data):",
         "if size < head:",
         "tests/unit/test_media_encode.py::test_a_segment_tells_its_place_and_a_cut_one_is_refused",

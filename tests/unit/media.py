@@ -9,7 +9,7 @@ from typing import Any
 
 from activities.video.encode import encode_unit
 from activities.video.ffmpeg import find_tools
-from activities.video.fmp4 import TrackFiles
+from activities.video.media_files import TrackFiles
 from activities.video.plan import make_plan
 from activities.video.probe import of_remux, probe, remux
 from contracts.video import EncodePlan, SourceRef

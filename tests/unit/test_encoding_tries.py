@@ -17,9 +17,9 @@ from activities.host.trouble import HostTrouble
 from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
-from activities.video.fmp4 import BadSegment
 from contracts.errors import ErrorType
 from contracts.video import AudioInput
+from rules.fmp4 import BadSegment
 from tests.workflows.world import encode_input, plan
 
 

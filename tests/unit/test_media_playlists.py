@@ -9,7 +9,7 @@ import pytest
 
 from activities.video.audio import encode_audio
 from activities.video.encryption import encrypt_tracks
-from activities.video.fmp4 import MediaFile, TrackFiles
+from activities.video.media_files import MediaFile, TrackFiles
 from contracts.video import EncodePlan, Segment, Track
 from rules.playlists import iframe_playlist, master_playlist, media_playlist, rates
 from tests.lab import PATIENCE
