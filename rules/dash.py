@@ -97,7 +97,7 @@ class Manifest:
         for number, each in enumerate(captions, len(choices)):
             _captions(period, number, each, in_parts)
         ElementTree.indent(root)
-        return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, "unicode")}\n'
 
 
 def _choice(period: Element, number: int, choice: Choice, *, main: bool) -> None:

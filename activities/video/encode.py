@@ -1,10 +1,11 @@
 """Encoding one unit: a few final, globally timestamped HLS segments of every rendition, in one run."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import ffmpeg
@@ -13,6 +14,7 @@ from activities.host.stall import STALL
 from activities.video.colour import assumed, fitted, in_bt709, tagged
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
+from activities.video.marking import marked
 from activities.video.media_files import MediaFile, TrackFiles, join_tail, media_file
 from activities.video.probe import MediaError
 from contracts import errors
@@ -48,6 +50,7 @@ async def encode_unit(
     on_said: Callable[[str], None] | None = None,
     reach: int = 0,
     quality: dict[str, Any] = QUALITY,
+    marks: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[TrackFiles]:
     """Encode unit `unit` of `plan`, as `encode_stretch`. The same unit gives the same bytes on every worker
     with the plan's encoder."""
@@ -62,6 +65,7 @@ async def encode_unit(
         on_said=on_said,
         reach=reach,
         quality=quality,
+        marks=marks,
     )
 
 
@@ -77,14 +81,15 @@ async def encode_stretch(
     on_said: Callable[[str], None] | None = None,
     reach: int = 0,
     quality: dict[str, Any] = QUALITY,
+    marks: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[TrackFiles]:
     """Encode some frames of `plan` into `out/{rung}/init.mp4` and `out/{rung}/s00012.m4s`.
 
     `source` is the local file (already remuxed when the plan says so), `out` a fresh folder.
     `on_frames` gets the frames written so far in this run, only when they advance, `on_said` ffmpeg's log.
-    `reach`, in frames, is for a stretch without a picture: the last one before it is held. One TrackFiles
-    for each rung, in the plan's order. Raises MediaError(DECODE_FAILED) when the source runs out of frames,
-    FfmpegFailed, BadSegment.
+    `reach`, in frames, is for a stretch without a picture: the last one before it is held. `marks`: of a plan
+    with a mark its pictures, by rendition. One TrackFiles for each rung, in the plan's order. Raises
+    MediaError(DECODE_FAILED) when the source runs out of frames, FfmpegFailed, BadSegment.
     """
     for rung in plan.rungs:
         (out / rung.name).mkdir(parents=True, exist_ok=True)
@@ -97,14 +102,14 @@ async def encode_stretch(
             if on_frames:
                 on_frames(seen)
 
-    args = stretch_args(source, plan, stretch, out, quality, reach)
+    args = stretch_args(source, plan, stretch, out, quality, reach, marks)
     # A seek decodes from the keyframe before, silently: a sparse source needs more patience.
     stall = STALL + plan.keyframe_gap / 4
     await run_ffmpeg(
         tools,
         args,
         timeout=timeout,
-        reads=[source],
+        reads=[source, *marks.values()],
         writes=[out],
         stall=stall,
         on_progress=on_progress,
@@ -118,7 +123,13 @@ async def encode_stretch(
 
 
 def stretch_args(
-    source: Path, plan: EncodePlan, stretch: Stretch, out: Path, quality: dict[str, Any], reach: int = 0
+    source: Path,
+    plan: EncodePlan,
+    stretch: Stretch,
+    out: Path,
+    quality: dict[str, Any],
+    reach: int = 0,
+    marks: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[str]:
     """ffmpeg's arguments for some frames."""
     first, frames, _ = stretch
@@ -148,7 +159,8 @@ def stretch_args(
         video = video.filter("trim", start_frame=first - begin)
     copies = in_bt709(video, plan).filter_multi_output("split", len(plan.rungs))
     renditions = [
-        tagged(fitted(copies[index], rung.width, rung.height)) for index, rung in enumerate(plan.rungs)
+        tagged(marked(fitted(copies[index], rung.width, rung.height), plan, rung, marks))
+        for index, rung in enumerate(plan.rungs)
     ]
     output = ffmpeg.output(
         *renditions, str(out / "%v" / "media.m3u8"), **_output(plan, stretch, out, quality)

@@ -2,7 +2,7 @@
 only what the cut goes through is encoded."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -17,6 +17,7 @@ from activities.video.encode import Stretch, encode_stretch
 from activities.video.encoding import PICTURES_TIMEOUT, UNIT_TIMEOUT, EncodeActivities, killed_from_outside
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, Tools
+from activities.video.marks import Marks
 from activities.video.pictures import POSTER_LINES, draw_pictures
 from activities.video.probe import MediaError
 from activities.video.rewriting import Part, TrackWriting, in_frames, pictures_of
@@ -79,6 +80,7 @@ class TrimActivities:
         self._room = room
         self._vault = vault
         self._encrypt = encrypt
+        self._marks = Marks(objects, tools, scratch)
 
     @implements(video.CUT)
     async def cut(self, job: CutInput) -> Cut:
@@ -134,15 +136,19 @@ class TrimActivities:
             prefix=job.prefix,
             sound_alone=True,
         )
+        marks = await self._marks.of_version(version.prefix)
+        if len(marks) > 1:
+            raise Inexact("encoder_differs")
         edges: dict[Edge, list[list[bytes]]] = {}
         try:
             plan = await self._encoding.plan(source, asked)
             _require_same(version, plan, made_of)
-            plan = plan.model_copy(update={"rungs": version.rungs, "key_id": None, "parts": None})
-            async with self._encoding.source_of(plan) as path:
+            same = {"rungs": version.rungs, "mark": next(iter(marks), None)}
+            plan = plan.model_copy(update={**same, "key_id": None, "parts": None})
+            async with self._encoding.source_of(plan) as path, self._marks.held(plan.mark) as held:
                 for number, edge in enumerate(wanted):
                     out = folder / f"edge{number}"
-                    edges[edge] = await self._edge(version, plan, path, made_of, edge, out)
+                    edges[edge] = await self._edge(version, plan, path, made_of, edge, out, held)
         except ObjectMissing as error:
             raise Inexact("source_gone") from error
         except ObjectChanged as error:
@@ -176,10 +182,19 @@ class TrimActivities:
         return source
 
     async def _edge(
-        self, version: StoredVersion, plan: EncodePlan, source: Path, made_of: MadeOf, edge: Edge, out: Path
+        self,
+        version: StoredVersion,
+        plan: EncodePlan,
+        source: Path,
+        made_of: MadeOf,
+        edge: Edge,
+        out: Path,
+        marks: Mapping[str, Path],
     ) -> list[list[bytes]]:
         stretch = Stretch(made_of.first_frame + edge.first, edge.frames)
-        tracks = await encode_stretch(self._tools, source, plan, stretch, out=out, timeout=UNIT_TIMEOUT)
+        tracks = await encode_stretch(
+            self._tools, source, plan, stretch, out=out, timeout=UNIT_TIMEOUT, marks=marks
+        )
         for track, stored in zip(tracks, version.video, strict=True):
             if (out / track.init.name).read_bytes() != stored.init_bytes:
                 raise Inexact("encoder_differs")
@@ -210,6 +225,8 @@ class TrimActivities:
         shown = [rung.name for rung in plan.rungs if rung.height <= POSTER_LINES] or [
             track.name for track in (*version.video, *version.sound)
         ][:1]
+        for mark in await self._marks.of_version(version.prefix):
+            await self._marks.carried(mark, job.prefix)
         own = folder / "own.mp4"
         video_tracks, sounds = await self._rewritten(job, version, part, plan, shown[-1], own)
         units = SegmentManifest(encoder=self._encoder, units=[0], tracks=video_tracks)

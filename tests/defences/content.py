@@ -7,6 +7,7 @@ _JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_h
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
 _CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media_encode.py"
 _TRIM = "tests/unit/test_trim.py"
+_MARKS = "tests/unit/test_marks.py"
 _CAPTIONS = "tests/unit/test_captions.py"
 _SEARCH = "tests/api/test_search.py"
 _COVERED = "tests/unit/test_omr_covered.py"
@@ -24,6 +25,27 @@ CONTENT = (
         "if len(streams) > 1:",
         "if False:",
         "tests/unit/test_media_probe.py::test_of_several_sounds_one_that_is_heard",
+    ),
+    Defence(
+        "mark-that-is-missing",
+        "activities/video/marking.py",
+        "    if plan.mark is None:",
+        "    if plan.mark is None or not pictures:",
+        f"{_MARKS}::test_the_same_unit_has_the_same_bytes_and_a_plan_without_has_those_of_before",
+    ),
+    Defence(
+        "mark-by-the-lectures-time",
+        "activities/video/marking.py",
+        "abs(1-mod(t/{seconds},2))",
+        "abs(1-mod(n/25/{seconds},2))",
+        f"{_MARKS}::test_a_moving_mark_is_at_its_place_in_every_frame[closed_gop]",
+    ),
+    Defence(
+        "mark-that-is-no-png",
+        "activities/video/marking.py",
+        '    "format": "png_pipe",\n    "codec_whitelist": "png",\n',
+        "",
+        f"{_MARKS}::test_a_picture_of_the_academy_is_scaled_and_faded",
     ),
     Defence(
         "dash-of-encrypted-segments",

@@ -39,6 +39,7 @@ def encoding(scratch: Path, kept: int) -> EncodeActivities:
         vault=unused,
         encrypt=False,
         ladder=lambda tenant_id: "standard",
+        watermark=lambda tenant_id: None,
     )
 
 

@@ -86,6 +86,8 @@ class Source:
 class Lecture:
     """A source and the version that was made of it, nothing lost in its picture."""
 
+    marks: dict[str, Path] | None = None
+
     def __init__(self, path: Path, plan: EncodePlan, folder: Path) -> None:
         self.path, self.plan, self.folder = path, plan, folder
         self.bucket = Bucket()
@@ -96,7 +98,7 @@ class Lecture:
         store = SegmentStore(self.objects, VAULT)
         manifests = []
         for unit, tracks in enumerate(
-            await media.encode(self.path, self.plan, self.folder, **media.LOSSLESS)
+            await media.encode(self.path, self.plan, self.folder, self.marks, **media.LOSSLESS)
         ):
             stored = await store.upload(self.plan, self.folder / str(unit), tracks)
             manifest = SegmentManifest(encoder=self.plan.encoder, units=[unit], tracks=stored)
