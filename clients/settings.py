@@ -127,6 +127,7 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
     orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
+    hls_key_segments: int = Field(default=0, ge=0, description="After so many the key changes; 0: never")
     ladder: LadderName = "standard"
     # Of tenants that have another one; in pairs, for settings are keys of caches.
     ladders: tuple[tuple[int, LadderName], ...] = ()

@@ -210,7 +210,7 @@ class EncodePlan(Contract):
     key_id: str | None = Field(
         default=None, description="Segments are encrypted with this version's key, derived from that one"
     )
-
+    key_segments: int = Field(default=0, description="After so many segments another key follows; 0: never")
     mark: Mark | None = Field(default=None, description="Burnt into every frame")
     damage: list[Damage] = Field(default=[], description="What the container lacks, found before decoding")
     remuxed: Streams | None = Field(default=None, description="What the remux takes of the upload")

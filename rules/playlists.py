@@ -1,11 +1,12 @@
 """Playlist texts (RFC 8216) from what was measured: those of ffmpeg declare some things wrongly. Pure."""
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import PurePosixPath
 from typing import NamedTuple
-from urllib.parse import quote
 
 from contracts.video import SHORTEST, EncodePlan, Segment, Track
+from rules.hls_keys import HlsKey, key_of
 
 AUDIO_GROUP = "audio"
 MEDIA, IFRAMES = "media.m3u8", "iframes.m3u8"
@@ -18,13 +19,16 @@ class Rate(NamedTuple):
     average: int
 
 
-def media_playlist(track: Track, key_id: str | None = None) -> str:
+def media_playlist(track: Track, key_id: str | None = None, key_segments: int = 0) -> str:
     """The media playlist of a rendition; it lies in the same folder as its segments. With `key_id` they
-    are encrypted: the key lies one folder up, where the playback API has it and no bucket."""
+    are encrypted: the key lies one folder up, where the playback API has it and no bucket. Another follows
+    after `key_segments` of them, if that is not 0."""
     lines = _head(track, "#EXT-X-INDEPENDENT-SEGMENTS")
-    if key_id:
-        lines.append(_key(key_id))
-    for segment in track.segments:
+    key = None
+    for number, segment in enumerate(track.segments):
+        if key_id and (this := key_of(key_id, key_segments, number)) != key:
+            lines.append(_key(this))
+            key = this
         lines += [f"#EXTINF:{segment.duration:.6f},", _file(segment)]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
@@ -36,7 +40,7 @@ class Stretch(NamedTuple):
     segments: Sequence[tuple[str, float]]
 
 
-def growing_playlist(plan: EncodePlan, stretches: Sequence[Stretch], key_id: str | None = None) -> str:
+def growing_playlist(plan: EncodePlan, stretches: Sequence[Stretch]) -> str:
     """A rendition of a lecture that is still encoded: as far as it goes, without an end (RFC 8216 4.3.3.5).
     Later ones begin with the same lines. Players begin at its start, not near its end as of a broadcast."""
     lines = [
@@ -49,19 +53,22 @@ def growing_playlist(plan: EncodePlan, stretches: Sequence[Stretch], key_id: str
         "#EXT-X-INDEPENDENT-SEGMENTS",
         "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES",
     ]
-    for number, stretch in enumerate(stretches):
-        if key_id and number:
+    numbers = count()
+    for place, stretch in enumerate(stretches):
+        key = None
+        if plan.key_id and place:
             lines.append("#EXT-X-KEY:METHOD=NONE")  # init segments are clear
         lines.append(f'#EXT-X-MAP:URI="{stretch.init}"')
-        if key_id:
-            lines.append(_key(key_id))
-        for address, seconds in stretch.segments:
+        for (address, seconds), number in zip(stretch.segments, numbers, strict=False):
+            if plan.key_id and (this := key_of(plan.key_id, plan.key_segments, number)) != key:
+                lines.append(_key(this))
+                key = this
             lines += [f"#EXTINF:{seconds:.6f},", address]
     return "\n".join([*lines, ""])
 
 
-def _key(key_id: str) -> str:
-    return f'#EXT-X-KEY:METHOD=AES-128,URI="../key-{quote(key_id, safe="")}"'
+def _key(key: HlsKey) -> str:
+    return f'#EXT-X-KEY:METHOD=AES-128,URI="../{key.path}"'
 
 
 def iframe_playlist(track: Track) -> str | None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from rules.fmp4 import BadSegment
+from rules.hls_keys import HlsKey, of_playlist
 
 _VARIANT = re.compile(r"#EXT-X-STREAM-INF:(?P<said>.*)\n(?P<name>[^/\n]+)/media\.m3u8")
 _SIZE = re.compile(r"RESOLUTION=(\d+)x(\d+)")
@@ -17,7 +17,7 @@ _FRAMES = re.compile(r"FRAME-RATE=([0-9.]+)")
 _SOUND = re.compile(r"#EXT-X-MEDIA:TYPE=AUDIO,(?P<said>.*)")
 _NAME, _LANGUAGE, _PATH = (re.compile(rf'{word}="([^"]*)"') for word in ("NAME", "LANGUAGE", "URI"))
 _INIT = re.compile(r'#EXT-X-MAP:URI="([^"]+)"')
-_KEY = re.compile(r'#EXT-X-KEY:METHOD=AES-128,URI="\.\./key-([^"]+)"')
+_KEY = re.compile(r'#EXT-X-KEY:METHOD=AES-128,URI="\.\./(keys?-[^"]+)"')
 _LENGTH = re.compile(r"#EXTINF:([0-9.]+),")
 
 
@@ -42,11 +42,11 @@ class Sound:
 
 
 class Entry(NamedTuple):
-    """A segment of a media playlist; `key` is what stands behind `key-`, None in the clear."""
+    """A segment of a media playlist; `key` is None in the clear."""
 
     file: str
     seconds: Fraction
-    key: str | None
+    key: HlsKey | None
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def listed(text: str) -> Listed:
         if found := _INIT.fullmatch(line):
             init = found[1]
         elif found := _KEY.fullmatch(line):
-            key = unquote(found[1])
+            key = of_playlist(found[1])
         elif found := _LENGTH.fullmatch(line):
             seconds = Fraction(found[1])
         elif line and not line.startswith("#") and seconds is not None:

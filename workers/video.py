@@ -75,6 +75,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         max_source_seconds=settings.max_source_seconds,
         vault=vault,
         encrypt=settings.hls_encryption,
+        key_segments=settings.hls_key_segments,
         ladder=settings.ladder_of,
         watermark=settings.watermark_of,
     )
@@ -88,6 +89,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         room=room,
         vault=vault,
         encrypt=settings.hls_encryption,
+        key_segments=settings.hls_key_segments,
     )
     downloads = DownloadActivities(
         engine=engine, objects=objects, vault=vault, tools=tools, scratch=scratch, room=room

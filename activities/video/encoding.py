@@ -67,9 +67,9 @@ T = TypeVar("T")
 
 
 class EncodeActivities:
-    """One for each worker process; `encoder` is the fingerprint of its ffmpeg. `encrypt`: the segments of
-    lectures that are probed from now on; `ladder`: in which sizes those of a tenant are encoded; `watermark`:
-    what is burnt into them."""
+    """One for each worker process; `encoder` is the fingerprint of its ffmpeg. Of lectures that are probed
+    from now on, `encrypt`: their segments, with another key after `key_segments` of them; `ladder`: in which
+    sizes those of a tenant are encoded; `watermark`: what is burnt into them."""
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class EncodeActivities:
         max_source_seconds: int,
         vault: Vault,
         encrypt: bool,
+        key_segments: int,
         ladder: Callable[[int], LadderName],
         watermark: Callable[[int], Watermark | None],
     ) -> None:
@@ -104,6 +105,7 @@ class EncodeActivities:
         self._watermark = watermark
         self._marks = Marks(objects, tools, scratch)
         self._key_id = vault.key_id if encrypt else None
+        self._key_segments = key_segments if encrypt else 0
         self._need_all: set[str] = set()  # prefixes of lectures whose source is not read in parts
 
     @implements(video.PROBE)
@@ -140,7 +142,8 @@ class EncodeActivities:
             async with self._source(source, needs_remux):
                 await self._cache.check(source, needs_remux)
         remuxed = original.streams if needs_remux else None
-        plan = plan.model_copy(update={"key_id": self._key_id, "damage": lost, "remuxed": remuxed})
+        encryption = {"key_id": self._key_id, "key_segments": self._key_segments}
+        plan = plan.model_copy(update={**encryption, "damage": lost, "remuxed": remuxed})
         if info.places and source.size >= SMALLEST:
             async with self._source(source, False) as path:
                 parts = await in_thread(parts_of, path, plan, info.places, info.origin)

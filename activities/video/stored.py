@@ -10,6 +10,7 @@ from clients.objects import Objects
 from clients.vault import Vault
 from contracts.video import Rung, SoundTrack
 from rules.fmp4 import BadSegment, Init, read_fragment, read_init
+from rules.hls_keys import HlsKey
 from rules.playlists import MEDIA
 from rules.published import listed, sounds, variants
 
@@ -23,6 +24,7 @@ class StoredTrack:
     init: Init
     init_bytes: bytes
     files: list[str]
+    keys: list[HlsKey | None]
     starts: list[int]
     step: int
 
@@ -34,7 +36,6 @@ class StoredVersion:
         """Raises ObjectMissing, BadSegment where it is not whole or not as we write it."""
         self.prefix = prefix
         self._objects = objects
-        self._key: bytes | None = None
         self._vault = vault
         master = objects.get(f"{prefix}master.m3u8").decode()
         named = variants(master)
@@ -57,7 +58,14 @@ class StoredVersion:
 
     @property
     def encrypted(self) -> bool:
-        return self._key is not None
+        return any(key for track in (*self.video, *self.sound) for key in track.keys)
+
+    @property
+    def key_segments(self) -> int:
+        """After so many its key changes, 0 where it does not."""
+        firsts = [key.first for track in (*self.video, *self.sound) for key in track.keys if key]
+        rotated = [first for first in firsts if first is not None]
+        return min((first for first in rotated if first), default=len(rotated))
 
     @property
     def fps(self) -> Fraction:
@@ -73,16 +81,16 @@ class StoredVersion:
     def segment(self, track: StoredTrack, number: int) -> bytes:
         """A segment in the clear. Raises ObjectMissing."""
         data = self._objects.get(f"{self.prefix}{track.name}/{track.files[number]}")
-        return decrypt(data, self._key, number) if self._key else data
+        key = track.keys[number]
+        return decrypt(data, self._vault.hls_key(key.id, self.prefix, key.first), number) if key else data
 
     def _track(self, name: str) -> StoredTrack:
         playlist = listed(self._objects.get(f"{self.prefix}{name}/{MEDIA}").decode())
-        if key := playlist.entries[0].key:
-            self._key = self._vault.hls_key(key, self.prefix)
         data = self._objects.get(f"{self.prefix}{name}/{playlist.init}")
         init = read_init(data)
         files = [each.file for each in playlist.entries]
-        found = StoredTrack(name, init, data, files, [], 0)
+        keys = [each.key for each in playlist.entries]
+        found = StoredTrack(name, init, data, files, keys, [], 0)
         first = read_fragment(self.segment(found, 0), init)
         step = first.step or first.duration // first.samples
         return replace(found, starts=playlist.starts(first.start, init.timescale), step=step)

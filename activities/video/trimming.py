@@ -15,6 +15,7 @@ from activities.implements import implements
 from activities.video.cutting import Edge, edges_of, outward
 from activities.video.encode import Stretch, encode_stretch
 from activities.video.encoding import PICTURES_TIMEOUT, UNIT_TIMEOUT, EncodeActivities, killed_from_outside
+from activities.video.encryption import keys_of
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, Tools
 from activities.video.marks import Marks
@@ -55,7 +56,8 @@ class Inexact(Exception):
 
 
 class TrimActivities:
-    """One for each worker process. `encrypt`: also what was in the clear."""
+    """One for each worker process. `encrypt`: also what was in the clear; `key_segments`: after so many the
+    key changes, or as before."""
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class TrimActivities:
         room: Room,
         vault: Vault,
         encrypt: bool,
+        key_segments: int = 0,
     ) -> None:
         self._objects = objects
         self._store = SegmentStore(objects, vault)
@@ -80,6 +83,7 @@ class TrimActivities:
         self._room = room
         self._vault = vault
         self._encrypt = encrypt
+        self._key_segments = key_segments
         self._marks = Marks(objects, tools, scratch)
 
     @implements(video.CUT)
@@ -220,6 +224,7 @@ class TrimActivities:
             audio_stream=0,
             sounds=version.sounds,
             key_id=self._vault.key_id if encrypted else None,
+            key_segments=(self._key_segments or version.key_segments) if encrypted else 0,
             damage=_damage(job.begun.damage, start, end),
         )
         shown = [rung.name for rung in plan.rungs if rung.height <= POSTER_LINES] or [
@@ -256,7 +261,7 @@ class TrimActivities:
         """Every rendition of picture and sound; `own` gets the one that pictures are drawn of."""
         stored = await in_thread(lambda: list(self._objects.list(f"{version.prefix}{shown}/")))
         await in_thread(self._room.require, sum(size for _, size in stored))
-        key = self._vault.hls_key(plan.key_id, plan.prefix) if plan.key_id else None
+        keys = keys_of(self._vault, plan)
         writing = [
             TrackWriting(
                 self._objects,
@@ -264,7 +269,7 @@ class TrimActivities:
                 part,
                 track,
                 prefix=plan.prefix,
-                key=key,
+                keys=keys,
                 own=own if track.name == shown else None,
             )
             for track in (*version.video, *version.sound)

@@ -28,6 +28,7 @@ from intake.captions import of_version
 from rules.captions.writing import MEDIA, SEGMENT, Chapter, chapters_json, chapters_track, in_master
 from rules.dash import MANIFEST
 from rules.fmp4 import BadSegment
+from rules.hls_keys import named
 from rules.viewing import may_fetch, may_look
 
 router = APIRouter(prefix="/api/v1/play", include_in_schema=False)
@@ -45,7 +46,6 @@ _CAPTIONS = re.compile(
 _PICTURES = re.compile(r"poster\.jpg|storyboard\.vtt|storyboard-[0-9]{2}\.jpg")
 VTT = "text/vtt; charset=utf-8"
 _CHAPTERS = re.compile(r"chapters\.(vtt|json)")
-_KEY = re.compile(r"key-(.{1,32})")
 
 
 @router.api_route("/{link}/{path:path}", methods=["GET", "HEAD"])
@@ -73,9 +73,11 @@ async def _play(link: str, path: str, services: Services) -> Response:
             raise refused(403, "beyond_the_clock", "This part may be watched later.")
         where = services.objects.link(session.hls_prefix + path, LINK_SECONDS)
         return RedirectResponse(where, 307, OPEN | {"Cache-Control": "no-store"})
-    if key := _KEY.fullmatch(path):
+    if key := named(path):
+        if viewer.decision.proctored and not may_fetch(viewer.watched, viewer.elapsed, key.first or 0):
+            raise refused(403, "beyond_the_clock", "This part may be watched later.")
         try:
-            content = services.vault.hls_key(key[1], session.hls_prefix)
+            content = services.vault.hls_key(key.id, session.hls_prefix, key.first)
         except VaultError:
             raise not_found("key") from None
         return _respond(content, "application/octet-stream", "no-store")

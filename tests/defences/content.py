@@ -27,6 +27,20 @@ CONTENT = (
         "tests/unit/test_media_probe.py::test_of_several_sounds_one_that_is_heard",
     ),
     Defence(
+        "key-beyond-the-clock",
+        "api/routes/hls.py",
+        "viewer.elapsed, key.first or 0):",
+        "viewer.elapsed, 0):",
+        "tests/viewing/test_links.py::test_a_key_of_what_comes_later_waits_for_the_clock",
+    ),
+    Defence(
+        "key-behind-an-init-segment",
+        "rules/playlists.py",
+        "    for place, stretch in enumerate(stretches):\n        key = None\n",
+        "    key = None\n    for place, stretch in enumerate(stretches):\n",
+        "tests/unit/test_hls_keys.py::test_a_growing_playlist_goes_on_with_the_key_of_the_whole",
+    ),
+    Defence(
         "mark-that-is-missing",
         "activities/video/marking.py",
         "    if plan.mark is None:",

@@ -38,6 +38,7 @@ def encoding(scratch: Path, kept: int) -> EncodeActivities:
         max_source_seconds=1,
         vault=unused,
         encrypt=False,
+        key_segments=0,
         ladder=lambda tenant_id: "standard",
         watermark=lambda tenant_id: None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -277,10 +278,12 @@ async def test_rates_of_thousandths_and_open_gops_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_what_is_encrypted_stays_so_under_its_own_key(tmp_path: Path) -> None:
-    made = await lecture(tmp_path, "closed_gop", key_id="k")
+@pytest.mark.parametrize("every", [0, 1])
+async def test_what_is_encrypted_stays_so_under_its_own_key(tmp_path: Path, every: int) -> None:
+    made = await lecture(tmp_path, "closed_gop", key_id="k", key_segments=every)
     holds(made, await made.trim(1.32, None), BASE, NEW, 33, 250)
-    assert "#EXT-X-KEY" in made.bucket[f"{NEW}audio/media.m3u8"].decode()
+    named = re.findall(r'KEY:METHOD=AES-128,URI="\.\./(.+)"', made.bucket[f"{NEW}audio/media.m3u8"].decode())
+    assert named == (["keys-k/0", "keys-k/1", "keys-k/2"] if every else ["key-k"])
     assert b"moof" not in made.bucket[f"{NEW}audio/s00001.m4s"]
 
 

@@ -71,11 +71,11 @@ async def lectures(
 
 
 @asynccontextmanager
-async def encrypting(app: App, stack: Stack) -> AsyncIterator[None]:
+async def encrypting(app: App, stack: Stack, **settings: str) -> AsyncIterator[None]:
     """The one video worker has encryption switched on."""
     await asyncio.to_thread(app.processes["video"].stop, 30)
     try:
-        with App(stack, "video-2", HLS_ENCRYPTION="true"):
+        with App(stack, "video-2", HLS_ENCRYPTION="true", **settings):
             yield
     finally:
         await asyncio.to_thread(app.restart, "video")
@@ -254,3 +254,26 @@ async def test_a_recording_of_sound_is_encrypted_and_plays(
         assert b"moof" not in await fetch(player, f"{rendition}/s00000.m4s")
     samples = sum(int(line.split(",")[3]) for line in await asyncio.to_thread(decoded, player))
     assert samples / 48_000 == pytest.approx(lecture.row.duration, abs=0.1)
+
+
+@pytest.mark.slow
+async def test_keys_change_and_it_plays_as_the_clear_one_does(
+    app: App, stack: Stack, room: Classroom, lectures: tuple[Lecture, Lecture], tmp_path: Path
+) -> None:
+    source = tmp_path / "lecture.mp4"
+    source.write_bytes(room.lab.objects.get(lectures[0].row.file_key))
+    count = len(await room.lab.jobs(room.tenant))
+    async with encrypting(app, stack, HLS_KEY_SEGMENTS="1"):
+        lecture = await encoded(room, source, count + 1)
+    clear, rotating = await lectures[0].play(), await lecture.play()
+    expected, found = await asyncio.gather(
+        asyncio.to_thread(decoded, clear), asyncio.to_thread(decoded, rotating)
+    )
+    assert found == expected
+    for rendition in ("360p", "audio"):
+        playlist = m3u8.loads((await rotating.get(f"{rendition}/media.m3u8")).text)
+        keys = [await fetch(rotating, each.uri.removeprefix("../")) for each in playlist.keys if each]
+        assert len(set(keys)) == len(keys) == len(playlist.segments) > 1
+        for number, key in enumerate(keys):
+            path = f"{rendition}/s{number:05d}.m4s"
+            assert await fetch(rotating, path) == encrypt(await fetch(clear, path), key, number)
