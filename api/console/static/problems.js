@@ -31,6 +31,7 @@ export const PROBLEMS = {
   locked_out: ["실패가 많아 잠시 막혔습니다. 조금 뒤에 다시 시도해 주세요.", "Too many failures: wait a while, then try again."],
   too_many_requests: ["요청이 너무 많습니다. 잠시 뒤에 다시 시도해 주세요.", "Too many requests: try again in a moment."],
   too_slow: ["보내는 데 너무 오래 걸려 끊겼습니다. 연결을 확인하고 다시 시도해 주세요.", "Sending took too long. Look at the connection and try again."],
+  nothing_to_find: ["찾을 글자가 없습니다. 낱말을 적어 주세요.", "There is nothing to look for in that. Type a word."],
   not_found: ["찾을 수 없습니다. 지워졌거나 다른 학원의 것입니다.", "It is not there: removed, or another academy's."],
   method_not_allowed: ["할 수 없는 요청입니다.", "This cannot be asked here."],
   malformed: ["보낸 내용을 읽을 수 없습니다.", "What was sent cannot be read."],
