@@ -6,19 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import ffmpeg
+from ffmpeg.nodes import FilterableStream, FilterNode, Node
 
 from contracts.video import EncodePlan, MarkPlace, Rung
 
-# What a PNG of ours, or one that was uploaded, is opened with.
-PNG: dict[str, Any] = {
-    "format": "png_pipe",
-    "codec_whitelist": "png",
-    "protocol_whitelist": "file",
-    "max_pixels": 4096 * 4096,
-}
 MARGIN = 0.03  # of the picture's height
 # Seconds from one side to the other: nothing of the picture is covered for long, and no two ways are alike.
 ACROSS, DOWN = 97, 61
+
+
+class _Still(FilterNode):  # type: ignore[misc]
+    """A PNG of ours, opened within the graph: where ffmpeg makes that anew, in a source that is turned and
+    changes midway, an input would have come to its end."""
+
+    def __init__(self, path: Path) -> None:
+        Node.__init__(
+            self,
+            stream_spec=None,
+            name="movie",
+            incoming_stream_types={FilterableStream},
+            outgoing_stream_type=FilterableStream,
+            min_inputs=0,
+            max_inputs=0,
+            kwargs={"filename": str(path), "format_name": "png_pipe"},
+        )
 
 
 def marked(video: Any, plan: EncodePlan, rung: Rung, pictures: Mapping[str, Path]) -> Any:
@@ -26,7 +37,7 @@ def marked(video: Any, plan: EncodePlan, rung: Rung, pictures: Mapping[str, Path
     one is missing: nothing is encoded without the mark that its plan has."""
     if plan.mark is None:
         return video
-    picture = ffmpeg.input(f"file:{pictures[rung.name]}", threads=1, **PNG)["v"]
+    picture = _Still(pictures[rung.name]).stream()
     # The frames' own clock: of two, the filter would count in a third.
     picture = picture.filter("settb", f"{plan.fps_den}/{plan.fps_num}")
     picture = picture.filter("scale", out_color_matrix="bt709", out_range="limited")

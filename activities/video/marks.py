@@ -17,7 +17,6 @@ from PIL import Image, ImageDraw, ImageFont
 from activities.host.threads import in_thread
 from activities.video.errors import final
 from activities.video.ffmpeg import FfmpegFailed, Tools, run_ffmpeg
-from activities.video.marking import PNG
 from clients.objects import ObjectMissing, Objects, sha256
 from contracts.errors import WATERMARK_UNREADABLE
 from contracts.video import MARKS, EncodePlan, Mark, MarkPicture, Rung, Watermark
@@ -27,6 +26,13 @@ WIDEST = 0.9  # of the picture
 LARGEST = 8 * 2**20  # bytes of an uploaded picture
 PNG_TYPE, JSON = "image/png", "application/json"
 _TIMEOUT = 60.0
+# How an uploaded picture is opened.
+PNG = {
+    "format": "png_pipe",
+    "codec_whitelist": "png",
+    "protocol_whitelist": "file",
+    "max_pixels": 4096 * 4096,
+}
 
 
 class Marks:

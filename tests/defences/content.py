@@ -55,8 +55,15 @@ CONTENT = (
         f"{_MARKS}::test_a_moving_mark_is_at_its_place_in_every_frame[closed_gop]",
     ),
     Defence(
-        "mark-that-is-no-png",
+        "mark-where-a-graph-begins-anew",
         "activities/video/marking.py",
+        "picture = _Still(pictures[rung.name]).stream()",
+        'picture = ffmpeg.input(f"file:{pictures[rung.name]}")["v"]',
+        f"{_MARKS}::test_a_turned_lecture_keeps_its_mark_where_its_colours_change",
+    ),
+    Defence(
+        "mark-that-is-no-png",
+        "activities/video/marks.py",
         '    "format": "png_pipe",\n    "codec_whitelist": "png",\n',
         "",
         f"{_MARKS}::test_a_picture_of_the_academy_is_scaled_and_faded",

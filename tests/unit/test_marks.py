@@ -73,6 +73,23 @@ async def test_a_moving_mark_is_at_its_place_in_every_frame(name: str, tmp_path:
         assert last_x - first_x > wide / 2 and last_y - first_y > high / 2, number
 
 
+@pytest.mark.slow
+async def test_a_turned_lecture_keeps_its_mark_where_its_colours_change(tmp_path: Path) -> None:
+    for name in ("bt709", "smpte170m"):
+        tags = f"-color_primaries {name} -color_trc {name} -colorspace {name}"
+        black = "-f lavfi -i color=black:s=160x90:r=25:d=4 -c:v libx264 -preset ultrafast -g 50"
+        media.ffmpeg(f"{black} {tags}", str(tmp_path / f"{name}.h264"))
+    both = [(tmp_path / f"{name}.h264").read_bytes() for name in ("bt709", "smpte170m")]
+    (tmp_path / "both.h264").write_bytes(b"".join(both))
+    media.ffmpeg(f"-r 25 -i {tmp_path}/both.h264 -c copy", str(tmp_path / "both.mp4"))
+    media.ffmpeg(f"-display_rotation 90 -i {tmp_path}/both.mp4 -c copy", str(tmp_path / "turned.mp4"))
+    source, plan = await media.prepare(tmp_path / "turned.mp4")
+    assert plan.rotated and (plan.total_frames, plan.unit_count) == (200, 1)
+    shown, files = await marked(Bucket(), plan, ACADEMY, tmp_path)
+    units = await media.encode(source, shown, tmp_path / "out", files, **media.LOSSLESS)
+    assert greys(media.join(tmp_path / "out", units), plan).max((1, 2)).min() > 150
+
+
 async def test_the_same_unit_has_the_same_bytes_and_a_plan_without_has_those_of_before(
     tmp_path: Path,
 ) -> None:
