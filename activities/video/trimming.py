@@ -140,11 +140,11 @@ class TrimActivities:
             prefix=job.prefix,
             sound_alone=True,
         )
-        marks = await self._marks.of_version(version.prefix)
-        if len(marks) > 1:
-            raise Inexact("encoder_differs")
         edges: dict[Edge, list[list[bytes]]] = {}
         try:
+            marks = await self._marks.of_version(version.prefix)
+            if len(marks) > 1:
+                raise Inexact("encoder_differs")
             plan = await self._encoding.plan(source, asked)
             _require_same(version, plan, made_of)
             same = {"rungs": version.rungs, "mark": next(iter(marks), None)}

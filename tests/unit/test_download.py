@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.video.download import copy, file_name, join, rung_for, wanted
 from activities.video.plan import rung_of
 from activities.video.stored import StoredVersion
+from rules.hls_keys import HlsKey
 from tests.unit import media
 from tests.unit.test_trim import BASE, NEW, VAULT, lecture, packets
 
@@ -42,7 +43,7 @@ async def test_what_may_not_be_given_is_not(tmp_path: Path) -> None:
     with pytest.raises(ApplicationError) as refused:
         wanted(version, 89)
     assert refused.value.type == "DOWNLOAD_OFF"
-    version._key = bytes(16)
+    version.sound[0].keys[:] = [HlsKey("k")] * len(version.sound[0].keys)
     with pytest.raises(ApplicationError) as refused:
         wanted(version, 720)
     assert refused.value.type == "DOWNLOAD_ENCRYPTED"
