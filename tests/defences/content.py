@@ -62,6 +62,13 @@ CONTENT = (
         f"{_MARKS}::test_a_turned_lecture_keeps_its_mark_where_its_colours_change",
     ),
     Defence(
+        "mark-at-the-release-before",
+        "activities/video/ffmpeg.py",
+        'RECIPE = "3"',
+        'RECIPE = "1"',
+        f"{_MARKS}::test_workers_of_the_release_before_refuse_such_plans",
+    ),
+    Defence(
         "mark-that-is-no-png",
         "activities/video/marks.py",
         '    "format": "png_pipe",\n    "codec_whitelist": "png",\n',

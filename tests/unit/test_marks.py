@@ -1,6 +1,7 @@
 """A watermark is where it belongs in every frame, however a lecture is cut into units, and trimmed."""
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL import Image
 from temporalio.exceptions import ApplicationError
 
 from activities.video.encode import QUALITY, Stretch, stretch_args
+from activities.video.ffmpeg import RECIPE
 from activities.video.marking import ACROSS, DOWN, MARGIN
 from activities.video.marks import Marks, unknown_letters
 from contracts.video import EncodePlan, Mark, MarkPlace, Watermark
@@ -176,6 +178,15 @@ async def test_words_are_drawn_and_never_told_to_ffmpeg(tmp_path: Path) -> None:
         assert picture.width <= plan.rungs[0].width * 0.9 + 1
     assert unknown_letters("가온 Academy 1!①") == ""
     assert unknown_letters("가온 😀뷁") == "😀뷁"
+
+
+def test_workers_of_the_release_before_refuse_such_plans() -> None:
+    """By their fingerprint, of which the recipe is a part: they know neither marks nor keys that change."""
+    (release,) = sorted((Path(__file__).parents[1] / "releases").glob("*.tar.xz"))[-1:]
+    with tarfile.open(release) as archive:
+        module = archive.extractfile("release/activities/video/ffmpeg.py")
+        assert module
+        assert f'RECIPE = "{RECIPE}"' not in module.read().decode()
 
 
 def test_an_academy_has_a_mark_of_its_own_or_none() -> None:
