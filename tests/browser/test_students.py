@@ -19,7 +19,8 @@ async def test_a_student_from_the_first_day_to_the_last(visit: Visit) -> None:
     assert await visit.grave() == []
     await page.click("[data-opens=new-class]")
     await page.fill("#class-title", "고2 수학 A")
-    await page.keyboard.press("Enter")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
     await page.click("[data-opens=new-student]")
     await page.fill("#student-name", "김하나")
     await page.fill("#student-parent_phone", "02-123-4567")
@@ -73,6 +74,7 @@ async def test_a_student_from_the_first_day_to_the_last(visit: Visit) -> None:
     await expect(page.locator("#student h1 .badge")).to_have_text("퇴원")
     await expect(page.locator("#student h1")).to_be_focused()
     await page.click("[data-post$='/return']")
+    await expect(page.locator("#student h1 .badge")).to_have_count(0)
     await expect(page.get_by_text("들어 있는 반이 없습니다")).to_be_visible()
     await visit.open("/console/students")
     await expect(page.locator("h1 .count")).to_have_text("1")
