@@ -1,6 +1,7 @@
 """Encoding one unit: a few final, globally timestamped HLS segments of every rendition, in one run."""
 
 import asyncio
+import struct
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import ceil
@@ -23,6 +24,8 @@ from rules.fmp4 import BadSegment, Fragment, Init, first_picture, read_fragment,
 
 _SLACK = 2  # frames that rounding at the end of the source may take away; the last picture is held
 QUALITY: dict[str, Any] = {"preset": "veryfast", "crf": 23}
+
+MARKED = struct.pack(">I4s", 8, b"free")  # a box that players pass over (ISO/IEC 14496-12, 8.1.2)
 
 
 class Stretch(NamedTuple):
@@ -201,6 +204,7 @@ def _accept(out: Path, plan: EncodePlan, stretch: Stretch, rung: Rung) -> TrackF
     folder = out / rung.name
     (folder / "media.m3u8").unlink()
     init_file = next(folder.glob("init*.mp4")).rename(folder / "init.mp4")  # ffmpeg adds the stream's number
+    init_file.write_bytes(init_of(plan, init_file.read_bytes()))
     init = read_init(init_file.read_bytes())
     planned = plan.segments_of(stretch.first, stretch.first + stretch.frames)
     tail = folder / f"s{stretch.number + len(planned):05d}.m4s"
@@ -211,6 +215,12 @@ def _accept(out: Path, plan: EncodePlan, stretch: Stretch, rung: Rung) -> TrackF
         for number, frames in enumerate(planned, stretch.number)
     ]
     return TrackFiles(rung.name, init.codec, media_file(out, init_file), segments)
+
+
+def init_of(plan: EncodePlan, written: bytes) -> bytes:
+    """The init segment that is stored of what ffmpeg wrote. That of a lecture with a mark ends with MARKED: a
+    trim of 0.6, which knows no marks, finds that its own segments would differ, and cuts at borders."""
+    return written + MARKED if plan.mark and not written.endswith(MARKED) else written
 
 
 def accept_segment(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from activities.host.threads import in_thread
-from activities.video.encode import accept_segment
+from activities.video.encode import accept_segment, init_of
 from activities.video.encryption import Keys, encrypt_tracks, encrypted, keys_of
 from activities.video.media_files import MediaFile, TrackFiles
 from activities.video.texts import Brought
@@ -115,7 +115,7 @@ class Ahead:
         tracks = []
         for rung, told in self._told.items():
             (path,) = (self._out / rung).glob("init*.mp4")
-            data = read_own(path)
+            data = init_of(self._plan, read_own(path))
             init = read_init(data)
             for place in places:
                 number = self._unit * self._plan.unit_segments + place

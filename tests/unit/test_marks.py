@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from temporalio.exceptions import ApplicationError
 
-from activities.video.encode import QUALITY, Stretch, stretch_args
+from activities.video.encode import MARKED, QUALITY, Stretch, stretch_args
 from activities.video.ffmpeg import RECIPE
 from activities.video.marking import ACROSS, DOWN, MARGIN
 from activities.video.marks import Marks, unknown_letters
@@ -138,6 +138,11 @@ async def test_a_part_of_a_marked_lecture_is_marked_as_the_whole(tmp_path: Path)
     made = Lecture(path, plan, tmp_path / "made")
     made.plan, made.marks = await marked(made.bucket, plan, ACADEMY, tmp_path)
     await made.make()
+    # A trim of a release that knows no marks finds that what it would encode is something else.
+    name = plan.rungs[0].name
+    bare = await media.encode(path, plan, tmp_path / "bare", **media.LOSSLESS)
+    unmarked = (tmp_path / "bare" / "0" / bare[0][0].init.name).read_bytes()
+    assert made.bucket[f"{BASE}{name}/init.mp4"] == unmarked + MARKED
     # What an encode would plan now has another mark, or none.
     made.plan = plan
     cut = await made.trim(1.32, 8.6)
