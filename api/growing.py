@@ -75,7 +75,7 @@ class Growing:
             stretches = self._sound(name)
         else:
             return None
-        return growing_playlist(self.plan, stretches, self.plan.key_id)
+        return growing_playlist(self.plan, stretches)
 
     def _pictures(self) -> list[tuple[str, float]]:
         frames = [each for unit in range(self.units) for each in self.plan.segments(unit)]

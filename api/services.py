@@ -14,6 +14,7 @@ from temporalio.client import Client
 from api.auth.oidc import Provider
 from api.auth.service_keys import KEY_SECONDS, ServiceKeys
 from api.cache import Fresh
+from api.dash import DashManifests
 from api.fleet import Waiting, all_waiting
 from api.growing import GrowingLectures
 from api.rates import Rates
@@ -62,6 +63,7 @@ class Services:
     seen_jobs: Fresh[tuple[int, str], SealedJob]
     seen_videos: Fresh[tuple[int, int], tuple[VideoRow, JobRow | None]]
     growing: GrowingLectures
+    dash: DashManifests
     standing: Fresh[None, Standing]
     dead: Fresh[None, dict[str, int]]
     waiting: Fresh[None, list[Waiting]]
@@ -109,6 +111,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         seen_jobs=Fresh(lambda key: _job(engine, *key), SEEN_SECONDS),
         seen_videos=Fresh(lambda key: _video(engine, *key), SEEN_SECONDS),
         growing=GrowingLectures(objects),
+        dash=DashManifests(objects),
         standing=Fresh(lambda _: standing(engine, client), STANDING_SECONDS),
         dead=Fresh(lambda _: asyncio.to_thread(_dead, settings), DEAD_SECONDS),
         waiting=Fresh(lambda _: all_waiting(client), WAITING_SECONDS),

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from activities.ai.pages import Pixels
 
-FONT = Path(__file__).with_name("fonts") / "gothic.ttf"
+FONT = Path(__file__).parents[1] / "activities" / "video" / "gothic.ttf"
 WIDTH, HEIGHT = 2480, 3508  # A4 at 300 dpi
 SIZE = 44  # 10.5 points
 KINDS = ("column", "skewed", "exam", "table")

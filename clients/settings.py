@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from clients.connections import ObjectsPart, PostgresPart, RedisPart, ScalerPart
 from clients.settings_sources import Process, read_or_exit
 from contracts.rights import Right, rights_of
-from contracts.video import LadderName
+from contracts.video import LadderName, Watermark
 
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]")]
 
@@ -127,9 +127,11 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     retire_grace_seconds: int = Field(default=6 * 3600, description="How long a replaced version stays")
     orphan_grace_hours: float = Field(default=48, description="Younger objects are never called orphans")
     hls_encryption: bool = False  # of lectures that are encoded from now on
+    hls_key_segments: int = Field(default=0, ge=0, description="After so many the key changes; 0: never")
     ladder: LadderName = "standard"
     # Of tenants that have another one; in pairs, for settings are keys of caches.
     ladders: tuple[tuple[int, LadderName], ...] = ()
+    watermarks: tuple[tuple[int, Watermark], ...] = ()  # burnt into lectures of these tenants
     # A year is what the law asks of everybody, and what the database holds; two of 50,000 people or more.
     audit_days: int = Field(default=731, ge=366, description="How long records of the audit are kept")
     max_source_bytes: int = 50 * 2**30
@@ -193,7 +195,7 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
         """Whether a page takes a staff token for a session."""
         return self.oidc_issuer is None if self.staff_token_login is None else self.staff_token_login
 
-    @field_validator("ladders", mode="before")
+    @field_validator("ladders", "watermarks", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
         """`{"7": "fine"}`."""
@@ -203,6 +205,17 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     def ladder_of(self, tenant_id: int) -> LadderName:
         """In which sizes the tenant's lectures are encoded from now on."""
         return dict(self.ladders).get(tenant_id, self.ladder)
+
+    def watermark_of(self, tenant_id: int) -> Watermark | None:
+        """What is burnt into the tenant's lectures from now on."""
+        return dict(self.watermarks).get(tenant_id)
+
+    @model_validator(mode="after")
+    def _marks_are_their_tenants(self) -> Self:
+        for tenant_id, mark in self.watermarks:
+            if mark.picture and not mark.picture.startswith(f"tenants/{tenant_id}/"):
+                raise ValueError(f"WATERMARKS: the picture of tenant {tenant_id} is not its own")
+        return self
 
     def default_rights(self) -> frozenset[Right]:
         return rights_of(self.staff_default_rights)

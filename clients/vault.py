@@ -82,9 +82,11 @@ class Vault:
             raise VaultError("derived from a key that PAYLOAD_KEYS does not hold")
         return HKDFExpand(SHA256(), length, purpose).derive(self._secrets[key_id])
 
-    def hls_key(self, key_id: str, prefix: str) -> bytes:
-        """The AES-128 key of the version below `prefix`: another version has another, a retry the same."""
-        return self.derive(key_id, b"hls " + prefix.encode(), 16)
+    def hls_key(self, key_id: str, prefix: str, first: int | None = None) -> bytes:
+        """The AES-128 key of the version below `prefix`, which ends with a slash: another has another, a
+        retry the same. Where keys rotate, that of the segments from `first` on."""
+        purpose = prefix if first is None else f"{prefix}keys/{first}"
+        return self.derive(key_id, b"hls " + purpose.encode(), 16)
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether the first key sealed it."""

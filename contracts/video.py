@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.base import Contract
 from contracts.jobs import JobOutcome
@@ -31,6 +31,43 @@ class DeleteInput(Contract):
 
 LadderName = Literal["standard", "fine"]
 """Sizes that lectures are encoded in: `activities.video.plan.LADDERS`."""
+
+
+MarkPlace = Literal["top-left", "top-right", "bottom-left", "bottom-right", "moving"]
+
+
+class Watermark(BaseModel):
+    """What an academy wants burnt into its lectures: its words, or a PNG of its own by its key in the store.
+    `height` is a part of the picture's. As a setting it is refused where a word is not known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str | None = Field(default=None, min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
+    picture: str | None = None
+    place: MarkPlace = "bottom-right"
+    opacity: float = Field(default=0.5, ge=0.05, le=1)
+    height: float = Field(default=0.05, ge=0.02, le=0.3)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.text) == bool(self.picture):
+            raise ValueError("a watermark is either a text or a picture")
+        return self
+
+
+class MarkPicture(Contract):
+    """A PNG in the store, as large as it is seen in the rendition of this name."""
+
+    rung: str
+    key: str
+    sha256: str
+
+
+class Mark(Contract):
+    """What is burnt into a lecture: drawn once, so that every worker lays the same pixels over its frames."""
+
+    place: MarkPlace
+    pictures: list[MarkPicture] = Field(max_length=8)
 
 
 class Rung(Contract):
@@ -173,7 +210,8 @@ class EncodePlan(Contract):
     key_id: str | None = Field(
         default=None, description="Segments are encrypted with this version's key, derived from that one"
     )
-
+    key_segments: int = Field(default=0, description="After so many segments another key follows; 0: never")
+    mark: Mark | None = Field(default=None, description="Burnt into every frame")
     damage: list[Damage] = Field(default=[], description="What the container lacks, found before decoding")
     remuxed: Streams | None = Field(default=None, description="What the remux takes of the upload")
     parts: SourceParts | None = Field(
@@ -384,6 +422,9 @@ class PictureManifest(Contract):
 
 WORK = "work/"
 """Below a version's prefix: the manifests, which nobody needs once it is published."""
+
+MARKS = "marks/"
+"""Below a version's prefix: what is burnt into it, for who encodes a part of it again."""
 
 OPENING = 300.0
 """Seconds from a lecture's start in which segments are told of while their unit is still encoded."""

@@ -1,11 +1,12 @@
 """Playlist texts (RFC 8216) from what was measured: those of ffmpeg declare some things wrongly. Pure."""
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import PurePosixPath
 from typing import NamedTuple
-from urllib.parse import quote
 
 from contracts.video import SHORTEST, EncodePlan, Segment, Track
+from rules.hls_keys import HlsKey, key_of
 
 AUDIO_GROUP = "audio"
 MEDIA, IFRAMES = "media.m3u8", "iframes.m3u8"
@@ -18,13 +19,16 @@ class Rate(NamedTuple):
     average: int
 
 
-def media_playlist(track: Track, key_id: str | None = None) -> str:
+def media_playlist(track: Track, key_id: str | None = None, key_segments: int = 0) -> str:
     """The media playlist of a rendition; it lies in the same folder as its segments. With `key_id` they
-    are encrypted: the key lies one folder up, where the playback API has it and no bucket."""
+    are encrypted: the key lies one folder up, where the playback API has it and no bucket. Another follows
+    after `key_segments` of them, if that is not 0."""
     lines = _head(track, "#EXT-X-INDEPENDENT-SEGMENTS")
-    if key_id:
-        lines.append(_key(key_id))
-    for segment in track.segments:
+    key = None
+    for number, segment in enumerate(track.segments):
+        if key_id and (this := key_of(key_id, key_segments, number)) != key:
+            lines.append(_key(this))
+            key = this
         lines += [f"#EXTINF:{segment.duration:.6f},", _file(segment)]
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
@@ -36,7 +40,7 @@ class Stretch(NamedTuple):
     segments: Sequence[tuple[str, float]]
 
 
-def growing_playlist(plan: EncodePlan, stretches: Sequence[Stretch], key_id: str | None = None) -> str:
+def growing_playlist(plan: EncodePlan, stretches: Sequence[Stretch]) -> str:
     """A rendition of a lecture that is still encoded: as far as it goes, without an end (RFC 8216 4.3.3.5).
     Later ones begin with the same lines. Players begin at its start, not near its end as of a broadcast."""
     lines = [
@@ -49,19 +53,22 @@ def growing_playlist(plan: EncodePlan, stretches: Sequence[Stretch], key_id: str
         "#EXT-X-INDEPENDENT-SEGMENTS",
         "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES",
     ]
-    for number, stretch in enumerate(stretches):
-        if key_id and number:
+    numbers = count()
+    for place, stretch in enumerate(stretches):
+        key = None
+        if plan.key_id and place:
             lines.append("#EXT-X-KEY:METHOD=NONE")  # init segments are clear
         lines.append(f'#EXT-X-MAP:URI="{stretch.init}"')
-        if key_id:
-            lines.append(_key(key_id))
-        for address, seconds in stretch.segments:
+        for (address, seconds), number in zip(stretch.segments, numbers, strict=False):
+            if plan.key_id and (this := key_of(plan.key_id, plan.key_segments, number)) != key:
+                lines.append(_key(this))
+                key = this
             lines += [f"#EXTINF:{seconds:.6f},", address]
     return "\n".join([*lines, ""])
 
 
-def _key(key_id: str) -> str:
-    return f'#EXT-X-KEY:METHOD=AES-128,URI="../key-{quote(key_id, safe="")}"'
+def _key(key: HlsKey) -> str:
+    return f'#EXT-X-KEY:METHOD=AES-128,URI="../{key.path}"'
 
 
 def iframe_playlist(track: Track) -> str | None:
@@ -159,12 +166,17 @@ def rates(video: list[Track], sounds: list[Track]) -> list[Rate]:
     return [Rate(*map(sum, zip(_rate(track), sound, strict=True))) for track in video]
 
 
+def peak(segments: Sequence[tuple[int, float]]) -> int:
+    """Bits per second of the largest of some segments, given by bytes and seconds. Shorter ones than half the
+    longest do not count: one keyframe at the end is no rate."""
+    longest = max(seconds for _, seconds in segments)
+    return round(max(size * 8 / seconds for size, seconds in segments if seconds * 2 >= longest))
+
+
 def _rate(track: Track) -> Rate:
-    """Segments shorter than half the longest do not set the peak: one keyframe at the end is no rate."""
-    longest = max(segment.duration for segment in track.segments)
-    peak = max(s.size * 8 / s.duration for s in track.segments if s.duration * 2 >= longest)
     size = sum(segment.size for segment in track.segments)
-    return Rate(round(peak), round(size * 8 / sum(segment.duration for segment in track.segments)))
+    highest = peak([(segment.size, segment.duration) for segment in track.segments])
+    return Rate(highest, round(size * 8 / sum(segment.duration for segment in track.segments)))
 
 
 def _iframe_rate(track: Track) -> Rate | None:

@@ -15,6 +15,7 @@ from activities.video.download import DownloadActivities
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import LifecycleActivities
+from activities.video.marks import unknown_letters
 from activities.video.trim_lifecycle import TrimLifecycleActivities
 from activities.video.trimming import TrimActivities
 from clients import metrics, progress, temporal
@@ -43,6 +44,10 @@ log = logging.getLogger(__name__)
 
 
 async def video(settings: Settings, stop: asyncio.Event) -> None:
+    """Raises ValueError where a watermark has letters that cannot be drawn."""
+    for tenant_id, mark in settings.watermarks:
+        if unknown := unknown_letters(mark.text or ""):
+            raise ValueError(f"WATERMARKS: of tenant {tenant_id}, the font has no {unknown}")
     engine = create_engine(settings, "worker-video")
     client = await temporal.connect_when_up(settings, engine, stop)
     vault = Vault(settings.payload_keys.get_secret_value())
@@ -70,7 +75,9 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         max_source_seconds=settings.max_source_seconds,
         vault=vault,
         encrypt=settings.hls_encryption,
+        key_segments=settings.hls_key_segments,
         ladder=settings.ladder_of,
+        watermark=settings.watermark_of,
     )
     trimming = TrimActivities(
         objects=objects,
@@ -82,6 +89,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         room=room,
         vault=vault,
         encrypt=settings.hls_encryption,
+        key_segments=settings.hls_key_segments,
     )
     downloads = DownloadActivities(
         engine=engine, objects=objects, vault=vault, tools=tools, scratch=scratch, room=room

@@ -15,19 +15,13 @@ import ffmpeg
 
 from activities.video.damage import Ear
 from activities.video.ffmpeg import FfmpegFailed, Tools
-from activities.video.fmp4 import (
-    BadSegment,
-    TrackFiles,
-    join_tail,
-    media_file,
-    read_fragment,
-    read_init,
-)
+from activities.video.media_files import TrackFiles, join_tail, media_file
 from activities.video.probe import MediaError
 from activities.video.sound import RATE, Sound
 from activities.video.sound_passes import PEAK, TARGET, Heard, Loudness, Passes, aligned
 from contracts import errors
 from contracts.video import SHORTEST, EncodePlan, SoundTrack, SoundWarning
+from rules.fmp4 import BadSegment, read_fragment, read_init
 
 PRIMING = 1024  # samples that ffmpeg's AAC encoder puts before the sound; also the length of its frames
 _CEILING = -2.0  # dBFS, of the limiter; the rest up to PEAK is for what AAC adds

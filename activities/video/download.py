@@ -14,7 +14,6 @@ from activities.host.threads import in_thread
 from activities.implements import implements
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import SOURCE, Tools, run_ffmpeg
-from activities.video.fmp4 import BadSegment
 from activities.video.header import ffprobe
 from activities.video.languages import in_a_container
 from activities.video.stored import StoredTrack, StoredVersion
@@ -33,6 +32,7 @@ from contracts.errors import (
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.payloads import DownloadPayload
 from contracts.video import Rung, SoundTrack
+from rules.fmp4 import BadSegment
 
 READERS = 8
 LARGEST = 5 * 2**30  # bytes of one PUT

@@ -1,10 +1,12 @@
 """Encoding one unit: a few final, globally timestamped HLS segments of every rendition, in one run."""
 
 import asyncio
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import ffmpeg
@@ -13,24 +15,17 @@ from activities.host.stall import STALL
 from activities.video.colour import assumed, fitted, in_bt709, tagged
 from activities.video.damage import Ear
 from activities.video.ffmpeg import SOURCE, Progress, Tools, run_ffmpeg
-from activities.video.fmp4 import (
-    BadSegment,
-    Fragment,
-    Init,
-    MediaFile,
-    TrackFiles,
-    first_picture,
-    join_tail,
-    media_file,
-    read_fragment,
-    read_init,
-)
+from activities.video.marking import marked
+from activities.video.media_files import MediaFile, TrackFiles, join_tail, media_file
 from activities.video.probe import MediaError
 from contracts import errors
 from contracts.video import EncodePlan, Rung
+from rules.fmp4 import BadSegment, Fragment, Init, first_picture, read_fragment, read_init
 
 _SLACK = 2  # frames that rounding at the end of the source may take away; the last picture is held
 QUALITY: dict[str, Any] = {"preset": "veryfast", "crf": 23}
+
+MARKED = struct.pack(">I4s", 8, b"free")  # a box that players pass over (ISO/IEC 14496-12, 8.1.2)
 
 
 class Stretch(NamedTuple):
@@ -58,6 +53,7 @@ async def encode_unit(
     on_said: Callable[[str], None] | None = None,
     reach: int = 0,
     quality: dict[str, Any] = QUALITY,
+    marks: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[TrackFiles]:
     """Encode unit `unit` of `plan`, as `encode_stretch`. The same unit gives the same bytes on every worker
     with the plan's encoder."""
@@ -72,6 +68,7 @@ async def encode_unit(
         on_said=on_said,
         reach=reach,
         quality=quality,
+        marks=marks,
     )
 
 
@@ -87,14 +84,15 @@ async def encode_stretch(
     on_said: Callable[[str], None] | None = None,
     reach: int = 0,
     quality: dict[str, Any] = QUALITY,
+    marks: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[TrackFiles]:
     """Encode some frames of `plan` into `out/{rung}/init.mp4` and `out/{rung}/s00012.m4s`.
 
     `source` is the local file (already remuxed when the plan says so), `out` a fresh folder.
     `on_frames` gets the frames written so far in this run, only when they advance, `on_said` ffmpeg's log.
-    `reach`, in frames, is for a stretch without a picture: the last one before it is held. One TrackFiles
-    for each rung, in the plan's order. Raises MediaError(DECODE_FAILED) when the source runs out of frames,
-    FfmpegFailed, BadSegment.
+    `reach`, in frames, is for a stretch without a picture: the last one before it is held. `marks`: of a plan
+    with a mark its pictures, by rendition. One TrackFiles for each rung, in the plan's order. Raises
+    MediaError(DECODE_FAILED) when the source runs out of frames, FfmpegFailed, BadSegment.
     """
     for rung in plan.rungs:
         (out / rung.name).mkdir(parents=True, exist_ok=True)
@@ -107,14 +105,14 @@ async def encode_stretch(
             if on_frames:
                 on_frames(seen)
 
-    args = stretch_args(source, plan, stretch, out, quality, reach)
+    args = stretch_args(source, plan, stretch, out, quality, reach, marks)
     # A seek decodes from the keyframe before, silently: a sparse source needs more patience.
     stall = STALL + plan.keyframe_gap / 4
     await run_ffmpeg(
         tools,
         args,
         timeout=timeout,
-        reads=[source],
+        reads=[source, *marks.values()],
         writes=[out],
         stall=stall,
         on_progress=on_progress,
@@ -128,7 +126,13 @@ async def encode_stretch(
 
 
 def stretch_args(
-    source: Path, plan: EncodePlan, stretch: Stretch, out: Path, quality: dict[str, Any], reach: int = 0
+    source: Path,
+    plan: EncodePlan,
+    stretch: Stretch,
+    out: Path,
+    quality: dict[str, Any],
+    reach: int = 0,
+    marks: Mapping[str, Path] = MappingProxyType({}),
 ) -> list[str]:
     """ffmpeg's arguments for some frames."""
     first, frames, _ = stretch
@@ -158,7 +162,8 @@ def stretch_args(
         video = video.filter("trim", start_frame=first - begin)
     copies = in_bt709(video, plan).filter_multi_output("split", len(plan.rungs))
     renditions = [
-        tagged(fitted(copies[index], rung.width, rung.height)) for index, rung in enumerate(plan.rungs)
+        tagged(marked(fitted(copies[index], rung.width, rung.height), plan, rung, marks))
+        for index, rung in enumerate(plan.rungs)
     ]
     output = ffmpeg.output(
         *renditions, str(out / "%v" / "media.m3u8"), **_output(plan, stretch, out, quality)
@@ -199,6 +204,7 @@ def _accept(out: Path, plan: EncodePlan, stretch: Stretch, rung: Rung) -> TrackF
     folder = out / rung.name
     (folder / "media.m3u8").unlink()
     init_file = next(folder.glob("init*.mp4")).rename(folder / "init.mp4")  # ffmpeg adds the stream's number
+    init_file.write_bytes(init_of(plan, init_file.read_bytes()))
     init = read_init(init_file.read_bytes())
     planned = plan.segments_of(stretch.first, stretch.first + stretch.frames)
     tail = folder / f"s{stretch.number + len(planned):05d}.m4s"
@@ -209,6 +215,12 @@ def _accept(out: Path, plan: EncodePlan, stretch: Stretch, rung: Rung) -> TrackF
         for number, frames in enumerate(planned, stretch.number)
     ]
     return TrackFiles(rung.name, init.codec, media_file(out, init_file), segments)
+
+
+def init_of(plan: EncodePlan, written: bytes) -> bytes:
+    """The init segment that is stored of what ffmpeg wrote. That of a lecture with a mark ends with MARKED: a
+    trim of 0.6, which knows no marks, finds that its own segments would differ, and cuts at borders."""
+    return written + MARKED if plan.mark and not written.endswith(MARKED) else written
 
 
 def accept_segment(

@@ -1,7 +1,7 @@
 """The activities that run ffmpeg: probe, a batch of units, the audio."""
 
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +21,8 @@ from activities.video.damage import Ear, clipped, container_damage, picture_dama
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
-from activities.video.fmp4 import BadSegment, TrackFiles
+from activities.video.marks import Marks
+from activities.video.media_files import TrackFiles
 from activities.video.opening import store_openings
 from activities.video.pictures import draw_pictures
 from activities.video.places import SMALLEST, parts_of
@@ -50,8 +51,10 @@ from contracts.video import (
     SegmentManifest,
     SourceRef,
     Streams,
+    Watermark,
     unit_key,
 )
+from rules.fmp4 import BadSegment
 
 UNIT_TIMEOUT = 1800.0  # wall seconds for one unit of some seconds of video
 AUDIO_TIMEOUT = 4 * 3600.0
@@ -64,8 +67,9 @@ T = TypeVar("T")
 
 
 class EncodeActivities:
-    """One for each worker process; `encoder` is the fingerprint of its ffmpeg. `encrypt`: the segments of
-    lectures that are probed from now on; `ladder`: in which sizes those of a tenant are encoded."""
+    """One for each worker process; `encoder` is the fingerprint of its ffmpeg. Of lectures that are probed
+    from now on, `encrypt`: their segments, with another key after `key_segments` of them; `ladder`: in which
+    sizes those of a tenant are encoded; `watermark`: what is burnt into them."""
 
     def __init__(
         self,
@@ -82,7 +86,9 @@ class EncodeActivities:
         max_source_seconds: int,
         vault: Vault,
         encrypt: bool,
+        key_segments: int,
         ladder: Callable[[int], LadderName],
+        watermark: Callable[[int], Watermark | None],
     ) -> None:
         self._objects = objects
         self._builds = builds
@@ -96,7 +102,10 @@ class EncodeActivities:
         self._max_bytes = max_source_bytes
         self._max_seconds = max_source_seconds
         self._ladder = ladder
+        self._watermark = watermark
+        self._marks = Marks(objects, tools, scratch)
         self._key_id = vault.key_id if encrypt else None
+        self._key_segments = key_segments if encrypt else 0
         self._need_all: set[str] = set()  # prefixes of lectures whose source is not read in parts
 
     @implements(video.PROBE)
@@ -107,10 +116,11 @@ class EncodeActivities:
             source = await in_thread(self._objects.head, job.file_key)
             if source.size > self._max_bytes:
                 raise final(SOURCE_TOO_LARGE)
-            return await self.plan(source, job)
+            plan = await self.plan(source, job)
+            return await self._begun(plan, self._watermark(job.tenant_id))
 
     async def plan(self, source: SourceRef, job: ProbeInput) -> EncodePlan:
-        """How a source would be encoded now. Raises MediaError and what the store raises."""
+        """How a source would be encoded now, but for a mark. Raises MediaError and what the store raises."""
         async with self._source(source, False) as path:
             info = original = await probe(
                 self._tools, path, max_seconds=self._max_seconds, sound_alone=job.sound_alone
@@ -132,13 +142,21 @@ class EncodeActivities:
             async with self._source(source, needs_remux):
                 await self._cache.check(source, needs_remux)
         remuxed = original.streams if needs_remux else None
-        plan = plan.model_copy(update={"key_id": self._key_id, "damage": lost, "remuxed": remuxed})
+        encryption = {"key_id": self._key_id, "key_segments": self._key_segments}
+        plan = plan.model_copy(update={**encryption, "damage": lost, "remuxed": remuxed})
         if info.places and source.size >= SMALLEST:
             async with self._source(source, False) as path:
                 parts = await in_thread(parts_of, path, plan, info.places, info.origin)
             plan = plan.model_copy(update={"parts": parts, "host": self._cache.host if parts else ""})
-        if plan.rungs:
-            await self._store.write(plan.prefix + PLAN, plan.model_copy(update={"parts": None}))
+        return plan
+
+    async def _begun(self, plan: EncodePlan, wanted: Watermark | None) -> EncodePlan:
+        """With its mark, and stored, for who watches it while it grows."""
+        if not plan.rungs:
+            return plan
+        if wanted:
+            plan = plan.model_copy(update={"mark": await self._marks.drawn(plan, wanted)})
+        await self._store.write(plan.prefix + PLAN, plan.model_copy(update={"parts": None}))
         return plan
 
     @implements(video.ENCODE_BATCH)
@@ -172,18 +190,25 @@ class EncodeActivities:
         bar = BatchProgress(self._board, job)
         finished = await self._store.finished(job.plan)
         units = []
-        for unit in range(job.first, job.last + 1):
-            key = unit_key(job.plan.prefix, unit)
-            if key in finished:
-                manifest = await self._store.load(key)
-            else:
-                manifest = await self._unit(job.plan, held, unit, key, bar)
-            bar.unit_done(manifest)
-            units.append(manifest)
+        async with self._marks.held(job.plan.mark) as marks:
+            for unit in range(job.first, job.last + 1):
+                key = unit_key(job.plan.prefix, unit)
+                if key in finished:
+                    manifest = await self._store.load(key)
+                else:
+                    manifest = await self._unit(job.plan, held, unit, key, bar, marks)
+                bar.unit_done(manifest)
+                units.append(manifest)
         return units
 
     async def _unit(
-        self, plan: EncodePlan, held: Held, unit: int, key: str, bar: BatchProgress
+        self,
+        plan: EncodePlan,
+        held: Held,
+        unit: int,
+        key: str,
+        bar: BatchProgress,
+        marks: Mapping[str, Path],
     ) -> SegmentManifest:
         async def encode(folder: Path) -> SegmentManifest:
             await in_thread(self._room.require, _most_bytes(plan))
@@ -197,7 +222,7 @@ class EncodeActivities:
                         ahead.tell()
                     bar.frames_of_unit(frames)
 
-                tracks = await self._tracks(plan, held, unit, folder, ear, on_frames)
+                tracks = await self._tracks(plan, held, unit, folder, ear, on_frames, marks)
                 if ear.troubled:
                     damage = await picture_damage(self._tools, held.path, plan, unit, timeout=UNIT_TIMEOUT)
                 if damage:
@@ -217,6 +242,7 @@ class EncodeActivities:
         folder: Path,
         ear: Ear,
         on_frames: Callable[[int], None],
+        marks: Mapping[str, Path],
     ) -> list[TrackFiles]:
         """The unit; where the source has no picture left for it, the last one that there was before it."""
         first = unit * plan.unit_frames
@@ -232,6 +258,7 @@ class EncodeActivities:
                     on_frames=on_frames,
                     on_said=ear.hear,
                     reach=reach,
+                    marks=marks,
                 )
                 if ear.troubled and not held.whole:
                     raise MediaError(DECODE_FAILED, f"unit {unit}: the decoder complains")

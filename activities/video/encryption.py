@@ -3,7 +3,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -11,16 +11,21 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from activities.video.fmp4 import MediaFile, TrackFiles
+from activities.video.media_files import MediaFile, TrackFiles
 from clients.objects import read_own
+from clients.vault import Vault
+from contracts.video import EncodePlan
+from rules.hls_keys import key_of
 
 BLOCK = 16  # bytes
+Keys = Callable[[int], bytes]
+"""The key of a segment by its number."""
 
 
-def encrypt_tracks(out: Path, tracks: Sequence[TrackFiles], key: bytes) -> list[TrackFiles]:
-    """Encrypt the media segments below `out` in their files. The same bytes and key give the same bytes."""
+def encrypt_tracks(out: Path, tracks: Sequence[TrackFiles], keys: Keys) -> list[TrackFiles]:
+    """Encrypt the media segments below `out` in their files. The same bytes and keys give the same bytes."""
     return [
-        dataclasses.replace(track, segments=[_encrypt_file(out, file, key) for file in track.segments])
+        dataclasses.replace(track, segments=[_encrypt_file(out, file, keys) for file in track.segments])
         for track in tracks
     ]
 
@@ -39,14 +44,23 @@ def decrypt(data: bytes, key: bytes, sequence: int) -> bytes:
     return unpadder.update(cipher.update(data) + cipher.finalize()) + unpadder.finalize()
 
 
-def encrypted(data: bytes, name: str, key: bytes) -> bytes:
+def encrypted(data: bytes, name: str, keys: Keys) -> bytes:
     """A media segment by its file's name, which has its number in the playlist."""
-    return encrypt(data, key, int(Path(name).stem.removeprefix("s")))
+    number = int(Path(name).stem.removeprefix("s"))
+    return encrypt(data, keys(number), number)
 
 
-def _encrypt_file(out: Path, file: MediaFile, key: bytes) -> MediaFile:
+def keys_of(vault: Vault, plan: EncodePlan) -> Keys | None:
+    """Those of a plan's version, or of one that is in the clear."""
+    key_id = plan.key_id
+    if key_id is None:
+        return None
+    return lambda number: vault.hls_key(key_id, plan.prefix, key_of(key_id, plan.key_segments, number).first)
+
+
+def _encrypt_file(out: Path, file: MediaFile, keys: Keys) -> MediaFile:
     path = out / file.name
-    data = encrypted(read_own(path), file.name, key)
+    data = encrypted(read_own(path), file.name, keys)
     path.write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     # A part of what is encrypted as a whole is nothing that a player may decrypt: it has no padding.

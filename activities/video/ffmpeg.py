@@ -26,7 +26,7 @@ from activities.host.trouble import HostTrouble, trouble_of
 from clients import metrics, tracing
 from contracts.errors import ErrorType
 
-RECIPE = "2"  # raise it when the encoder's arguments change: a running job must not mix two of them
+RECIPE = "3"  # raise it when the encoder's arguments change: a running job must not mix two of them
 MAX_PIXELS = 4096 * 2304 * 2
 # By ffmpeg's names ("msmpeg4" is its third version, "flv" Sorenson's H.263): what cameras, phones, screen
 # recorders and editors write, and what stands beside a lecture, covers and texts. No other decoder is

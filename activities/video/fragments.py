@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from activities.video.fmp4 import BadSegment, Init
+from rules.fmp4 import BadSegment, Init
 
 _HEAD = 8
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from activities.video.audio import SILENCE, accepted, levelled
 from activities.video.damage import Ear
 from activities.video.ffmpeg import Tools
-from activities.video.fmp4 import TrackFiles
+from activities.video.media_files import TrackFiles
 from activities.video.sound import Sound
 from activities.video.sound_passes import TARGET, Passes, aligned
 from activities.video.storing import SegmentStore

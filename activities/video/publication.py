@@ -109,7 +109,7 @@ class Publication:
             if whole <= {key.removeprefix(self._plan.prefix + text.folder) for key in stored}
         ]
         for track in self._tracks():
-            text = playlists.media_playlist(track, self._plan.key_id)
+            text = playlists.media_playlist(track, self._plan.key_id, self._plan.key_segments)
             self._put(f"{track.name}/{playlists.MEDIA}", text)
         for track in self._video:
             if pictures := playlists.iframe_playlist(track):

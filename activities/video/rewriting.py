@@ -8,14 +8,14 @@ from math import ceil
 from pathlib import Path
 
 from activities.video.cutting import Edge, Segments, of_picture, of_sound
-from activities.video.encryption import encrypt
-from activities.video.fmp4 import BadSegment, first_picture, read_fragment
+from activities.video.encryption import Keys, encrypt
 from activities.video.fragments import cut, joined, moved
 from activities.video.stored import StoredTrack, StoredVersion
 from activities.video.storing import SEGMENT_TYPE
 from clients.objects import Objects, sha256
 from contracts.trim import MadeOf
 from contracts.video import SHORTEST, Segment, Track
+from rules.fmp4 import BadSegment, first_picture, read_fragment
 
 WRITERS = 8
 AT_ONCE = 2 * WRITERS  # segments that lie in memory
@@ -44,7 +44,7 @@ class TrackWriting:
         track: StoredTrack,
         *,
         prefix: str,
-        key: bytes | None,
+        keys: Keys | None,
         own: Path | None = None,
     ) -> None:
         self._objects = objects
@@ -52,7 +52,7 @@ class TrackWriting:
         self._part = part
         self._track = track
         self._prefix = f"{prefix}{track.name}/"
-        self._key = key
+        self._keys = keys
         self._own = own
         self._sound = track in version.sound
         self._segments = self._wanted()
@@ -92,7 +92,7 @@ class TrackWriting:
     def _store(self, number: int) -> tuple[Segment, bytes]:
         data = self._made(number)
         key = f"{self._prefix}s{number:05d}.m4s"
-        written = encrypt(data, self._key, number) if self._key else data
+        written = encrypt(data, self._keys(number), number) if self._keys else data
         self._objects.put(key, written, SEGMENT_TYPE)
         fragment = read_fragment(data, self._track.init)
         segment = Segment(
@@ -101,7 +101,7 @@ class TrackWriting:
             sha256=sha256(written),
             frames=fragment.samples,
             duration=fragment.duration / self._track.init.timescale,
-            iframe=None if self._key or self._sound else first_picture(data),
+            iframe=None if self._keys or self._sound else first_picture(data),
         )
         return segment, data
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from activities.host.threads import in_thread
-from activities.video.encode import accept_segment
-from activities.video.encryption import encrypt_tracks, encrypted
-from activities.video.fmp4 import MediaFile, TrackFiles, read_init
+from activities.video.encode import accept_segment, init_of
+from activities.video.encryption import Keys, encrypt_tracks, encrypted, keys_of
+from activities.video.media_files import MediaFile, TrackFiles
 from activities.video.texts import Brought
 from clients.objects import ObjectMissing, Objects, read_own, sha256
 from clients.vault import Vault
@@ -32,6 +32,7 @@ from contracts.video import (
     ahead_key,
 )
 from intake.captions import store
+from rules.fmp4 import read_init
 
 UPLOADS = 8
 INITS = 100  # of so many renditions it is remembered
@@ -58,14 +59,14 @@ class Ahead:
         plan: EncodePlan,
         unit: int,
         out: Path,
-        key: bytes | None,
+        keys: Keys | None,
     ) -> None:
         self._objects = objects
         self._pool = pool
         self._plan = plan
         self._unit = unit
         self._out = out
-        self._key = key
+        self._keys = keys
         self._sent: dict[str, Future[Sent]] = {}
         # What may still be joined to the last one is not known before the run has ended.
         opens = unit * plan.unit_frames < OPENING * plan.fps
@@ -114,7 +115,7 @@ class Ahead:
         tracks = []
         for rung, told in self._told.items():
             (path,) = (self._out / rung).glob("init*.mp4")
-            data = read_own(path)
+            data = init_of(self._plan, read_own(path))
             init = read_init(data)
             for place in places:
                 number = self._unit * self._plan.unit_segments + place
@@ -132,8 +133,8 @@ class Ahead:
 
     def _put(self, name: str) -> Sent:
         data = read_own(self._out / name)
-        if self._key:
-            data = encrypted(data, name, self._key)
+        if self._keys:
+            data = encrypted(data, name, self._keys)
         self._objects.put(self._plan.prefix + name, data, SEGMENT_TYPE)
         return Sent(sha256(data), len(data))
 
@@ -159,7 +160,7 @@ class SegmentStore:
     @asynccontextmanager
     async def ahead(self, plan: EncodePlan, unit: int, out: Path) -> AsyncIterator[Ahead]:
         """While a unit's run writes into `out`. Has stopped writing when the block is left, however it is."""
-        ahead = Ahead(self._objects, self._uploads, plan, unit, out, self._hls_key(plan))
+        ahead = Ahead(self._objects, self._uploads, plan, unit, out, keys_of(self._vault, plan))
         try:
             yield ahead
         finally:
@@ -170,8 +171,8 @@ class SegmentStore:
     ) -> list[Track]:
         """Store all files of `tracks` that are not stored yet, encrypted where the plan says so; returns when
         every one is acknowledged."""
-        if key := self._hls_key(plan):
-            tracks = await in_thread(encrypt_tracks, out, tracks, key)
+        if keys := keys_of(self._vault, plan):
+            tracks = await in_thread(encrypt_tracks, out, tracks, keys)
         there = dict(self._inits)
         if ahead:
             await ahead.settle()
@@ -257,9 +258,6 @@ class SegmentStore:
             self._objects.put(prefix + name, out / name, SEGMENT_TYPE)
 
         list(self._uploads.map(put, names))
-
-    def _hls_key(self, plan: EncodePlan) -> bytes | None:
-        return self._vault.hls_key(plan.key_id, plan.prefix) if plan.key_id else None
 
 
 def _pictures(plan: EncodePlan) -> str:

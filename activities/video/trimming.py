@@ -2,7 +2,7 @@
 only what the cut goes through is encoded."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -15,9 +15,10 @@ from activities.implements import implements
 from activities.video.cutting import Edge, edges_of, outward
 from activities.video.encode import Stretch, encode_stretch
 from activities.video.encoding import PICTURES_TIMEOUT, UNIT_TIMEOUT, EncodeActivities, killed_from_outside
+from activities.video.encryption import keys_of
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, Tools
-from activities.video.fmp4 import BadSegment
+from activities.video.marks import Marks
 from activities.video.pictures import POSTER_LINES, draw_pictures
 from activities.video.probe import MediaError
 from activities.video.rewriting import Part, TrackWriting, in_frames, pictures_of
@@ -47,6 +48,7 @@ from contracts.video import (
 from rules.captions.cues import CaptionsError, within
 from rules.captions.reading import read
 from rules.captions.writing import WHOLE
+from rules.fmp4 import BadSegment
 
 
 class Inexact(Exception):
@@ -54,7 +56,8 @@ class Inexact(Exception):
 
 
 class TrimActivities:
-    """One for each worker process. `encrypt`: also what was in the clear."""
+    """One for each worker process. `encrypt`: also what was in the clear; `key_segments`: after so many the
+    key changes, or as before."""
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class TrimActivities:
         room: Room,
         vault: Vault,
         encrypt: bool,
+        key_segments: int = 0,
     ) -> None:
         self._objects = objects
         self._store = SegmentStore(objects, vault)
@@ -79,6 +83,8 @@ class TrimActivities:
         self._room = room
         self._vault = vault
         self._encrypt = encrypt
+        self._key_segments = key_segments
+        self._marks = Marks(objects, tools, scratch)
 
     @implements(video.CUT)
     async def cut(self, job: CutInput) -> Cut:
@@ -142,13 +148,17 @@ class TrimActivities:
             sound_alone=True,
         )
         try:
+            marks = await self._marks.of_version(version.prefix)
+            if len(marks) > 1:
+                raise Inexact("encoder_differs")
             plan = await self._encoding.plan(source, asked)
             _require_same(version, plan, job.begun.made_of)
-            plan = plan.model_copy(update={"rungs": version.rungs, "key_id": None, "parts": None})
-            async with self._encoding.source_of(plan) as path:
+            same = {"rungs": version.rungs, "mark": next(iter(marks), None)}
+            plan = plan.model_copy(update={**same, "key_id": None, "parts": None})
+            async with self._encoding.source_of(plan) as path, self._marks.held(plan.mark) as held:
                 for number, edge in enumerate(wanted):
                     out = folder / f"edge{number}"
-                    edges[edge] = await self._edge(version, plan, path, made_of, edge, out)
+                    edges[edge] = await self._edge(version, plan, path, made_of, edge, out, held)
         except ObjectMissing as error:
             raise Inexact("source_gone") from error
         except ObjectChanged as error:
@@ -184,10 +194,19 @@ class TrimActivities:
         return made is not None and key in written and written[key] <= made
 
     async def _edge(
-        self, version: StoredVersion, plan: EncodePlan, source: Path, made_of: MadeOf, edge: Edge, out: Path
+        self,
+        version: StoredVersion,
+        plan: EncodePlan,
+        source: Path,
+        made_of: MadeOf,
+        edge: Edge,
+        out: Path,
+        marks: Mapping[str, Path],
     ) -> list[list[bytes]]:
         stretch = Stretch(made_of.first_frame + edge.first, edge.frames)
-        tracks = await encode_stretch(self._tools, source, plan, stretch, out=out, timeout=UNIT_TIMEOUT)
+        tracks = await encode_stretch(
+            self._tools, source, plan, stretch, out=out, timeout=UNIT_TIMEOUT, marks=marks
+        )
         for track, stored in zip(tracks, version.video, strict=True):
             if (out / track.init.name).read_bytes() != stored.init_bytes:
                 raise Inexact("encoder_differs")
@@ -213,11 +232,14 @@ class TrimActivities:
             audio_stream=0,
             sounds=version.sounds,
             key_id=self._vault.key_id if encrypted else None,
+            key_segments=(self._key_segments or version.key_segments) if encrypted else 0,
             damage=_damage(job.begun.damage, start, end),
         )
         shown = [rung.name for rung in plan.rungs if rung.height <= POSTER_LINES] or [
             track.name for track in (*version.video, *version.sound)
         ][:1]
+        for mark in await self._marks.of_version(version.prefix):
+            await self._marks.carried(mark, job.prefix)
         own = folder / "own.mp4"
         video_tracks, sounds = await self._rewritten(job, version, part, plan, shown[-1], own)
         units = SegmentManifest(encoder=self._encoder, units=[0], tracks=video_tracks)
@@ -247,7 +269,7 @@ class TrimActivities:
         """Every rendition of picture and sound; `own` gets the one that pictures are drawn of."""
         stored = await in_thread(lambda: list(self._objects.list(f"{version.prefix}{shown}/")))
         await in_thread(self._room.require, sum(size for _, size in stored))
-        key = self._vault.hls_key(plan.key_id, plan.prefix) if plan.key_id else None
+        keys = keys_of(self._vault, plan)
         writing = [
             TrackWriting(
                 self._objects,
@@ -255,7 +277,7 @@ class TrimActivities:
                 part,
                 track,
                 prefix=plan.prefix,
-                key=key,
+                keys=keys,
                 own=own if track.name == shown else None,
             )
             for track in (*version.video, *version.sound)

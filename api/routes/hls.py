@@ -8,22 +8,27 @@ through this process.
 
 import asyncio
 import re
+from math import inf
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.auth import playback_tokens
 from api.auth.playback_tokens import dead
+from api.dash import EncryptedLecture
 from api.growing import Growing
 from api.problems import not_found, refused
 from api.services import Services, UseServices
 from clients.database import captions, viewing
-from clients.database.viewing import SessionRow
+from clients.database.viewing import SessionRow, View
 from clients.objects import ObjectMissing
 from clients.vault import VaultError
 from contracts.video import hls_root
 from intake.captions import of_version
 from rules.captions.writing import MEDIA, SEGMENT, Chapter, chapters_json, chapters_track, in_master
+from rules.dash import MANIFEST
+from rules.fmp4 import BadSegment
+from rules.hls_keys import named
 from rules.viewing import may_fetch, may_look
 
 router = APIRouter(prefix="/api/v1/play", include_in_schema=False)
@@ -35,11 +40,12 @@ OPEN = {"Access-Control-Allow-Origin": "*", "Referrer-Policy": "no-referrer"}
 _FOLDER = r"[a-z0-9]{1,16}"
 _PLAYLISTS = re.compile(rf"{_FOLDER}/(?:media|iframes)\.m3u8")
 _MEDIA = re.compile(rf"(?:work/)?{_FOLDER}/(init\.mp4|s([0-9]{{5,6}})\.m4s)")
-_CAPTIONS = re.compile(r"(captions/[0-9a-f]{32}|text[0-9]{1,2})/(?:media\.m3u8|s([0-9]{5})\.vtt)")
+_CAPTIONS = re.compile(
+    r"(captions/[0-9a-f]{32}|text[0-9]{1,2})/(?:media\.m3u8|(captions\.vtt)|s([0-9]{5})\.vtt)"
+)
 _PICTURES = re.compile(r"poster\.jpg|storyboard\.vtt|storyboard-[0-9]{2}\.jpg")
 VTT = "text/vtt; charset=utf-8"
 _CHAPTERS = re.compile(r"chapters\.(vtt|json)")
-_KEY = re.compile(r"key-(.{1,32})")
 
 
 @router.api_route("/{link}/{path:path}", methods=["GET", "HEAD"])
@@ -67,14 +73,16 @@ async def _play(link: str, path: str, services: Services) -> Response:
             raise refused(403, "beyond_the_clock", "This part may be watched later.")
         where = services.objects.link(session.hls_prefix + path, LINK_SECONDS)
         return RedirectResponse(where, 307, OPEN | {"Cache-Control": "no-store"})
-    if key := _KEY.fullmatch(path):
+    if key := named(path):
+        if viewer.decision.proctored and not may_fetch(viewer.watched, viewer.elapsed, key.first or 0):
+            raise refused(403, "beyond_the_clock", "This part may be watched later.")
         try:
-            content = services.vault.hls_key(key[1], session.hls_prefix)
+            content = services.vault.hls_key(key.id, session.hls_prefix, key.first)
         except VaultError:
             raise not_found("key") from None
         return _respond(content, "application/octet-stream", "no-store")
     if part := _CAPTIONS.fullmatch(path):
-        at = int(part[2] or 0) * SEGMENT / 1000
+        at = (viewer.duration or inf) if part[2] else int(part[3] or 0) * SEGMENT / 1000
         if viewer.decision.proctored and not may_look(viewer.watched, viewer.elapsed, at):
             raise refused(403, "beyond_the_clock", "This part may be watched later.")
         below = hls_root(session.tenant_id, session.video_id) if "/" in part[1] else session.hls_prefix
@@ -84,6 +92,8 @@ async def _play(link: str, path: str, services: Services) -> Response:
     same = path.endswith(".m3u8") and viewer.hls_prefix == session.hls_prefix
     if same and (lecture := await services.growing.of(viewer)):
         return await _growing(services, session, lecture, path)
+    if path == MANIFEST:
+        return await _dash(services, session, viewer)
     if path == "lecture.mp4" and (viewer.download_key or "").startswith(session.hls_prefix):
         assert viewer.download_key
         where = services.objects.link(viewer.download_key, LINK_SECONDS, saved_as=f"{session.video_id}.mp4")
@@ -112,6 +122,24 @@ async def _master(services: Services, session: SessionRow, master: str | None = 
         master = (await _bytes(services, session.hls_prefix + "master.m3u8")).decode()
     shown = of_version(session.hls_prefix, hls_root(tenant, video), rows)
     return _respond(in_master(master, shown).encode(), PLAYLIST, "no-store")
+
+
+async def _dash(services: Services, session: SessionRow, viewer: View) -> Response:
+    """For DASH players, over the same segments, with the captions that there are now."""
+    if viewer.growing and viewer.hls_prefix == session.hls_prefix:
+        raise refused(404, "dash_growing", "There is no DASH manifest before the lecture is READY: play HLS.")
+    async with services.engine.connect() as connection:
+        rows = await captions.listed(connection, session.tenant_id, session.video_id)
+    shown = of_version(session.hls_prefix, hls_root(session.tenant_id, session.video_id), rows)
+    try:
+        manifest = await services.dash.of(session.hls_prefix)
+    except EncryptedLecture:
+        detail = "Segments of this lecture are encrypted as only HLS knows it: play urls.master."
+        raise refused(404, "dash_encrypted", detail) from None
+    except (ObjectMissing, BadSegment):
+        raise not_found("manifest") from None
+    text = manifest.text(shown, in_parts=viewer.decision.proctored)
+    return _respond(text.encode(), "application/dash+xml", "no-store")
 
 
 async def _growing(services: Services, session: SessionRow, lecture: Growing, path: str) -> Response:

@@ -22,6 +22,7 @@ from api.services import Services, UseServices
 from clients.database import viewing, watching
 from clients.database.viewing import SessionRow, View
 from contracts.base import Outside
+from rules.dash import MANIFEST
 from rules.viewing import SEEK_SLACK, VIOLATION_LIMIT, Refusal, Violation, Watched, advance, is_completed
 
 router = APIRouter(
@@ -287,6 +288,7 @@ def _urls(services: Services, session: UUID, viewer: View) -> dict[str, str | No
     base = f"/api/v1/play/{playback_tokens.link_of(services.vault, session)}"
     return {
         "master": f"{base}/master.m3u8",
+        "dash": None if viewer.growing else f"{base}/{MANIFEST}",
         "poster": f"{base}/poster.jpg" if viewer.has_pictures else None,
         "storyboard": f"{base}/storyboard.vtt" if viewer.has_pictures else None,
         "subtitles": f"{base}/subtitles.vtt" if viewer.subtitles_key else None,

@@ -65,6 +65,12 @@ ENCODE_FAILED = _add(
     "영상 변환에 실패했습니다. 다시 시도해 주세요. 계속되면 운영자에게 알려 주세요.",
     "The encoder failed several times. Retry; if it happens again tell the operators.",
 )
+WATERMARK_UNREADABLE = _add(
+    "WATERMARK_UNREADABLE",
+    _F,
+    "학원의 워터마크 그림을 읽을 수 없습니다. 운영자에게 알려 주세요.",
+    "The academy's watermark is no PNG of 8 MiB or less in the store. Upload it, set WATERMARKS, retry.",
+)
 VIDEO_DELETED = _add(
     "VIDEO_DELETED",
     _C,

@@ -7,6 +7,7 @@ _JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_h
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
 _CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media_encode.py"
 _TRIM, _OF_A_PART = "tests/unit/test_trim.py", "tests/integration/test_captions_of_a_part.py"
+_MARKS = "tests/unit/test_marks.py"
 _CAPTIONS = "tests/unit/test_captions.py"
 _SEARCH = "tests/api/test_search.py"
 _COVERED = "tests/unit/test_omr_covered.py"
@@ -24,6 +25,76 @@ CONTENT = (
         "if len(streams) > 1:",
         "if False:",
         "tests/unit/test_media_probe.py::test_of_several_sounds_one_that_is_heard",
+    ),
+    Defence(
+        "key-beyond-the-clock",
+        "api/routes/hls.py",
+        "viewer.elapsed, key.first or 0):",
+        "viewer.elapsed, 0):",
+        "tests/viewing/test_links.py::test_a_key_of_what_comes_later_waits_for_the_clock",
+    ),
+    Defence(
+        "key-behind-an-init-segment",
+        "rules/playlists.py",
+        "    for place, stretch in enumerate(stretches):\n        key = None\n",
+        "    key = None\n    for place, stretch in enumerate(stretches):\n",
+        "tests/unit/test_hls_keys.py::test_a_growing_playlist_goes_on_with_the_key_of_the_whole",
+    ),
+    Defence(
+        "mark-that-is-missing",
+        "activities/video/marking.py",
+        "    if plan.mark is None:",
+        "    if plan.mark is None or not pictures:",
+        f"{_MARKS}::test_the_same_unit_has_the_same_bytes_and_a_plan_without_has_those_of_before",
+    ),
+    Defence(
+        "mark-by-the-lectures-time",
+        "activities/video/marking.py",
+        "abs(1-mod(t/{seconds},2))",
+        "abs(1-mod(n/25/{seconds},2))",
+        f"{_MARKS}::test_a_moving_mark_is_at_its_place_in_every_frame[closed_gop]",
+    ),
+    Defence(
+        "mark-where-a-graph-begins-anew",
+        "activities/video/marking.py",
+        "picture = _Still(pictures[rung.name]).stream()",
+        'picture = ffmpeg.input(f"file:{pictures[rung.name]}")["v"]',
+        f"{_MARKS}::test_a_turned_lecture_keeps_its_mark_where_its_colours_change",
+    ),
+    Defence(
+        "mark-at-the-release-before",
+        "activities/video/ffmpeg.py",
+        'RECIPE = "3"',
+        'RECIPE = "2"',
+        f"{_MARKS}::test_workers_of_the_release_before_refuse_such_plans",
+    ),
+    Defence(
+        "mark-that-is-no-png",
+        "activities/video/marks.py",
+        '    "format": "png_pipe",\n    "codec_whitelist": "png",\n',
+        "",
+        f"{_MARKS}::test_a_picture_of_the_academy_is_scaled_and_faded",
+    ),
+    Defence(
+        "dash-of-encrypted-segments",
+        "api/dash.py",
+        "if any(each.key for each in playlist.entries):",
+        "if False:",
+        "tests/unit/test_dash.py::test_captions_are_whole_or_in_parts",
+    ),
+    Defence(
+        "dash-of-sound-that-begins-late",
+        "api/dash.py",
+        "timeline = runs(playlist.starts(begin, init.timescale))",
+        "timeline = runs(playlist.starts(0, init.timescale))",
+        "tests/unit/test_dash.py::test_every_segment_is_at_its_time_after_a_trim_too",
+    ),
+    Defence(
+        "captions-whole-beyond-the-clock",
+        "api/routes/hls.py",
+        "at = (viewer.duration or inf) if part[2] else",
+        "at = 0 if part[2] else",
+        "tests/integration/test_captions.py::test_captions_are_shown_replaced_and_taken_away",
     ),
     Defence(
         "search-reads-before-it-shows",
@@ -344,7 +415,7 @@ CONTENT = (
     ),
     Defence(
         "cut-segment",
-        "activities/video/fmp4.py",
+        "rules/fmp4.py",
         "if size < head or at + size > len(data):",
         "if size < head:",
         "tests/unit/test_media_encode.py::test_a_segment_tells_its_place_and_a_cut_one_is_refused",

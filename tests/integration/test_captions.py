@@ -123,7 +123,9 @@ async def test_captions_are_shown_replaced_and_taken_away(studio: Studio) -> Non
     # Leave as for segments: who is watched by the clock gets no text of what comes later.
     assert (await early.get(f"captions/{korean}/s00002.vtt")).status_code == 200
     assert (await early.get(f"captions/{korean}/s00003.vtt")).json()["code"] == "beyond_the_clock"
-    assert (await early.get(f"captions/{korean}/captions.vtt")).status_code == 404
+    assert (await early.get(f"captions/{korean}/captions.vtt")).json()["code"] == "beyond_the_clock"
+    free = await room.start(await room.student("PRESENT"))
+    assert "안녕\n하세요" in (await free.get(f"captions/{korean}/captions.vtt")).text
     assert (await early.get("captions/../v-1/master.m3u8")).status_code == 404
 
     # The same language and name again, and what it says after the end is not shown and told.

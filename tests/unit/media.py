@@ -1,6 +1,7 @@
 """Odd sources made with ffmpeg itself, and what the media tests share."""
 
 import subprocess
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from activities.video.encode import encode_unit
 from activities.video.ffmpeg import find_tools
-from activities.video.fmp4 import TrackFiles
+from activities.video.media_files import TrackFiles
 from activities.video.plan import make_plan
 from activities.video.probe import of_remux, probe, remux
 from contracts.video import EncodePlan, SourceRef
@@ -97,9 +98,12 @@ async def prepare(source: Path, **changes: Any) -> tuple[Path, EncodePlan]:
     return source, plan.model_copy(update=changes)
 
 
-async def encode(source: Path, plan: EncodePlan, out: Path, **quality: Any) -> list[list[TrackFiles]]:
+async def encode(
+    source: Path, plan: EncodePlan, out: Path, marks: Mapping[str, Path] | None = None, **quality: Any
+) -> list[list[TrackFiles]]:
     """Every unit in a folder of its own, as separate workers would. [unit][rung]"""
-    options = {"quality": quality} if quality else {}
+    options: dict[str, Any] = {"quality": quality} if quality else {}
+    options |= {"marks": marks} if marks else {}
     return [
         await encode_unit(TOOLS, source, plan, unit=unit, out=out / str(unit), timeout=PATIENCE, **options)
         for unit in range(plan.unit_count)

@@ -11,6 +11,7 @@ from activities.video.download import copy, file_name, join, rung_for, wanted
 from activities.video.languages import in_a_container
 from activities.video.plan import rung_of
 from activities.video.stored import StoredVersion
+from rules.hls_keys import HlsKey
 from tests.unit import media
 from tests.unit.test_media_sound import sounds
 from tests.unit.test_trim import BASE, NEW, UNKNOWN, VAULT, lecture, lecture_of, packets
@@ -77,7 +78,7 @@ async def test_what_may_not_be_given_is_not(tmp_path: Path) -> None:
     with pytest.raises(ApplicationError) as refused:
         wanted(version, 89)
     assert refused.value.type == "DOWNLOAD_OFF"
-    version._key = bytes(16)
+    version.sound[0].keys[:] = [HlsKey("k")] * len(version.sound[0].keys)
     with pytest.raises(ApplicationError) as refused:
         wanted(version, 720)
     assert refused.value.type == "DOWNLOAD_ENCRYPTED"

@@ -17,9 +17,9 @@ from activities.host.trouble import HostTrouble
 from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
-from activities.video.fmp4 import BadSegment
 from contracts.errors import ErrorType
 from contracts.video import AudioInput
+from rules.fmp4 import BadSegment
 from tests.workflows.world import encode_input, plan
 
 
@@ -38,7 +38,9 @@ def encoding(scratch: Path, kept: int) -> EncodeActivities:
         max_source_seconds=1,
         vault=unused,
         encrypt=False,
+        key_segments=0,
         ladder=lambda tenant_id: "standard",
+        watermark=lambda tenant_id: None,
     )
 
 

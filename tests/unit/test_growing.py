@@ -10,7 +10,6 @@ import pytest
 
 from activities.video import opening
 from activities.video.audio import encode_audio
-from activities.video.fmp4 import read_fragment, read_init
 from activities.video.opening import encode_opening, openings
 from activities.video.storing import SegmentStore
 from api.growing import Growing, GrowingLectures, read
@@ -26,6 +25,7 @@ from contracts.video import (
     opening_key,
     unit_key,
 )
+from rules.fmp4 import read_fragment, read_init
 from tests.lab import PATIENCE
 from tests.unit import media
 from tests.workflows.world import plan

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from activities.video.encode import encode_unit
-from activities.video.fmp4 import BadSegment, Fragment, read_fragment, read_init
 from activities.video.probe import MediaError
 from contracts import errors
+from rules.fmp4 import BadSegment, Fragment, read_fragment, read_init
 from tests.lab import PATIENCE
 from tests.unit import media
 

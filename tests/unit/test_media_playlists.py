@@ -9,7 +9,7 @@ import pytest
 
 from activities.video.audio import encode_audio
 from activities.video.encryption import encrypt_tracks
-from activities.video.fmp4 import MediaFile, TrackFiles
+from activities.video.media_files import MediaFile, TrackFiles
 from contracts.video import EncodePlan, Segment, Track
 from rules.playlists import iframe_playlist, master_playlist, media_playlist, rates
 from tests.lab import PATIENCE
@@ -124,7 +124,7 @@ def test_pictures_of_encrypted_and_of_earlier_segments_have_no_playlist() -> Non
 def test_encrypted_segments_tell_no_place_of_a_picture(tmp_path: Path) -> None:
     (tmp_path / "s00000.m4s").write_bytes(bytes(40))
     file = MediaFile("s00000.m4s", 40, "", 1, 4.0, iframe=(0, 20))
-    (sealed,) = encrypt_tracks(tmp_path, [TrackFiles("360p", "c", file, [file])], bytes(16))
+    (sealed,) = encrypt_tracks(tmp_path, [TrackFiles("360p", "c", file, [file])], lambda _: bytes(16))
     assert (sealed.segments[0].size, sealed.segments[0].iframe) == (48, None)
 
 

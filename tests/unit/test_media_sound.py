@@ -10,7 +10,7 @@ from PIL import Image
 
 from activities.video import audible
 from activities.video.audio import AudioOutput, encode_audio
-from activities.video.fmp4 import TrackFiles
+from activities.video.media_files import TrackFiles
 from activities.video.probe import MediaError, probe
 from activities.video.sound_files import missing_part
 from activities.video.texts import take_texts

@@ -9,7 +9,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from activities.video.encryption import encrypt
-from activities.video.fmp4 import TrackFiles, media_file
+from activities.video.media_files import TrackFiles, media_file
 from activities.video.storing import Ahead, SegmentStore
 from activities.video.texts import NOTHING
 from clients.objects import ObjectMissing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -86,6 +87,8 @@ class Source:
 class Lecture:
     """A source and the version that was made of it, nothing lost in its picture."""
 
+    marks: dict[str, Path] | None = None
+
     def __init__(self, path: Path, plan: EncodePlan, folder: Path) -> None:
         self.path, self.plan, self.folder = path, plan, folder
         self.bucket = Bucket()
@@ -96,7 +99,7 @@ class Lecture:
         store = SegmentStore(self.objects, VAULT)
         manifests = []
         for unit, tracks in enumerate(
-            await media.encode(self.path, self.plan, self.folder, **media.LOSSLESS)
+            await media.encode(self.path, self.plan, self.folder, self.marks, **media.LOSSLESS)
         ):
             stored = await store.upload(self.plan, self.folder / str(unit), tracks)
             manifest = SegmentManifest(encoder=self.plan.encoder, units=[unit], tracks=stored)
@@ -277,10 +280,12 @@ async def test_rates_of_thousandths_and_open_gops_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_what_is_encrypted_stays_so_under_its_own_key(tmp_path: Path) -> None:
-    made = await lecture(tmp_path, "closed_gop", key_id="k")
+@pytest.mark.parametrize("every", [0, 1])
+async def test_what_is_encrypted_stays_so_under_its_own_key(tmp_path: Path, every: int) -> None:
+    made = await lecture(tmp_path, "closed_gop", key_id="k", key_segments=every)
     holds(made, await made.trim(1.32, None), BASE, NEW, 33, 250)
-    assert "#EXT-X-KEY" in made.bucket[f"{NEW}audio/media.m3u8"].decode()
+    named = re.findall(r'KEY:METHOD=AES-128,URI="\.\./(.+)"', made.bucket[f"{NEW}audio/media.m3u8"].decode())
+    assert named == (["keys-k/0", "keys-k/1", "keys-k/2"] if every else ["key-k"])
     assert b"moof" not in made.bucket[f"{NEW}audio/s00001.m4s"]
 
 

@@ -1,6 +1,7 @@
 """The same lecture clear and encrypted, from the worker to a player that knows the real API alone."""
 
 import asyncio
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +24,10 @@ from clients.vault import Vault
 from contracts.video import hls_root
 from devstack.app import App
 from devstack.stack import Stack
+from intake.captions import Captioning, NewCaptions
+from rules.captions.cues import Cue
 from tests.lab import PATIENCE, fresh_id, log_lines
+from tests.unit.test_dash import told
 from tests.viewing.classroom import SESSION, Classroom, Player
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -67,11 +71,11 @@ async def lectures(
 
 
 @asynccontextmanager
-async def encrypting(app: App, stack: Stack) -> AsyncIterator[None]:
+async def encrypting(app: App, stack: Stack, **settings: str) -> AsyncIterator[None]:
     """The one video worker has encryption switched on."""
     await asyncio.to_thread(app.processes["video"].stop, 30)
     try:
-        with App(stack, "video-2", HLS_ENCRYPTION="true"):
+        with App(stack, "video-2", HLS_ENCRYPTION="true", **settings):
             yield
     finally:
         await asyncio.to_thread(app.restart, "video")
@@ -177,6 +181,34 @@ async def test_the_key_is_nowhere_else(lectures: tuple[Lecture, Lecture], stack:
         assert key not in text and key.hex().encode() not in text
 
 
+async def test_dash_plays_the_clear_one_and_says_why_not_the_other(lectures: tuple[Lecture, Lecture]) -> None:
+    room = lectures[0].room
+    cue = NewCaptions("ko", "한국어", [Cue(500, 1500, "안녕하세요")])
+    captioning = Captioning(room.lab.engine, room.lab.objects, room.lab.temporal, grace=0)
+    await captioning.add(room.tenant, lectures[0].video, lectures[0].job.id, [cue])
+    for attendance, captions in (("ONLINE", "/s$Number%05d$.vtt"), ("PRESENT", "/captions.vtt")):
+        player = await room.start(await room.student(attendance), lectures[0].video)
+        assert player.started["urls"]["dash"] == f"{player.link}/manifest.mpd"
+        answer = await player.get("manifest.mpd")
+        assert (answer.headers["content-type"], answer.headers["cache-control"]) == (
+            "application/dash+xml",
+            "no-store",
+        )
+        *pictures, sound = told(answer.text)
+        for each in pictures:
+            assert each.segments[-1].start + each.segments[-1].duration == 9 * each.timescale
+        for each in (*pictures, sound):
+            assert b"moov" in await fetch(player, each.init)
+            assert all([b"moof" in await fetch(player, segment.address) for segment in each.segments])
+        (named,) = re.findall(r"captions/[0-9a-f]{32}(?=" + re.escape(captions) + ")", answer.text)
+        assert "안녕하세요" in (await player.get(f"{named}{captions.replace('$Number%05d$', '00000')}")).text
+        await player.ask("end")
+        assert (await player.get("manifest.mpd")).status_code == 401
+    encrypted = await lectures[1].play()
+    refused = await encrypted.get("manifest.mpd")
+    assert (refused.status_code, refused.json()["code"]) == (404, "dash_encrypted")
+
+
 async def test_every_lecture_has_pictures(lectures: tuple[Lecture, Lecture]) -> None:
     for lecture in lectures:
         assert lecture.job.result["pictures"] is True
@@ -190,7 +222,7 @@ async def test_every_lecture_has_pictures(lectures: tuple[Lecture, Lecture]) -> 
         # All of it lies below the version, where deletes and retirements find it; the manifests are gone.
         root = hls_root(lecture.room.tenant, lecture.video)
         keys = lecture.room.lab.keys(root)
-        outside = [key for key in keys if not key.startswith(lecture.row.hls_prefix)]
+        outside = [key for key in keys if not key.startswith((lecture.row.hls_prefix, f"{root}captions/"))]
         assert outside == [f"{root}master.m3u8"]
         assert not [key for key in keys if "/work/" in key]
         names = {key.removeprefix(lecture.row.hls_prefix) for key in keys}
@@ -222,3 +254,26 @@ async def test_a_recording_of_sound_is_encrypted_and_plays(
         assert b"moof" not in await fetch(player, f"{rendition}/s00000.m4s")
     samples = sum(int(line.split(",")[3]) for line in await asyncio.to_thread(decoded, player))
     assert samples / 48_000 == pytest.approx(lecture.row.duration, abs=0.1)
+
+
+@pytest.mark.slow
+async def test_keys_change_and_it_plays_as_the_clear_one_does(
+    app: App, stack: Stack, room: Classroom, lectures: tuple[Lecture, Lecture], tmp_path: Path
+) -> None:
+    source = tmp_path / "lecture.mp4"
+    source.write_bytes(room.lab.objects.get(lectures[0].row.file_key))
+    count = len(await room.lab.jobs(room.tenant))
+    async with encrypting(app, stack, HLS_KEY_SEGMENTS="1"):
+        lecture = await encoded(room, source, count + 1)
+    clear, rotating = await lectures[0].play(), await lecture.play()
+    expected, found = await asyncio.gather(
+        asyncio.to_thread(decoded, clear), asyncio.to_thread(decoded, rotating)
+    )
+    assert found == expected
+    for rendition in ("360p", "audio"):
+        playlist = m3u8.loads((await rotating.get(f"{rendition}/media.m3u8")).text)
+        keys = [await fetch(rotating, each.uri.removeprefix("../")) for each in playlist.keys if each]
+        assert len(set(keys)) == len(keys) == len(playlist.segments) > 1
+        for number, key in enumerate(keys):
+            path = f"{rendition}/s{number:05d}.m4s"
+            assert await fetch(rotating, path) == encrypt(await fetch(clear, path), key, number)

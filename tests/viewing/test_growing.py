@@ -76,6 +76,8 @@ async def test_what_grows_is_watched_by_who_may_and_goes_on_when_it_is_published
         answer = await player.get(path)
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
         assert names in answer.text and "ENDLIST" not in answer.text
+    assert player.started["urls"]["dash"] is None
+    assert (await player.get("manifest.mpd")).json()["code"] == "dash_growing"
     assert "../work/audio/s00001.m4s" in (await player.get("audio/media.m3u8")).text
     for path, status in (
         ("360p/s00001.m4s", 307),

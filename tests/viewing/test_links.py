@@ -101,6 +101,17 @@ async def test_nothing_outside_the_version(room: Classroom, stored: None, path: 
     assert status == 404
 
 
+async def test_a_key_of_what_comes_later_waits_for_the_clock(room: Classroom) -> None:
+    name = f"keys-{Vault(room.lab.settings.payload_keys.get_secret_value()).key_id}"
+    proctored = await room.start(await room.student())
+    near, far = [await proctored.get(f"{name}/{first}") for first in (15, 40)]
+    assert near.status_code == 200 and len(near.content) == 16
+    assert (far.status_code, far.json()["code"]) == (403, "beyond_the_clock")
+    free = await room.start(await room.student("PRESENT"))
+    assert (await free.get(f"{name}/15")).content == near.content != (await free.get(f"{name}/40")).content
+    assert (await free.get("keys-nobody/0")).status_code == 404
+
+
 async def test_a_link_is_of_one_session(room: Classroom, stored: None) -> None:
     player = await room.start(await room.student())
     link = player.link.rpartition("/")[2]

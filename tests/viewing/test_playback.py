@@ -52,6 +52,7 @@ async def test_what_start_answers(room: Classroom) -> None:
     urls = player.started["urls"]
     assert {name: url and url.rpartition("/")[2] for name, url in urls.items()} == {
         "master": "master.m3u8",
+        "dash": "manifest.mpd",
         "poster": "poster.jpg",
         "storyboard": "storyboard.vtt",
         "subtitles": None,

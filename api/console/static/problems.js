@@ -71,6 +71,8 @@ export const PROBLEMS = {
   download_off: ["내려받을 수 없는 강의입니다. 먼저 허용해 주세요.", "The lecture may not be downloaded. Allow it first."],
   trim_outside: ["남길 부분이 1초보다 짧거나, 강의 길이를 넘거나, 전체와 같습니다.", "What is to be kept is shorter than a second, beyond the lecture, or all of it."],
   superseded: ["강의가 삭제되었거나 더 새로운 파일이 있습니다.", "The lecture was removed, or has a newer file."],
+  dash_encrypted: ["암호화한 강의는 DASH로 볼 수 없습니다. HLS로 재생해 주세요.", "An encrypted lecture has no DASH manifest. Play its HLS."],
+  dash_growing: ["변환이 끝난 뒤에 DASH로 볼 수 있습니다. 그동안 HLS로 재생해 주세요.", "There is no DASH manifest before the lecture is ready. Play its HLS."],
   beyond_the_clock: ["이 부분은 아직 볼 수 없습니다.", "This part may be watched later."],
   token_expired: ["재생 시간이 지났습니다. 페이지를 새로 열어 주세요.", "The playback has expired. Open the page again."],
   session_ended: ["다른 곳에서 재생을 시작했거나 재생이 끝났습니다. 페이지를 새로 열어 주세요.", "This playback has ended. Open the page again."],

@@ -1,12 +1,9 @@
-"""Reading the few MP4 boxes (ISO/IEC 14496-12) that tell what a segment really contains."""
+"""Reading the few MP4 boxes (ISO/IEC 14496-12) that tell what a segment really contains. Pure."""
 
-import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"mvex", b"moof", b"traf"}
 _NOT_SYNC = 0x10000
@@ -41,51 +38,7 @@ class Fragment:
     step: int | None
 
 
-@dataclass(frozen=True)
-class MediaFile:
-    """A finished file. `name` is relative to the output folder, e.g. `720p/s00012.m4s`."""
-
-    name: str
-    size: int
-    sha256: str
-    frames: int = 0
-    duration: float = 0.0
-    iframe: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class TrackFiles:
-    """What one run wrote for one rendition, or the audio: the init segment and media segments in order."""
-
-    name: str
-    codec: str
-    init: MediaFile
-    segments: list[MediaFile]
-
-
-def media_file(
-    out: Path,
-    path: Path,
-    frames: int = 0,
-    duration: Fraction = Fraction(0),
-    iframe: tuple[int, int] | None = None,
-) -> MediaFile:
-    """Size and checksum of a file below `out`."""
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    return MediaFile(str(path.relative_to(out)), len(data), digest, frames, float(duration), iframe)
-
-
-def join_tail(path: Path, tail: Path) -> None:
-    """Put the fragments of `tail` behind those of the segment before it; a segment may have several."""
-    data = tail.read_bytes()
-    first = next(at for kind, at in _places(data) if kind == b"moof")
-    with path.open("ab") as file:
-        file.write(data[first:])
-    tail.unlink()
-
-
-def _places(data: bytes) -> Iterator[tuple[bytes, int]]:
+def places(data: bytes) -> Iterator[tuple[bytes, int]]:
     """Kind and place of each box of the outermost level. Raises BadSegment where there is no next one."""
     at = 0
     while at + 8 <= len(data):
@@ -139,7 +92,7 @@ def read_fragment(data: bytes, init: Init) -> Fragment:
 def first_picture(data: bytes) -> tuple[int, int]:
     """Place and length of what a player needs of a segment to show its first picture: the head of its first
     fragment and that one sample, which lies first behind it. Raises BadSegment."""
-    at = next(at for kind, at in _places(data) if kind == b"moof")
+    at = next(at for kind, at in places(data) if kind == b"moof")
     length = struct.unpack_from(">I", data, at)[0]
     size = 0
     try:
