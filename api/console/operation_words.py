@@ -20,6 +20,8 @@ OPERATION_WORDS = {
     "GET /console/jobs/{job_id}/files/{name}": ("결과 파일 내려받기", "Downloaded a result"),
     "GET /api/v1/search/documents": _SEARCH,
     "GET /console/search": _SEARCH,
+    "GET /api/v1/documents/{job_id}/pages/{number}/text": ("인식한 글 보기", "Looked at a document's text"),
+    "PUT /api/v1/documents/{job_id}/pages/{number}/text": ("인식한 글 고치기", "Corrected a document's text"),
     "GET /console/ocr/{job_id}": ("인식한 문서 보기", "Looked at a document"),
     "GET /console/ocr/{job_id}/pages/{number}": ("인식한 쪽 보기", "Looked at a page"),
     "GET /console/omr/{job_id}": ("답안지 보기", "Looked at answer sheets"),
@@ -94,6 +96,10 @@ OPERATION_WORDS = {
     "POST /api/v1/opt-outs/": ("광고 수신 거부", "Opted a phone out"),
     "PUT /api/v1/callback/": ("알림 주소 바꾸기", "Changed the callback address"),
     "PUT /api/v1/tenants/{tenant_id}/messaging-account/": ("문자 요금 바꾸기", "Changed prices of messages"),
+    "PATCH /api/v1/tenants/{tenant_id}/messaging-account/": (
+        "문자 계정 바꾸기",
+        "Changed a messaging account",
+    ),
     "POST /api/v1/tenants/{tenant_id}/credit/": ("충전", "Added credit"),
     "POST /codec/login": _SIGNED_IN,
     "POST /console/login": _SIGNED_IN,
@@ -101,6 +107,11 @@ OPERATION_WORDS = {
     "POST /console/logout": ("로그아웃", "Signed out"),
     "POST /console/letters": ("처리 불가 요청 되돌리기", "Sent dead letters back"),
     "POST /console/letters/discard": ("처리 불가 요청 버리기", "Discarded a dead letter"),
+    "POST /console/fleet/queues": ("작업 큐 멈추기·다시 시작", "Paused or resumed a queue"),
+    "POST /console/fleet/schedules": ("예약된 일 바꾸기", "Acted on a schedule"),
+    "GET /console/tenants/{tenant_id}": ("학원 계정 보기", "Looked at an academy's account"),
+    "POST /console/tenants/{tenant_id}/keys": ("서비스 키 만들기", "Made a service key"),
+    "POST /console/tenants/{tenant_id}/keys/revoke": ("서비스 키 거두기", "Revoked a service key"),
 }
 
 COMMAND_WORDS = {
@@ -122,6 +133,11 @@ COMMAND_WORDS = {
     Command.SHOW_RESULT: ("명령: 작업 결과 조회", "Command: looked at a job's result"),
     Command.CANCEL_JOB: ("명령: 작업 취소", "Command: cancelled a job"),
     Command.RETRY_JOB: ("명령: 작업 재시도", "Command: ran a job again"),
+    Command.PAUSE_QUEUE: ("명령: 작업 큐 멈추기", "Command: paused a queue"),
+    Command.RESUME_QUEUE: ("명령: 작업 큐 다시 시작", "Command: resumed a queue"),
+    Command.PAUSE_SCHEDULE: ("명령: 예약된 일 멈추기", "Command: paused a schedule"),
+    Command.RESUME_SCHEDULE: ("명령: 예약된 일 다시 시작", "Command: resumed a schedule"),
+    Command.RUN_SCHEDULE: ("명령: 예약된 일 지금 실행", "Command: ran a schedule"),
     Command.SEND_BACK: ("명령: 처리 불가 요청 되돌리기", "Command: sent dead letters back"),
     Command.DISCARD: ("명령: 처리 불가 요청 폐기", "Command: discarded a dead letter"),
     Command.LOOK_AT_TENANT: ("명령: 학원 자료 세기", "Command: counted what there is of an academy"),

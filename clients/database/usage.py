@@ -1,7 +1,7 @@
 """What academies have used, by month: for accounts between them and us."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import text
@@ -64,3 +64,32 @@ async def between(
         "unconfirmed": RecipientState.UNCONFIRMED,
     }
     return await many(connection, _USAGE.bindparams(**values), UsageRow)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """What an academy's jobs used in a month, which is named by its first day in Korea: as in UsageRow."""
+
+    month: date
+    lectures: int
+    minutes: Decimal
+    pages: int
+
+
+_MONTHS = text("""
+    SELECT date_trunc('month', finished_at AT TIME ZONE 'Asia/Seoul')::date AS month,
+        count(*) FILTER (WHERE job_type = 'video.encode') AS lectures,
+        round(coalesce(sum((result ->> 'duration')::numeric) FILTER (WHERE job_type = 'video.encode'
+            AND jsonb_typeof(result -> 'duration') = 'number'), 0) / 60, 1) AS minutes,
+        coalesce(sum((result ->> 'pages')::numeric) FILTER (WHERE job_type <> 'video.encode'
+            AND jsonb_typeof(result -> 'pages') = 'number'), 0)::bigint AS pages
+    FROM jobs
+    WHERE tenant_id = :tenant AND state IN ('DONE', 'REVIEW_REQUIRED') AND finished_at >= :since
+        AND (job_type = 'video.encode' OR job_type LIKE 'ai.%')
+    GROUP BY 1 ORDER BY 1 DESC""")
+
+
+async def of_months(connection: AsyncConnection, tenant_id: int, since: datetime) -> list[MonthRow]:
+    """Of one academy, the newest month first; months in which nothing ended are left out. What its messages
+    cost is in `costs`."""
+    return await many(connection, _MONTHS.bindparams(tenant=tenant_id, since=since), MonthRow)

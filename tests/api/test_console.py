@@ -30,6 +30,7 @@ from api.console import (
     omr,
     rosters,
     students,
+    tenants,
     text_templates,
 )
 from api.console.site import STATIC
@@ -81,12 +82,14 @@ NEEDS: dict[str, set[str]] = {
     "/messages/{job_id}": {"postgres"},
     "/letters": {"postgres", "queues"},
     "/fleet": {"postgres", "temporal", "queues"},
+    "/tenants": {"postgres"},
+    "/tenants/{tenant_id}": {"postgres"},
     "/audit": {"postgres"},
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
 PAGES = (jobs, lectures, messaging, text_templates, costs, alimtalk, ocr, omr, students, rosters)
-PARTS = (login, home, dead_letters, fleet, audit, *PAGES)
+PARTS = (login, home, dead_letters, fleet, tenants, audit, *PAGES)
 
 
 @asynccontextmanager
@@ -142,6 +145,7 @@ async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stac
         "/jobs": {"job_id": await job(academy, "video.encode", JobState.RUNNING)},
         "/lectures": {"video_id": (video := fresh_id())},
         "/students": {"student_id": await student(academy, "서보나")},
+        "/tenants": {"tenant_id": academy.tenant},
     }
     known = {"hls_prefix": "x/", "has_pictures": True, "status": "READY", "file_key": "x"}
     async with academy.lab.engine.begin() as connection:

@@ -69,6 +69,8 @@ export const PROBLEMS = {
   version_changed: ["그사이 강의가 새로 게시되었습니다. 새로 고쳐 지금 영상에서 시각을 다시 정해 주세요.", "The lecture shows another version by now. Reload, and set the times again."],
   download_off: ["내려받을 수 없는 강의입니다. 먼저 허용해 주세요.", "The lecture may not be downloaded. Allow it first."],
   trim_outside: ["남길 부분이 1초보다 짧거나, 강의 길이를 넘거나, 전체와 같습니다.", "What is to be kept is shorter than a second, beyond the lecture, or all of it."],
+  nothing_to_find: ["찾을 말이 없습니다. 두 글자보다 긴 낱말을 적어 주세요.", "There is nothing to look for. Write a longer word."],
+  text_changed: ["그사이 다른 사람이 이 문서를 고쳤습니다. 고친 글을 복사해 두고 새로 고쳐 주세요.", "Somebody else has corrected this document meanwhile. Copy what you wrote, and reload."],
   superseded: ["강의가 삭제되었거나 더 새로운 파일이 있습니다.", "The lecture was removed, or has a newer file."],
   beyond_the_clock: ["이 부분은 아직 볼 수 없습니다.", "This part may be watched later."],
   token_expired: ["재생 시간이 지났습니다. 페이지를 새로 열어 주세요.", "The playback has expired. Open the page again."],
