@@ -289,7 +289,9 @@ async def test_what_an_academy_used_in_a_month(lab: Lab) -> None:
     async with lab.engine.begin() as connection:
         now = await jobs.now(connection)
         await jobs.finish(connection, lecture, JobOutcome(state=JobState.DONE, result={"duration": 90.0}))
-        await jobs.finish(connection, document, JobOutcome(state=JobState.DONE, result={"pages": 3}))
+        await jobs.finish(
+            connection, document, JobOutcome(state=JobState.DONE, result={"summary": {"pages": 3}})
+        )
         await connection.execute(insert(MessageRecipient).values(**person, **sent, final_at=now))
         await connection.execute(insert(CreditEntry).values(**ledger))
         await connection.execute(insert(CreditEntry).values(**ledger | {"kind": "REFUND", "amount": 5}))
