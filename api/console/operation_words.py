@@ -75,6 +75,10 @@ OPERATION_WORDS = {
     "DELETE /api/v1/sessions/{session_id}/students/{student_id}": ("차시에서 빼기", "Took out of a session"),
     "GET /api/v1/sessions/{session_id}/attendance": ("출석 보기", "Looked at attendance"),
     "PUT /api/v1/sessions/{session_id}/attendance": ("출석 적기", "Noted attendance"),
+    "POST /api/v1/videos/{video_id}/students/{student_id}/link": (
+        "강의 링크 만들기",
+        "Made a link to a lecture",
+    ),
     "POST /api/v1/media/videos/{video_id}/playback/start/": ("강의 재생", "Began to watch a lecture"),
     "POST /api/v1/messaging/send/": _MESSAGES,
     "POST /api/v1/messages/": _MESSAGES,

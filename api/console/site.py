@@ -32,6 +32,7 @@ from api.console import (
     students,
     tenants,
     text_templates,
+    watch,
 )
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, ServerAway, page
@@ -51,7 +52,7 @@ def site(parent: FastAPI) -> FastAPI:
     sent = (text_templates, costs, alimtalk, messaging)
     academy = (home, search, jobs, lectures, ocr, omr, students, rosters, *sent)
     operators = (dead_letters, fleet, tenants, audit)
-    for pages in (login, oidc, *academy, *operators):
+    for pages in (login, oidc, watch, *academy, *operators):
         app.include_router(pages.router)
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.add_middleware(Guard)
@@ -76,16 +77,15 @@ def _is_page(request: Request) -> bool:
 
 def _is_shown(request: Request) -> bool:
     """A page, or what a form of ours leads to: both can come back to where somebody was."""
-    return _is_page(request) or (
-        request.headers.get("sec-fetch-dest") == "document" and "referer" in request.headers
-    )
+    return request.headers.get("sec-fetch-dest", "document") == "document"
 
 
 async def problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail: object = error.detail
     if isinstance(detail, dict) and detail.get("code") == AGAIN and _is_shown(request):
-        path = request.url.path if request.method == "GET" else urlsplit(request.headers["referer"]).path
+        asked_from = urlsplit(request.headers.get("referer", "")).path or login.HOME
+        path = request.url.path if request.method == "GET" else asked_from
         return RedirectResponse(f"/console/login?again=true&next={quote(path)}", 303)
     return page(request, "error.html", status=error.status_code, missing=None)
 

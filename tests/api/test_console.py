@@ -32,6 +32,7 @@ from api.console import (
     students,
     tenants,
     text_templates,
+    watch,
 )
 from api.console.site import STATIC
 from api.middleware import requests
@@ -85,11 +86,12 @@ NEEDS: dict[str, set[str]] = {
     "/tenants": {"postgres"},
     "/tenants/{tenant_id}": {"postgres"},
     "/audit": {"postgres"},
+    "/watch": set(),
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
 PAGES = (jobs, lectures, messaging, text_templates, costs, alimtalk, ocr, omr, students, rosters)
-PARTS = (login, home, dead_letters, fleet, tenants, audit, *PAGES)
+PARTS = (login, watch, home, dead_letters, fleet, tenants, audit, *PAGES)
 
 
 @asynccontextmanager
@@ -311,3 +313,16 @@ async def test_static_files_are_compressed_and_pages_are_not(academy: Caller, st
         for page in ("/", "/messages", "/login"):
             answer = await http.get(f"/console{page}", headers={"Accept-Encoding": "gzip"})
             assert (answer.status_code, "content-encoding" in answer.headers) == (200, False), page
+
+
+async def test_a_students_player_is_framed_by_whom_the_operators_name(academy: Caller, stack: Stack) -> None:
+    """And no other page is, by anybody."""
+    theirs = "https://academy.example"
+    for frames, wanted in (("", "'none'"), (f"{theirs}, https://b.example", f"{theirs} https://b.example")):
+        async with console(academy.lab, stack, academy.tenant, WATCH_FRAMES=frames) as http:
+            watch, login = [await http.get(f"/console/{each}") for each in ("watch", "login")]
+        assert f"frame-ancestors {wanted};" in f"{watch.headers['content-security-policy']};"
+        assert ("x-frame-options" in watch.headers) == (not frames)
+        assert "frame-ancestors 'none';" in f"{login.headers['content-security-policy']};"
+        assert login.headers["x-frame-options"] == "DENY"
+        assert watch.headers["referrer-policy"] == "no-referrer"

@@ -74,6 +74,7 @@ export const PROBLEMS = {
   superseded: ["강의가 삭제되었거나 더 새로운 파일이 있습니다.", "The lecture was removed, or has a newer file."],
   beyond_the_clock: ["이 부분은 아직 볼 수 없습니다.", "This part may be watched later."],
   token_expired: ["재생 시간이 지났습니다. 페이지를 새로 열어 주세요.", "The playback has expired. Open the page again."],
+  invitation_expired: ["볼 수 있는 기간이 지난 링크입니다. 학원에 새 링크를 요청해 주세요.", "This link has expired. Ask the academy for another."],
   session_ended: ["다른 곳에서 재생을 시작했거나 재생이 끝났습니다. 페이지를 새로 열어 주세요.", "This playback has ended. Open the page again."],
   policy_changed: ["볼 수 있는 조건이 바뀌었습니다. 페이지를 새로 열어 주세요.", "What may be watched has changed. Open the page again."],
   too_many_violations: ["재생 규칙을 여러 번 어겨 막혔습니다. 학원에 문의해 주세요.", "The rules of watching were broken too often. Ask the academy."],
