@@ -48,6 +48,10 @@ async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     assert await page.text_content("#mark")
     await page.hover("#seek")
     await expect(page.locator("#preview")).to_be_visible()
+    await page.click("#mute")
+    assert await page.evaluate("document.getElementById('video').muted")
+    await page.fill("#volume", "0.5")
+    assert await page.evaluate("document.getElementById('video').volume") == 0.5
     await page.select_option("#rate", "2")
     assert await page.evaluate("document.getElementById('video').playbackRate") == 2
     assert await visit.grave() == []
@@ -231,6 +235,8 @@ async def test_every_page_is_for_everybody(visit: Visit) -> None:
         "/letters",
         "/fleet",
         "/students",
+        "/tenants",
+        f"/tenants/{visit.tenant}",
         "/login",
     ]
     found: list[str] = []

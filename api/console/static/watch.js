@@ -115,7 +115,7 @@ async function refresh() {
 }
 
 async function beat() {
-  if (video.paused || !token) return;
+  if (!token) return;
   localStorage.setItem(place, video.currentTime.toFixed(1));
   try {
     const told = await ask("heartbeat", { position: video.currentTime, rate: video.playbackRate });
@@ -180,7 +180,8 @@ video.addEventListener("keydown", (event) => {
 });
 field("here").addEventListener("click", () => begin().catch(stopped));
 addEventListener("pagehide", () => token && ask("end", {}).catch(() => {}));
-setInterval(beat, 1000 * BEAT);
+setInterval(() => video.paused || beat(), 1000 * BEAT);
+video.addEventListener("pause", beat); // at the end too
 setInterval(() => {
   const turn = Math.floor(Date.now() / 8000) % 11;
   field("mark").style.left = `${5 + 6 * turn}%`;
