@@ -60,7 +60,7 @@ async def test_a_teachers_morning(visit: Visit, browser: Browser, tmp_path: Any)
     link = await page.evaluate("navigator.clipboard.readText()")
     await _watched(visit, browser, link, one)
     await visit.open(f"/console/students/{one}")
-    await expect(page.locator("tr", has=page.locator("[data-link]"))).not_to_contain_text(" 0%")
+    await expect(page.locator("tr", has=page.locator("[data-link]"))).to_contain_text("100% 완료")
 
     await visit.open("/console/ocr")
     sheet = tmp_path / "exam.png"

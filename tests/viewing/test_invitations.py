@@ -1,13 +1,19 @@
 """A link to a lecture lets one student begin, and decides nothing: the policy does, each time."""
 
+import asyncio
+import os
+import re
+import sys
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from api.auth import playback_tokens
 from api.auth.playback_tokens import Invitation
 from clients.vault import Vault
-from tests.lab import fresh_id
+from devstack.stack import ROOT
+from tests.lab import eventually, fresh_id, unused_port
 from tests.viewing.classroom import Classroom
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -77,3 +83,25 @@ async def test_an_invitation_is_for_one_student_one_lecture_and_its_days(room: C
     for number, days, status in ((student, 91, 422), (student, 0, 422), (10**15, 7, 404)):
         path = f"/api/v1/videos/{room.video}/students/{number}/link"
         assert (await room.http.post(path, json={"days": days}, headers=headers)).status_code == status
+
+
+async def test_the_example_of_a_page_with_a_lecture_in_it(room: Classroom) -> None:
+    student, port = await room.student(), unused_port()
+    environment = os.environ | {"API": str(room.http.base_url).rstrip("/"), "KEY": room.key}
+    asked = (sys.executable, ROOT / "examples" / "embed.py", str(room.video), str(student), str(port))
+    site = await asyncio.create_subprocess_exec(*asked, env=environment)
+    try:
+        async with httpx.AsyncClient() as http:
+
+            async def look() -> str:
+                try:
+                    return (await http.get(f"http://127.0.0.1:{port}/", timeout=30)).text
+                except httpx.ConnectError:
+                    return ""
+
+            page = await eventually(look, "the page")
+    finally:
+        site.kill()
+        await site.wait()
+    frame = re.search(r'<iframe src="[^"#]+/console/watch#([^"]+)"', page)
+    assert frame and await joined(room, frame[1]) == (200, "")
