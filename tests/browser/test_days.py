@@ -141,7 +141,6 @@ async def test_an_operators_night(visit: Visit, credentials: None) -> None:
         assert (await api(visit, "POST", "/messages/", body))["status"] == "accepted"
 
         async def waits() -> bool:
-            await page.reload()
             row = page.locator("tr", has=resume).locator("[data-label='기다림']")
             return await row.text_content() != "0"
 
@@ -168,7 +167,8 @@ async def test_an_operators_night(visit: Visit, credentials: None) -> None:
     await expect(page.locator("#credit ~ table")).to_contain_text("11월 29일 밤")
     await lab.ended(poor)
     await page.fill("#daily_cap", "500")
-    await page.click("#set-account .main")
+    async with page.expect_navigation():
+        await page.click("#set-account .main")
     await expect(page.locator("#daily_cap")).to_have_value("500")
     await page.click("text=키 만들기")
     key = await page.text_content("#made ~ pre") or ""
