@@ -73,6 +73,7 @@ async def test_a_student_from_the_first_day_to_the_last(visit: Visit) -> None:
     await expect(page.locator("#student h1 .badge")).to_have_text("퇴원")
     await expect(page.locator("#student h1")).to_be_focused()
     await page.click("[data-post$='/return']")
+    await expect(page.locator("#student h1 .badge")).to_have_count(0)
     await expect(page.get_by_text("들어 있는 반이 없습니다")).to_be_visible()
     await visit.open("/console/students")
     await expect(page.locator("h1 .count")).to_have_text("1")
