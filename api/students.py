@@ -186,8 +186,9 @@ async def known_class(connection: AsyncConnection, tenant: int, class_id: int) -
 
 
 async def hold(connection: AsyncConnection, tenant: int, ids: Sequence[int]) -> set[int]:
-    """All of them, none of whom leaves until the transaction ends. HTTPException 422 naming who is not there,
-    or has left."""
+    """All of them, none of whom leaves until the transaction ends, after a roster that is being written.
+    HTTPException 422 naming who is not there, or has left."""
+    await students.lock_roster(connection, tenant)  # it locks students in another order
     present = await register.hold_present(connection, tenant, ids)
     if missing := sorted(set(ids) - present):
         detail = "Some of these are no students of yours, or have left."

@@ -96,7 +96,7 @@ def main(folder: Path, words: Path) -> None:
     for _ in range(LINES):
         truth, page, quad = drawn(chance, faces, texts.line(chance, chance.randint(3, 34)))
         strip = strip_of(page, quad)
-        letters = reader.read([strip.exactly(reader.ROWS)])[0]
+        letters = reader.read(strip.exactly(reader.ROWS))
         spaced = "".join(letter.text for letter in letters)
         shares = iter(letter.share for letter in letters if letter.text != " ")
         mine = [(word, min(next(shares) for _ in word)) for word in spaced.split()]

@@ -1,6 +1,5 @@
 """Classes and who is in them. A class is what rosters, sessions and exports name by `lecture_id`."""
 
-from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -14,7 +13,7 @@ from api.routing import first
 from api.schemas_students import Added, ClassMade, ClassPage, ClassShown, ClassWanted, StudentsNamed
 from api.services import UseServices
 from clients.database import classes
-from rules.quiet_hours import KST
+from clients.database.seats import today
 
 router = APIRouter(prefix="/api/v1/classes", route_class=first(caller_of))
 
@@ -62,7 +61,7 @@ async def enrol(
     async with services.engine.begin() as connection:
         await students.known_class(connection, tenant, class_id)
         ids = await students.hold(connection, tenant, body.student_ids)
-        added = await classes.enrol(connection, tenant, class_id, ids, _today())
+        added = await classes.enrol(connection, tenant, class_id, ids, today())
     audit.about(request, students=len(ids))
     return Added(added=added)
 
@@ -73,16 +72,12 @@ async def enrol_one(class_id: ClassId, student_id: StudentId, tenant: Tenant, se
     async with services.engine.begin() as connection:
         await students.known_class(connection, tenant, class_id)
         ids = await students.hold(connection, tenant, [student_id])
-        await classes.enrol(connection, tenant, class_id, ids, _today())
+        await classes.enrol(connection, tenant, class_id, ids, today())
 
 
 @router.delete("/{class_id}/students/{student_id}", status_code=204)
 async def take_out(class_id: ClassId, student_id: StudentId, tenant: Tenant, services: UseServices) -> None:
     """Take a student out of a class, and of its sessions from today on (Korean time)."""
     async with services.engine.begin() as connection:
-        if not await classes.take_out(connection, tenant, class_id, student_id, _today()):
+        if not await classes.take_out(connection, tenant, class_id, student_id, today()):
             raise not_found("enrolment")
-
-
-def _today() -> date:
-    return datetime.now(UTC).astimezone(KST).date()

@@ -11,6 +11,7 @@ from sqlalchemy import Select, delete, func, literal, select, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database import students
 from clients.database.academy_models import CLASS_IDS, AcademyClass, Attendance, Enrolment
 from clients.database.viewing_models import LectureSession, SessionEnrolment
 
@@ -155,7 +156,8 @@ async def put_session(
     connection: AsyncConnection, tenant_id: int, session_id: int, class_id: int, day: date
 ) -> bool:
     """Make a session with everybody who is in the class now, or give it another day; False where it is one of
-    another class."""
+    another class. Whom a roster is just enrolling is in the class first."""
+    await students.lock_roster(connection, tenant_id)
     row = {"tenant_id": tenant_id, "id": session_id, "lecture_id": class_id, "day": day}
     new = insert(LectureSession).values(row).on_conflict_do_nothing().returning(LectureSession.id)
     if (await connection.execute(new)).one_or_none():

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.academy_models import Enrolment, Student
+from clients.database.academy_models import Student
 from clients.database.roster_models import StudentChange
 from clients.database.rows import columns, many, one_or_none
 from clients.database.students import StudentRow
@@ -132,12 +132,6 @@ async def locked_by_identity(
 ) -> list[Found]:
     values = {"tenant": tenant_id, "macs": sorted(identity_macs)}  # in order: no deadlocks
     return [Found._make(row) for row in await connection.exec_driver_sql(_LOCK, values)]
-
-
-async def unenrol(connection: AsyncConnection, tenant_id: int, job_id: UUID) -> int:
-    """Take back whom a roster has enrolled; how many."""
-    mine = (Enrolment.tenant_id == tenant_id, Enrolment.job_id == job_id)
-    return (await connection.execute(delete(Enrolment).where(*mine))).rowcount
 
 
 async def remove(connection: AsyncConnection, tenant_id: int, ids: Sequence[int]) -> None:

@@ -13,8 +13,8 @@ CREATE TEMPORARY TABLE allowed (process text, tables text[]) ON COMMIT DROP;
 INSERT INTO allowed VALUES
     ('bridge', '{job_events,jobs,joined_requests,orphans,tenant_keys,tenants,videos}'),
     ('video', '{captions,job_events,jobs,joined_requests,orphans,renditions,tenant_keys,tenants,video_progress,videos}'),
-    ('ai', '{attendance,cancelled_reservations,captions,credit_entries,enrolments,job_events,jobs,joined_requests,message_chunks,
-        message_groups,message_jobs,message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,
+    ('ai', '{attendance,cancelled_reservations,captions,credit_entries,enrolments,job_events,jobs,joined_requests,
+        lecture_sessions,message_chunks,message_groups,message_jobs,message_occurrences,message_recipients,messaging_accounts,notification_log,opt_outs,
         orphans,renditions,sender_numbers,session_enrolments,staff,staff_hours,student_changes,students,tenant_keys,tenants,
         videos}'),
     ('messaging', '{alimtalk_templates,callback_endpoints,cancelled_reservations,captions,credit_entries,job_events,jobs,joined_requests,message_chunks,message_groups,

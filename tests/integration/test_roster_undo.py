@@ -1,19 +1,22 @@
 """An import that is taken back, and what is known of each change."""
 
+import asyncio
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, text, update
 
 from activities.ai.students import undo as undoing
 from activities.ai.students.rosters import RosterActivities
 from activities.ai.students.undo import Kept, Undone, undo
-from clients.database import register, student_changes
+from clients.database import classes, register, student_changes, students
 from clients.database.academy_models import Attendance, Enrolment, Student
 from clients.database.models import Job
+from clients.database.seats import today
+from clients.database.viewing_models import SessionEnrolment
 from clients.people import seal_students
 from clients.student_changes import open_change
 from contracts.errors import (
@@ -24,7 +27,7 @@ from contracts.errors import (
 )
 from contracts.jobs import JobRef
 from tests.integration.test_roster import KIM, LEE, Academy, rows
-from tests.lab import Lab
+from tests.lab import Lab, eventually
 
 PARK = {"name": "박민수", "parent_phone": "01034567890"}
 CHOI = {"name": "최지우", "parent_phone": "01045678901"}
@@ -79,6 +82,57 @@ async def test_what_an_import_made_and_changed_is_as_it_was(own: Academy) -> Non
     assert change.fields == {"school": ("한빛중", "새론고"), "grade": (None, "1")} and change.row == 2
     assert back.fields == {"school": ("새론고", "한빛중"), "grade": ("1", None)}
     assert b"\xed" not in found[0].sealed[:4] and "새론고".encode() not in found[0].sealed
+
+
+async def seats(own: Academy) -> list[tuple[int, int]]:
+    """Session and student of each."""
+    async with own.lab.engine.connect() as connection:
+        mine = select(SessionEnrolment.session_id, SessionEnrolment.student_id)
+        mine = mine.where(SessionEnrolment.tenant_id == own.tenant)
+        return sorted(tuple(row) for row in await connection.execute(mine))
+
+
+async def test_whom_a_roster_enrols_is_in_the_sessions_to_come_until_it_is_taken_back(own: Academy) -> None:
+    """Who was in the class already keeps the sessions that somebody has left them."""
+    day = today()
+    await own.commit(KIM, lecture_id=7)
+    async with own.lab.engine.begin() as connection:
+        for session, lecture, ahead in ((1, 7, -1), (2, 7, 0), (3, 7, 5), (4, 8, 5)):
+            await classes.put_session(connection, own.tenant, session, lecture, day + timedelta(ahead))
+        (kim,) = await own.table()
+        assert await classes.take_out_of_session(connection, own.tenant, 3, kim.id)
+    assert await seats(own) == [(1, kim.id), (2, kim.id)]
+    await own.commit(KIM, LEE, lecture_id=7)
+    _, lee = await own.table()
+    assert await seats(own) == [(1, kim.id), (2, kim.id), (2, lee.id), (3, lee.id)]
+    done = await taken_back(own, lee.job_id, LEE)
+    assert done.summary() == {"removed_students": 1, "put_back": 0, "unenrolled": 1, "kept": 0}
+    assert await seats(own) == [(1, kim.id), (2, kim.id)]
+
+
+async def test_a_session_made_beside_a_roster_has_whom_that_enrols(own: Academy) -> None:
+    day = today()
+
+    async def made() -> None:
+        async with own.lab.engine.begin() as connection:
+            await classes.put_session(connection, own.tenant, 1, 7, day)
+
+    await own.commit(KIM, LEE)
+    kim, lee = [row.id for row in await own.table()]
+    async with asyncio.TaskGroup() as tasks, own.lab.engine.begin() as roster:
+        await students.lock_roster(roster, own.tenant)
+        await students.enrol(roster, own.tenant, 7, [kim, lee])
+        making = tasks.create_task(made())
+        pid = (await roster.execute(select(func.pg_backend_pid()))).scalar_one()
+        stopped = text(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND :pid = ANY(pg_blocking_pids(pid))"
+        )
+
+        async def waits_or_is_made() -> bool:
+            return making.done() or (await roster.execute(stopped, {"pid": pid})).first() is not None
+
+        await eventually(waits_or_is_made, every=0.02)
+    assert await seats(own) == [(1, kim), (1, lee)]
 
 
 async def test_what_was_changed_since_is_left_alone_and_said_with_its_place(

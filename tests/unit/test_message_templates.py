@@ -185,7 +185,7 @@ def test_a_template_is_asked_for_again_before_it_is_not_readable(answer: Any) ->
 def test_what_is_no_code_is_not_repeated() -> None:
     answer = httpx.Response(400, json={"errorCode": "01012345678 은(는) 잘못된 번호", "errorMessage": ""})
     with pytest.raises(Refused) as refusal:
-        solapi._read(answer)
+        solapi._read(answer, dict)
     assert (refusal.value.code, refusal.value.own) == ("HTTP400", False)
 
 
@@ -263,7 +263,7 @@ async def test_an_id_that_cannot_stand_in_an_address_is_not_understood(group_id:
 def test_who_says_to_wait_for_ever_is_asked_again() -> None:
     answer = httpx.Response(429, headers={"Retry-After": "9" * 400})
     with pytest.raises(Throttled) as throttled:
-        solapi._read(answer)
+        solapi._read(answer, dict)
     assert throttled.value.retry_after == solapi.RETRY_AT_MOST
 
 

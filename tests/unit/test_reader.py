@@ -81,16 +81,6 @@ def test_a_line_is_cut_to_its_letters(kind):
         assert truth[0][1] - 8 <= word.box[1] < word.box[3] <= truth[2][1] + 8
 
 
-def test_strips_of_all_widths_are_read_as_each_alone():
-    page, quads = paper("가", "은행나무는 노란 잎을", SENTENCES[0], "87", SENTENCES[4])
-    strips = [strip_of(page, quad).exactly(reader.ROWS) for quad in quads]
-    together = reader.read(strips)
-    assert [[letter.text for letter in line] for line in together] == [
-        [letter.text for letter in reader.read([strip])[0]] for strip in strips
-    ]
-    assert reader.read([]) == []
-
-
 def letters(text, share=1.0):
     return [Letter(letter, share, 10.0 * place + 5) for place, letter in enumerate(text)]
 

@@ -35,6 +35,8 @@ def test_releases_are_dated_and_in_order() -> None:
     assert [text for _, text in dated] == sorted((text for _, text in dated), reverse=True)
 
 
-def test_captured_histories_are_of_releases() -> None:
+def test_captured_histories_are_of_releases_or_the_next_one() -> None:
     captured = {folder.name for folder in (ROOT / "tests/replay/histories").iterdir()}
-    assert captured <= {"v" + name.rpartition(".")[0] for name in RELEASES}
+    major, minor, _ = number(VERSION)
+    coming = f"v{major}.{minor + 1}"
+    assert captured <= {"v" + name.rpartition(".")[0] for name in RELEASES} | {coming}

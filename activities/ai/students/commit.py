@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.tasks.roster.parse import Row
 from activities.host.threads import beside, in_thread
-from clients.database import student_changes, students
+from clients.database import seats, student_changes, students
 from clients.database.students import SealedStudent, StudentRow
 from clients.keys import Sealer
 from clients.people import open_student, seal_students
@@ -159,6 +159,8 @@ async def commit(
                     connection, tenant_id, lecture_id, list(chunk.known), job_id
                 )
         part = await following
+    if lecture_id is not None:
+        await seats.seat_enrolled(connection, tenant_id, lecture_id, job_id, seats.today())
     return parts.found
 
 

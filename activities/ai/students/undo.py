@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.ai.tasks.roster.parse import Row
 from activities.host.threads import in_thread
-from clients.database import register, student_changes, students
+from clients.database import register, seats, student_changes, students
 from clients.database.student_changes import ChangeRow
 from clients.database.students import StudentRow
 from clients.keys import Sealer
@@ -74,7 +74,7 @@ async def undo(
     """`added` are the rows of whom the import `import_id` has added. All in the caller's transaction, or
     none; the same again changes nothing. Raises KeyDestroyed."""
     await students.lock_roster(connection, tenant_id)
-    done = Undone(unenrolled=await student_changes.unenrol(connection, tenant_id, import_id))
+    done = Undone(unenrolled=await seats.unenrol(connection, tenant_id, import_id, seats.today()))
     last = 0
     while part := await student_changes.of_job(connection, tenant_id, import_id, last, AT_ONCE):
         last = part[-1].id

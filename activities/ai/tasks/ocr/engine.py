@@ -47,7 +47,7 @@ def read(page: Pixels, quads: Sequence[Quad], *, alone: bool = False) -> list[Li
     """Each of the lines; one without words where nothing in it can be read. `alone`: without a second
     opinion on what the reader is unsure of."""
     strips = [strip_of(page, quad) for quad in quads]
-    letters = reader.read([strip.exactly(reader.ROWS) for strip in strips])
+    letters = [reader.read(strip.exactly(reader.ROWS)) for strip in strips]
     letters = _with_signs(strips, letters)
     words = [_words(strip, found, alone) for strip, found in zip(strips, letters, strict=True)]
     return [
@@ -122,7 +122,7 @@ def _with_signs(strips: Sequence[Strip], lines: Sequence[list[Letter]]) -> list[
         if any(letter.text in ALL or of_reader(letter.share) < ASK for letter in letters)
         for ring in rings(strips[index].pixels)
     ]
-    insides = reader.read([resized(ring.inside, reader.ROWS) for _, ring in found])
+    insides = [reader.read(resized(ring.inside, reader.ROWS)) for _, ring in found]
     changed = [list(letters) for letters in lines]
     for (index, ring), inside in zip(found, insides, strict=True):
         scale = reader.ROWS / strips[index].pixels.shape[0]

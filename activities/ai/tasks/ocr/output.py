@@ -76,7 +76,8 @@ def page_pdf(page: Page, picture: Pixels | None, dpi: int, path: Path) -> None:
             text.textOut(word["text"] + " ")
     canvas.drawText(text)
     canvas.showPage()
-    canvas.save()
+    with _bytes_as_they_are():
+        canvas.save()
 
 
 @contextmanager

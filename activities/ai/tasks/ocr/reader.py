@@ -5,7 +5,6 @@ one of the columns that it covers, and in between nothing (CTC).
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,8 +18,6 @@ from activities.ai.tasks.ocr.models import READER
 
 ROWS = 40  # of a strip
 STEP = 4  # columns of a strip for each answer
-BATCH_COLUMNS = 5_000  # of the strips that are read at once, together; more is not quicker
-ALIKE = 1.3  # the widest of a batch is at most so much wider than the narrowest: the rest is padding
 
 Answers = npt.NDArray[np.float32]
 
@@ -41,39 +38,14 @@ def fingerprint() -> str:
     return f"line reader {hashlib.sha256(READER.read_bytes()).hexdigest()[:12]}"
 
 
-def read(strips: Sequence[Pixels]) -> list[list[Letter]]:
-    """The letters of each strip of ROWS rows, spaces among them, from left to right."""
-    found: dict[int, list[Letter]] = {}
-    for batch in _batches([strip.shape[1] for strip in strips]):
-        columns = max(strips[index].shape[1] for index in batch)
-        wide = -(-columns // STEP) * STEP
-        given = np.stack([_padded(strips[index], wide) for index in batch])
-        (answers,) = _session().run(None, {"strip": (given[:, None] / np.float32(255) - 0.5) * 2})
-        for index, answer in zip(batch, answers, strict=True):
-            steps = -(-strips[index].shape[1] // STEP)
-            found[index] = _letters(answer[:steps])
-    return [found[index] for index in range(len(strips))]
-
-
-def _batches(widths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices of strips that are about as wide."""
-    batch: list[int] = []
-    for index in sorted(range(len(widths)), key=lambda each: widths[each]):
-        if batch and (
-            widths[index] * (len(batch) + 1) > BATCH_COLUMNS or widths[index] > ALIKE * widths[batch[0]]
-        ):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
-
-
-def _padded(strip: Pixels, columns: int) -> npt.NDArray[np.float32]:
-    paper = float(np.median(strip[:, -3:]))
-    wide = np.full((ROWS, columns), paper, np.float32)
-    wide[:, : strip.shape[1]] = strip
-    return wide
+def read(strip: Pixels) -> list[Letter]:
+    """The letters of a strip of ROWS rows, spaces among them, from left to right. One at a time: several
+    together take as long, more memory, and the padding of the shorter ones."""
+    columns = strip.shape[1]
+    wide = np.full((ROWS, -(-columns // STEP) * STEP), float(np.median(strip[:, -3:])), np.float32)
+    wide[:, :columns] = strip
+    (answers,) = _session().run(None, {"strip": (wide[None, None] / np.float32(255) - 0.5) * 2})
+    return _letters(answers[0])
 
 
 def _letters(answers: Answers) -> list[Letter]:

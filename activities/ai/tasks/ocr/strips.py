@@ -106,6 +106,8 @@ def _without_rules(ink: npt.NDArray[np.bool_], high: float) -> npt.NDArray[np.bo
     full = (np.minimum(wide, tall) > THIN * high) & (area > EMPTY * wide * tall)
     keep = ~large | full
     keep[0] = True  # the paper
+    if keep.all():
+        return ink
     return np.asarray(ink & keep[pieces])
 
 
