@@ -255,7 +255,9 @@ async def test_a_job_is_seen_stopped_and_not_run_again_without_its_lecture(lab: 
 
 async def test_queues_and_workers_are_listed(lab: Lab) -> None:
     assert {each["queue"] for each in await told("queue", "list")} == set(lab.settings.queue_names())
-    assert {"queue", "kind", "backlog", "oldest_seconds", "pollers"} == set((await told("queue", "tasks"))[0])
+    assert {"queue", "kind", "backlog", "oldest_seconds", "pollers", "paused"} == set(
+        (await told("queue", "tasks"))[0]
+    )
     for worker in await told("worker", "list"):
         assert worker["activities"][0] >= 0
 
