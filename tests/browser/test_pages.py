@@ -252,6 +252,14 @@ async def test_every_page_is_for_everybody(visit: Visit) -> None:
         too_wide = await visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         found += [f"{each} is {too_wide} px too wide"] if too_wide > 0 else []
         await visit.page.set_viewport_size({"width": 1280, "height": 720})
+        await visit.page.emulate_media(media="print")
+        shown = await visit.page.locator(".bar, button").evaluate_all(
+            "all => all.filter((it) => it.checkVisibility()).length"
+        )
+        paper = await visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        found += [f"{each} is printed on {paper}"] if paper != "rgb(255, 255, 255)" else []
+        found += [f"{each} prints {shown} parts of its menu and buttons"] if shown else []
+        await visit.page.emulate_media(media="screen")
     assert found == []
 
 
