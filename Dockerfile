@@ -9,7 +9,7 @@ RUN python -m venv /venv \
 FROM python:3.11-slim-trixie
 
 LABEL org.opencontainers.image.title="academy-workflows" \
-      org.opencontainers.image.version="0.5.0" \
+      org.opencontainers.image.version="0.6.0" \
       org.opencontainers.image.licenses="MIT"
 
 # Not pinned: Debian takes an old version off its mirrors with every security fix, and a pin would then

@@ -19,7 +19,12 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 # What is worked on here: job, workflow, tenant, activity and attempt, as far as they are known.
 _ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
 # The SDK's own loggers put these into a record, as one field.
-_OF_THE_SDK = {"workflow_id": "workflow", "workflow_type": "workflow_type", "attempt": "attempt"}
+_OF_THE_SDK = {
+    "activity_type": "activity",
+    "workflow_id": "workflow",
+    "workflow_type": "workflow_type",
+    "attempt": "attempt",
+}
 
 
 @contextmanager
@@ -41,12 +46,12 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        extra.pop("temporal_activity", None)  # it is the same as what is said of it by `about`
-        sdk = extra.pop("temporal_workflow", {})
-        extra = {**{ours: sdk[name] for name, ours in _OF_THE_SDK.items() if name in sdk}, **extra}
+        # That an activity has failed is logged when `about` has ended.
+        sdk = extra.pop("temporal_activity", {}) | extra.pop("temporal_workflow", {})
+        known = {ours: sdk[name] for name, ours in _OF_THE_SDK.items() if name in sdk}
         if record.exc_info and record.exc_info[1]:
             line["exception"] = told(record.exc_info[1])
-        return json.dumps({**line, **_ABOUT.get(), **extra}, default=str, ensure_ascii=False)
+        return json.dumps({**line, **known, **_ABOUT.get(), **extra}, default=str, ensure_ascii=False)
 
 
 def configure() -> None:

@@ -41,7 +41,7 @@ async def home(request: Request, services: UseServices, staff: Someone) -> Respo
         running=[job for job in running if not job.is_scheduled and not job.waits_for_approval],
         open_count=open_count - len(planned) - len(asking),
         asking=asking,
-        planned=sorted(planned, key=lambda job: (job.send_at or since, job.seq)),
+        planned=sorted(planned, key=_due),
         doubtful=doubtful,
         failed=failed,
         account=account,
@@ -49,6 +49,11 @@ async def home(request: Request, services: UseServices, staff: Someone) -> Respo
         lines=LINES,
         where=lambda job: _where(staff, job),
     )
+
+
+def _due(job: Shown) -> tuple[datetime, int]:
+    assert job.send_at, "what is planned has its time"
+    return job.send_at, job.seq
 
 
 async def _lately(

@@ -19,7 +19,8 @@ async def test_a_student_from_the_first_day_to_the_last(visit: Visit) -> None:
     assert await visit.grave() == []
     await page.click("[data-opens=new-class]")
     await page.fill("#class-title", "고2 수학 A")
-    await page.keyboard.press("Enter")
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
     await page.click("[data-opens=new-student]")
     await page.fill("#student-name", "김하나")
     await page.fill("#student-parent_phone", "02-123-4567")

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import hashlib
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -83,8 +84,9 @@ def watched() -> Iterator[list[tuple[float, str]]]:
 @pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.split()[0] in ("POST", "PUT")])
 async def test_no_step_is_long(operation: str, academy: Caller, here: httpx.AsyncClient) -> None:
     method, _, path = operation.partition(" ")
-    ids = {name: str(uuid4()) for name in ("upload_id", "message_id")}
-    ids |= {"job_id": "none", "video_id": fresh_id(), "reservation_id": 1, "tenant_id": academy.tenant}
+    ids: dict[str, Any] = dict.fromkeys(re.findall(r"{(\w+)}", path), "1")
+    ids |= {name: str(uuid4()) for name in ("upload_id", "message_id")}
+    ids |= {"job_id": "none", "video_id": fresh_id(), "tenant_id": academy.tenant}
     staff = academy.staff(None) if OPERATIONS[operation].kind == "operator" else {}
     headers = {"Authorization": f"Bearer {academy.key}", "Content-Type": "application/json"} | staff
     secret = academy.lab.settings.solapi_webhook_secret

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.ai.sandbox import parent
+from activities.ai.sandbox import process
 from bench import memory
 
 PAGES = 30
@@ -13,7 +13,7 @@ GROWTH = 24 << 20  # bytes
 
 @pytest.mark.slow
 async def test_memory_is_flat_over_many_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parent, "MAX_CALLS", 15)
+    monkeypatch.setattr(process, "MAX_CALLS", 15)
     monkeypatch.setattr(memory, "EVERY", 3)
     found = await memory.measured(tmp_path, PAGES)
     assert found["read"] > 0.9 * PAGES, "pages were read"

@@ -88,6 +88,9 @@ async def test_lines_of_an_attempt_say_what_they_are_of() -> None:
         with about(job=JOB.job_id, tenant=7):
             LOG.warning("said")
         LOG.warning("said", extra={"temporal_workflow": {"workflow_id": "w", "attempt": 1, "run_id": "r"}})
+        LOG.warning(
+            "said", extra={"temporal_activity": {"activity_type": "a", "workflow_id": "w", "attempt": 2}}
+        )
         LOG.warning("said")
     finally:
         LOG.removeHandler(handler)
@@ -102,7 +105,15 @@ async def test_lines_of_an_attempt_say_what_they_are_of() -> None:
         "tenant": 7,
         "job": str(JOB.job_id),
     }
-    assert fields == [work, work, {"job": str(JOB.job_id), "tenant": 7}, {"workflow": "w", "attempt": 1}, {}]
+    failed = {"activity": "a", "workflow": "w", "attempt": 2}
+    assert fields == [
+        work,
+        work,
+        {"job": str(JOB.job_id), "tenant": 7},
+        {"workflow": "w", "attempt": 1},
+        failed,
+        {},
+    ]
 
 
 def test_changes_of_the_sdk_add_up() -> None:
