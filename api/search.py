@@ -5,6 +5,7 @@ longer there.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,7 @@ from rules.search.words import folded
 
 MOST_READ = 24  # texts that one request reads
 AT_ONCE = 8
+LONGEST = 2.0  # seconds, after which a request begins no more texts
 _turns = asyncio.Semaphore(AT_ONCE)  # of all requests: a text may have 5 MiB
 T = TypeVar("T")
 
@@ -132,8 +134,10 @@ async def documents(
 async def _page(
     candidates: Sequence[int], look: Callable[[int], Awaitable[T | None]], limit: int, *, more: bool
 ) -> Page[T]:
-    """Up to `limit` of those that have the words. `more`: there are candidates behind these."""
+    """Up to `limit` of those that have the words, fewer where the texts are long. `more`: there are
+    candidates behind these."""
     found: list[T] = []
+    ends = time.monotonic() + LONGEST
     for first in range(0, len(candidates), AT_ONCE):
         some = candidates[first : first + AT_ONCE]
         for number, each in zip(some, await asyncio.gather(*map(look, some)), strict=True):
@@ -141,6 +145,8 @@ async def _page(
                 found.append(each)
             if len(found) == limit:
                 return Page(found, number if more or number != candidates[-1] else None)
+        if time.monotonic() > ends and some[-1] != candidates[-1]:
+            return Page(found, some[-1])
     return Page(found, candidates[-1] if more and candidates else None)
 
 

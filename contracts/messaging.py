@@ -337,10 +337,12 @@ class Stop(MessageJobRef):
 
 
 class Stopped(Contract):
-    """After a cancel: how many groups had been sent before it, and why the rest was not."""
+    """After a cancel: how many groups had been sent before it, and why the rest was not. `tells`: as of
+    `Prepared`, for a job that was never prepared."""
 
     sent: int
     code: str
+    tells: bool = False
 
 
 class Counts(Contract):

@@ -48,6 +48,10 @@ class DeletePayload(QueueMessage):
     video_id: BigId
 
 
+VERSION = r"^[0-9a-f]{12}-[1-9][0-9]{0,8}$"
+"""How a lecture calls what is shown of it."""
+
+
 class TrimPayload(QueueMessage):
     """Keep `start` to `end` of a lecture, in seconds; what is not given is its start, or its end. `version`:
     of what the times are, as the lecture says."""
@@ -55,7 +59,7 @@ class TrimPayload(QueueMessage):
     model_config = ConfigDict(extra="forbid")
 
     video_id: BigId
-    version: str = Field(pattern=r"^[0-9a-f]{12}-[1-9][0-9]{0,8}$")
+    version: str = Field(pattern=VERSION)
     start: float = Field(default=0.0, ge=0, le=10**6, allow_inf_nan=False)
     end: float | None = Field(default=None, gt=0, le=10**6, allow_inf_nan=False)
 
@@ -320,10 +324,11 @@ class TranscriptionPayload(AiPayload):
 class CaptionsPayload(AiPayload):
     """Captions of a published lecture, from a file: SubRip, SAMI or WebVTT. They take the place of those of
     the same `language` and `name`; `default`: shown unless a viewer chooses otherwise. SAMI says its
-    languages itself."""
+    languages itself. `version`: of what the file's times are, as the lecture says."""
 
     file_key: ObjectKey
     video_id: LooseId
+    version: str | None = Field(default=None, pattern=VERSION)
     language: Annotated[str | None, Field(pattern=f"^{LANGUAGE}$", max_length=35)] = None
     name: Annotated[str | None, Field(min_length=1, max_length=60, pattern=r'^[^\x00-\x1f\x7f"<>]+$')] = None
     default: bool = False

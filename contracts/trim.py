@@ -20,23 +20,29 @@ class TrimInput(Contract):
     end: float | None = None
 
 
+MADE_OF = "made-of.json"
+"""Below a version's prefix: its `MadeOf`. Releases up to 0.6 wrote none."""
+
+
 class MadeOf(Contract):
-    """Where the pictures of a version are in its source: from this frame of the plan that an encode makes.
-    `etag` empty: it was the newest of its key when the version was made."""
+    """Where a version begins in its source: at this frame of the plan that an encode makes, `start` seconds
+    from there. `key` empty: nobody knows its source. `etag` empty: it was the newest of its key when the
+    version was made."""
 
     key: str
     etag: str = ""
     first_frame: int = 0
+    start: float = 0.0
 
 
 class TrimBegun(Contract):
-    """`ended` is set when there is nothing to do. `base`: the prefix of the version that is cut; `made_of`:
-    None where its source is not known. `damage` and the rest are what the job told that made it."""
+    """`ended` is set when there is nothing to do. `base`: the prefix of the version that is cut. `damage` and
+    the rest are what the job told that made it."""
 
     epoch: int = 0
     ended: JobOutcome | None = None
     base: str = ""
-    made_of: MadeOf | None = None
+    made_of: MadeOf = MadeOf(key="")
     texts: list[TextTrack] = Field(default=[], description="Captions within the version")
     damage: list[Damage] = Field(default=[])
     warnings: list[SoundWarning] = Field(default=[])
@@ -60,7 +66,7 @@ class Cut(Contract):
     start: float
     end: float
     inexact: str | None = None
-    made_of: MadeOf | None = None
+    made_of: MadeOf = MadeOf(key="")
 
 
 class PublishCutInput(Contract):

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,16 +23,19 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from clients.database import captions, jobs, videos
+from clients.database import captions, jobs, trims, videos
 from clients.database.captions import CaptionRow, NewCaption
 from clients.database.videos import VideoRow
 from clients.objects import ObjectChanged, ObjectMissing, Objects
 from contracts.captions import Origin, name_of
 from contracts.names import TaskQueue, WorkflowType
+from contracts.trim import MadeOf
 from contracts.video import EraseInput, hls_root
 from intake.submit import TENANT_ID
-from rules.captions.cues import Cue
-from rules.captions.writing import MEDIA, Shown, based, files, in_master
+from intake.versions import made_of
+from rules.captions.cues import CaptionsError, Cue
+from rules.captions.reading import read
+from rules.captions.writing import MEDIA, WHOLE, Shown, based, files, in_master
 
 FOLDER = "captions/"
 PLAYLIST = "application/vnd.apple.mpegurl"
@@ -44,6 +47,10 @@ TRIES = 5  # at a playlist that others write as well
 
 class NotShown(Exception):
     """There is no such lecture, or nothing of it is published."""
+
+
+class VersionChanged(Exception):
+    """Another version is shown than the one that captions were made to fit. Worth another try."""
 
 
 @dataclass(frozen=True)
@@ -74,23 +81,42 @@ class Captioning:
             raise NotShown
         return video
 
-    async def add(
-        self, tenant_id: int, video_id: int, job_id: UUID, new: Sequence[NewCaptions]
-    ) -> list[NewCaption]:
-        """Show captions, instead of those of the same language and name. The same job again writes the same.
-        Raises NotShown."""
-        video = await self.shown(tenant_id, video_id)
+    async def prefix(self, tenant_id: int, video_id: int) -> str | None:
+        """Of the version that the lecture has, whether or not it is shown."""
+        async with self.engine.connect() as connection:
+            return await videos.published_prefix(connection, tenant_id, video_id)
+
+    async def made_of(self, video: VideoRow) -> MadeOf | None:
+        """Where what is shown begins in its source; None of a version of before 0.7."""
+        if video.hls_prefix is None:
+            return None
+        return await asyncio.to_thread(made_of, self.objects, video.hls_prefix)
+
+    async def was_trimmed_since(self, video: VideoRow, job_id: UUID) -> bool:
+        """Whether what is shown is a part of what was shown when the job was accepted."""
+        async with self.engine.connect() as connection:
+            return await trims.is_trimmed_since(connection, video.published_job, job_id)
+
+    async def add(self, video: VideoRow, job_id: UUID, new: Sequence[NewCaptions]) -> list[NewCaption]:
+        """Show captions that fit `video`, instead of those of the same language and name. The same job again
+        writes the same. Raises NotShown, VersionChanged."""
+        tenant_id, video_id = video.tenant_id, video.id
         rows = [_row(tenant_id, video_id, job_id, each) for each in new]
         for row, each in zip(rows, new, strict=True):
             await asyncio.to_thread(store, self.objects, row.prefix, each.cues, video.duration or 0.0)
-        async with self.engine.begin() as connection:
-            replaced = await captions.put(connection, tenant_id, video_id, rows)
-            if replaced is not None:
+        try:
+            async with self.engine.begin() as connection:
+                replaced = await captions.put(connection, tenant_id, video_id, rows)
+                now = await videos.find(connection, tenant_id, video_id)
+                if replaced is None or now is None:
+                    raise NotShown
+                if now.hls_prefix != video.hls_prefix:
+                    raise VersionChanged
                 await jobs.add_event(connection, job_id, jobs.STORED)
-        if replaced is None:
+        except (NotShown, VersionChanged):
             for row in rows:
                 await asyncio.to_thread(self.objects.erase, row.prefix)
-            raise NotShown
+            raise
         await self.point(tenant_id, video_id)
         for prefix in replaced:
             await self._retire(tenant_id, prefix)
@@ -178,6 +204,40 @@ def _shown(row: CaptionRow, folder: str) -> Shown:
 def caption_id(job_id: UUID, language: str, name: str) -> UUID:
     """The same job again makes the same captions."""
     return uuid5(job_id, f"{language}/{name}")
+
+
+def moved(row: CaptionRow, job_id: UUID, root: str) -> NewCaption:
+    """Captions as a trim moves them: the same, elsewhere."""
+    made = uuid5(job_id, str(row.id))
+    return NewCaption(
+        id=made,
+        language=row.language,
+        name=row.name,
+        origin=row.origin,
+        prefix=f"{root}{FOLDER}{made.hex}/",
+        cues=row.cues,
+        is_default=row.is_default,
+    )
+
+
+def moved_subtitles(job_id: UUID, key: str) -> str:
+    """The key of an older transcription's file that a trim has moved; it lies beside that."""
+    return f"{key.rpartition('/')[0]}/{job_id.hex}.vtt"
+
+
+def moved_along(
+    objects: Objects, job_id: UUID, root: str, rows: Sequence[CaptionRow], subtitles: str | None
+) -> tuple[list[NewCaption], str | None]:
+    """What the store has of captions and subtitles that a trim has moved. Blocking."""
+    found = []
+    for each in (moved(row, job_id, root) for row in rows):
+        try:
+            (whole,) = read(objects.get(each.prefix + WHOLE).decode())
+        except (ObjectMissing, CaptionsError):  # nothing of them was left, or they were taken away
+            continue
+        found.append(replace(each, cues=len(whole.cues)))
+    file = moved_subtitles(job_id, subtitles) if subtitles else None
+    return found, file if file and _etag(objects, file) else None
 
 
 def machines_id(job_id: UUID) -> UUID:

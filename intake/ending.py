@@ -4,25 +4,35 @@ a database may be from before they did."""
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from clients.database import jobs, messaging, videos
+from clients.database import captions, jobs, messaging, trims, videos
 from clients.database.jobs import JobRow
-from clients.database.videos import NotCurrent
+from clients.database.trims import Part
+from clients.database.videos import NotCurrent, VideoRow
 from clients.objects import Objects
 from clients.vault import Vault
+from contracts.captions import Origin
 from contracts.catalog import CATALOG, Domain
 from contracts.errors import REASONS, RESULT_LOST
 from contracts.jobs import FINAL_STATES, SUCCEEDED, JobOutcome
 from contracts.messaging import WITHOUT_END
+from contracts.trim import version_name
+from contracts.video import hls_root
+from intake.captions import moved_along
 from intake.versions import stored_version
 
 PUBLISHES = ("video.encode", "video.trim")
 """Job types that make versions."""
+
+
+class BaseNotShown(Exception):
+    """What a trim was made of is not written again yet: worth another look."""
 
 
 class Endings:
@@ -86,9 +96,11 @@ class Endings:
             return JobOutcome(state=REASONS[RESULT_LOST].state, error_code=RESULT_LOST)
         file_key = self._vault.open(sealed, str(job.id)).get("file_key", "") if sealed else ""
         duration = outcome.result.get("duration", stored.version.duration)
+        part = await self._part(job, outcome, video)
+        publish = partial(trims.publish, part=part) if part else videos.publish
         try:
             async with self._engine.begin() as connection:
-                await videos.publish(
+                await publish(
                     connection,
                     tenant_id=tenant_id,
                     video_id=video_id,
@@ -100,6 +112,26 @@ class Endings:
         except NotCurrent:  # deleted, replaced or ended meanwhile
             return outcome
         return outcome
+
+    async def _part(self, job: JobRow, outcome: JobOutcome, video: VideoRow | None) -> Part | None:
+        """Of a trim, what it has moved along; None where the version is not shown that it is a part of.
+        Raises BaseNotShown where that is still to be written again."""
+        told = outcome.result.get("part")
+        if told is None or video is None:
+            return None
+        if video.hls_prefix is None or version_name(video.hls_prefix) != told["of"]:
+            async with self._engine.connect() as connection:
+                if await trims.has_open_before(connection, job.id):
+                    raise BaseNotShown(job.id)
+            return None
+        async with self._engine.connect() as connection:
+            rows = await captions.listed(connection, video.tenant_id, video.id)
+            subtitles = await trims.subtitles_key(connection, video.tenant_id, video.id)
+        beside = [row for row in rows if row.origin != Origin.EMBEDDED]
+        root = hls_root(video.tenant_id, video.id)
+        new, moved = await asyncio.to_thread(moved_along, self._objects, job.id, root, beside, subtitles)
+        of = {row.id for row in beside}
+        return Part(video.hls_prefix, told["start"], told["end"], new, of, moved, subtitles)
 
     async def _was_followed(self, job: JobRow) -> bool:
         """Whether Temporal knows of what took the version away: a deletion of the video, or another encode,

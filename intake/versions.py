@@ -6,6 +6,7 @@ from uuid import UUID
 
 from clients.database.videos import Version
 from clients.objects import ObjectMissing, Objects
+from contracts.trim import MADE_OF, MadeOf
 from contracts.video import hls_root
 
 # As `rules.playlists` writes it.
@@ -35,6 +36,19 @@ def stored_version(objects: Objects, tenant_id: int, video_id: int, job_id: UUID
         if version:
             return Stored(epoch, version)
     return None
+
+
+def note_made_of(objects: Objects, prefix: str, made_of: MadeOf) -> None:
+    """Before the version is shown: what a part of it, or who hears its source, has to know."""
+    objects.put(prefix + MADE_OF, made_of.model_dump_json().encode(), "application/json")
+
+
+def made_of(objects: Objects, prefix: str) -> MadeOf | None:
+    """None of a version that a release before has made: it is an encode, and whole."""
+    try:
+        return MadeOf.model_validate_json(objects.get(prefix + MADE_OF))
+    except ObjectMissing:
+        return None
 
 
 def epochs(objects: Objects, tenant_id: int, video_id: int, job_id: UUID) -> list[int]:

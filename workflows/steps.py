@@ -83,13 +83,6 @@ def _cancel_asked() -> bool:
     return asked and workflow.patched("a-cancel-is-kept")
 
 
-def known(patch: str) -> bool:
-    """Whether a job's history has taken the path `patch`. This release knows it, and takes it nowhere itself:
-    workers of the release before could not go on with the job. The next release takes it, by
-    `workflow.patched`."""
-    return workflow.unsafe.is_replaying() and workflow.patched(patch)
-
-
 def stage(name: str, details: str = "") -> None:
     """Show operators where the workflow stands: search attribute, and details in the Web UI."""
     if workflow.info().typed_search_attributes.get(STAGE) != name:

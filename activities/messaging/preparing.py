@@ -93,8 +93,7 @@ class PrepareActivities:
         assert ref.tenant_id is not None
         await self._board.show_job(ref.tenant_id, ref.job_id, messages_progress("prepare", 0))
         async with self._engine.connect() as connection:
-            endpoint = await callbacks.find(connection, ref.tenant_id)
-        told = {"tells": endpoint is not None and endpoint.messages}
+            told = {"tells": await callbacks.hears_of_messages(connection, ref.tenant_id)}
         return (await self._prepare(ref)).model_copy(update=told)
 
     async def _prepare(self, ref: JobRef) -> Prepared:

@@ -16,7 +16,7 @@ from activities.messaging.as_text import refused_as_alimtalk, turn_to_text
 from activities.messaging.gate import is_expired, is_off, may_go
 from activities.messaging.manifest import ambiguous, compared, manifest
 from activities.messaging.provider import provider_errors, refused
-from clients.database import credits, messaging, messaging_chunks, messaging_groups
+from clients.database import callbacks, credits, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
 from clients.database.messaging_groups import GroupRow
 from clients.keys import Sealer, TenantKeys
@@ -256,10 +256,11 @@ class SendActivities:
             await credits.settle(connection, what.tenant_id, what.job_id, outcomes)
             committed = await messaging_groups.groups(connection, what.job_id, {GroupState.COMMITTED})
             sent = await messaging_groups.groups(connection, what.job_id, HANDED_OVER)
+            hears = await callbacks.hears_of_messages(connection, what.tenant_id)
         for row in open_groups:
             await self._discard(row.ref.group_id)
         withdrawn = [await self.withdraw(row.ref, code) for row in committed]
-        return Stopped(sent=len(sent) + withdrawn.count(False), code=code)
+        return Stopped(sent=len(sent) + withdrawn.count(False), code=code, tells=hears)
 
     async def withdraw(self, group: GroupRef, code: str) -> bool:
         """Take a committed group back from the provider; False when it had been sent. Raises until it is

@@ -16,6 +16,7 @@ from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import SOURCE, Tools, run_ffmpeg
 from activities.video.fmp4 import BadSegment
 from activities.video.header import ffprobe
+from activities.video.languages import in_a_container
 from activities.video.stored import StoredTrack, StoredVersion
 from clients.database import jobs, videos
 from clients.objects import ObjectMissing, Objects
@@ -31,7 +32,7 @@ from contracts.errors import (
 )
 from contracts.jobs import JobOutcome, JobRef, JobState
 from contracts.payloads import DownloadPayload
-from contracts.video import Rung
+from contracts.video import Rung, SoundTrack
 
 READERS = 8
 LARGEST = 5 * 2**30  # bytes of one PUT
@@ -125,15 +126,21 @@ def wanted(version: StoredVersion, lines: int) -> list[StoredTrack]:
     be given."""
     if version.encrypted:
         raise final(DOWNLOAD_ENCRYPTED)
-    heard: dict[int, StoredTrack] = {}
-    for said, track in zip(version.sounds, version.sound, strict=True):
-        heard.setdefault(said.stream, track)
+    heard = [track for _, track in _heard(version)]
     if not version.video:
-        return list(heard.values())
+        return heard
     rung = rung_for(version.rungs, lines)
     if rung is None:
         raise final(DOWNLOAD_OFF)
-    return [version.video[version.rungs.index(rung)], *heard.values()]
+    return [version.video[version.rungs.index(rung)], *heard]
+
+
+def _heard(version: StoredVersion) -> list[tuple[SoundTrack, StoredTrack]]:
+    """Every sound once: of one that has several rates the first."""
+    found: dict[int, tuple[SoundTrack, StoredTrack]] = {}
+    for said, track in zip(version.sounds, version.sound, strict=True):
+        found.setdefault(said.stream, (said, track))
+    return list(found.values())
 
 
 def file_name(version: StoredVersion, lines: int) -> str:
@@ -157,13 +164,16 @@ async def copy(tools: Tools, version: StoredVersion, paths: list[Path], out: Pat
     files = [ffmpeg.input(f"file:{path}", **SOURCE) for path in paths]
     pictures = 1 if version.video else 0
     streams = [file["a" if number >= pictures else "v"] for number, file in enumerate(files)]
-    said = {
-        f"metadata:s:a:{number}": f"language={each.language}" for number, each in enumerate(version.sounds)
-    }
-    options = {"format": "mp4", "movflags": "+faststart", "c": "copy", **said}
-    output = ffmpeg.output(*streams, f"file:{out}", **options)
+    said: list[str] = []
+    for number, (each, _) in enumerate(_heard(version)):
+        tags = {"language": in_a_container(each.language), "handler_name": each.label}
+        for name, text in tags.items():
+            said += [f"-metadata:s:a:{number}", f"{name}={text}"]
+        said += [f"-disposition:a:{number}", "0" if number else "default"]
+    output = ffmpeg.output(*streams, f"file:{out}", format="mp4", movflags="+faststart", c="copy")
+    *options, name = output.get_args()
     # Each on the lecture's clock: by itself ffmpeg begins every file at 0.
-    args = ["-copyts", *output.get_args()]
+    args = ["-copyts", *options, *said, name]
     await run_ffmpeg(tools, args, timeout=TIMEOUT, reads=paths, writes=[out.parent])
     lines: list[str] = []
     counted = ["-count_packets", "-show_entries", "stream=codec_type,nb_read_packets", "-of", "csv=p=0"]

@@ -23,6 +23,7 @@ _LANGUAGES = {
     "ger": "de",
     "deu": "de",
 }
+_IN_CONTAINERS = {two: three for three, two in _LANGUAGES.items()}  # the last of each: of terminology
 _LONGEST = 60  # characters of a title
 
 
@@ -30,6 +31,11 @@ def language_of(tags: Mapping[str, str]) -> str:
     """`und` where it is not said."""
     said = re.split("[-_]", str(tags.get("language", "und")).lower())[0][:3]
     return _LANGUAGES.get(said, said if said.isascii() and said.isalpha() and len(said) > 1 else "und")
+
+
+def in_a_container(language: str) -> str:
+    """By three letters of ISO 639-2, as an MP4 has it; `und` where there are none."""
+    return _IN_CONTAINERS.get(language, language if len(language) == 3 else "und")
 
 
 def title_of(tags: Mapping[str, str]) -> str:

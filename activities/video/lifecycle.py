@@ -15,6 +15,7 @@ from contracts.activities import video
 from contracts.errors import REASONS, SUPERSEDED, VIDEO_DELETED, ErrorType
 from contracts.jobs import JobOutcome
 from contracts.progress import video_progress
+from contracts.trim import MadeOf
 from contracts.video import (
     BeginEncode,
     Begun,
@@ -26,7 +27,7 @@ from contracts.video import (
     hls_root,
 )
 from intake.captions import at_root
-from intake.versions import epochs
+from intake.versions import epochs, note_made_of
 from rules.captions.writing import in_master
 
 
@@ -68,6 +69,8 @@ class LifecycleActivities:
         before = await asyncio.to_thread(self._etag, pointer)
         publication = await asyncio.to_thread(Publication.read, self._objects, what)
         await asyncio.to_thread(publication.check_and_write_playlists)
+        source = MadeOf(key=what.plan.source.key, etag=what.plan.source.etag)
+        await asyncio.to_thread(note_made_of, self._objects, what.plan.prefix, source)
         version = publication.version(pointer)
         try:
             async with self._engine.begin() as connection:

@@ -27,8 +27,8 @@ class Part:
 
     first: int
     end: int
+    made_of: MadeOf
     edges: dict[Edge, list[list[bytes]]] = field(default_factory=dict)
-    made_of: MadeOf | None = None
     inexact: str | None = None
 
 
@@ -120,11 +120,10 @@ class TrackWriting:
         return moved(cut(data, self._track.init, first, end) if self._sound else data, -first)
 
     def _edge(self, edge: Edge) -> list[bytes]:
-        made_of = self._part.made_of
-        assert made_of is not None, "edges are made of a source"
         rendition = self._version.video.index(self._track)
         files = self._part.edges[edge][rendition]
-        return [moved(data, -made_of.first_frame * self._track.step) for data in files]
+        begin = self._part.made_of.first_frame * self._track.step
+        return [moved(data, -begin) for data in files]
 
     def _wanted(self) -> Segments:
         if not self._sound:

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from uuid import UUID, uuid5
+from dataclasses import replace
+from uuid import UUID
 
-from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
@@ -33,8 +33,8 @@ from contracts.video import (
     TextTrack,
     hls_root,
 )
-from intake.captions import FOLDER, at_root, store
-from intake.versions import epochs
+from intake.captions import at_root, moved, moved_subtitles, store
+from intake.versions import epochs, made_of, note_made_of
 from rules.captions.cues import CaptionsError, within
 from rules.captions.reading import read
 from rules.captions.writing import WHOLE, files, in_master
@@ -69,17 +69,21 @@ class TrimLifecycleActivities:
                 return _refused(epoch, LECTURE_BUSY)
             if shown.hls_prefix is None or version_name(shown.hls_prefix) != job.version:
                 return _refused(epoch, VERSION_CHANGED)
+            maker = await trims.maker(connection, shown.published_job)
+            if maker.open:  # what it tells of the version is not written yet
+                return _refused(epoch, LECTURE_BUSY)
             await videos.begin_trim(connection, job.tenant_id, job.video_id, job.job_id)
             rows = await captions.listed(connection, job.tenant_id, job.video_id)
-            subject, result = await trims.maker(connection, shown.published_job)
+        found = await asyncio.to_thread(made_of, self._objects, shown.hls_prefix)
+        warnings = maker.result.get("warnings", ())
         return TrimBegun(
             epoch=epoch,
             base=shown.hls_prefix,
-            made_of=_made_of(shown, subject, result.get("made_of")),
+            made_of=found or _made_of(shown, maker.subject),
             texts=_texts(rows, shown.hls_prefix),
-            damage=[Damage.model_validate(each) for each in result.get("damage", ())],
-            warnings=[each for each in SoundWarning if each in result.get("warnings", ())],
-            too_quiet=TOO_QUIET in result.get("warnings", ()),
+            damage=[Damage.model_validate(each) for each in maker.result.get("damage", ())],
+            warnings=[each for each in SoundWarning if each in warnings],
+            too_quiet=TOO_QUIET in warnings,
         )
 
     @implements(video.PUBLISH_CUT)
@@ -94,6 +98,7 @@ class TrimLifecycleActivities:
         before = await asyncio.to_thread(self._etag, pointer)
         publication = await asyncio.to_thread(Publication.read, self._objects, what)
         await asyncio.to_thread(publication.check_and_write_playlists)
+        await asyncio.to_thread(note_made_of, self._objects, what.plan.prefix, job.cut.made_of)
         version = publication.version(pointer)
         part = await self._move(job)
         try:
@@ -158,11 +163,11 @@ class TrimLifecycleActivities:
             rows = await captions.listed(connection, what.tenant_id, what.video_id)
             key = await trims.subtitles_key(connection, what.tenant_id, what.video_id)
         if shown is None or shown.hls_prefix == what.plan.prefix:  # gone, or done
-            return _part(job, [], set(), None)
+            return _part(job, [], set(), None, None)
         old = [row for row in rows if row.origin != Origin.EMBEDDED]
         new = [await asyncio.to_thread(self._moved, job, row) for row in old]
         subtitles = await asyncio.to_thread(self._subtitles, job, key)
-        return _part(job, [each for each in new if each], {row.id for row in old}, subtitles)
+        return _part(job, [each for each in new if each], {row.id for row in old}, subtitles, key)
 
     def _moved(self, job: PublishCutInput, row: CaptionRow) -> NewCaption | None:
         """None where nothing of them is left. Blocking."""
@@ -175,18 +180,9 @@ class TrimLifecycleActivities:
         cues = within(whole.cues, round(cut.start * 1000), round(cut.end * 1000))
         if not cues:
             return None
-        made = uuid5(what.job_id, str(row.id))
-        prefix = f"{hls_root(what.tenant_id, what.video_id)}{FOLDER}{made.hex}/"
-        store(self._objects, prefix, cues, what.plan.duration)
-        return NewCaption(
-            id=made,
-            language=row.language,
-            name=row.name,
-            origin=row.origin,
-            prefix=prefix,
-            cues=len(cues),
-            is_default=row.is_default,
-        )
+        new = moved(row, what.job_id, hls_root(what.tenant_id, what.video_id))
+        store(self._objects, new.prefix, cues, what.plan.duration)
+        return replace(new, cues=len(cues))
 
     def _subtitles(self, job: PublishCutInput, key: str | None) -> str | None:
         """The key of the same file of an older transcription, moved; it lies beside that. Blocking."""
@@ -199,10 +195,10 @@ class TrimLifecycleActivities:
             log.warning("subtitles are not moved, and gone: %s", error)
             return None
         cues = within(whole.cues, round(cut.start * 1000), round(cut.end * 1000))
-        moved = f"{key.rpartition('/')[0]}/{what.job_id.hex}.vtt"
+        new = moved_subtitles(what.job_id, key)
         text = files(cues, round(what.plan.duration * 1000))[WHOLE]
-        self._objects.put(moved, text.encode(), VTT)
-        return moved
+        self._objects.put(new, text.encode(), VTT)
+        return new
 
     async def _erase(self, part: Part) -> None:
         for each in part.captions:
@@ -219,16 +215,10 @@ def _refused(epoch: int, code: str) -> TrimBegun:
     return TrimBegun(epoch=epoch, ended=JobOutcome(state=REASONS[code].state, error_code=code))
 
 
-def _made_of(shown: VideoRow, subject: str | None, told: object) -> MadeOf | None:
-    """A trim says it in its result; an encode is of the video's file, unless that is another by now."""
-    if told:
-        try:
-            return MadeOf.model_validate(told)
-        except ValidationError:
-            return None
-    if subject != encode_subject(shown.id, shown.file_key):
-        return None
-    return MadeOf(key=shown.file_key)
+def _made_of(shown: VideoRow, subject: str | None) -> MadeOf:
+    """Of a version that does not say it: an encode of the video's file, unless that is another by now."""
+    is_of_it = subject == encode_subject(shown.id, shown.file_key)
+    return MadeOf(key=shown.file_key if is_of_it else "")
 
 
 def _texts(rows: Sequence[CaptionRow], base: str) -> list[TextTrack]:
@@ -239,5 +229,11 @@ def _texts(rows: Sequence[CaptionRow], base: str) -> list[TextTrack]:
     ]
 
 
-def _part(job: PublishCutInput, new: list[NewCaption], of: set[UUID], subtitles: str | None) -> Part:
-    return Part(job.base, job.cut.start, job.cut.end, new, of, subtitles)
+def _part(
+    job: PublishCutInput,
+    new: list[NewCaption],
+    of: set[UUID],
+    subtitles: str | None,
+    subtitles_of: str | None,
+) -> Part:
+    return Part(job.base, job.cut.start, job.cut.end, new, of, subtitles, subtitles_of)

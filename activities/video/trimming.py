@@ -31,7 +31,7 @@ from clients.vault import Vault
 from contracts.activities import video
 from contracts.errors import ENCODE_FAILED, TRIM_OUTSIDE, VERSION_CHANGED
 from contracts.progress import trim_progress
-from contracts.trim import Cut, CutInput, MadeOf
+from contracts.trim import Cut, CutInput, MadeOf, TrimBegun
 from contracts.video import (
     SHORTEST,
     WORK,
@@ -93,19 +93,21 @@ class TrimActivities:
             activity.logger.warning("version %s cannot be cut: %s", trim.version, error)
             raise final(ENCODE_FAILED) from error
         first, end = frames_of(trim.start, trim.end, version.fps, version.frames)
+        source, made_of = await in_thread(self._source, job.begun)
         with (
             media_errors(),
             tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as folder,
         ):
             try:
-                part = await self._exactly(job, version, first, end, Path(folder))
+                edges = await self._edges(job, version, first, end, source, made_of, Path(folder))
+                part = Part(first, end, _later(made_of, first, version.fps), edges)
             except Inexact as error:
                 activity.logger.warning("cut at segments: %s", error)
                 starts = in_frames(version.video[0])
                 first, end = outward(starts, first, end)
                 if end - first == version.frames:
                     raise final(TRIM_OUTSIDE) from error
-                part = Part(first, end, made_of=_later(job.begun.made_of, first), inexact=str(error))
+                part = Part(first, end, _later(made_of, first, version.fps), inexact=str(error))
             try:
                 return await self._written(job, version, part, Path(folder))
             except ObjectMissing as error:
@@ -114,18 +116,23 @@ class TrimActivities:
                 activity.logger.warning("what was cut is no segment: %s", error)
                 raise final(ENCODE_FAILED) from error
 
-    async def _exactly(
-        self, job: CutInput, version: StoredVersion, first: int, end: int, folder: Path
-    ) -> Part:
+    async def _edges(
+        self,
+        job: CutInput,
+        version: StoredVersion,
+        first: int,
+        end: int,
+        source: SourceRef | str,
+        made_of: MadeOf,
+        folder: Path,
+    ) -> dict[Edge, list[list[bytes]]]:
         """Raises Inexact where what the cut goes through cannot be made again."""
-        made_of = job.begun.made_of
-        later = _later(made_of, first)
+        edges: dict[Edge, list[list[bytes]]] = {}
         wanted = edges_of(pictures_of(version, first, end)) if version.video else []
         if not wanted:
-            return Part(first, end, made_of=later)
-        if made_of is None:
-            raise Inexact("source_unknown")
-        source = await in_thread(self._source, job, made_of)
+            return edges
+        if isinstance(source, str):
+            raise Inexact(source)
         asked = ProbeInput(
             job_id=job.trim.job_id,
             tenant_id=job.trim.tenant_id,
@@ -134,10 +141,9 @@ class TrimActivities:
             prefix=job.prefix,
             sound_alone=True,
         )
-        edges: dict[Edge, list[list[bytes]]] = {}
         try:
             plan = await self._encoding.plan(source, asked)
-            _require_same(version, plan, made_of)
+            _require_same(version, plan, job.begun.made_of)
             plan = plan.model_copy(update={"rungs": version.rungs, "key_id": None, "parts": None})
             async with self._encoding.source_of(plan) as path:
                 for number, edge in enumerate(wanted):
@@ -152,28 +158,30 @@ class TrimActivities:
                 raise
             activity.logger.warning("the source does not give the edges: %s", error)
             raise Inexact("source_unreadable") from error
-        etag = MadeOf(key=source.key, etag=source.etag, first_frame=made_of.first_frame + first)
-        return Part(first, end, edges, etag)
+        return edges
 
-    def _source(self, job: CutInput, made_of: MadeOf) -> SourceRef:
-        """That which the version was made of. Raises Inexact. Blocking."""
+    def _source(self, begun: TrimBegun) -> tuple[SourceRef | str, MadeOf]:
+        """That which the version was made of, or a word of `INEXACT`; and what is known of it from now on: a
+        source that nobody has proven once is never proven by a later version's time. Blocking."""
+        made_of = begun.made_of
+        if not made_of.key:
+            return "source_unknown", made_of
+        unproven = made_of if made_of.etag else made_of.model_copy(update={"key": ""})
         try:
             source = self._objects.head(made_of.key)
         except ObjectMissing:
-            raise Inexact("source_gone") from None
-        if made_of.etag:
-            if source.etag != made_of.etag:
-                raise Inexact("source_differs")
-            return source
-        written = {
-            key: at
-            for name in (made_of.key, f"{job.begun.base}master.m3u8")
-            for key, _, at in self._objects.written(name)
-        }
-        made = written.get(f"{job.begun.base}master.m3u8")
-        if made is None or written.get(made_of.key, made) > made:
-            raise Inexact("source_differs")
-        return source
+            return "source_gone", unproven
+        if made_of.etag and source.etag != made_of.etag:
+            return "source_differs", made_of
+        if not made_of.etag and not self._is_older(made_of.key, begun.base):
+            return "source_differs", unproven
+        return source, made_of.model_copy(update={"etag": source.etag})
+
+    def _is_older(self, key: str, prefix: str) -> bool:
+        """Whether a source has not been written since an encode began to write."""
+        written = {name: at for name, _, at in self._objects.written(key)}
+        made = min((at for _, _, at in self._objects.written(prefix)), default=None)
+        return made is not None and key in written and written[key] <= made
 
     async def _edge(
         self, version: StoredVersion, plan: EncodePlan, source: Path, made_of: MadeOf, edge: Edge, out: Path
@@ -191,7 +199,7 @@ class TrimActivities:
         segment = 2 * round(2 * fps)
         encrypted = self._encrypt or version.encrypted
         plan = EncodePlan(
-            source=SourceRef(key=part.made_of.key if part.made_of else "", etag="", size=0),
+            source=SourceRef(key=part.made_of.key, etag="", size=0),
             prefix=job.prefix,
             encoder=self._encoder,
             fps_num=fps.numerator,
@@ -304,10 +312,9 @@ def frames_of(start: float, end: float | None, fps: Fraction, frames: int) -> tu
     return first, until
 
 
-def _later(made_of: MadeOf | None, first: int) -> MadeOf | None:
-    if made_of is None:
-        return None
-    return made_of.model_copy(update={"first_frame": made_of.first_frame + first})
+def _later(made_of: MadeOf, first: int, fps: Fraction) -> MadeOf:
+    begins = {"first_frame": made_of.first_frame + first, "start": made_of.start + float(first / fps)}
+    return made_of.model_copy(update=begins)
 
 
 def _require_same(version: StoredVersion, plan: EncodePlan, made_of: MadeOf) -> None:

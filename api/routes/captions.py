@@ -18,6 +18,9 @@ from clients.database.captions import CaptionRow
 from clients.database.videos import VideoRow
 from contracts.base import Outside
 from contracts.captions import Origin
+from contracts.errors import REASONS, VERSION_CHANGED
+from contracts.payloads import VERSION
+from contracts.video import hls_root
 from intake.captions import Captioning
 from rules.captions.writing import WHOLE
 
@@ -70,6 +73,12 @@ class Chapters(Outside):
         return chapters
 
 
+class ChaptersWanted(Chapters):
+    """`version`: of what the times are, as the lecture says."""
+
+    version: str | None = Field(default=None, pattern=VERSION)
+
+
 @router.get("/videos/{video_id}/captions")
 async def list_captions(video_id: VideoId, tenant: Tenant, services: UseServices) -> CaptionList:
     """Captions that viewers of the lecture may choose."""
@@ -98,15 +107,20 @@ async def get_chapters(video_id: VideoId, tenant: Tenant, services: UseServices)
 
 
 @router.put("/videos/{video_id}/chapters", status_code=204)
-async def put_chapters(video_id: VideoId, body: Chapters, tenant: Tenant, services: UseServices) -> None:
-    """Set all chapters at once; an empty list takes them away. 422 for one that starts after the end."""
+async def put_chapters(
+    video_id: VideoId, body: ChaptersWanted, tenant: Tenant, services: UseServices
+) -> None:
+    """Set all chapters at once; an empty list takes them away. 422 for one that starts after the end,
+    409 where the lecture shows another version by now."""
     video = await _video(services, tenant, video_id)
     last = max((chapter.start for chapter in body.chapters), default=0.0)
     if video.duration is not None and body.chapters and last >= video.duration:
         raise refused(422, "after_the_end", f"The lecture has {video.duration:.1f} s.")
     rows = [chapter.model_dump() for chapter in body.chapters]
+    of = f"{hls_root(tenant, video_id)}{body.version}/" if body.version else None
     async with services.engine.begin() as connection:
-        await captions.set_chapters(connection, tenant, video_id, rows or None)
+        if not await captions.set_chapters(connection, tenant, video_id, rows or None, of=of):
+            raise refused(409, "version_changed", REASONS[VERSION_CHANGED].en)
 
 
 async def _video(services: Services, tenant: int, video_id: int) -> VideoRow:

@@ -180,8 +180,7 @@ async def _job_request(
             named = {"action": "delete_r2", "video_id": video_id, "hls_prefix": prefix, "file_key": file_key}
             return job_request("video", tenant, body | named, key)
         case "video.trim":
-            await _require_fit(services, tenant, wanted.payload)
-            return trim_request(tenant, wanted.payload, key)
+            return await _trim(services, tenant, wanted.payload, key)
         case "video.download":
             return await _download(services, tenant, wanted.payload.video_id, key)
         case "messages.send":
@@ -211,6 +210,16 @@ async def _file_of(services: Services, tenant: int, video_id: int) -> str:
     if video is None or video.deleted_at:
         raise not_found("video")
     return str(video.file_key)
+
+
+async def _trim(services: Services, tenant: int, wanted: TrimPayload, key: str) -> JobRequest:
+    """What was accepted under this key stands, whatever is shown since: who lost the answer asks again."""
+    trim = trim_request(tenant, wanted, key)
+    async with services.engine.connect() as connection:
+        known = await jobs.was_asked(connection, tenant, trim.job_type, trim.idempotency_key)
+    if not known:
+        await _require_fit(services, tenant, wanted)
+    return trim
 
 
 async def _require_fit(services: Services, tenant: int, wanted: TrimPayload) -> None:

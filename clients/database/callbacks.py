@@ -43,6 +43,11 @@ async def find(connection: AsyncConnection, tenant_id: int) -> EndpointRow | Non
     return await one_or_none(connection, mine, EndpointRow)
 
 
+async def hears_of_messages(connection: AsyncConnection, tenant_id: int) -> bool:
+    endpoint = await find(connection, tenant_id)
+    return endpoint is not None and endpoint.messages
+
+
 async def save(
     connection: AsyncConnection, tenant_id: int, url: str, sealed_secret: bytes, *, messages: bool
 ) -> None:

@@ -103,13 +103,18 @@ async def set_chapters(
     new: Sequence[dict[str, Any]] | None,
     *,
     embedded: bool = False,
-) -> None:
-    """`embedded`: what came with the source takes the place of nothing but the same of before."""
+    of: str | None = None,
+) -> bool:
+    """`embedded`: what came with the source takes the place of nothing but the same of before. False where
+    another version is shown than the one below the prefix `of`, if that is given."""
     this = update(Video).where(Video.tenant_id == tenant_id, Video.id == video_id)
+    if of is not None:
+        this = this.where(Video.hls_prefix == of)
     if embedded:
         this = this.where(or_(Video.chapters.is_(None), Video.chapters["embedded"].as_boolean()))
     document = null() if new is None else {"chapters": list(new), "embedded": embedded}
-    await connection.execute(this.values(chapters=document))
+    written = await connection.execute(this.values(chapters=document).returning(Video.id))
+    return written.one_or_none() is not None
 
 
 async def _lock_ready(connection: AsyncConnection, tenant_id: int, video_id: int) -> bool:

@@ -1,15 +1,16 @@
 """Queries of a trim: what a version was made of, and all that moves with it. The caller holds the
 transaction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Float, case, cast, delete, func, literal, select, update
+from sqlalchemy import Float, case, cast, delete, exists, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
-from clients.database import captions, videos
+from clients.database import captions, jobs, videos
 from clients.database.captions import NewCaption
 from clients.database.captions_models import Caption
 from clients.database.models import Job, Video
@@ -23,7 +24,7 @@ from rules.viewing import COMPLETED
 @dataclass(frozen=True)
 class Part:
     """What is kept of the version below `base`, and what moves with it. `captions_of`: those that `captions`
-    were made of. `subtitles`: the key of the file of an older transcription."""
+    were made of. `subtitles`: the key of the file of an older transcription, made of `subtitles_of`."""
 
     base: str
     start: float
@@ -31,6 +32,7 @@ class Part:
     captions: Sequence[NewCaption]
     captions_of: set[UUID]
     subtitles: str | None
+    subtitles_of: str | None = None
 
 
 class CaptionsChanged(Exception):
@@ -49,8 +51,8 @@ async def publish(
     part: Part,
 ) -> tuple[str | None, list[str]]:
     """Show a part of a version in its place, with all that belongs to it; returns the prefix that it
-    replaced, and those of captions. Calling it again after success changes nothing. Raises NotCurrent,
-    CaptionsChanged."""
+    replaced, and those of captions. Calling it again after success changes nothing, and says the same. Raises
+    NotCurrent, CaptionsChanged."""
     done = await _shown_prefix(connection, tenant_id, video_id) == version.hls_prefix
     replaced = await videos.publish(
         connection,
@@ -63,7 +65,10 @@ async def publish(
         replacing=part.base,
     )
     if done:
-        return replaced, []
+        told = await jobs.stored(connection, job_id) or {}
+        return replaced, told.get("retired", [])
+    if await subtitles_key(connection, tenant_id, video_id) != part.subtitles_of:
+        raise CaptionsChanged
     retired = await _move_captions(connection, tenant_id, video_id, part)
     await _move_chapters(connection, tenant_id, video_id, part)
     await _move_progress(connection, tenant_id, video_id, part)
@@ -71,14 +76,51 @@ async def publish(
     # Everybody's tokens die: no heartbeat of the old clock may follow.
     moved = {"subtitles_key": part.subtitles, "policy_version": Video.policy_version + 1}
     await connection.execute(this.values(moved))
+    await jobs.add_event(connection, job_id, jobs.STORED, {"retired": retired})
     return replaced, retired
 
 
-async def maker(connection: AsyncConnection, job_id: UUID | None) -> tuple[str | None, dict[str, Any]]:
-    """Subject and result of the job that made a version."""
-    found = await connection.execute(select(Job.subject, Job.result).where(Job.id == job_id))
+@dataclass(frozen=True)
+class Maker:
+    """The job that made a version. `open`: it has not ended yet, and `result` is empty."""
+
+    subject: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+    open: bool = False
+
+
+async def maker(connection: AsyncConnection, job_id: UUID | None) -> Maker:
+    found = await connection.execute(
+        select(Job.subject, Job.result, Job.finished_at.is_(None)).where(Job.id == job_id)
+    )
     row = found.one_or_none()
-    return (row[0], row[1] or {}) if row else (None, {})
+    return Maker(row[0], row[1] or {}, row[2]) if row else Maker()
+
+
+async def is_trimmed_since(connection: AsyncConnection, maker: UUID | None, job_id: UUID) -> bool:
+    """Whether the job `maker`, which made what is shown, is a trim that had not ended when `job_id` was
+    accepted."""
+    accepted = select(Job.accepted_at).where(Job.id == job_id).scalar_subquery()
+    trimmed = exists().where(
+        Job.id == maker,
+        Job.job_type == "video.trim",
+        or_(Job.finished_at.is_(None), Job.finished_at > accepted),
+    )
+    return bool((await connection.execute(select(trimmed))).scalar_one())
+
+
+async def has_open_before(connection: AsyncConnection, job_id: UUID) -> bool:
+    """Whether another job of its lecture that publishes was accepted before this one, and has not ended."""
+    this, other = aliased(Job), aliased(Job)
+    found = exists().where(
+        this.id == job_id,
+        other.tenant_id == this.tenant_id,
+        other.video_id == this.video_id,
+        other.job_type.in_(("video.encode", "video.trim")),
+        other.finished_at.is_(None),
+        other.accepted_at < this.accepted_at,
+    )
+    return bool((await connection.execute(select(found))).scalar_one())
 
 
 async def _shown_prefix(connection: AsyncConnection, tenant_id: int, video_id: int) -> str | None:

@@ -272,14 +272,18 @@ async def attach_download(
     return written.one_or_none() is not None
 
 
-async def attach_subtitles(connection: AsyncConnection, tenant_id: int, video_id: int, key: str) -> bool:
-    """Show a WebVTT object of the tenant's as the video's subtitles. False if the video is not there.
-    Raises ValueError for an object of somebody else."""
+async def attach_subtitles(
+    connection: AsyncConnection, tenant_id: int, video_id: int, key: str, *, of: str | None
+) -> bool:
+    """Show a WebVTT object of the tenant's as the video's subtitles. False if the video is not there, or
+    shows another version than the one below the prefix `of`. Raises ValueError for an object of somebody
+    else."""
     if not key.startswith(f"tenants/{tenant_id}/") or ".." in key:
         raise ValueError("subtitles must lie below the tenant's prefix")
     written = await connection.execute(
         update(Video)
         .where(Video.tenant_id == tenant_id, Video.id == video_id, Video.deleted_at.is_(None))
+        .where(Video.hls_prefix.is_not_distinct_from(of))
         .values(subtitles_key=key)
         .returning(Video.id)
     )

@@ -86,8 +86,8 @@ VERSION_CHANGED = _add(
 LECTURE_BUSY = _add(
     "LECTURE_BUSY",
     _R,
-    "강의를 변환하는 중입니다. 끝난 뒤에 잘라 주세요.",
-    "The lecture is being encoded. Trim it when that has ended.",
+    "강의를 변환하거나 자르는 중입니다. 끝난 뒤에 잘라 주세요.",
+    "The lecture is being encoded or trimmed. Trim it when that has ended.",
 )
 TRIM_OUTSIDE = _add(
     "TRIM_OUTSIDE",

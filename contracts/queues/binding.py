@@ -84,6 +84,10 @@ def bound(queue: str, body: dict[str, Any]) -> Binding | None:
 
 
 def _id(value: object) -> str:
-    """As digits, without zeros before them. What is no id is nobody's, and is not repeated."""
+    """As digits, without zeros before them, however many a field takes: two ids that are not the same to what
+    reads the body are never the same here. What is no id is nobody's, and is not repeated."""
     text = "" if value is None else str(value)
-    return text and (str(int(text)) if text.isascii() and text.isdigit() and len(text) < 20 else "?")
+    if not (text.isascii() and text.isdigit()):
+        return text and "?"
+    digits = text.lstrip("0") or "0"
+    return digits if len(digits) < 20 else "?"

@@ -6,8 +6,9 @@ space counts only from the beginning of a word, so that `어학` is not found in
 """
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -29,6 +30,8 @@ NEAR = 200  # signs between words of a search; as many are spoken in half a minu
 _SPACE = r"[\W_]*"
 _BREAK = r"[\W_]+"
 _WORD_BEGINS = rf"(?<![{SYLLABIC}])"
+_SPACES = re.compile(rf"(?:[^\w{SYLLABIC}]|_)+")  # marks of Kana are syllabic, and no letters
+_SYLLABLE = re.compile(f"[{SYLLABIC}]")
 
 
 class Found(NamedTuple):
@@ -44,7 +47,7 @@ class Query:
     def __init__(self, text: str) -> None:
         self.words = [tuple(units(word)) for word in folded(text[:LONGEST]).text.split()]
         self.words = [word for word in self.words if word][:MOST_WORDS]
-        self._patterns = [re.compile(_pattern(word)) for word in self.words]
+        self._finders = [_Syllables(word) if _is_syllables(word) else _Pattern(word) for word in self.words]
 
     def __bool__(self) -> bool:
         return bool(self.words)
@@ -55,9 +58,10 @@ class Query:
 
     def find(self, text: Folded) -> list[Found]:
         """Each place of the word that comes least often, with the others near it."""
-        if not self._patterns:
+        if not self._finders:
             return []
-        places = [[match.span() for match in each.finditer(text.text)] for each in self._patterns]
+        squeezed = _Squeezed(text.text)
+        places = [each.places(squeezed) for each in self._finders]
         rarest = min(places, key=len)
         others = [[start for start, _ in each] for each in places if each is not rarest]
         return [
@@ -65,6 +69,63 @@ class Query:
             for start, end in rarest
             if all(_nearest(each, start) <= NEAR for each in others)
         ]
+
+
+class _Squeezed:
+    """A text, and what is left of it without all that stands between its words."""
+
+    def __init__(self, whole: str) -> None:
+        self.whole = whole
+        self.text = _SPACES.sub("", whole)
+
+    @cached_property
+    def _gaps(self) -> tuple[list[int], list[int]]:
+        """Behind each gap: where its word begins in `text`, and how much was left out until there."""
+        starts, left_out, total = [], [], 0
+        for gap in _SPACES.finditer(self.whole):
+            starts.append(gap.start() - total)
+            total += gap.end() - gap.start()
+            left_out.append(total)
+        return starts, left_out
+
+    def place(self, at: int) -> int:
+        """Of a sign of `text` in the whole."""
+        starts, left_out = self._gaps
+        number = bisect_right(starts, at)
+        return at + (left_out[number - 1] if number else 0)
+
+
+class _Pattern:
+    """A word of letters, of numbers, of one sign, or of several kinds."""
+
+    def __init__(self, word: Sequence[Unit]) -> None:
+        self._pattern = re.compile(_pattern(word))
+
+    def places(self, text: _Squeezed) -> list[tuple[int, int]]:
+        return [match.span() for match in self._pattern.finditer(text.whole)]
+
+
+class _Syllables:
+    """A word of several syllabic signs, as `_pattern` describes it. A pattern would begin anew at each sign
+    of a text that repeats itself, and hold up everybody else meanwhile."""
+
+    def __init__(self, word: Sequence[Unit]) -> None:
+        self._signs = "".join(unit.text for unit in word)
+
+    def places(self, text: _Squeezed) -> list[tuple[int, int]]:
+        found, length, at = [], len(self._signs), text.text.find(self._signs)
+        while at >= 0:
+            start, end = text.place(at), text.place(at + length - 1) + 1
+            begins = start == 0 or not _SYLLABLE.match(text.whole, start - 1)
+            fits = begins or end - start == length
+            if fits:
+                found.append((start, end))
+            at = text.text.find(self._signs, at + (length if fits else 1))
+        return found
+
+
+def _is_syllables(word: Sequence[Unit]) -> bool:
+    return len(word) > 1 and all(unit.kind == "syllable" for unit in word)
 
 
 def _nearest(starts: Sequence[int], to: int) -> float:

@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
 import api.app
+from clients.database.idempotency import IdempotencyKey
 from clients.database.models import Job, Video
 from contracts.catalog import CATALOG
 from contracts.jobs import JobState
@@ -76,6 +77,15 @@ async def test_a_trim_that_cannot_be_is_refused_at_once(academy: Caller, strange
     assert await academy.refused("POST", "/jobs", 409, other) == "version_changed"
     for odd in ({"start": 99.5}, {"start": 0}, {"end": 101.0}, {"start": 5, "end": 5.5}):
         assert await academy.refused("POST", "/jobs", 422, wanted(**odd)) == "trim_outside"
+    # Who was accepted and has not heard of it asks again, when the part may be shown already.
+    key = uuid4().hex
+    taken = await academy.post("/jobs", wanted(), key=key)
+    async with academy.lab.engine.begin() as connection:
+        await connection.execute(delete(IdempotencyKey).where(IdempotencyKey.tenant_id == academy.tenant))
+        this = update(Video).where(Video.tenant_id == academy.tenant, Video.id == video)
+        await connection.execute(this.values(hls_prefix=prefix.replace("0123456789ab", "ba9876543210")))
+    assert (await academy.post("/jobs", wanted(), key=key))["job_id"] == taken["job_id"]
+    assert await academy.refused("POST", "/jobs", 409, wanted()) == "version_changed"
     await academy.row(f"encode-{video}", JobState.RUNNING, job_type="video.encode", video_id=video)
     assert await academy.refused("POST", "/jobs", 409, wanted()) == "lecture_busy"
 

@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities import indexing
 from activities.indexing import INDEXED, LEFT, MISSING, UNREADABLE, IndexActivities
+from api import search as searching
 from clients.database import captions, retention, search, videos
 from clients.database.captions import NewCaption
 from clients.database.captions_models import Caption
@@ -174,6 +175,19 @@ async def test_pages_go_on_where_the_last_one_ended(library: Library) -> None:
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == sorted(titled, reverse=True)
+
+
+async def test_a_request_that_has_read_long_goes_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "LONGEST", -1.0)
+
+    async def look(number: int) -> int:
+        return number
+
+    numbers = list(range(20, 0, -1))
+    page = await searching._page(numbers, look, 20, more=False)
+    assert (page.found, page.next) == (numbers[: searching.AT_ONCE], numbers[searching.AT_ONCE - 1])
+    last = await searching._page(numbers[16:], look, 20, more=False)
+    assert (last.found, last.next) == (numbers[16:], None)
 
 
 async def test_what_is_removed_is_not_found_in_that_moment(library: Library) -> None:

@@ -62,7 +62,7 @@ async def test_captions_of_the_source_and_uploaded_ones_are_shown_in_time(
     smi = tmp_path / "a.smi"
     smi.write_bytes(SMI.encode("cp949"))
     await page.select_option("#caption-language", "")
-    async with page.expect_navigation(wait_until="commit"):
+    async with page.expect_navigation(wait_until="domcontentloaded"):
         await page.set_input_files("#caption-file", smi)
         await page.click("#add-captions button")
     await expect(page.locator("#texts .captions li")).to_have_count(3)
@@ -137,7 +137,7 @@ async def test_a_part_is_kept_and_played_to_its_end(visit: Visit, tmp_path: Path
     await page.fill("#trim-end", "4.8")
     await expect(page.locator("#trim-said")).to_contain_text("0:03.6 길이가 남고")
     assert await visit.grave() == []
-    async with page.expect_navigation(wait_until="commit"):
+    async with page.expect_navigation(wait_until="domcontentloaded"):
         await page.click("#trim-do")
     await visit.until(f"Math.abs({VIDEO}.duration - 3.6) < 0.05")
     assert await said(visit, "한국어") == ("영상에 있던 자막", 0, pytest.approx(0.8, abs=0.05))
@@ -146,9 +146,9 @@ async def test_a_part_is_kept_and_played_to_its_end(visit: Visit, tmp_path: Path
     assert await page.evaluate(f"{VIDEO}.buffered.start(0)") < 0.03
 
     await page.select_option("#download-lines", "360")
-    async with page.expect_navigation(wait_until="commit"):
+    async with page.expect_navigation(wait_until="domcontentloaded"):
         await page.click("#set-download button:not([type])")
-    async with page.expect_navigation(wait_until="commit"):
+    async with page.expect_navigation(wait_until="domcontentloaded"):
         await page.click("#make-download")
     async with page.expect_download() as begun:
         await page.click("#download-link")

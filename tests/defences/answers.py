@@ -11,6 +11,13 @@ _PROVEN = f"{_STORE}::test_only_what_is_proven_ends_a_lecture"
 
 ANSWERS = (
     Defence(
+        "restored-trim-moves-along",
+        "intake/ending.py",
+        "publish = partial(trims.publish, part=part) if part else videos.publish",
+        "publish = videos.publish",
+        "tests/faults/test_restored.py::test_what_a_trim_has_moved_is_moved_again",
+    ),
+    Defence(
         "head-404-of-others", _OBJECTS, "if key in (listed for", "if False and key in (listed for", _PROVEN
     ),
     Defence(

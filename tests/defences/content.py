@@ -6,7 +6,7 @@ _ERRORS, _KINDS = "intake/errors.py", "tests/unit/test_error_kinds.py"
 _JSON, _BODIES = "contracts/queues/strict_json.py", "tests/unit/test_contracts_hostile.py"
 _DOWNLOAD, _LINKS = "clients/download.py", "tests/integration/test_download.py"
 _CHANGING, _ENCODE = "tests/unit/test_media_changing.py", "tests/unit/test_media_encode.py"
-_TRIM = "tests/unit/test_trim.py"
+_TRIM, _OF_A_PART = "tests/unit/test_trim.py", "tests/integration/test_captions_of_a_part.py"
 _CAPTIONS = "tests/unit/test_captions.py"
 _SEARCH = "tests/api/test_search.py"
 _COVERED = "tests/unit/test_omr_covered.py"
@@ -59,6 +59,20 @@ CONTENT = (
         'whole = f"(?:{within}{_WORD_BEGINS}{spaced})"',
         'whole = f"(?:{within}{spaced})"',
         "tests/unit/test_search_words.py::test_it_is_not_found",
+    ),
+    Defence(
+        "search-text-that-repeats-itself",
+        "rules/search/finding.py",
+        "_Syllables(word) if _is_syllables(word) else _Pattern(word)",
+        "_Pattern(word)",
+        "tests/unit/test_search_words.py::test_a_text_that_repeats_itself_is_read_once",
+    ),
+    Defence(
+        "search-that-reads-for-long",
+        "api/search.py",
+        "if time.monotonic() > ends and some[-1] != candidates[-1]:",
+        "if False:",
+        f"{_SEARCH}::test_a_request_that_has_read_long_goes_on_in_the_next",
     ),
     Defence(
         "noise-is-no-recording",
@@ -178,6 +192,13 @@ CONTENT = (
         "return found if found.of_two or found.is_signed else None",
         "return found if found.is_signed else None",
         f"{_BINDING}::test_a_signature_is_missing",
+    ),
+    Defence(
+        "binding-of-ids-with-zeros",
+        "contracts/queues/binding.py",
+        '    digits = text.lstrip("0") or "0"\n',
+        "    digits = text\n",
+        f"{_BINDING}::test_however_an_id_is_spelled_it_is_the_same_one",
     ),
     Defence(
         "binding-signed-by-somebody",
@@ -347,10 +368,81 @@ CONTENT = (
         "-ac 1 -ar 44100 -c:a aac]",
     ),
     Defence(
+        "captions-that-are-never-retired",
+        "clients/database/trims.py",
+        'return replaced, told.get("retired", [])',
+        "return replaced, []",
+        "tests/integration/test_database.py::test_a_part_is_shown_once_and_in_place_of_what_it_is_of",
+    ),
+    Defence(
+        "subtitles-that-came-while-it-was-cut",
+        "clients/database/trims.py",
+        "if await subtitles_key(connection, tenant_id, video_id) != part.subtitles_of:",
+        "if False:",
+        "tests/integration/test_database.py::test_a_part_is_shown_once_and_in_place_of_what_it_is_of",
+    ),
+    Defence(
+        "trim-that-was-accepted",
+        "api/routes/jobs.py",
+        "    if not known:\n        await _require_fit",
+        "    if True:\n        await _require_fit",
+        "tests/api/test_jobs.py::test_a_trim_that_cannot_be_is_refused_at_once",
+    ),
+    Defence(
+        "languages-of-a-file",
+        "activities/video/languages.py",
+        'return _IN_CONTAINERS.get(language, language if len(language) == 3 else "und")',
+        "return language",
+        "tests/unit/test_download.py::test_languages_are_said_as_containers_do",
+    ),
+    Defence(
+        "heard-in-the-source-of-a-part",
+        "activities/ai/captions.py",
+        "if made_of is None or not made_of.start:",
+        "if True:",
+        f"{_OF_A_PART}::test_it_stands_at_the_times_of_the_part",
+    ),
+    Defence(
+        "captions-of-the-version-before",
+        "intake/captions.py",
+        "if now.hls_prefix != video.hls_prefix:",
+        "if False:",
+        f"{_OF_A_PART}::test_a_version_that_is_published_in_the_middle_gets_none_of_them",
+    ),
+    Defence(
+        "captions-meant-for-the-whole",
+        "activities/ai/captions.py",
+        "return not await self._captioning.was_trimmed_since(video, ref.job_id)",
+        "return True",
+        "tests/integration/test_captions.py::test_what_was_meant_for_a_lecture_before_it_was_trimmed_is_refused",
+    ),
+    Defence(
+        "chapters-of-another-version",
+        "clients/database/captions.py",
+        "this = this.where(Video.hls_prefix == of)",
+        "pass",
+        "tests/integration/test_captions.py::test_what_was_meant_for_a_lecture_before_it_was_trimmed_is_refused",
+    ),
+    Defence(
+        "trim-of-a-trim-that-has-not-ended",
+        "activities/video/trim_lifecycle.py",
+        "if maker.open:  # what it tells of the version is not written yet",
+        "if False:",
+        "tests/integration/test_trim_begins.py::"
+        "test_the_trim_before_must_have_ended_and_its_version_says_what_it_is_of",
+    ),
+    Defence(
+        "source-that-was-replaced-while-it-was-encoded",
+        "activities/video/lifecycle.py",
+        "source = MadeOf(key=what.plan.source.key, etag=what.plan.source.etag)",
+        "source = MadeOf(key=what.plan.source.key)",
+        "tests/integration/test_encode.py::test_a_message_becomes_a_playable_lecture",
+    ),
+    Defence(
         "edge-of-another-source",
         "activities/video/trimming.py",
-        "if made is None or written.get(made_of.key, made) > made:",
-        "if False:",
+        "return made is not None and key in written and written[key] <= made",
+        "return True",
         f"{_TRIM}::test_without_its_source_the_cut_falls_on_borders_and_says_so",
     ),
     Defence(

@@ -88,8 +88,8 @@ DATABASE = (
     Defence(
         "part-that-moves-twice",
         "clients/database/trims.py",
-        "    if done:\n        return replaced, []",
-        "    if False:\n        return replaced, []",
+        "    if done:\n        told = await",
+        "    if False:\n        told = await",
         f"{_DATABASE}::test_a_part_is_shown_once_and_in_place_of_what_it_is_of",
     ),
     Defence(

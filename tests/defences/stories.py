@@ -9,6 +9,20 @@ _SEND, _MESSAGES = "workflows/messaging/send.py", "tests/workflows/test_message_
 
 STORIES = (
     Defence(
+        "who-stops-a-job-knows-who-hears",
+        "activities/messaging/sending.py",
+        "code=code, tells=hears)",
+        "code=code)",
+        "tests/integration/test_messages_told.py::test_who_stops_a_job_knows_whether_it_is_to_be_told",
+    ),
+    Defence(
+        "message-that-was-never-prepared",
+        "workflows/messaging/send.py",
+        "self._tells = stopped.tells",
+        "self._tells = False",
+        "tests/workflows/test_message_stories.py::test_a_job_that_ended_before_it_was_prepared_is_told_too",
+    ),
+    Defence(
         "other-batches-stop-before-the-erase",
         _STEPS,
         "await shielded(workflow.wait(tasks))",

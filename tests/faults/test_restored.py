@@ -6,24 +6,32 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, select, update
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
+from clients.database.captions_models import Caption
 from clients.database.models import Job, JobEvent, Rendition, Video
+from clients.database.viewing_models import VideoProgress
 from clients.vault import Vault
 from contracts.ai import AiInput
 from contracts.errors import RESULT_LOST
 from contracts.jobs import JobRef
 from contracts.names import TaskQueue, WorkflowType
+from contracts.trim import version_name
 from devstack.app import App
 from devstack.producer import delete_body
+from intake.captions import Captioning, NewCaptions
 from intake.reconcile import Reconciler
 from intake.restore import Restorer
 from intake.submit import JOB_TYPE, TENANT_ID
+from rules.captions.cues import Cue
 from tests.integration.test_encode import encoding_began
 from tests.integration.test_reconcile import closed
-from tests.lab import Lab, PatientSubmitter, eventually, fresh_id
+from tests.integration.test_trim import trimmed
+from tests.lab import PATIENCE, Lab, PatientSubmitter, eventually, fresh_id
+from tests.viewing.classroom import Classroom
 
 NOW = timedelta(0)
 
@@ -124,6 +132,69 @@ async def test_what_the_activities_wrote_is_written_again(
     (again,) = await lab.jobs(tenant)
     assert (again.state, again.result) == ("DONE", job.result)
     assert await shown(lab, tenant, video) == before
+
+
+async def test_what_a_trim_has_moved_is_moved_again(app: App, lab: Lab, reconciler: Reconciler) -> None:
+    """A backup from before the trim, when its workflow has ended: captions, chapters and progress too."""
+    async with httpx.AsyncClient(base_url=app.api_url, timeout=PATIENCE) as http:
+        room = Classroom(lab, http)
+        tenant, video = room.tenant, room.video
+        room.key = await lab.service_key(tenant)
+        lab.send_encode(tenant, video)
+        (encode,) = await lab.ended(tenant)
+        captioning = Captioning(lab.engine, lab.objects, lab.temporal, grace=3600)
+        cues = [Cue(0, 900, "before"), Cue(2000, 3000, "within")]
+        lecture = await captioning.shown(tenant, video)
+        await captioning.add(lecture, encode.id, [NewCaptions("ko", "한국어", cues)])
+        student = await room.student(enrolled=False)
+        seen = {"tenant_id": tenant, "video_id": video, "student_id": student}
+        async with lab.engine.begin() as connection:
+            await connection.execute(insert(VideoProgress).values(seen | {"furthest": 2.5, "progress": 0.47}))
+            chapters = {"chapters": [{"start": 2.0, "title": "b"}], "embedded": False}
+            this = update(Video).where(Video.tenant_id == tenant, Video.id == video)
+            await connection.execute(this.values(chapters=chapters))
+        backup = await rows(lab, tenant)
+        version = version_name((await lab.video(tenant, video)).hls_prefix)
+        trim = await trimmed(lab, room, version=version, start=1.52, end=4.8)
+        assert trim.state == "DONE"
+        await closed(lab, trim.workflow_id)
+        after = await rows(lab, tenant)
+        went_back = {"state": "RUNNING", "finished_at": None, "result": None}
+        async with lab.engine.begin() as connection:
+            await connection.execute(update(Job).where(Job.id == trim.id).values(went_back))
+            for table in reversed(backup):
+                await connection.execute(delete(table).where(table.tenant_id == tenant))
+            for table, before in backup.items():
+                if before:
+                    await connection.execute(insert(table).values(before))
+        await reconciler.run_once(NOW)
+        (again,) = [job for job in await lab.jobs(tenant) if job.id == trim.id]
+        assert (again.state, again.result) == ("DONE", trim.result)
+        now = await rows(lab, tenant)
+    for table in (Caption, VideoProgress, Rendition, Video):
+        assert [known(row) for row in now[table]] == [known(row) for row in after[table]], table.__name__
+
+
+Table = type[Video] | type[Rendition] | type[Caption] | type[VideoProgress]
+
+
+async def rows(lab: Lab, tenant: int) -> dict[Table, list[dict[str, Any]]]:
+    async with lab.engine.connect() as connection:
+        return {
+            table: [
+                dict(row)
+                for row in (
+                    await connection.execute(select(table.__table__).where(table.tenant_id == tenant))
+                ).mappings()
+            ]
+            for table in (Video, Rendition, Caption, VideoProgress)
+        }
+
+
+def known(row: dict[str, Any]) -> dict[str, Any]:
+    """But for what a second writing may change."""
+    changed = ("updated_at", "created_at", "published_seq", "current_job")
+    return {key: value for key, value in row.items() if key not in changed}
 
 
 async def test_a_lecture_was_done_though_its_deletion_is_not_known_again_yet(

@@ -18,10 +18,13 @@ from temporalio.service import RPCError
 
 from clients.database import captions
 from clients.database.models import Tenant, Video
+from contracts.trim import MadeOf
 from contracts.video import hls_root
 from devstack.app import App, running
 from devstack.ports import LOOPBACK
 from devstack.stack import Stack
+from intake.versions import note_made_of
+from rules.captions import reading
 from tests.integration.model_server import KINDS, said, vectors
 from tests.integration.serving import serving
 from tests.integration.test_ai import Desk
@@ -106,6 +109,11 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
             await connection.execute(
                 insert(Video).values(tenant_id=tenant, id=5, file_key=film, status="READY", duration=5.0)
             )
+            # Another file was uploaded since, and half a second was cut off the start of what is shown.
+            prefix = f"{hls_root(tenant, 6)}part-1/"
+            part = {"file_key": "another", "status": "READY", "duration": 4.5, "hls_prefix": prefix}
+            await connection.execute(insert(Video).values(tenant_id=tenant, id=6, **part))
+        note_made_of(desk.lab.objects, prefix, MadeOf(key=film, first_frame=12, start=0.5))
         sent = {
             "embedding": {"texts": ["이차방정식", "삼각함수"]},
             "problem_generation": {"ocr_text": "① x² = 4"},
@@ -120,6 +128,7 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
             "transcription": {"video_id": 5},
         }
         ids = {name: desk.send(tenant, name, payload) for name, payload in sent.items()}
+        of_a_part = await desk.ended(tenant, desk.send(tenant, "transcription", {"video_id": 6}))
         ended = {name: await desk.ended(tenant, job_id) for name, job_id in ids.items()}
 
     assert {name: (job.state, job.error_code) for name, job in ended.items()} == {
@@ -147,6 +156,16 @@ async def test_every_kind_of_job_ends(desk: Desk, written_pages: bytes) -> None:
         (heard,) = await captions.listed(connection, tenant, 5)
     assert (heard.origin, heard.name) == ("MACHINE", "한국어 (기계가 만든 자막)")
     assert "안녕하세요".encode() in desk.lab.objects.get(f"{heard.prefix}s00000.vtt")
+    assert of_a_part.result["summary"]["captions"] is True
+    (whole,), (part,) = (
+        reading.read(text.decode())[0].cues for text in (subtitles, await shown_of(desk, tenant, 6))
+    )
+    assert (part.start, part.end) == (max(0, whole.start - 500), whole.end - 500)
+
+
+async def shown_of(desk: Desk, tenant: int, video: int) -> bytes:
+    row = await desk.lab.video(tenant, video)
+    return desk.lab.objects.get(row.subtitles_key)
 
 
 async def test_jobs_wait_for_their_server_and_go_on_but_a_film_is_for_a_person(

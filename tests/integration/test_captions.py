@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import Row, delete
+from sqlalchemy import Row, delete, func, insert, update
 
-from clients.database.models import JobEvent
+from clients.database.models import Job, JobEvent, Video
 from contracts.jobs import JobOutcome
 from devstack.app import App, running
 from devstack.stack import Stack
@@ -162,6 +163,47 @@ async def test_what_cannot_be_captions_of_the_lecture_says_why(studio: Studio) -
     assert {each["id"] for each in await studio.listed()} == before
     stored = {key.split("/captions/")[1].split("/")[0] for key in studio.lab.keys(f"{studio.root}captions/")}
     assert len(stored) == len(before)
+
+
+async def test_what_was_meant_for_a_lecture_before_it_was_trimmed_is_refused(studio: Studio) -> None:
+    """A trim is published before its job has ended: nobody knows which of the two a file was made for."""
+    room, engine, trim = studio.room, studio.lab.engine, uuid4()
+    this = update(Video).where(Video.tenant_id == room.tenant, Video.id == room.video)
+    named = {"workflow_id": trim.hex, "idempotency_key": trim.hex, "payload_sha256": "x", "external_id": "x"}
+    row = {"id": trim, "tenant_id": room.tenant, "job_type": "video.trim", "source": "api", **named}
+    async with engine.begin() as connection:
+        await connection.execute(insert(Job).values(row | {"state": "RUNNING"}))
+        await connection.execute(this.values(published_job=trim))
+    text = {"language": "ko", "name": "trimmed"}
+    job = await studio.caption("a.srt", SRT.encode(), **text)
+    assert job.error_code == "VERSION_CHANGED"
+    assert "trimmed" not in {each["name"] for each in await studio.listed()}
+    async with engine.begin() as connection:
+        ended = {"state": "DONE", "finished_at": func.now()}
+        await connection.execute(update(Job).where(Job.id == trim).values(ended))
+    assert (await studio.caption("a.srt", SRT.encode(), **text)).state == "DONE"
+
+    # Who says for which one it is, is believed.
+    name = f"{trim.hex[:12]}-1"
+    async with engine.begin() as connection:
+        open_again = {"state": "RUNNING", "finished_at": None}
+        await connection.execute(update(Job).where(Job.id == trim).values(open_again))
+        await connection.execute(this.values(hls_prefix=f"{studio.root}{name}/"))
+    master = studio.lab.objects.get(f"{room.prefix}master.m3u8")
+    studio.lab.objects.put(f"{studio.root}{name}/master.m3u8", master, "x/y")
+    assert (await studio.caption("a.srt", SRT.encode(), version=name, **text)).state == "DONE"
+    other = f"{uuid4().hex[:12]}-1"
+    job = await studio.caption("a.srt", SRT.encode(), version=other, **text)
+    assert job.error_code == "VERSION_CHANGED"
+    path, chapters = f"videos/{room.video}/chapters", [{"start": 1.0, "title": "a"}]
+    answer = await studio.asked("PUT", path, {"chapters": chapters, "version": other})
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "version_changed"
+    assert (await studio.asked("GET", path)).json() == {"chapters": []}
+    assert (await studio.asked("PUT", path, {"chapters": [], "version": name})).status_code == 204
+    async with engine.begin() as connection:
+        await connection.execute(this.values(published_job=None, hls_prefix=room.prefix))
+        await connection.execute(delete(Job).where(Job.id == trim))
 
 
 async def test_chapters_are_set_shown_and_taken_away(studio: Studio) -> None:

@@ -14,12 +14,14 @@ from sqlalchemy import func, select, update
 
 from clients.database import accepting, captions, jobs, trims, videos
 from clients.database.accepting import Acceptance, Accepted
+from clients.database.captions import NewCaption
 from clients.database.engine import create_engine
 from clients.database.models import Job
 from clients.database.trims import Part
 from clients.database.videos import NotCurrent, Version
 from clients.vault import Vault, VaultError
 from contracts import catalog
+from contracts.captions import Origin
 from contracts.jobs import JobOutcome, JobRequest, JobState, payload_sha256
 from intake.submit import Submitter
 from tests.lab import Lab, fresh_id
@@ -221,17 +223,23 @@ async def test_a_part_is_shown_once_and_in_place_of_what_it_is_of(lab: Lab) -> N
         chapters = [{"start": 0.0, "title": "a"}, {"start": 4.0, "title": "b"}]
         await captions.set_chapters(connection, studio.tenant, studio.video, chapters)
 
-    async def trim(base: str | None, **more: Any) -> str | None:
+        said = NewCaption(uuid4(), "ko", "a", Origin.UPLOADED, "captions/a/", 1)
+        await captions.insert_new(connection, studio.tenant, studio.video, [said])
+
+    async def trim(base: str | None, **more: Any) -> tuple[str | None, list[str]]:
         part = Part(base=base or "", start=1.0, end=5.0, captions=[], captions_of=set(), subtitles=None)
         async with lab.engine.begin() as connection:
-            found, _ = await trims.publish(connection, **studio.wanted(second), part=replace(part, **more))
-        return found
+            return await trims.publish(connection, **studio.wanted(second), part=replace(part, **more))
 
     with pytest.raises(NotCurrent, match="VERSION_CHANGED"):
         await trim("hls/other-1/")
     with pytest.raises(trims.CaptionsChanged):
         await trim(base, captions_of={uuid4()})
-    assert [await trim(base) for _ in range(2)] == [base, base]
+    with pytest.raises(trims.CaptionsChanged):
+        await trim(base, subtitles_of="of a transcription that was removed")
+    # Whoever lost the answer hears again what is to be retired.
+    done = [await trim(base, captions_of={said.id}) for _ in range(2)]
+    assert done == [(base, ["captions/a/"])] * 2
     row = await lab.video(studio.tenant, studio.video)
     assert [each["start"] for each in row.chapters["chapters"]] == [0.0, 3.0]
     assert row.policy_version == 2

@@ -15,12 +15,13 @@ from temporalio.client import WorkflowExecutionStatus
 
 from clients.progress import connect, job_key, video_key
 from contracts.errors import REASONS
+from contracts.trim import MadeOf
 from contracts.video import PLAN, hls_root
 from devstack.app import App
 from devstack.producer import delete_body, encode_body
 from devstack.stack import Stack
 from intake.submit import JOB_TYPE, TENANT_ID
-from intake.versions import stored_version
+from intake.versions import made_of, stored_version
 from tests.lab import SAMPLE, Lab, cpu_seconds, eventually, fresh_id
 from tests.pages import OF_THE_SDK, page
 from tests.unit.media import ffmpeg
@@ -79,6 +80,8 @@ async def test_a_message_becomes_a_playable_lecture(lab: Lab, encoded: tuple[int
     strangers = [key for key in lab.keys(hls_root(tenant, video)) if not key.startswith(row.hls_prefix)]
     assert strangers == [row.hls_path]
     assert not lab.keys(row.hls_prefix + "work/")
+    source = lab.objects.head(row.file_key)
+    assert made_of(lab.objects, row.hls_prefix) == MadeOf(key=row.file_key, etag=source.etag)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 import pytest
@@ -11,14 +12,16 @@ from temporalio.exceptions import ApplicationError
 
 from activities import callbacks
 from activities.callbacks import CallbackActivities
+from activities.messaging.sending import SendActivities
 from clients.database.callbacks import SECRET, CallbackEndpoint, save
+from clients.solapi import Solapi
 from contracts.jobs import JobOutcome, JobState
-from contracts.messaging import Recipient, Telling
+from contracts.messaging import Recipient, Stop, Telling
 from devstack.app import App
 from devstack.ports import LOOPBACK
 from tests.integration.serving import serving
 from tests.integration.test_callbacks import verified
-from tests.messages import Mail, draft, phones
+from tests.messages import Mail, draft, phones, request
 
 KEY = b"of this academy"
 
@@ -92,3 +95,16 @@ async def test_who_got_what_is_told_until_somebody_takes_it(
     for _, body in desk.asked:
         said = body.decode()
         assert "휴원" not in said and not any(number[-8:] in said for number in numbers)
+
+
+async def test_who_stops_a_job_knows_whether_it_is_to_be_told(mail: Mail, solapi: Solapi) -> None:
+    """Of one that was never prepared nobody else does."""
+    sending = SendActivities(mail.lab.engine, mail.keys, solapi, lambda: datetime.now(UTC))
+    tenant = await mail.account()
+    asked = request(tenant, draft(), phones(1))
+    await mail.submitter.accept([asked])
+    stop = Stop(job_id=asked.job_id, tenant_id=tenant, code="SEND_CANCELLED")
+    assert not (await sending.stop(stop)).tells
+    for wanted in (False, True):
+        await listens(mail, tenant, 1, messages=wanted)
+        assert (await sending.stop(stop)).tells is wanted

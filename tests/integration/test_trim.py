@@ -57,9 +57,8 @@ async def test_a_lecture_is_trimmed_with_all_that_belongs_to_it(app: App, lab: L
 
         captioning = Captioning(lab.engine, lab.objects, lab.temporal, grace=0)
         cues = [Cue(0, 900, "before"), Cue(2000, 3000, "within")]
-        (said,) = await captioning.add(
-            room.tenant, room.video, encode.id, [NewCaptions("ko", "한국어", cues)]
-        )
+        video = await captioning.shown(room.tenant, room.video)
+        (said,) = await captioning.add(video, encode.id, [NewCaptions("ko", "한국어", cues)])
         half, done = (await room.student(enrolled=False), await room.student(enrolled=False))
         async with lab.engine.begin() as connection:
             whose = {"tenant_id": room.tenant, "video_id": room.video}

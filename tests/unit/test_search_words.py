@@ -1,5 +1,6 @@
 """How texts are split and searches found: what a teacher types finds what was said, and nothing beside it."""
 
+import re
 import time
 import unicodedata
 
@@ -9,9 +10,9 @@ from hypothesis import strategies as st
 
 from rules.captions.cues import Cue
 from rules.captions.writing import WHOLE, files
-from rules.search.finding import Query
+from rules.search.finding import Query, _pattern
 from rules.search.passages import AROUND, MOST_SHOWN, Passage, cues, hits, pages
-from rules.search.words import folded, pieces
+from rules.search.words import folded, pieces, units
 
 FOUND = [
     ("학교", "오늘은 학교에서 배웁니다"),  # a particle
@@ -44,6 +45,7 @@ FOUND = [
     ("H2O", "물은 H₂O"),
     ("數學", "數學의 정석"),
     ("のは", "これのは"),
+    ("ｶﾞク", "ｶﾞ ク"),  # half as wide, its mark apart
     ("ㄱ", "ㄱ, ㄴ, ㄷ 가운데"),
     ("π", "Π는 원주율"),
     ("한국어 영어", "영어와 한국어"),
@@ -110,6 +112,13 @@ def test_nothing_is_found_that_the_index_would_miss(query: str, text: str) -> No
         assert asked.pieces() <= pieces(text)
 
 
+@given(st.text(alphabet="가나다", min_size=2, max_size=4), st.text(alphabet="가나다 ..\n_a1", max_size=25))
+def test_syllables_are_found_as_their_pattern_says(word: str, text: str) -> None:
+    signs = list(units(word))
+    expected = [match.span() for match in re.finditer(_pattern(signs), text)]
+    assert [tuple(each) for each in Query(word).find(folded(text))] == expected
+
+
 @pytest.mark.parametrize("nothing", ["", "   ", "?!…", "\u200b", "_"])
 def test_signs_alone_are_no_search(nothing: str) -> None:
     assert not Query(nothing)
@@ -156,3 +165,15 @@ def test_a_hostile_text_costs_no_more_than_another() -> None:
             Query(query).find(folded(text))
         pieces(text)
         assert time.process_time() - began < 1
+
+
+def test_a_text_that_repeats_itself_is_read_once() -> None:
+    """Whoever reads it lets nobody else of the process have a turn meanwhile."""
+    text = folded("가 " * 100_000 + "가나")
+
+    def cost(query: str) -> float:
+        began = time.process_time()
+        assert len(Query(query).find(text)) == 1
+        return time.process_time() - began
+
+    assert cost("가" * 99 + "나") < 5 * cost("가나")

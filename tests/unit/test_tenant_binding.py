@@ -103,6 +103,18 @@ def test_a_signature_of_other_academies() -> None:
     assert refused("sms", one | {FIELD: signed("sms")[FIELD]}) is PoisonCode.TENANT_BINDING_WRONG
 
 
+@pytest.mark.parametrize("name", ["sms", "ocr"])
+def test_however_an_id_is_spelled_it_is_the_same_one(name: str) -> None:
+    """Where a field takes digits, it takes them with any number of zeros before."""
+    for owner, academy in (("70", "07"), ("0" * 18 + "70", "0" * 30 + "7"), (70, "0" * 40 + "7")):
+        odd = {"tenant_id": owner, "source_tenant_id": academy}
+        assert asked(name, body_of(name) | odd, UNCHECKED).tenant_id == 7
+        assert refused(name, body_of(name) | odd) is PoisonCode.TENANT_BINDING_MISSING
+        assert asked(name, signed(name) | odd).tenant_id == 7
+    one = {"tenant_id": "0" * 30 + "70", "source_tenant_id": 70}
+    assert asked(name, body_of(name) | {"payload": {"file_key": "tenants/70/a.pdf"}} | one).tenant_id == 70
+
+
 def test_a_signature_is_of_one_request() -> None:
     """Without a name of the request, whoever saw it once could use it for ever."""
     nameless = body_of("sms", business_idempotency_key=None)

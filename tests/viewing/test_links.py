@@ -12,6 +12,7 @@ from api.auth import playback_tokens
 from clients.database import videos
 from clients.database.viewing_models import PlaybackSession
 from clients.vault import Vault
+from contracts.video import hls_root
 from tests.lab import PATIENCE, eventually, fresh_id
 from tests.viewing.classroom import Classroom, Player
 
@@ -147,14 +148,14 @@ async def test_who_watches_keeps_the_version(room: Classroom, stored: None) -> N
 async def test_subtitles_once_they_are_attached(room: Classroom) -> None:
     video = fresh_id()
     await room.publish(video)
-    key = f"tenants/{room.tenant}/ai/results/1.vtt"
+    key, prefix = f"tenants/{room.tenant}/ai/results/1.vtt", f"{hls_root(room.tenant, video)}v-1/"
     room.lab.objects.put(key, b"WEBVTT\n\n", "text/vtt")
     async with room.lab.engine.begin() as connection:
         for stranger in ("tenants/1/x.vtt", f"tenants/{room.tenant}/../1/x.vtt"):
             with pytest.raises(ValueError, match="tenant"):
-                await videos.attach_subtitles(connection, room.tenant, video, stranger)
-        assert not await videos.attach_subtitles(connection, room.tenant, fresh_id(), key)
-        assert await videos.attach_subtitles(connection, room.tenant, video, key)
+                await videos.attach_subtitles(connection, room.tenant, video, stranger, of=prefix)
+        assert not await videos.attach_subtitles(connection, room.tenant, fresh_id(), key, of=prefix)
+        assert await videos.attach_subtitles(connection, room.tenant, video, key, of=prefix)
     player: Player = await room.start(await room.student(), video)
     answer = await room.http.get(player.started["urls"]["subtitles"])
     assert (answer.content, answer.headers["content-type"]) == (b"WEBVTT\n\n", "text/vtt; charset=utf-8")

@@ -294,3 +294,19 @@ async def test_a_refused_job_is_told_too_and_others_are_not(env: WorkflowEnviron
         assert await ended(await story(env)) == "PHONE_NOT_MOBILE"
     (told,) = world.asked("messages.tell")
     assert told.outcome == refused
+
+
+async def test_a_job_that_ended_before_it_was_prepared_is_told_too(
+    env: WorkflowEnvironment, world: World
+) -> None:
+    """Whether it is to be told is in the answer of who stops it."""
+    broken = ApplicationError("x", type="INTERNAL", non_retryable=True)
+    world.answers["messages.prepare"] = in_turn(broken, broken)
+    wanted = Stopped(sent=0, code="INTERNAL", tells=True)
+    world.answers["messages.stop"] = in_turn(wanted, Stopped(sent=0, code="INTERNAL"))
+    failed = JobOutcome(state=JobState.FAILED, error_code="INTERNAL")
+    world.answers["jobs.finish"] = in_turn(failed, failed)
+    for _ in range(2):
+        assert await ended(await story(env)) == "INTERNAL"
+    (told,) = world.asked("messages.tell")
+    assert (told.part, told.outcome) == (1, failed)

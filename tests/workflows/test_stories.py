@@ -88,7 +88,6 @@ async def test_a_lecture_does_without_pictures(env: WorkflowEnvironment, world: 
     assert publish.pictures is None
 
 
-@pytest.mark.skip(reason="0.6 knows this path, and the release after it takes it")
 async def test_the_sound_comes_first_and_a_batch_of_long_units_is_one(
     env: WorkflowEnvironment, world: World
 ) -> None:

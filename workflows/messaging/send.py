@@ -71,7 +71,7 @@ class SendMessages:
         self._hint = False
         self._credit = False
         self._decided = False
-        self._tells = False
+        self._tells: bool | None = None  # not known before it is prepared
         self._puzzled = 0
         self._progress = messages_progress("prepare", 0)
 
@@ -237,6 +237,8 @@ class SendMessages:
         """Bring the rest to an end, and tell the truth about what had been sent before."""
         steps.stage("stopping")
         stopped = await steps.run(messages.STOP, Stop(**self._job.model_dump(), code=code))
+        if self._tells is None:
+            self._tells = stopped.tells
         if stopped.sent:
             return await self._report()
         return await self._finish(steps.outcome_of(stopped.code))
@@ -247,7 +249,7 @@ class SendMessages:
         counts = await steps.run(messages.COUNT, self._job)
         while counts.open:
             if workflow.info().is_continue_as_new_suggested():
-                everything = Prepared(chunks=0, recipients=counts.total, tells=self._tells)
+                everything = Prepared(chunks=0, recipients=counts.total, tells=bool(self._tells))
                 workflow.continue_as_new(
                     self._input.model_copy(update={"prepared": everything, "sent_at": sent_at})
                 )

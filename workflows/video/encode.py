@@ -124,13 +124,13 @@ class EncodeVideo:
         size = min(UNITS_PER_BATCH, max(1, plan.unit_count // BATCHES))
         beside: dict[str, asyncio.Task[Manifest | None]] = {}
         # What cannot be shared among slots must not be what all others wait for in the end.
-        sound_first = steps.known("sound-first")
+        sound_first = workflow.patched("sound-first")
         if sound_first:
             size = min(size, max(1, int(BATCH_SECONDS * plan.fps / plan.unit_frames)))
             self._start_sound(job, plan, beside)
         firsts = range(0, plan.unit_count, size)
         # Who watches meanwhile needs them from the start.
-        in_order = len(firsts) > AT_ONCE and steps.known("in-order")
+        in_order = len(firsts) > AT_ONCE and workflow.patched("in-order")
         tasks = [
             asyncio.create_task(
                 self._batch(

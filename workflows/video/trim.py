@@ -100,8 +100,6 @@ def _outcome(job: TrimInput, cut: Cut, done: CutPublished) -> JobOutcome:
         "part": {"start": round(cut.start, 3), "end": round(cut.end, 3), "of": job.version},
         "captions": [each.model_dump(mode="json") for each in done.captions],
     }
-    if cut.made_of:
-        result["made_of"] = cut.made_of.model_dump(mode="json")
     warnings: list[str] = [*published.warnings, *([TOO_QUIET] if published.too_quiet else [])]
     review: list[str] = []
     if cut.inexact:

@@ -4,13 +4,15 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.exceptions import ApplicationError
 
-from activities.ai.captions import CaptionJobs
+from activities.ai.captions import CaptionJobs, NotPlaced
 from activities.ai.inference.asking import Inferred, Report, StoredUnits, model_errors
 from activities.ai.inference.embedding import embedding
 from activities.ai.inference.handwriting import handwriting_analysis
@@ -32,14 +34,15 @@ from clients.progress import ProgressBoard
 from contracts.activities import ai
 from contracts.ai import PlannedJob
 from contracts.catalog import ai_job
-from contracts.errors import FILE_MISSING
+from contracts.errors import FILE_MISSING, ErrorType
 from contracts.jobs import JobOutcome, JobRef
 from contracts.progress import ai_progress
-from contracts.video import hls_root
+from contracts.video import SourceRef, hls_root
 
 HOMEWORK_BYTES = 2 << 30
 VERSION = 1  # of prompts and parts, as a task's: finished parts are found again by it
 SHOWN_EVERY = 1.0  # seconds
+OF_ANOTHER_FILE = "the lecture was trimmed, and not out of this file: it has no subtitles of it"
 
 
 class Inference:
@@ -87,12 +90,11 @@ class Inference:
         name = ref.job_type.removeprefix("ai.")
         with TemporaryDirectory(dir=self._scratch) as folder:
             async with self._shown(ref) as report:
-                done = await self._asked(name, ref, payload, Path(folder), report)
+                done, source = await self._asked(name, ref, payload, Path(folder), report)
             files = await self._stored(ref, done)
-        summary = done.summary
-        if ai_job(ref).of_lectures and payload.get("video_id"):
-            summary |= await self._attached(ref, payload["video_id"], done)
-        result: dict[str, Any] = {"summary": summary, "files": files}
+        if source and ai_job(ref).of_lectures and payload.get("video_id"):
+            done = await self._attached(ref, payload["video_id"], done, source)
+        result: dict[str, Any] = {"summary": done.summary, "files": files}
         if done.review:
             result["review"] = done.review[:100]
         return JobOutcome(state=done.state, result=result)
@@ -111,17 +113,20 @@ class Inference:
 
     async def _asked(
         self, name: str, ref: JobRef, payload: Mapping[str, Any], scratch: Path, report: Report
-    ) -> Inferred:
+    ) -> tuple[Inferred, SourceRef | None]:
+        """And the film that it is of."""
         match name:
             case "embedding":
-                return await embedding(
-                    payload["texts"], models=self._models, scratch=scratch, on_progress=report
-                )
+                texts = payload["texts"]
+                done = await embedding(texts, models=self._models, scratch=scratch, on_progress=report)
+                return done, None
             case "problem_generation":
-                return await problem_generation(payload["ocr_text"], models=self._models, on_progress=report)
-        async with self._film(name, ref, payload) as (film, units):
+                text = payload["ocr_text"]
+                return await problem_generation(text, models=self._models, on_progress=report), None
+        source = await self._source(ref, payload)
+        async with self._film(name, ref, payload, source) as (film, units):
             if name == "transcription":
-                return await transcription(
+                done = await transcription(
                     film,
                     tools=self._tools,
                     models=self._models,
@@ -129,7 +134,8 @@ class Inference:
                     scratch=scratch,
                     on_progress=report,
                 )
-            return await homework_video_analysis(
+                return done, source
+            done = await homework_video_analysis(
                 film,
                 [question["number"] for question in payload.get("questions") or ()],
                 tools=self._tools,
@@ -138,18 +144,14 @@ class Inference:
                 scratch=scratch,
                 on_progress=report,
             )
+            return done, source
 
     @asynccontextmanager
     async def _film(
-        self, name: str, ref: JobRef, payload: Mapping[str, Any]
+        self, name: str, ref: JobRef, payload: Mapping[str, Any], source: SourceRef
     ) -> AsyncIterator[tuple[Path, StoredUnits]]:
         """The job's film on this host for as long as the body runs, and where finished parts of it are."""
-        turn = Turn()
-        tenant, limit, job = ref.tenant_id or 0, HOMEWORK_BYTES, ai_job(ref)
-        if job.of_lectures:
-            limit = self._max_lecture_bytes
-            payload = payload if payload.get("file_key") else await self._uploaded(tenant, payload)
-        source, _ = await self._sources.find(ref, payload, limit)
+        turn, tenant, job = Turn(), ref.tenant_id or 0, ai_job(ref)
         model = self._models.name(job.film) if job.film and self._models.has(job.film) else None
         async with self._cache.held(source) as film:
             digest = await in_thread(digest_of, film)
@@ -157,12 +159,24 @@ class Inference:
             prefix = work_prefix(tenant, digest, task=name, version=VERSION, identity=identity)
             yield film, StoredUnits(self._objects, prefix, turn)
 
-    async def _uploaded(self, tenant: int, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _source(self, ref: JobRef, payload: Mapping[str, Any]) -> SourceRef:
+        """Raises BadInput."""
+        limit = HOMEWORK_BYTES
+        if ai_job(ref).of_lectures:
+            limit = self._max_lecture_bytes
+            if not payload.get("file_key"):
+                key = await self._uploaded(ref.tenant_id or 0, payload["video_id"])
+                payload = {**payload, "file_key": key}
+        source, _ = await self._sources.find(ref, payload, limit)
+        return source
+
+    async def _uploaded(self, tenant: int, video_id: int) -> str:
+        """What the lecture is of: as it is shown, else as it is being encoded."""
         async with self._engine.connect() as connection:
-            video = await videos.find(connection, tenant, payload["video_id"])
+            video = await videos.find(connection, tenant, video_id)
         if video is None or not video.file_key:
             raise BadInput(FILE_MISSING)
-        return {**payload, "file_key": video.file_key}
+        return await self._captions.source_of(tenant, video_id) or video.file_key
 
     async def _stored(self, ref: JobRef, done: Inferred) -> dict[str, str]:
         prefix = result_prefix(ref.tenant_id or 0, ref.job_id)
@@ -171,26 +185,30 @@ class Inference:
             await in_thread(self._objects.put, key, done.files[name], kind_of(name))
         return files
 
-    async def _attached(self, ref: JobRef, video_id: int, done: Inferred) -> dict[str, bool]:
+    async def _attached(self, ref: JobRef, video_id: int, done: Inferred, source: SourceRef) -> Inferred:
         """An object of its own beside the video's versions: published ones stay as they are, a new one keeps
-        the subtitles, and what deletes the video deletes them. What the summary tells of it."""
+        the subtitles, and what deletes the video deletes them. With what is to be told of it."""
         tenant = ref.tenant_id or 0
         key = f"{hls_root(tenant, video_id)}subtitles/{ref.job_id.hex}.vtt"
-        await in_thread(self._objects.put, key, done.files["subtitles.vtt"], kind_of(key))
+        webvtt = done.files["subtitles.vtt"]
+        assert isinstance(webvtt, bytes), "what `transcription` makes"
+        try:
+            heard = await self._captions.placed(tenant, video_id, webvtt.decode(), source)
+        except NotPlaced:
+            return _with(done, {"attached": False}, OF_ANOTHER_FILE)
+        await in_thread(self._objects.put, key, heard.webvtt.encode(), kind_of(key))
         async with self._engine.begin() as connection:
-            attached = await videos.attach_subtitles(connection, tenant, video_id, key)
+            attached = await videos.attach_subtitles(connection, tenant, video_id, key, of=heard.prefix)
+            video = await videos.find(connection, tenant, video_id)
             if attached:
                 await jobs.add_event(connection, ref.job_id, jobs.STORED)
         if not attached:
             await in_thread(self._objects.delete, key)
-            return {"attached": False}
+            if video and not video.deleted_at:
+                raise ApplicationError("another version is shown by now", type=ErrorType.LOST_RACE)
+            return _with(done, {"attached": False})
         # As captions only of a lecture that is shown already; the link of before has them in any case.
-        webvtt = done.files["subtitles.vtt"]
-        assert isinstance(webvtt, bytes), "what `transcription` makes"
-        return {
-            "attached": True,
-            "captions": await self._captions.machine_made(ref, video_id, webvtt.decode()),
-        }
+        return _with(done, {"attached": True, "captions": await self._captions.machine_made(ref, heard)})
 
     @asynccontextmanager
     async def _shown(self, ref: JobRef) -> AsyncIterator[Report]:
@@ -214,3 +232,7 @@ class Inference:
             yield report
         finally:
             showing.cancel()
+
+
+def _with(done: Inferred, told: dict[str, bool], *review: str) -> Inferred:
+    return replace(done, summary=done.summary | told, review=(*done.review, *review))

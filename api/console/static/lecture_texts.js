@@ -90,6 +90,7 @@ async function add(form) {
   const [file] = form.elements.file.files;
   const upload = await send(file, "captions", () => {});
   const payload = { video_id: Number(form.dataset.video), file_key: upload.file_key, default: form.elements.default.checked };
+  if (form.dataset.version) payload.version = form.dataset.version; // its times are of what is shown here
   if (form.elements.language.value) payload.language = form.elements.language.value;
   const { job_id: id } = await ask("/api/v1/jobs", { job_type: "ai.captions", payload });
   forget(file, "captions");
@@ -113,7 +114,7 @@ function parsed(words) {
 }
 
 async function setChapters(form) {
-  const body = { chapters: parsed(form.elements.chapters.value) };
+  const body = { chapters: parsed(form.elements.chapters.value), version: form.dataset.version };
   await ask(`/api/v1/videos/${form.dataset.video}/chapters`, body, { method: "PUT" });
   location.reload();
 }

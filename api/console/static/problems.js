@@ -66,7 +66,7 @@ export const PROBLEMS = {
   not_retryable: ["다시 해도 결과가 같은 작업입니다.", "Trying this job again would end the same."],
   payload_gone: ["요청한 내용이 남아 있지 않아 다시 할 수 없습니다. 새로 요청해 주세요.", "What it was asked for is not kept any more. Ask anew."],
   already_retried: ["이미 다시 한 작업입니다. 새로 생긴 작업을 확인해 주세요.", "It was tried again already: look at the newer job."],
-  lecture_busy: ["강의를 변환하는 중입니다. 끝난 뒤에 잘라 주세요.", "The lecture is being encoded. Trim it when that has ended."],
+  lecture_busy: ["강의를 변환하거나 자르는 중입니다. 끝난 뒤에 잘라 주세요.", "The lecture is being encoded or trimmed. Trim it when that has ended."],
   version_changed: ["그사이 강의가 새로 게시되었습니다. 새로 고쳐 지금 영상에서 시각을 다시 정해 주세요.", "The lecture shows another version by now. Reload, and set the times again."],
   download_off: ["내려받을 수 없는 강의입니다. 먼저 허용해 주세요.", "The lecture may not be downloaded. Allow it first."],
   trim_outside: ["남길 부분이 1초보다 짧거나, 강의 길이를 넘거나, 전체와 같습니다.", "What is to be kept is shorter than a second, beyond the lecture, or all of it."],
