@@ -47,6 +47,7 @@ for name, group in {
     "job": jobs.job,
     "queue": fleet.queue,
     "worker": fleet.worker,
+    "schedule": fleet.schedule,
     "letters": letters.letters,
     "erase": erasing.erase,
 }.items():

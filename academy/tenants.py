@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from academy.shared import OPERATOR, Json, Limit, Row, Tenant, group, refusals, run, say, show, show_each
-from api.accounts import AccountSettings, Counted, Payment, add_credit, save_account
+from api.accounts import Counted, Payment, add_credit, change_account
 from clients import temporal
 from clients.database import credits, listings, messaging, tenants
 from clients.database.engine import opened
@@ -126,15 +126,7 @@ async def set_terms(
     """Change what is given of an account, or make one. Returns its credit. Raises ValidationError."""
     async with acting(settings, operator, Command.SET_ACCOUNT, tenant_id, fields=",".join(given)) as act:
         async with act.engine.begin() as connection:
-            before = await credits.account(connection, tenant_id, lock=True)
-            there: dict[str, object] = {}
-            if before:
-                numbers = await messaging.sender_numbers(connection, tenant_id)
-                there = asdict(before) | {"sender_numbers": sorted(numbers)}
-                del there["tenant_id"], there["credit_balance"]
-            await save_account(connection, tenant_id, AccountSettings.model_validate(there | given))
-            after = await credits.account(connection, tenant_id)
-        assert after is not None
+            after = await change_account(connection, tenant_id, given)
         return after.credit_balance
 
 

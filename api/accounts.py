@@ -1,7 +1,8 @@
 """Tenants' messaging accounts and their credit: the same whether a request or an operator's command asks."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.problems import refused
-from clients.database import credits, messaging_accounts
+from clients.database import credits, messaging, messaging_accounts
+from clients.database.credits import AccountRow
 from clients.database.messaging_accounts import AccountTerms
 from contracts.base import Outside
 from intake.submit import RPC_TIMEOUT
@@ -44,6 +46,28 @@ class AccountSettings(Outside):
     approval_of_systems: bool = False
 
 
+class AccountChanges(Outside):
+    """As AccountSettings; what is not named stays. null is for what an account may be without."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    price_sms: Won | None = None
+    price_lms: Won | None = None
+    price_mms: Won | None = None
+    price_ata: Won | None = None
+    sender: Number | None = None
+    sender_numbers: list[Number] | None = Field(default=None, max_length=100)
+    pf_id: str | None = Field(default=None, max_length=64)
+    advertiser: str | None = Field(default=None, max_length=40)
+    opt_out_number: Number | None = None
+    night_advertising: bool | None = None
+    daily_cap: int | None = Field(default=None, ge=0, lt=2**31)
+    daily_cap_per_phone: int | None = Field(default=None, ge=0, lt=2**31)
+    waits_for_credit: bool | None = None
+    approval_above: int | None = Field(default=None, ge=0, lt=2**31)
+    approval_of_systems: bool | None = None
+
+
 class Payment(Outside):
     """`reference` names the payment: the same one is counted once."""
 
@@ -65,6 +89,22 @@ async def save_account(connection: AsyncConnection, tenant_id: int, account: Acc
     """Write an account and its registered senders, as they are from now on."""
     terms = AccountTerms(**account.model_dump(exclude={"sender_numbers"}))
     await messaging_accounts.save(connection, tenant_id, terms, account.sender_numbers)
+
+
+async def change_account(
+    connection: AsyncConnection, tenant_id: int, given: Mapping[str, object]
+) -> AccountRow:
+    """Change what is given of an account, or make one; what is not named stays. Raises ValidationError."""
+    before = await credits.account(connection, tenant_id, lock=True)
+    there: dict[str, object] = {}
+    if before:
+        numbers = await messaging.sender_numbers(connection, tenant_id)
+        there = asdict(before) | {"sender_numbers": sorted(numbers)}
+        del there["tenant_id"], there["credit_balance"]
+    await save_account(connection, tenant_id, AccountSettings.model_validate(there | dict(given)))
+    after = await credits.account(connection, tenant_id)
+    assert after is not None
+    return after
 
 
 async def add_credit(engine: AsyncEngine, temporal: Client, tenant_id: int, payment: Payment) -> Counted:

@@ -3,11 +3,16 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
 from temporalio.api.taskqueue import v1 as taskqueue
 from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerSlotsInfo
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    ListWorkersRequest,
+    UpdateTaskQueueConfigRequest,
+)
 from temporalio.client import Client
 
 from contracts.names import TaskQueue
@@ -17,11 +22,15 @@ KINDS = {
     "workflow": TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     "activity": TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 }
+# All but that of final states and of the reconciler, without which nothing heals.
+PAUSABLE = frozenset(TaskQueue) - {TaskQueue.OPS}
+IDENTITY = "operator"  # who it was stands in the audit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A task queue of one kind: tasks that nobody has taken, the age of the oldest, and who asks for more."""
+    """A task queue of one kind: tasks that nobody has taken, the age of the oldest, and who asks for more.
+    `paused`: none is handed out."""
 
     queue: str
     kind: str
@@ -30,6 +39,7 @@ class Waiting:
     added: float
     taken: float
     pollers: int
+    paused: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +65,11 @@ async def waiting(client: Client, queue: str, kind: str) -> Waiting:
             task_queue=taskqueue.TaskQueue(name=queue),
             task_queue_type=KINDS[kind],
             report_stats=True,
+            report_config=True,
         ),
         timeout=RPC_TIMEOUT,
     )
-    stats = answer.stats
+    stats, limit = answer.stats, answer.config.queue_rate_limit
     return Waiting(
         queue=queue,
         kind=kind,
@@ -67,6 +78,7 @@ async def waiting(client: Client, queue: str, kind: str) -> Waiting:
         added=stats.tasks_add_rate,
         taken=stats.tasks_dispatch_rate,
         pollers=len(answer.pollers),
+        paused=limit.HasField("rate_limit") and limit.rate_limit.requests_per_second == 0,
     )
 
 
@@ -74,6 +86,75 @@ async def all_waiting(client: Client) -> list[Waiting]:
     """Of every task queue that is named (those of single builds are not), by its name."""
     asked = (waiting(client, queue, kind) for queue in sorted(TaskQueue) for kind in KINDS)
     return list(await asyncio.gather(*asked))
+
+
+async def pause(client: Client, queue: TaskQueue, *, paused: bool) -> None:
+    """Hand out no activity of a queue, or all as before. What is in hand goes on, and workflows do. Lectures
+    that have begun go on, on the queue of their encoder's build. Raises RPCError, ValueError for `ops`."""
+    if queue not in PAUSABLE:
+        raise ValueError(f"{queue} is not paused")
+    update = UpdateTaskQueueConfigRequest.RateLimitUpdate(reason="paused" if paused else "resumed")
+    if paused:
+        update.rate_limit.CopyFrom(taskqueue.RateLimit(requests_per_second=0))
+    asked = UpdateTaskQueueConfigRequest(
+        namespace=client.namespace,
+        identity=IDENTITY,
+        task_queue=queue,
+        task_queue_type=KINDS["activity"],
+        update_queue_rate_limit=update,
+    )
+    await client.workflow_service.update_task_queue_config(asked, timeout=RPC_TIMEOUT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduled:
+    """What runs by itself. `every`: None where it is not a plain interval."""
+
+    name: str
+    every: timedelta | None
+    last: datetime | None
+    next: datetime | None
+    running: bool
+    paused: bool
+
+
+class ScheduleAct(StrEnum):
+    """What is done with a schedule."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RUN = "run"
+
+
+async def schedules(client: Client) -> list[Scheduled]:
+    """By name. Raises RPCError."""
+    names = [each.id async for each in await client.list_schedules(rpc_timeout=RPC_TIMEOUT)]
+    return list(await asyncio.gather(*(_scheduled(client, name) for name in sorted(names))))
+
+
+async def _scheduled(client: Client, name: str) -> Scheduled:
+    found = await client.get_schedule_handle(name).describe(rpc_timeout=RPC_TIMEOUT)
+    intervals, info = found.schedule.spec.intervals, found.info
+    return Scheduled(
+        name=name,
+        every=intervals[0].every if intervals else None,
+        last=max((each.started_at for each in info.recent_actions), default=None),
+        next=min(info.next_action_times, default=None),
+        running=bool(info.running_actions),
+        paused=found.schedule.state.paused,
+    )
+
+
+async def act_on_schedule(client: Client, name: str, act: ScheduleAct) -> None:
+    """Pause one, let it go on, or run it now. Raises RPCError: NOT_FOUND for one that is not there."""
+    handle = client.get_schedule_handle(name)
+    match act:
+        case ScheduleAct.PAUSE:
+            await handle.pause(rpc_timeout=RPC_TIMEOUT)
+        case ScheduleAct.RESUME:
+            await handle.unpause(rpc_timeout=RPC_TIMEOUT)
+        case ScheduleAct.RUN:
+            await handle.trigger(rpc_timeout=RPC_TIMEOUT)
 
 
 async def workers(client: Client) -> list[Worker]:

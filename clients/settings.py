@@ -99,6 +99,11 @@ class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
     api_body_seconds: float = Field(default=30, gt=0, description="In which a request's body must have come")
     # Addresses or networks, comma separated, whose X-Forwarded-For and X-Forwarded-Proto are believed.
     api_proxies: str = ""
+    watch_frames: str = Field(
+        default="",
+        pattern=r"^(https?://[A-Za-z0-9.:*-]+(,\s*|$))*$",
+        description="Origins, comma separated, whose pages may show a student's player in a frame",
+    )
     upload_abandoned_hours: float = Field(default=48, gt=0, description="Silence that ends an upload")
 
     # Programs. Empty: the one in PATH, else the wheel's.

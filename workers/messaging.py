@@ -121,6 +121,7 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         ],
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=SLOTS,
+        disable_eager_activity_execution=True,  # a paused queue hands out nothing, and tenants take turns
         graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
         deployment_config=temporal.build(settings),
     )

@@ -6,12 +6,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client, Schedule, ScheduleAlreadyRunningError, ScheduleInfo
-from temporalio.service import RPCError
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleInfo,
+)
+from temporalio.service import RPCError, RPCStatusCode
 
 LOOK_EVERY = 60.0  # seconds
 LATE = timedelta(minutes=5)
 LONGEST_ACTION = timedelta(hours=1)  # those with SKIP wait for the one before
+OFTEN = timedelta(minutes=5)  # what runs so often would fill the list of jobs
+KEPT, AT_ONCE = 2, 100  # runs that stay, and that go in one look
+RPC_TIMEOUT = timedelta(seconds=10)
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +54,7 @@ async def keep_schedules(
             try:
                 await make_schedules(client, {name: schedule})
                 await _make_anew_if_late(client, name, late)
+                await forget_ended(client, schedule)
             except RPCError as error:
                 log.warning("schedule %s cannot be looked after: %s", name, error.status.name)
 
@@ -58,6 +70,25 @@ async def _make_anew_if_late(client: Client, name: str, late: timedelta) -> None
     await handle.delete()
     with suppress(ScheduleAlreadyRunningError):  # by another process that looks after it
         await client.create_schedule(name, found.schedule)
+
+
+async def forget_ended(client: Client, schedule: Schedule) -> None:
+    """Of what runs often and ended well only the newest runs stay (decision 96): when one last ran is asked
+    of them (`api.standing`). What ended badly stays as long as every other workflow. Raises RPCError."""
+    action = schedule.action
+    often = any(each.every <= OFTEN for each in schedule.spec.intervals)
+    if not often or not isinstance(action, ScheduleActionStartWorkflow):
+        return
+    well = f"WorkflowType = '{action.workflow}' AND ExecutionStatus = 'Completed'"
+    found = client.list_workflows(well, limit=KEPT + AT_ONCE, rpc_timeout=RPC_TIMEOUT)
+    for old in [each async for each in found][KEPT:]:
+        execution = WorkflowExecution(workflow_id=old.id, run_id=old.run_id)
+        asked = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
+        try:
+            await client.workflow_service.delete_workflow_execution(asked, timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # another process was first
+                raise
 
 
 def is_late(info: ScheduleInfo, now: datetime, late: timedelta) -> bool:

@@ -120,6 +120,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
         max_concurrent_activities=LIGHT_SLOTS,
         graceful_shutdown_timeout=grace,
+        disable_eager_activity_execution=True,  # of a paused queue nothing is handed out
         deployment_config=temporal.build(settings),
     )
     encode = [

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import playback_tokens
 from api.auth.callers import tenant_of
-from api.auth.playback_tokens import Claims, dead
+from api.auth.playback_tokens import Claims, Invitation, dead
 from api.auth.sessions import Purpose, secret_of
 from api.auth.staff import staff_of
 from api.params import VideoId
@@ -77,10 +77,24 @@ async def anyone_known(request: Request) -> None:
     secret = authorization.partition(" ")[2].strip()
     if playback_tokens.is_token(secret):
         playback_tokens.verify(services.vault, secret)
+    elif playback_tokens.is_invitation(secret):
+        playback_tokens.invited(services.vault, secret)
     else:
         await starter(request, services, authorization)
 
 
+async def guest(
+    video_id: VideoId, request: Request, services: UseServices, authorization: Annotated[str, Header()] = ""
+) -> Invitation:
+    """Who has an invitation to this lecture."""
+    found = playback_tokens.invited(services.vault, authorization.partition(" ")[2].strip())
+    if found.video != video_id:
+        raise not_found("video")
+    request.state.proven = True
+    return found
+
+
+Guest = Annotated[Invitation, Depends(guest)]
 PlaybackStarter = Annotated[Starter, Depends(starter)]
 TokenHolder = Annotated[Holder, Depends(holder)]
 

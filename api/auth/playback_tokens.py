@@ -1,12 +1,14 @@
-"""What a viewer holds: a token that dies after 600 s, and the links that its session's player follows.
+"""What a viewer holds: an invitation for days, a token that dies after 600 s, and the links that its
+session's player follows.
 
-Both are signed with keys derived from PAYLOAD_KEYS, so that rotating those rotates these.
+All are signed with keys derived from PAYLOAD_KEYS, so that rotating those rotates these.
 """
 
 import base64
 import binascii
 import hmac
 import time
+from datetime import datetime
 from uuid import UUID
 
 import jwt
@@ -18,6 +20,7 @@ from clients.vault import Vault, VaultError
 LIFETIME = 600
 TYPE = "playback+jwt"  # RFC 8725, 3.11: no other token of ours is taken for one of these
 _ALGORITHM, _AUDIENCE = "HS256", "playback"
+INVITATION, _INVITED = "invitation+jwt", "invitation"
 _SESSION, _MAC = 16, 16  # bytes
 
 
@@ -33,6 +36,16 @@ class Claims(BaseModel):
     version: str
 
 
+class Invitation(BaseModel):
+    """Who may begin to watch what as whom. It says nothing of whether they may: that is asked each time."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    tenant: int
+    video: int
+    student: int
+
+
 def issue(vault: Vault, claims: Claims) -> str:
     """A token of LIFETIME seconds."""
     body = claims.model_dump(mode="json") | {"aud": _AUDIENCE, "exp": int(time.time()) + LIFETIME}
@@ -42,10 +55,40 @@ def issue(vault: Vault, claims: Claims) -> str:
 
 def is_token(text: str) -> bool:
     """Whether it says that it is one."""
+    return _type(text) == TYPE
+
+
+def is_invitation(text: str) -> bool:
+    """Whether it says that it is one."""
+    return _type(text) == INVITATION
+
+
+def _type(text: str) -> object:
     try:
-        return jwt.get_unverified_header(text).get("typ") == TYPE
+        return jwt.get_unverified_header(text).get("typ")
     except jwt.PyJWTError:
-        return False
+        return None
+
+
+def invite(vault: Vault, invitation: Invitation, until: datetime) -> str:
+    """An invitation that is good until then."""
+    body = invitation.model_dump(mode="json") | {"aud": _INVITED, "exp": int(until.timestamp())}
+    headers = {"kid": vault.key_id, "typ": INVITATION}
+    return jwt.encode(body, _invitation_key(vault, vault.key_id), _ALGORITHM, headers)
+
+
+def invited(vault: Vault, text: str) -> Invitation:
+    """HTTPException 401 for an invitation that is not ours, altered, or too old."""
+    try:
+        key = _invitation_key(vault, str(jwt.get_unverified_header(text).get("kid")))
+        body = jwt.decode(
+            text, key, algorithms=[_ALGORITHM], audience=_INVITED, options={"require": ["exp", "aud"]}
+        )
+        return Invitation.model_validate(body)
+    except jwt.ExpiredSignatureError:
+        raise dead("invitation_expired", "This invitation has expired: ask for another.") from None
+    except (jwt.PyJWTError, VaultError, ValueError):
+        raise dead("not_authenticated", "This is no invitation of ours.") from None
 
 
 def verify(vault: Vault, token: str) -> Claims:
@@ -88,6 +131,10 @@ def dead(code: str, detail: str) -> HTTPException:
 def _mac(vault: Vault, key_id: str, session: UUID) -> bytes:
     key = vault.derive(key_id, b"playback link")
     return hmac.digest(key, session.bytes, "sha256")[:_MAC]
+
+
+def _invitation_key(vault: Vault, key_id: str) -> bytes:
+    return vault.derive(key_id, b"playback invitation")
 
 
 def _token_key(vault: Vault, key_id: str) -> bytes:

@@ -1,22 +1,27 @@
-"""The fleet: what waits on which queue, who works, and how much was done. For operators."""
+"""The fleet: what waits on which queue, who works, what runs by itself, and how much was done. For operators,
+who pause and resume queues and schedules here."""
 
 import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from botocore.exceptions import BotoCoreError, ClientError
-from fastapi import APIRouter, Request
-from starlette.responses import Response
-from temporalio.service import RPCError
+from fastapi import APIRouter, Form, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
+from temporalio.service import RPCError, RPCStatusCode
 
 from api import fleet as servers
+from api.auth import audit
 from api.console.dead_letters import queues
 from api.console.pages import Operator, ServerAway, page, signed_in
+from api.fleet import ScheduleAct
 from api.routing import first
 from api.services import UseServices
 from api.standing import standing
 from clients.database import listings
+from contracts.names import TaskQueue
 from rules.quiet_hours import KST
 
 router = APIRouter(route_class=first(signed_in))
@@ -39,9 +44,10 @@ class Bar:
 @router.get("/fleet")
 async def fleet(request: Request, services: UseServices, _staff: Operator) -> Response:
     try:
-        waiting, workers, now = await asyncio.gather(
+        waiting, workers, schedules, now = await asyncio.gather(
             servers.all_waiting(services.temporal),
             servers.workers(services.temporal),
+            servers.schedules(services.temporal),
             standing(services.engine, services.temporal),
         )
     except (RPCError, RuntimeError):
@@ -60,12 +66,54 @@ async def fleet(request: Request, services: UseServices, _staff: Operator) -> Re
         standing=now,
         waiting=[each for each in waiting if each.backlog or each.pollers or each.kind == "activity"],
         workers=workers,
+        schedules=schedules,
+        pausable=servers.PAUSABLE,
         sources=dict(zip(opened, depths, strict=True)),
         bars=bars(done, until),
         most=max((all_ for all_, _ in done.values()), default=0),
         total=sum(all_ for all_, _ in done.values()),
         failed=sum(some for _, some in done.values()),
     )
+
+
+@router.post("/fleet/queues")
+async def pause_queue(
+    request: Request,
+    services: UseServices,
+    _staff: Operator,
+    queue: Annotated[TaskQueue, Form()],
+    paused: Annotated[bool, Form()],
+) -> Response:
+    """Hand out no task of a queue, or all of them again."""
+    if queue not in servers.PAUSABLE:
+        raise HTTPException(404)
+    audit.about(request, queue=queue, act="pause" if paused else "resume")
+    try:
+        await servers.pause(services.temporal, queue, paused=paused)
+    except (RPCError, RuntimeError):
+        raise ServerAway("temporal") from None
+    return RedirectResponse("/console/fleet#queues", 303)
+
+
+@router.post("/fleet/schedules")
+async def act_on_schedule(
+    request: Request,
+    services: UseServices,
+    _staff: Operator,
+    schedule: Annotated[str, Form(pattern="^[a-z-]{1,40}$")],
+    act: Annotated[ScheduleAct, Form()],
+) -> Response:
+    """Pause one of what runs by itself, let it go on, or run it now."""
+    audit.about(request, schedule=schedule, act=act)
+    try:
+        await servers.act_on_schedule(services.temporal, schedule, act)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise HTTPException(404) from None
+        raise ServerAway("temporal") from None
+    except RuntimeError:
+        raise ServerAway("temporal") from None
+    return RedirectResponse("/console/fleet#schedules", 303)
 
 
 def bars(done: dict[datetime, tuple[int, int]], until: datetime) -> list[Bar]:

@@ -1,5 +1,6 @@
 """What every answer of the console carries, and who may post to it."""
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -34,16 +35,20 @@ class Guard:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
-                out["Content-Security-Policy"] = policy
-                out.update(HEADERS)
+                out.setdefault("Content-Security-Policy", policy)
+                for name, value in HEADERS.items():
+                    out.setdefault(name, value)
+                if not out["X-Frame-Options"]:  # of a page that says itself who may frame it
+                    del out["X-Frame-Options"]
                 out.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._app(scope, receive, sending)
 
 
-def content_policy(object_store: str) -> str:
-    """Everything from here; pictures, video and uploads also from and to the object store."""
+def content_policy(object_store: str, frames: Sequence[str] = ()) -> str:
+    """Everything from here; pictures, video and uploads also from and to the object store. `frames`: origins
+    whose pages may have the page in a frame."""
     parts = urlsplit(object_store)
     store = f"{parts.scheme}://{parts.netloc}"
     sources = {
@@ -55,6 +60,6 @@ def content_policy(object_store: str) -> str:
         "connect-src": f"'self' {store}",
         "form-action": "'self'",
         "base-uri": "'none'",
-        "frame-ancestors": "'none'",
+        "frame-ancestors": " ".join(frames) or "'none'",
     }
     return "; ".join(f"{name} {value}" for name, value in sources.items())

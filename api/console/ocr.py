@@ -5,18 +5,21 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
+from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth.people import Staff
 from api.console import files, queries
 from api.console.jobs import find
-from api.console.pages import Someone, Tenant, large_page, page, signed_in
+from api.console.pages import ServerAway, Someone, Tenant, large_page, page, signed_in
 from api.console.pieces import pieces
 from api.console.queries import Shown
 from api.console.searching import Search
+from api.documents import TEXT, PageText, page_text
 from api.routing import first
 from api.services import Services, UseServices
+from clients.database import jobs
 
 router = APIRouter(route_class=first(signed_in))
 JOB_TYPE = "ai.ocr"
@@ -66,6 +69,7 @@ async def result(
         beside=range(max(1, number - BESIDE), min(last, number + BESIDE) + 1) if picture else (),
         number=number,
         last=last,
+        text=await _text(services, job, number),
         picture=picture,
         names=sorted(found),
         review=(job.result or {}).get("review", []),
@@ -88,6 +92,20 @@ async def _job(request: Request, tenant: int, staff: Staff, job_id: UUID) -> Sho
     if job.job_type != JOB_TYPE or job.tenant_id != tenant:
         raise HTTPException(404)
     return job
+
+
+async def _text(services: Services, job: Shown, number: int) -> PageText | None:
+    """What a page says by now; None of what has no text file. Raises ServerAway."""
+    async with services.engine.connect() as connection:
+        sealed = await jobs.sealed(connection, job.id)
+    if sealed is None or TEXT not in ((job.result or {}).get("files") or {}):
+        return None
+    try:
+        return await page_text(services, sealed, number)
+    except HTTPException:  # there is no text of such a page
+        return None
+    except (BotoCoreError, ClientError):
+        raise ServerAway("objects") from None
 
 
 async def _picture(services: Services, job: Shown, number: int) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,7 +30,9 @@ from api.console import (
     rosters,
     search,
     students,
+    tenants,
     text_templates,
+    watch,
 )
 from api.console.guard import Guard
 from api.console.pages import NotSignedIn, ServerAway, page
@@ -49,8 +51,8 @@ def site(parent: FastAPI) -> FastAPI:
     # What stands below messages comes before them: its paths are no job's.
     sent = (text_templates, costs, alimtalk, messaging)
     academy = (home, search, jobs, lectures, ocr, omr, students, rosters, *sent)
-    operators = (dead_letters, fleet, audit)
-    for pages in (login, oidc, *academy, *operators):
+    operators = (dead_letters, fleet, tenants, audit)
+    for pages in (login, oidc, watch, *academy, *operators):
         app.include_router(pages.router)
     app.mount("/static", Assets(directory=STATIC), name="static")
     app.add_middleware(Guard)
@@ -73,11 +75,18 @@ def _is_page(request: Request) -> bool:
     return request.method == "GET" and request.headers.get("sec-fetch-dest", "document") == "document"
 
 
+def _is_shown(request: Request) -> bool:
+    """A page, or what a form of ours leads to: both can come back to where somebody was."""
+    return request.headers.get("sec-fetch-dest", "document") == "document"
+
+
 async def problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail: object = error.detail
-    if isinstance(detail, dict) and detail.get("code") == AGAIN and _is_page(request):
-        return RedirectResponse(f"/console/login?again=true&next={quote(request.url.path)}", 303)
+    if isinstance(detail, dict) and detail.get("code") == AGAIN and _is_shown(request):
+        asked_from = urlsplit(request.headers.get("referer", "")).path or login.HOME
+        path = request.url.path if request.method == "GET" else asked_from
+        return RedirectResponse(f"/console/login?again=true&next={quote(path)}", 303)
     return page(request, "error.html", status=error.status_code, missing=None)
 
 

@@ -45,9 +45,14 @@ EVENTS = {
     "restored": ("복구됨", "Restored"),
     "approved": ("승인됨", "Approved"),
     "refused": ("승인 거절됨", "Refused"),
+    "corrected": ("사람이 고침", "Corrected"),
     "sent without credit": ("잔액 없이 보냄", "Sent without credit"),
 }
 DETAILS = {  # what events and records of the audit name
+    "act": ("한 일", "act"),
+    "schedule": ("예약된 일", "schedule"),
+    "key": ("키", "key"),
+    "rights": ("권한", "rights"),
     "again": ("다시", "again"),
     "chunk": ("묶음", "chunk"),
     "epoch": ("실행", "run"),
@@ -258,6 +263,28 @@ ATTENDANCE = {
     "ABSENT": ("결석", "Absent"),
 }
 
+ACTS = {
+    "pause": ("멈추기", "pause"),
+    "resume": ("다시 시작", "resume"),
+    "run": ("지금 실행", "run now"),
+}
+SCHEDULES = {
+    "reconcile": ("열린 작업 점검", "Looking at open jobs"),
+    "index": ("찾기에 올리기", "Reading texts for the search"),
+    "sweep": ("기한 지난 것 치우기", "Removing what has expired"),
+    "sweep-objects": ("저장소의 주인 없는 파일 찾기", "Looking for objects of nobody"),
+    "retain": ("보관 기간 지난 것 지우기", "Removing what was kept for long enough"),
+    "scale": ("서버 수 맞추기", "Deciding how many workers there are"),
+    "messages-compare": ("문자 업체 기록과 맞춰 보기", "Comparing with the provider"),
+    "messages-templates": ("알림톡 템플릿 확인", "Asking for Alimtalk templates"),
+}
+RIGHTS = {
+    "look": ("보기", "look"),
+    "send": ("보내고 올리기", "send"),
+    "pay": ("요금과 충전", "pay"),
+    "manage": ("관리", "manage"),
+}
+
 _TABLES: Mapping[str, _Table] = {
     "doubt": DOUBTS,
     "state": STATES,
@@ -279,6 +306,9 @@ _TABLES: Mapping[str, _Table] = {
     "captions": CAPTIONS,
     "attendance": ATTENDANCE,
     "content_type": CONTENT_TYPES,
+    "act": ACTS,
+    "schedule": SCHEDULES,
+    "right": RIGHTS,
     "operation": OPERATION_WORDS | COMMAND_WORDS,
 }
 

@@ -3,10 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
+from pydantic import ValidationError
 
-from api.accounts import AccountSettings, Payment, add_credit, save_account
+from api.accounts import AccountChanges, AccountSettings, Payment, add_credit, change_account, save_account
+from api.auth import audit
 from api.auth.people import Staff
 from api.auth.staff import staff_of
+from api.problems import refused
 from api.routing import first
 from api.services import UseServices
 from clients.database import credits
@@ -35,6 +38,22 @@ async def put_account(
         await save_account(connection, tenant_id, body)
         account = await credits.account(connection, tenant_id)
     assert account is not None
+    return {"tenant_id": tenant_id, "credit_balance": str(account.credit_balance)}
+
+
+@router.patch("/messaging-account/")
+async def patch_account(
+    request: Request, tenant_id: TenantId, body: AccountChanges, _staff: Operator, services: UseServices
+) -> dict[str, Any]:
+    """Change what is named of a tenant's account, or make one. Its credit is not touched."""
+    given = body.model_dump(exclude_unset=True)
+    audit.about(request, fields=",".join(given))
+    try:
+        async with services.engine.begin() as connection:
+            account = await change_account(connection, tenant_id, given)
+    except ValidationError as error:
+        wrong = ", ".join(sorted({str(each["loc"][0]) for each in error.errors(include_input=False)}))
+        raise refused(422, "invalid", f"An account cannot be without: {wrong}.") from None
     return {"tenant_id": tenant_id, "credit_balance": str(account.credit_balance)}
 
 

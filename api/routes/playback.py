@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.auth import audit, playback_tokens
-from api.auth.playback import PlaybackStarter, TokenBody, TokenHolder, anyone_known, claims_of, live
+from api.auth.playback import Guest, PlaybackStarter, TokenBody, TokenHolder, anyone_known, claims_of, live
 from api.auth.playback_tokens import Claims
 from api.params import VideoId
 from api.problems import not_found
@@ -88,20 +88,42 @@ async def start(
     grow; its links go on when it is READY."""
     body = body or Start()
     tenant = caller.tenant if caller.tenant is not None else body.tenant_id
-    session = uuid4()
+    student = None if caller.staff else body.student_id
+    if not tenant:
+        raise not_found("video")
+    if not caller.staff and student is None:
+        if await _view(services, tenant, video_id) is None:
+            raise not_found("video")
+        raise HTTPException(422, {"detail": "Not valid: body.student_id.", "code": "invalid"})
+    return await _begin(request, response, services, tenant, video_id, student)
+
+
+@router.post("/join/")
+async def join(
+    video_id: VideoId, guest: Guest, request: Request, services: UseServices, response: Response
+) -> dict[str, Any]:
+    """As `start`, for who was invited: by the invitation as Bearer, and under the same policy."""
+    return await _begin(request, response, services, guest.tenant, video_id, guest.student)
+
+
+async def _view(services: Services, tenant: int, video_id: int) -> View | None:
     async with services.engine.connect() as connection:
-        lecture = tenant and await viewing.view(connection, tenant, video_id, None)
-    if not tenant or not lecture:
+        return await viewing.view(connection, tenant, video_id, None)
+
+
+async def _begin(
+    request: Request, response: Response, services: Services, tenant: int, video_id: int, student: int | None
+) -> dict[str, Any]:
+    """`student`: None for staff."""
+    session = uuid4()
+    lecture = await _view(services, tenant, video_id)
+    if lecture is None:
         raise not_found("video")
     begun = await services.growing.of(lecture)
     async with services.engine.begin() as connection:
         audit.of_tenant(request, tenant)
-        if not caller.staff:
-            if body.student_id is None:
-                raise HTTPException(422, {"detail": "Not valid: body.student_id.", "code": "invalid"})
-            if not await watching.lock_student(connection, tenant, body.student_id):
-                raise not_found("student")
-        student = None if caller.staff else body.student_id
+        if student is not None and not await watching.lock_student(connection, tenant, student):
+            raise not_found("student")
         audit.about(request, **({} if student is None else {"student": student}))
         viewer = await viewing.view(connection, tenant, video_id, student)
         assert viewer

@@ -1,12 +1,14 @@
 """Lectures: list, look, rename. They are made in `api.routes.uploads`, encoded and deleted by jobs."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.auth.callers import Tenant, caller_of
+from api.auth.playback_tokens import Invitation
+from api.auth.playback_tokens import invite as invite_to
 from api.params import StudentId, VideoId
 from api.problems import message_of, not_found, refused
 from api.routing import first
@@ -48,6 +50,21 @@ class VideoStanding(VideoShown):
     """`watchable`: who may watch it can begin; it may be encoded still."""
 
     watchable: bool
+
+
+class LinkWanted(Outside):
+    """`days`: how long a student's link is good."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: int = Field(default=7, ge=1, le=90)
+
+
+class LinkMade(BaseModel):
+    """`path` is one of this API's host; what is behind `#` is sent to nobody by a browser."""
+
+    path: str
+    expires_at: datetime
 
 
 class VideoPage(BaseModel):
@@ -129,6 +146,27 @@ async def put_access(
         await viewing.set_access(
             connection, tenant, video_id, student_id, permission=body.access_mode, blocked=body.blocked
         )
+
+
+@router.post("/videos/{video_id}/students/{student_id}/link", status_code=201)
+async def invite(
+    video_id: VideoId,
+    student_id: StudentId,
+    tenant: Tenant,
+    services: UseServices,
+    response: Response,
+    body: LinkWanted | None = None,
+) -> LinkMade:
+    """A link by which one student watches one lecture, without a system of the academy's: whoever has it
+    watches as that student, under the student's policy, which is asked each time (`docs/viewing.md`)."""
+    await _look(services, tenant, video_id)
+    async with services.engine.connect() as connection:
+        if await register.one(connection, tenant, student_id) is None:
+            raise not_found("student")
+    until = datetime.now(UTC) + timedelta(days=(body or LinkWanted()).days)
+    invitation = Invitation(tenant=tenant, video=video_id, student=student_id)
+    response.headers["Cache-Control"] = "no-store"
+    return LinkMade(path=f"/console/watch#{invite_to(services.vault, invitation, until)}", expires_at=until)
 
 
 async def _look(services: Services, tenant: int, video_id: int) -> VideoShown:

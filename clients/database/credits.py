@@ -5,7 +5,7 @@ The balance changes only together with rows of the ledger, in one transaction of
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database.messaging_accounts import AccountTerms
 from clients.database.messaging_models import CreditEntry, MessageChunk, MessagingAccount
-from clients.database.rows import columns, one_or_none
+from clients.database.rows import columns, many, one_or_none
 from contracts.errors import DAILY_CAP, OPTED_OUT
 from contracts.messaging import ChunkRef, RecipientState
 
@@ -257,6 +257,23 @@ async def _followers(connection: AsyncConnection, job_id: UUID) -> list[Recipien
         for position, into in merged.items()
         if (end := ends.get(into))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """What was added to a tenant's credit, in won, and what its payment is called."""
+
+    amount: Decimal
+    reference: str
+    at: datetime
+
+
+async def payments(connection: AsyncConnection, tenant_id: int, limit: int) -> list[PaymentRow]:
+    """The newest first. Those of an erased tenant have no names any more, and are left out."""
+    query = select(*columns(CreditEntry, PaymentRow)).where(
+        CreditEntry.tenant_id == tenant_id, CreditEntry.reference.is_not(None)
+    )
+    return await many(connection, query.order_by(CreditEntry.id.desc()).limit(limit), PaymentRow)
 
 
 async def top_up(connection: AsyncConnection, tenant_id: int, amount: Decimal, reference: str) -> bool:

@@ -155,7 +155,7 @@ def _due_captions(without: Collection[int]) -> Select[int, UUID, int, str]:
 
 
 def _due_documents(without: Collection[int], limit: int) -> Select[int | None, UUID, str]:
-    """The inner query reads indexes alone; a result is final."""
+    """The inner query reads indexes alone: of a text that was corrected the row is gone (`documents`)."""
     keys = _newest_keys().subquery()
     some = (
         select(Job.id)

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clients.database.models import Tenant
+from clients.database.messaging_accounts import LOW_TEXTS
+from clients.database.messaging_models import MessagingAccount
+from clients.database.models import Job, Tenant
 from clients.database.rows import columns, many, one_or_none
 
 
@@ -18,6 +21,19 @@ class TenantRow:
     created_at: datetime
     erasing_at: datetime | None
     erased_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantLine:
+    """One in a list. `low`: its credit pays for fewer than LOW_TEXTS; `credit`: None without an account."""
+
+    id: int
+    code: str | None
+    created_at: datetime
+    erasing_at: datetime | None
+    open_jobs: int
+    credit: Decimal | None
+    low: bool | None
 
 
 _TENANTS = select(*columns(Tenant, TenantRow))
@@ -37,3 +53,27 @@ async def page(connection: AsyncConnection, after: int, limit: int) -> list[Tena
     """Those with higher numbers than `after`, in order."""
     query = _TENANTS.where(Tenant.id > after).order_by(Tenant.id).limit(limit)
     return await many(connection, query, TenantRow)
+
+
+async def lines(connection: AsyncConnection, words: str | None, after: int, limit: int) -> list[TenantLine]:
+    """Those with higher numbers than `after`, in order; with `words` the one of that number, or those whose
+    code has them."""
+    account, still = MessagingAccount, select(func.count()).select_from(Job)
+    still = still.where(Job.tenant_id == Tenant.id, Job.finished_at.is_(None))
+    query = (
+        select(
+            *(Tenant.id, Tenant.code, Tenant.created_at, Tenant.erasing_at),
+            still.scalar_subquery().label("open_jobs"),
+            account.credit_balance.label("credit"),
+            (account.credit_balance < account.price_sms * LOW_TEXTS).label("low"),
+        )
+        .join(account, account.tenant_id == Tenant.id, isouter=True)
+        .where(Tenant.id > after)
+        .order_by(Tenant.id)
+        .limit(limit)
+    )
+    if words:
+        named = Tenant.code.icontains(words, autoescape=True)
+        is_number = words.isascii() and words.isdecimal() and len(words) <= 18
+        query = query.where(or_(Tenant.id == int(words), named) if is_number else named)
+    return await many(connection, query, TenantLine)

@@ -1,7 +1,7 @@
 """What academies have used, by month: for accounts between them and us."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import text
@@ -24,7 +24,14 @@ class UsageRow:
     won: Decimal
 
 
-_USAGE = text("""
+# ruff: noqa: S608 - the statements are put together of constants of this file
+
+# What tasks say of a document, and what jobs that ask a model say.
+_PAGES = """CASE WHEN job_type = 'video.encode' THEN NULL
+                WHEN jsonb_typeof(result -> 'summary' -> 'pages') = 'number'
+                    THEN (result -> 'summary' ->> 'pages')::numeric
+                WHEN jsonb_typeof(result -> 'pages') = 'number' THEN (result ->> 'pages')::numeric END"""
+_USAGE = text(f"""
     SELECT tenant_id, sum(lectures)::bigint AS lectures, round(sum(seconds) / 60, 1) AS minutes,
         sum(pages)::bigint AS pages, sum(messages)::bigint AS messages, sum(won) AS won
     FROM (
@@ -32,8 +39,7 @@ _USAGE = text("""
             count(*) FILTER (WHERE job_type = 'video.encode') AS lectures,
             coalesce(sum((result ->> 'duration')::numeric)
                 FILTER (WHERE jsonb_typeof(result -> 'duration') = 'number'), 0) AS seconds,
-            coalesce(sum((result ->> 'pages')::numeric)
-                FILTER (WHERE jsonb_typeof(result -> 'pages') = 'number'), 0) AS pages,
+            coalesce(sum({_PAGES}), 0) AS pages,
             0 AS messages, 0::numeric AS won
         FROM jobs
         WHERE finished_at >= :since AND finished_at < :until AND state IN ('DONE', 'REVIEW_REQUIRED')
@@ -64,3 +70,31 @@ async def between(
         "unconfirmed": RecipientState.UNCONFIRMED,
     }
     return await many(connection, _USAGE.bindparams(**values), UsageRow)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """What an academy's jobs used in a month, which is named by its first day in Korea: as in UsageRow."""
+
+    month: date
+    lectures: int
+    minutes: Decimal
+    pages: int
+
+
+_MONTHS = text(f"""
+    SELECT date_trunc('month', finished_at AT TIME ZONE 'Asia/Seoul')::date AS month,
+        count(*) FILTER (WHERE job_type = 'video.encode') AS lectures,
+        round(coalesce(sum((result ->> 'duration')::numeric) FILTER (WHERE job_type = 'video.encode'
+            AND jsonb_typeof(result -> 'duration') = 'number'), 0) / 60, 1) AS minutes,
+        coalesce(sum({_PAGES}), 0)::bigint AS pages
+    FROM jobs
+    WHERE tenant_id = :tenant AND state IN ('DONE', 'REVIEW_REQUIRED') AND finished_at >= :since
+        AND (job_type = 'video.encode' OR job_type LIKE 'ai.%')
+    GROUP BY 1 ORDER BY 1 DESC""")
+
+
+async def of_months(connection: AsyncConnection, tenant_id: int, since: datetime) -> list[MonthRow]:
+    """Of one academy, the newest month first; months in which nothing ended are left out. What its messages
+    cost is in `costs`."""
+    return await many(connection, _MONTHS.bindparams(tenant=tenant_id, since=since), MonthRow)

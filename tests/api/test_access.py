@@ -195,7 +195,8 @@ async def test_money_and_many_people_ask_again(academy: Caller) -> None:
     for operation, _ in asked:
         method, path, body = ask(operation, academy.tenant)
         for age, token in ((0, new), (LONG_AGO, old)):
-            headers = cookies[age] | {"Sec-Fetch-Site": "same-origin"}
+            ours = f"http://{academy.http.base_url.netloc.decode()}"
+            headers = cookies[age] | {"Sec-Fetch-Site": "same-origin", "Origin": ours}
             if path.startswith("/api"):
                 headers = {"Authorization": f"Bearer {token}"}
             answer = await academy.http.request(method, path, headers=headers, **body)

@@ -30,7 +30,9 @@ from api.console import (
     omr,
     rosters,
     students,
+    tenants,
     text_templates,
+    watch,
 )
 from api.console.site import STATIC
 from api.middleware import requests
@@ -81,12 +83,15 @@ NEEDS: dict[str, set[str]] = {
     "/messages/{job_id}": {"postgres"},
     "/letters": {"postgres", "queues"},
     "/fleet": {"postgres", "temporal", "queues"},
+    "/tenants": {"postgres"},
+    "/tenants/{tenant_id}": {"postgres"},
     "/audit": {"postgres"},
+    "/watch": set(),
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
 PAGES = (jobs, lectures, messaging, text_templates, costs, alimtalk, ocr, omr, students, rosters)
-PARTS = (login, home, dead_letters, fleet, audit, *PAGES)
+PARTS = (login, watch, home, dead_letters, fleet, tenants, audit, *PAGES)
 
 
 @asynccontextmanager
@@ -142,6 +147,7 @@ async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stac
         "/jobs": {"job_id": await job(academy, "video.encode", JobState.RUNNING)},
         "/lectures": {"video_id": (video := fresh_id())},
         "/students": {"student_id": await student(academy, "서보나")},
+        "/tenants": {"tenant_id": academy.tenant},
     }
     known = {"hls_prefix": "x/", "has_pictures": True, "status": "READY", "file_key": "x"}
     async with academy.lab.engine.begin() as connection:
@@ -307,3 +313,16 @@ async def test_static_files_are_compressed_and_pages_are_not(academy: Caller, st
         for page in ("/", "/messages", "/login"):
             answer = await http.get(f"/console{page}", headers={"Accept-Encoding": "gzip"})
             assert (answer.status_code, "content-encoding" in answer.headers) == (200, False), page
+
+
+async def test_a_students_player_is_framed_by_whom_the_operators_name(academy: Caller, stack: Stack) -> None:
+    """And no other page is, by anybody."""
+    theirs = "https://academy.example"
+    for frames, wanted in (("", "'none'"), (f"{theirs}, https://b.example", f"{theirs} https://b.example")):
+        async with console(academy.lab, stack, academy.tenant, WATCH_FRAMES=frames) as http:
+            watch, login = [await http.get(f"/console/{each}") for each in ("watch", "login")]
+        assert f"frame-ancestors {wanted};" in f"{watch.headers['content-security-policy']};"
+        assert ("x-frame-options" in watch.headers) == (not frames)
+        assert "frame-ancestors 'none';" in f"{login.headers['content-security-policy']};"
+        assert login.headers["x-frame-options"] == "DENY"
+        assert watch.headers["referrer-policy"] == "no-referrer"

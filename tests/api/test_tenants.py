@@ -84,6 +84,7 @@ OPERATIONS: dict[str, About] = {
     "PUT /api/v1/sessions/{session_id}/attendance": obj(
         {"attendance": [{"student_id": 1, "status": "ONLINE"}]}
     ),
+    "POST /api/v1/videos/{video_id}/students/{student_id}/link": obj({"days": 3}),
     "PUT /api/v1/videos/{video_id}/students/{student_id}": obj({"access_mode": "BLOCKED"}),
     "POST /api/v1/uploads": About("own", UPLOAD),
     "GET /api/v1/uploads/{upload_id}": obj(),
@@ -93,6 +94,10 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/videos": obj({"upload_id": "{upload_id}"}),
     "GET /api/v1/search/lectures": OWN,
     "GET /api/v1/search/documents": OWN,
+    "GET /api/v1/documents/{job_id}/pages/{number}/text": obj(job_id="document_id"),
+    "PUT /api/v1/documents/{job_id}/pages/{number}/text": obj(
+        {"text": "x", "version": "text.txt"}, job_id="document_id"
+    ),
     "GET /api/v1/videos": OWN,
     "GET /api/v1/videos/{video_id}": obj(),
     "PATCH /api/v1/videos/{video_id}": obj({"title": "2강"}),
@@ -105,7 +110,7 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/media/videos/{video_id}/playback/start/": obj({"student_id": 1}),
     **{  # of who holds a playback token
         f"POST /api/v1/media/videos/{{video_id}}/playback/{step}/": OTHER
-        for step in ("refresh", "heartbeat", "events", "end")
+        for step in ("join", "refresh", "heartbeat", "events", "end")
     },
     "POST /api/v1/ai/jobs/": About("own", {"job_type": "embedding", "payload": {"texts": ["x"]}}),
     "POST /api/v1/excel/jobs/": About("own", {}),
@@ -132,6 +137,7 @@ OPERATIONS: dict[str, About] = {
     "POST /api/v1/opt-outs/": About("own", {"phone": "x"}),
     "PUT /api/v1/callback/": About("own", {"url": "https://example.com/"}),
     "PUT /api/v1/tenants/{tenant_id}/messaging-account/": About("operator", ACCOUNT),
+    "PATCH /api/v1/tenants/{tenant_id}/messaging-account/": About("operator", ACCOUNT),
     "POST /api/v1/tenants/{tenant_id}/credit/": About("operator", {"amount": 1, "reference": "x"}),
     "POST /api/v1/webhooks/solapi": OTHER,
     "GET /healthz": PUBLIC,
@@ -152,6 +158,8 @@ def ids() -> dict[str, Any]:
         "asked_from": "students",
         "job_id": str(uuid4()),
         "message_id": str(uuid4()),
+        "document_id": str(uuid4()),
+        "number": 1,
         "caption_id": str(uuid4()),
         "name": "인사말",
         "template_id": "KA01TP0",
@@ -175,6 +183,9 @@ async def calls(owner: Caller, ids: dict[str, Any], *kinds: str) -> list[tuple[s
         ids["tenant_id"] = owner.tenant
         await owner.row(ids["job_id"])
         await owner.row(ids["message_id"], JobState.DONE, job_type="messages.send")
+        key = f"tenants/{owner.tenant}/ai/results/{ids['document_id']}/text.txt"
+        owner.lab.objects.put(key, b"x", "text/plain")
+        await owner.row(ids["document_id"], result={"files": {"text.txt": key}})
         async with owner.lab.engine.begin() as connection:
             from sqlalchemy import insert
 

@@ -58,13 +58,13 @@ async def test_a_message_is_counted_priced_and_sent(visit: Visit) -> None:
     await expect(sure).to_be_hidden()
     assert not [each for each in asked if each.endswith("/api/v1/jobs")], "it was taken back"
     async with visit.lost_answers("/api/v1/jobs") as first:
-        await _send(page)
+        await send(page)
         await expect(page.locator("#live")).to_contain_text("두 번 처리되지 않습니다")
         await page.reload()
     await expect(page.locator("#unanswered")).to_be_visible()
     assert await page.input_value("#people") == one, "what was written is still there"
     async with page.expect_request("**/api/v1/jobs") as second:
-        await _send(page)
+        await send(page)
     assert first == [(await second.value).headers["idempotency-key"]]
     await page.wait_for_url("**/console/messages/*-*")
     assert await page.evaluate("localStorage.length + sessionStorage.length") == 0
@@ -109,7 +109,7 @@ async def test_a_scheduled_message_is_listed_and_cancelled(visit: Visit) -> None
     day = datetime.now(KST).date() + timedelta(days=30)
     await page.fill("#at", f"{day}T09:00")
     await expect(page.locator("#send")).to_be_enabled()
-    await _send(page, now=False)
+    await send(page, now=False)
     await page.wait_for_url("**/console/messages/*-*")
     await expect(page.locator(".notice")).to_contain_text(f"{day} 09:00")
     await visit.open("/console/messages?show=scheduled")
@@ -120,7 +120,7 @@ async def test_a_scheduled_message_is_listed_and_cancelled(visit: Visit) -> None
     await expect(page.locator("tbody tr")).to_have_count(1)
 
 
-async def _send(page: Page, *, now: bool = True) -> None:
+async def send(page: Page, *, now: bool = True) -> None:
     """Press, agree, and do not wait for the ten seconds; what is scheduled has none."""
     await page.click("#send:enabled")
     await page.click("#sure-go")
@@ -153,7 +153,7 @@ async def test_a_stored_text_waits_for_a_second_person(visit: Visit) -> None:
     await expect(page.locator("#text")).to_have_value("#{이름} 학생 등원")
     await page.fill("#people", f"{one}, 하늘")
     await expect(page.locator("#about")).to_contain_text("다른 사람이 승인한 뒤에")
-    await _send(page)
+    await send(page)
     await page.wait_for_url("**/console/messages/*-*")
     await expect(page.locator("h1 .badge")).to_have_text("승인 대기")
     await expect(page.get_by_role("button", name="승인")).to_have_count(0)

@@ -48,6 +48,10 @@ async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     assert await page.text_content("#mark")
     await page.hover("#seek")
     await expect(page.locator("#preview")).to_be_visible()
+    await page.click("#mute")
+    assert await page.evaluate("document.getElementById('video').muted")
+    await page.fill("#volume", "0.5")
+    assert await page.evaluate("document.getElementById('video').volume") == 0.5
     await page.select_option("#rate", "2")
     assert await page.evaluate("document.getElementById('video').playbackRate") == 2
     assert await visit.grave() == []
@@ -231,6 +235,8 @@ async def test_every_page_is_for_everybody(visit: Visit) -> None:
         "/letters",
         "/fleet",
         "/students",
+        "/tenants",
+        f"/tenants/{visit.tenant}",
         "/login",
     ]
     found: list[str] = []
@@ -246,6 +252,14 @@ async def test_every_page_is_for_everybody(visit: Visit) -> None:
         too_wide = await visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         found += [f"{each} is {too_wide} px too wide"] if too_wide > 0 else []
         await visit.page.set_viewport_size({"width": 1280, "height": 720})
+        await visit.page.emulate_media(media="print")
+        shown = await visit.page.locator(".bar, button").evaluate_all(
+            "all => all.filter((it) => it.checkVisibility()).length"
+        )
+        paper = await visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        found += [f"{each} is printed on {paper}"] if paper != "rgb(255, 255, 255)" else []
+        found += [f"{each} prints {shown} parts of its menu and buttons"] if shown else []
+        await visit.page.emulate_media(media="screen")
     assert found == []
 
 

@@ -126,4 +126,18 @@ ACCESS = (
         "if True:",
         "tests/integration/test_unstorable.py::test_a_message_ends_with_its_reason",
     ),
+    Defence(
+        "invitation-to-one-lecture",
+        "api/auth/playback.py",
+        "    if found.video != video_id:",
+        "    if False:",
+        "tests/viewing/test_invitations.py::test_an_invitation_is_for_one_student_one_lecture_and_its_days",
+    ),
+    Defence(
+        "players-frame-is-named",
+        "api/console/guard.py",
+        """ " ".join(frames) or "'none'",""",
+        """ " ".join(frames) or "*",""",
+        "tests/api/test_console.py::test_a_students_player_is_framed_by_whom_the_operators_name",
+    ),
 )

@@ -85,4 +85,25 @@ CONSOLE = (
         "        if False:",
         "tests/browser/test_letters.py::test_what_cannot_be_a_job_comes_back_and_is_not_sent_for_ever",
     ),
+    Defence(
+        "page-corrected-by-two",
+        "api/documents.py",
+        "    if _version(key) != version:",
+        "    if False:",
+        "tests/api/test_documents.py::test_nobody_corrects_over_somebody_else",
+    ),
+    Defence(
+        "corrected-text-is-searched",
+        "clients/database/documents.py",
+        'await connection.execute(_FORGET, {"tenant": tenant_id, "job": job_id})',
+        "pass",
+        "tests/api/test_documents.py::test_a_corrected_page_is_in_the_text_and_in_the_search",
+    ),
+    Defence(
+        "ops-queue-is-not-paused",
+        "api/fleet.py",
+        "PAUSABLE = frozenset(TaskQueue) - {TaskQueue.OPS}",
+        "PAUSABLE = frozenset(TaskQueue)",
+        "tests/api/test_operating.py::test_a_queue_is_paused_and_resumed",
+    ),
 )

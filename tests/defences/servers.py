@@ -158,4 +158,18 @@ SERVERS = (
         ".where(*_of(group), MessageGroup.state == old)",
         "tests/faults/test_messages_twice.py::test_a_group_that_was_replaced_goes_nowhere",
     ),
+    Defence(
+        "upkeep-fills-the-list-of-jobs",
+        "workers/schedules.py",
+        "for old in [each async for each in found][KEPT:]:",
+        "for old in [each async for each in found][:0]:",
+        "tests/integration/test_schedules.py::test_runs_that_ended_well_do_not_fill_the_list_of_jobs",
+    ),
+    Defence(
+        "paused-queue-is-passed-by",
+        "workers/messaging.py",
+        "        disable_eager_activity_execution=True,",
+        "        disable_eager_activity_execution=False,",
+        "tests/integration/test_paused.py::test_what_waits_on_a_paused_queue_is_done_when_it_is_resumed",
+    ),
 )

@@ -122,6 +122,8 @@ async def test_no_operation_is_an_outage(operation: str, academy: Caller) -> Non
         "header_id": "0" * 64,
         "name": "인사말",
         "template_id": "KA01TP0",
+        "number": 1,
+        "document_id": "none",
     } | await register_of(academy)
     about = OPERATIONS[operation]
     staff = academy.staff(None) if about.kind == "operator" else {}

@@ -51,6 +51,11 @@ TYPED = {
     Command.SHOW_RESULT: "job show {job} --result",
     Command.CANCEL_JOB: "job cancel {job}",
     Command.RETRY_JOB: "job retry {job}",
+    Command.PAUSE_QUEUE: "queue pause messaging",
+    Command.RESUME_QUEUE: "queue resume messaging",
+    Command.PAUSE_SCHEDULE: "schedule pause messaging-none",
+    Command.RESUME_SCHEDULE: "schedule resume messaging-none",
+    Command.RUN_SCHEDULE: "schedule run messaging-none",
     Command.SEND_BACK: "letters send-back messaging --all",
     Command.DISCARD: "letters discard messaging abc --reason trial",
     Command.LOOK_AT_TENANT: "erase tenant {tenant} --patience 0",
@@ -250,7 +255,9 @@ async def test_a_job_is_seen_stopped_and_not_run_again_without_its_lecture(lab: 
 
 async def test_queues_and_workers_are_listed(lab: Lab) -> None:
     assert {each["queue"] for each in await told("queue", "list")} == set(lab.settings.queue_names())
-    assert {"queue", "kind", "backlog", "oldest_seconds", "pollers"} == set((await told("queue", "tasks"))[0])
+    assert {"queue", "kind", "backlog", "oldest_seconds", "pollers", "paused"} == set(
+        (await told("queue", "tasks"))[0]
+    )
     for worker in await told("worker", "list"):
         assert worker["activities"][0] >= 0
 
@@ -284,7 +291,9 @@ async def test_what_an_academy_used_in_a_month(lab: Lab) -> None:
     async with lab.engine.begin() as connection:
         now = await jobs.now(connection)
         await jobs.finish(connection, lecture, JobOutcome(state=JobState.DONE, result={"duration": 90.0}))
-        await jobs.finish(connection, document, JobOutcome(state=JobState.DONE, result={"pages": 3}))
+        await jobs.finish(
+            connection, document, JobOutcome(state=JobState.DONE, result={"summary": {"pages": 3}})
+        )
         await connection.execute(insert(MessageRecipient).values(**person, **sent, final_at=now))
         await connection.execute(insert(CreditEntry).values(**ledger))
         await connection.execute(insert(CreditEntry).values(**ledger | {"kind": "REFUND", "amount": 5}))

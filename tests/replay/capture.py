@@ -226,7 +226,7 @@ class Capture:
         async def ran() -> Any:
             return (await schedule.describe()).info.recent_actions
 
-        (action, *_) = await eventually(ran)
+        (*_, action) = await eventually(ran)  # those before are forgotten (`workers.schedules`)
         await self.store(name, action.action.workflow_id)
 
 

@@ -26,6 +26,7 @@ UNRECORDED = {
     "queue list": "servers",
     "queue tasks": "servers",
     "worker list": "servers",
+    "schedule list": "servers",
     "letters list": "letters without their bodies",
     "usage": "counts and money of academies",
 }

@@ -57,11 +57,11 @@ export function watch(job, { progress = () => {}, state = () => {}, end = () => 
 }
 
 // Put the same element of this page, as the server has it now, in place of ours. Of several at once the last one
-// that was asked for stays.
+// that was asked for stays. `unseen`: nobody asked, so it is no use of the session.
 const newest = {};
-export async function refresh(id) {
+export async function refresh(id, { unseen = false } = {}) {
   const mine = (newest[id] = (newest[id] ?? 0) + 1);
-  const answer = await fetch(location.href);
+  const answer = await fetch(location.href, unseen ? { headers: { Accept: "text/event-stream, text/html" } } : {});
   if (!answer.ok || mine !== newest[id]) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
   if (fresh && mine === newest[id]) document.getElementById(id).replaceWith(fresh);

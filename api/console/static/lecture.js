@@ -1,5 +1,6 @@
 // The player: hls.js, storyboard previews, speed, watermark.
 import { ask, clock, meter, refresh, say, t, watch } from "./console.js";
+import { loudness, qualities, whole as screen } from "./lecture_choices.js";
 import { captions, chapters, cues, sounds, text } from "./lecture_texts.js";
 
 const player = document.getElementById("player");
@@ -81,6 +82,7 @@ function play({ urls }, at) {
     hls = new Hls({ enableWorker: false, startPosition: at || (growing ? 0 : -1) });
     hls.loadSource(urls.master);
     hls.attachMedia(video);
+    hls.on(Hls.Events.MANIFEST_PARSED, () => qualities(hls));
     hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => sounds(hls));
     hls.on(Hls.Events.ERROR, (_, problem) => problem.fatal && recover(problem));
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
@@ -226,13 +228,13 @@ function controls() {
     seek.setAttribute("aria-valuetext", clock(video.currentTime));
   });
   seek.addEventListener("input", () => (video.currentTime = Number(seek.value)));
-  document.getElementById("full").addEventListener("click", () => {
-    if (document.fullscreenElement) document.exitFullscreen();
-    else player.requestFullscreen?.();
-  });
+  loudness(video);
+  const full = screen(player);
   video.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -5, ArrowRight: 5 }[event.key];
+    const step = { ArrowLeft: -5, ArrowRight: 5, j: -10, l: 10 }[event.key];
     if (event.key === " " || event.key === "k") toggle();
+    else if (event.key === "m") video.muted = !video.muted;
+    else if (event.key === "f") full();
     else if (step) video.currentTime += step;
     else return;
     event.preventDefault();

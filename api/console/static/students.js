@@ -89,6 +89,23 @@ document.addEventListener("change", ({ target }) => {
   });
 });
 
+// A link for this student alone. Who gets it from them watches as this student, so it says so.
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-link]");
+  if (!button) return;
+  attempt(button, async () => {
+    const { path } = await ask(button.dataset.link, { days: 7 });
+    const link = new URL(path, location.href).href;
+    const said = t("7일 동안 이 학생만 쓰는 링크입니다.", "A link for this student alone, good for 7 days.");
+    try {
+      await navigator.clipboard.writeText(link);
+      say(`${said} ${t("복사했습니다.", "Copied.")}`);
+    } catch {
+      prompt(said, link); // no leave: to be copied by hand
+    }
+  });
+});
+
 async function shown(sentence) {
   await refresh("student");
   document.querySelector("#student h1").focus();
