@@ -23,7 +23,7 @@ from clients.uploads import UploadStore
 from clients.vault import Vault
 from intake.erasing import Place, Servers, TenantEraser
 from intake.erasing_person import NoStudent, PersonEraser
-from rules.messaging import phones
+from rules.messaging import emails, phones
 from rules.messaging.unsendable import Unsendable
 
 erase = group("Erase a tenant or a person; without --for-ever it is only told what there is.")
@@ -86,7 +86,7 @@ async def erase_person(
     *,
     for_ever: bool,
 ) -> Found:
-    """One student, or whoever has a phone. SystemExit where there is nobody."""
+    """One student, or whoever has a phone or an address. SystemExit where there is nobody."""
     command = Command.ERASE_PERSON if for_ever else Command.LOOK_FOR_PERSON
     whom: dict[str, int | str] = {"student": student_id} if student_id else {"phone": _masked(phone or "")}
     async with opened(settings) as servers, acting(settings, operator, command, tenant_id, **whom) as act:
@@ -125,7 +125,8 @@ def person(
     for_ever: ForEver = False,
     as_json: Json = False,
 ) -> None:
-    """Erase one person of an academy: a student by --student, or whoever has the phone that is typed next."""
+    """Erase one person of an academy: a student by --student, or whoever has the phone or e-mail's address
+    that is typed next."""
     # Not as an argument: those are seen by every user of the machine, and kept by shells.
     phone = None if student else sys.stdin.readline().strip()
     _tell(run(erase_person(load(), OPERATOR.get(), tenant, student, phone, for_ever=for_ever)), as_json)
@@ -147,6 +148,6 @@ def _tell(found: Found, as_json: bool) -> None:
 
 def _masked(phone: str) -> str:
     try:
-        return phones.mask(phones.mobile(phone))
+        return emails.mask(emails.address(phone)) if "@" in phone else phones.mask(phones.mobile(phone))
     except Unsendable:
         return "****"

@@ -17,7 +17,7 @@ from rules.messaging.approval import PERSON, is_person
 MOST_MONTHS = 12  # the log is kept for a year
 _HEAD = ("월", "반", "종류", "보낸 사람", "보낸 수", "실패", "금액(원)")
 _WORDS = 4  # columns of words; numbers follow
-_KINDS = {"ATA": "알림톡"}
+_KINDS = {"ATA": "알림톡", "EML": "이메일"}
 
 
 async def of_months(services: Services, tenant: int, count: int) -> list[CostRow]:

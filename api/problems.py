@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from api import metrics
 from clients.database.erasing import TenantErased, is_refused
 from clients.keys import KeyDestroyed
-from contracts.errors import REASONS
+from contracts.errors import words_of
 from contracts.queues import Poison
 from intake.errors import INFRASTRUCTURE_ERRORS, ErrorKind, classify, is_content
 from intake.submit import IdempotencyMismatch
@@ -140,4 +140,5 @@ def not_found(what: str) -> HTTPException:
 
 def message_of(code: str | None) -> str | None:
     """What a job's error code means, for people."""
-    return REASONS[code].ko if code in REASONS else code
+    words = words_of(code) if code else None
+    return words.ko if words else code

@@ -64,6 +64,8 @@ async def filled(services: Services, tenant: int, wanted: MessagesWanted) -> Sen
         return asked
     if asked.recipients or asked.recipients_key:
         raise refused(422, "invalid_recipients", "Give recipients, recipients_key or students, one of them.")
+    if wanted.draft.mode == "email":
+        raise refused(422, "no_addresses", "No student's e-mail address is known: give recipients.")
     found = await recipients(services, tenant, wanted.students, wanted.draft)
     if not found:
         raise refused(422, "no_phones", "None of these students has such a phone.")

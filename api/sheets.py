@@ -7,6 +7,7 @@ from xlsxwriter import Workbook
 
 from api.problems import message_of
 from clients.database.messaging import RecipientRow
+from contracts.messaging import Channel
 from rules.quiet_hours import KST
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -21,6 +22,8 @@ _STATES = {
     "SUPPRESSED": "보내지 않음",
     "CANCELLED": "취소",
 }
+_TAKEN = "메일 서버로 보냄"  # nobody reports what became of it there
+_KINDS: dict[str, str] = {Channel.EML: "이메일"}
 
 
 def recipients(rows: Sequence[RecipientRow]) -> bytes:
@@ -35,7 +38,9 @@ def recipients(rows: Sequence[RecipientRow]) -> bytes:
         for line, row in enumerate(rows, 1):
             at = row.final_at.astimezone(KST).strftime("%Y-%m-%d %H:%M:%S") if row.final_at else ""
             sheet.write_number(line, 0, row.position + 1)
-            texts = (row.recipient_id, row.masked_phone, row.sent_as or row.channel, _STATES[row.state])
+            kind = row.sent_as or row.channel
+            state = _TAKEN if kind == Channel.EML and row.state == "UNCONFIRMED" else _STATES[row.state]
+            texts = (row.recipient_id, row.masked_phone, _KINDS.get(kind, kind), state)
             for column, text in enumerate((*texts, row.code or "", message_of(row.code) or "", at), 1):
                 sheet.write_string(line, column, text)
     return file.getvalue()

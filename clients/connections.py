@@ -4,12 +4,13 @@ import json
 from collections import Counter
 from typing import Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from sqlalchemy import URL
 from temporalio.service import TLSConfig
 
 from clients.settings_sources import Part
 from contracts.catalog import ai_payloads
+from contracts.mail import MailServer, Tls
 from contracts.scaling import Group
 
 ENCRYPTED = ("require", "verify-ca", "verify-full")
@@ -145,6 +146,47 @@ class ObjectsPart(Part):
         if self.r2_credentials == "role" and len(missing) < len(keys):
             raise ValueError("R2_CREDENTIALS=role uses no R2_ACCESS_KEY_ID and no R2_SECRET_ACCESS_KEY")
         return self
+
+
+class MailPart(Part):
+    """The platform's mail server (SMTP), for academies that have none of their own."""
+
+    smtp_host: str | None = None
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)  # 587, 465 with `implicit`, 25 with `none`
+    # A server that does not encrypt so, or whose certificate is not good, gets nothing.
+    smtp_tls: Tls = "starttls"
+    smtp_tls_ca: FilePath | None = None  # else the CAs of this machine
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = None
+    smtp_from_name: str | None = None
+
+    @model_validator(mode="after")
+    def _reaches_a_mail_server(self) -> Self:
+        try:
+            self.mail_server()
+        except ValidationError as error:
+            what = error.errors(include_input=False, include_url=False)[0]
+            field = "_".join(map(str, what["loc"]))
+            names = {"host": "SMTP_HOST", "sender": "SMTP_FROM", "sender_name": "SMTP_FROM_NAME"}
+            raise ValueError(f"{names.get(field, 'SMTP_*')}: {what['msg']}") from None
+        return self
+
+    def mail_server(self) -> MailServer | None:
+        """None where no host is named."""
+        if not self.smtp_host:
+            return None
+        if not self.smtp_from:
+            raise ValueError("SMTP_HOST needs SMTP_FROM, the address that e-mails are from")
+        return MailServer(
+            host=self.smtp_host,
+            port=self.smtp_port,
+            tls=self.smtp_tls,
+            sender=self.smtp_from,
+            sender_name=self.smtp_from_name,
+            username=self.smtp_username,
+            password=self.smtp_password.get_secret_value() if self.smtp_password else None,
+        )
 
 
 class QueuesPart(AwsPart):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from clients.connections import ObjectsPart, PostgresPart, RedisPart, ScalerPart
+from clients.connections import MailPart, ObjectsPart, PostgresPart, RedisPart, ScalerPart
 from clients.settings_sources import Process, read_or_exit
 from contracts.rights import Right, rights_of
 from contracts.video import LadderName, Watermark
@@ -22,7 +22,7 @@ from contracts.video import LadderName, Watermark
 ServerUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]")]
 
 
-class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart):
+class Settings(PostgresPart, RedisPart, ScalerPart, ObjectsPart, MailPart):
     """Everything; how each server is reached stands in `clients.connections`."""
 
     # Payloads at rest: `id:base64 of 32 bytes`, comma separated, the first one seals, all of them open.

@@ -44,11 +44,11 @@ SECRETS: Mapping[Process, frozenset[str]] = {
     Process.BRIDGE: frozenset(_JOBS | {"tenant_binding_keys"}),
     Process.VIDEO: frozenset(_JOBS | {"redis_password"}),
     Process.AI: frozenset(_JOBS | {"redis_password", "model_api_key"}),
-    Process.MESSAGING: frozenset(_JOBS | {"redis_password"} | _SOLAPI),
+    Process.MESSAGING: frozenset(_JOBS | {"redis_password", "smtp_password"} | _SOLAPI),
     Process.OPS: frozenset(_JOBS),
     Process.MIGRATE: frozenset({"db_password"}),
     Process.SCALER: frozenset(_TEMPORAL),
-    Process.OPERATOR: frozenset(_JOBS | _API | {"model_api_key", "tenant_binding_keys"}),
+    Process.OPERATOR: frozenset(_JOBS | _API | {"model_api_key", "smtp_password", "tenant_binding_keys"}),
 }
 
 

@@ -12,7 +12,7 @@ from contracts.ai import AiInput
 from contracts.ai_jobs import PLAIN, AiJob
 from contracts.base import Contract
 from contracts.jobs import JobRef, JobRequest
-from contracts.messaging import MessagesInput, SendRequest
+from contracts.messaging import MessagesInput, SendRequest, by_mail
 from contracts.names import TaskQueue, WorkflowType
 from contracts.payloads import AiPayload
 from contracts.trim import TrimInput
@@ -39,8 +39,8 @@ def _reference(ref: JobRef, _payload: Payload) -> Contract:
 @dataclass(frozen=True, kw_only=True)
 class JobType:
     """`ko` and `en` are what people call it. `payload` is what it is asked with, `asked` the same over HTTP
-    where that differs. `task_queue` takes the workflow, which gets what `build` makes; `activity_queue` takes
-    the single activity of a `job.run`, which is named as the type.
+    where that differs. `task_queue` takes the workflow, which gets what `build` makes, unless `other_queue`
+    says another; `activity_queue` takes the single activity of a `job.run`, which is named as the type.
 
     `kept_for_retry`: its payload names objects and ids and nobody's texts, passwords or phones, so it stays
     sealed for a week when the job fails or is cancelled. `shows_progress`: its workflow answers the query.
@@ -55,6 +55,7 @@ class JobType:
     asked: type[BaseModel] | None = None
     workflow: WorkflowType = WorkflowType.JOB
     task_queue: TaskQueue = TaskQueue.OPS
+    other_queue: Callable[[Payload], TaskQueue | None] = lambda _payload: None
     activity_queue: TaskQueue | None = None
     build: Callable[[JobRef, Payload], Contract] = _reference
     summary: Callable[[JobRef, Payload], str] = lambda ref, _payload: ref.job_type
@@ -119,6 +120,7 @@ def _messages(name: str, en: str, payload: type[BaseModel]) -> JobType:
         payload=payload,
         workflow=WorkflowType.MESSAGES,
         task_queue=TaskQueue.MESSAGING,
+        other_queue=lambda payload: TaskQueue.MAIL if by_mail(payload) else None,
         build=lambda ref, _payload: MessagesInput(job=ref),
         summary=lambda _ref, _payload: "Messages to parents",
         priority=2,

@@ -12,26 +12,29 @@ from pydantic_core import PydanticCustomError
 from contracts.base import Contract
 from contracts.jobs import JobOutcome, JobRef
 
-Mode = Literal["sms", "alimtalk", "both"]
+Mode = Literal["sms", "alimtalk", "both", "email"]
 ASKED_BY = "asked_by"  # in a job's payload, beside what was asked for
 CLASS_IDS = "class_ids"  # likewise: the classes whose students its recipients are
+LONGEST_PHONE = 40  # however it is written
 NOT_UNDERSTOOD = "not understood"  # detail of an AmbiguousAdd whose answer was not what it must be
 
 
 class Channel(StrEnum):
-    """Solapi's `type` of a message. ATA is Alimtalk."""
+    """Solapi's `type` of a message. ATA is Alimtalk. EML is none of Solapi's: an e-mail, by SMTP."""
 
     SMS = "SMS"
     LMS = "LMS"
     MMS = "MMS"
     ATA = "ATA"
+    EML = "EML"
 
 
 class RecipientState(StrEnum):
     """Where one recipient stands. PENDING and ACCEPTED are not final.
 
     REFUSED: the provider would not take it. FAILED: taken and not delivered. UNCONFIRMED: sent, but no
-    report came within the days that reports take. SUPPRESSED: ours not to send (duplicate, opted out, cap).
+    report came within the days that reports take; of an e-mail, that the mail server has taken it, and with
+    MAIL_UNSURE that it may have. SUPPRESSED: ours not to send (duplicate, opted out, cap).
     """
 
     PENDING = "PENDING"
@@ -82,15 +85,19 @@ def _given(values: Any) -> Any:
 
 class Recipient(Private):
     """One person to reach. `id` is the submitter's (a student): two may share a phone, and one may have
-    several. Numbers, as tables have them, are their digits."""
+    several. `to` is a phone, or the address of an e-mail. Numbers, as tables have them, are their digits."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     id: str = Field(min_length=1, max_length=100)
-    to: str = Field(max_length=40)
+    to: str = Field(max_length=320)
     variables: Annotated[dict[str, str], Field(max_length=100), BeforeValidator(_given)] = Field(
         default_factory=dict
     )
+
+
+class _OnThePhone(Recipient):
+    to: str = Field(max_length=LONGEST_PHONE)
 
 
 class Draft(Private):
@@ -116,6 +123,11 @@ class Draft(Private):
     event_type: str | None = Field(default=None, max_length=100)
     occurrence_key: str | None = Field(default=None, max_length=200)
 
+    @property
+    def by_kakao(self) -> bool:
+        """Whether it is an Alimtalk, or tries to be."""
+        return self.mode in ("alimtalk", "both")
+
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         """An Alimtalk's text may be empty, but is not forgotten."""
@@ -131,6 +143,12 @@ class SendRequest(Private):
     draft: Draft
     recipients: Annotated[tuple[Recipient, ...], FailFast()] = Field(default=(), max_length=1_000)
     recipients_key: str | None = Field(default=None, max_length=500)
+
+    @model_validator(mode="after")
+    def _reaches_phones(self) -> Self:
+        if self.draft.mode != "email" and any(len(each.to) > LONGEST_PHONE for each in self.recipients):
+            raise PydanticCustomError("phone_too_long", "a phone has 40 characters at most")
+        return self
 
 
 class NoteCode(StrEnum):
@@ -152,6 +170,11 @@ class Note(Contract):
     code: NoteCode
     about: str
     recipients: int
+
+
+def by_mail(payload: dict[str, Any]) -> bool:
+    """Whether a job's messages are e-mails."""
+    return (payload.get("draft") or payload).get("mode", payload.get("message_mode")) == "email"
 
 
 def channel_owner(payload: dict[str, Any]) -> int | None:
@@ -189,8 +212,9 @@ def request_of(job_type: str, payload: dict[str, Any]) -> SendRequest:
     if target == ":":  # an occasion without whom it concerns would make all its messages duplicates of one
         draft = draft.model_copy(update={"occurrence_key": None})
     # Their variables are the template's; without Alimtalk nobody uses them.
-    variables = {each["key"]: each.get("value") for each in replacements} if draft.mode != "sms" else {}
-    recipient = Recipient.model_validate({"id": target, "to": payload["to"], "variables": variables})
+    variables = {each["key"]: each.get("value") for each in replacements} if draft.by_kakao else {}
+    kind = Recipient if draft.mode == "email" else _OnThePhone
+    recipient = kind.model_validate({"id": target, "to": payload["to"], "variables": variables})
     return SendRequest(draft=draft, recipients=(recipient,))
 
 
@@ -266,7 +290,8 @@ class GroupRef(ChunkRef):
 
 class Prepared(Contract):
     """A job whose recipients lie in Postgres in `chunks` chunks, or why it is refused. `needs_approval`: it
-    waits for a second person first, or did. `tells`: the tenant's system wants to hear how it ended."""
+    waits for a second person first, or did. `tells`: the tenant's system wants to hear how it ended.
+    `by_mail`: they are e-mails."""
 
     chunks: int = 0
     recipients: int = 0
@@ -275,6 +300,7 @@ class Prepared(Contract):
     send_at: datetime | None = None
     refusal: JobOutcome | None = None
     tells: bool = False
+    by_mail: bool = False
 
 
 class Approval(Contract):

@@ -11,6 +11,7 @@ class TaskQueue(StrEnum):
     AI = "ai"
     AI_GPU = "ai-gpu"
     MESSAGING = "messaging"
+    MAIL = "mail"  # e-mails: workers of releases before know nothing of them
     OPS = "ops"
     EXTERNAL = "external"  # of nobody here: whoever implements a job type of `EXTERNAL_JOB_TYPES`
 

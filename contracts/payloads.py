@@ -72,7 +72,7 @@ class DownloadPayload(QueueMessage):
     video_id: BigId
 
 
-Mode = Literal["sms", "alimtalk", "both"]
+Mode = Literal["sms", "alimtalk", "both", "email"]
 
 
 def _folded(value: Any) -> Any:
@@ -118,7 +118,7 @@ class Replacement(QueueMessage):
 class SendMessage(QueueMessage):
     """All producers' message. `created_at` begins its validity. Where the newest name a `source_tenant_id`,
     the message is of that academy, and `tenant_id` owns the channel that it shares. Only an Alimtalk may come
-    without a text."""
+    without a text. `subject` is an e-mail's, whose `to` is an address."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -130,6 +130,7 @@ class SendMessage(QueueMessage):
     message_mode: Annotated[Mode | None, BeforeValidator(_folded)] = None
     use_alimtalk_first: bool | None = None
     text: Annotated[str | None, Field(max_length=10_000, validate_default=True)] = None
+    subject: str | None = None
     reservation_id: Annotated[LooseId | None, NOTHING_IS_NONE] = None
     template_id: str | None = None
     alimtalk_replacements: Annotated[list[Replacement] | None, NOTHING_IS_NONE] = None
@@ -143,7 +144,7 @@ class SendMessage(QueueMessage):
     @classmethod
     def _says_something(cls, text: str | None, info: ValidationInfo) -> str | None:
         modes = info.data.get("message_mode"), info.data.get("use_alimtalk_first")
-        if _mode(*modes) == "sms" and not (text or "").strip():
+        if _mode(*modes) in ("sms", "email") and not (text or "").strip():
             raise PydanticCustomError("missing", "a text message has a text")
         return text
 

@@ -1,4 +1,4 @@
-"""One person of a tenant is erased on request: a student, or whoever has a phone.
+"""One person of a tenant is erased on request: a student, or whoever has a phone, or an e-mail's address.
 
 What is sealed is opened to be found; the files that academies upload, and what was read in them, cannot be
 searched for a person, and the command says how many there are.
@@ -15,7 +15,7 @@ from clients.database.erasing_person import Sent
 from clients.keys import KeyDestroyed, NoKey, Sealer
 from clients.queues import DeadLetter
 from intake.erasing import Histories, Place, Servers, names_tenant
-from rules.messaging import phones
+from rules.messaging import emails, phones
 
 OPEN = "messages of jobs that have not ended"
 STUDENTS = "students who name the phone"
@@ -23,7 +23,7 @@ STUDENTS = "students who name the phone"
 
 @dataclass(frozen=True)
 class Person:
-    """`phone`: national digits. Both of a student who has one."""
+    """`phone`: national digits, or the address of e-mails. Both of a student who has one."""
 
     student_id: int | None
     phone: str | None
@@ -41,9 +41,9 @@ class PersonEraser:
         self._lists = f"tenants/{tenant_id}/messages/"
 
     async def person(self, student_id: int | None, phone: str | None) -> Person:
-        """Raises Unsendable for what is no mobile number, NoStudent."""
+        """Raises Unsendable for what is neither a mobile number nor an address, NoStudent."""
         if student_id is None:
-            return Person(None, phones.mobile(phone or ""))
+            return Person(None, reached_at(phone or ""))
         found = dict(await self._students())
         if student_id not in found:
             raise NoStudent(str(student_id))
@@ -113,7 +113,7 @@ class PersonEraser:
         if sealer is None:
             return []
         async with self._of.engine.connect() as connection:
-            return list(await erasing_person.sent_to(connection, self._tenant, sealer.mac(phone)))
+            return list(await erasing_person.sent_to(connection, self._tenant, sealer.mac(phone.lower())))
 
     async def _students(self) -> list[tuple[int, dict[str, str]]]:
         sealer = await self._sealer()
@@ -136,6 +136,14 @@ class PersonEraser:
         return sum(queue.sift_dead(names, erase=erase) for queue in self._of.queues.values())
 
 
+def reached_at(written: str) -> str:
+    """A phone's national digits, or an address. Raises Unsendable."""
+    return emails.address(written) if "@" in written else phones.mobile(written)
+
+
 def _written(phone: str) -> re.Pattern[str]:
-    """However people write it: with signs between, with +82, or without its zero."""
+    """However people write it: a number with signs between, with +82, or without its zero; an address in
+    capitals."""
+    if "@" in phone:
+        return re.compile(rf"(?<![\w.+-]){re.escape(phone)}(?![\w-])", re.IGNORECASE)
     return re.compile(r"[\s().‐‑‒–—−-]*".join(phone[1:]) + r"(?!\d)")

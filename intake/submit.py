@@ -162,7 +162,7 @@ class Submitter:
                     row.workflow,
                     row.build(ref, payload),
                     id=job.workflow_id,
-                    task_queue=row.task_queue,
+                    task_queue=row.other_queue(payload) or row.task_queue,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     priority=Priority(priority_key=row.priority, fairness_key=key, fairness_weight=weight),

@@ -13,6 +13,8 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.messaging.mail_servers import MailServers
+from activities.messaging.mailing import MailActivities
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
 from activities.orphans import OrphanActivities
@@ -197,11 +199,14 @@ class AfterRestore:
         def now() -> datetime:
             return datetime.now(UTC)
 
+        settings = self._settings
+        servers = MailServers(self._engine, self._keys, settings.mail_server(), settings.smtp_tls_ca)
         reporting = ReportActivities(
             engine=self._engine,
             solapi=solapi,
-            board=progress.ProgressBoard(progress.connect(self._settings)),
+            board=progress.ProgressBoard(progress.connect(settings)),
             sending=SendActivities(self._engine, self._keys, solapi, now),
+            mailing=MailActivities(self._engine, self._keys, solapi, now, servers),
             now=now,
         )
         today = now().astimezone(KST).date()

@@ -1,8 +1,10 @@
-"""`python -m workers messaging`: the messages workflow, and everything that talks to Solapi."""
+"""`python -m workers messaging`: the messages workflow, and what talks to Solapi and mail servers."""
 
 import asyncio
 import gc
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from temporalio.client import (
     Schedule,
@@ -17,6 +19,8 @@ from temporalio.worker import Worker
 from activities.adopting import adopting
 from activities.host.heartbeat import Heartbeats
 from activities.messaging.approving import ApprovalActivities
+from activities.messaging.mail_servers import MailServers
+from activities.messaging.mailing import MailActivities
 from activities.messaging.mending import Mender
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
@@ -44,6 +48,7 @@ from workflows.messaging.send import SendMessages
 from workflows.messaging.templates import SyncTemplates
 
 SLOTS = 20
+MAIL_SLOTS = 10  # each is a connection
 # The comparison with the provider's list, every morning in Korea: yesterday's reports are in, and nothing is
 # sent yet.
 SCHEDULES = {
@@ -76,59 +81,71 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     vault = Vault(settings.payload_keys.get_secret_value())
     keys = TenantKeys(engine, vault)
     board = progress.ProgressBoard(progress.connect(settings))
+    mail_servers = MailServers(engine, keys, settings.mail_server(), settings.smtp_tls_ca)
     preparing = PrepareActivities(
         engine=engine,
         vault=vault,
         keys=keys,
         objects=Objects(settings),
         solapi=solapi,
+        mail_servers=mail_servers,
         board=board,
         default_pf_id=settings.solapi_kakao_pf_id,
         default_template_id=settings.solapi_kakao_template_id,
     )
     approving = ApprovalActivities(engine, _now)
     sending = SendActivities(engine, keys, solapi, _now)
-    reporting = ReportActivities(engine=engine, solapi=solapi, board=board, sending=sending, now=_now)
+    mailing = MailActivities(engine, keys, solapi, _now, mail_servers)
+    reporting = ReportActivities(
+        engine=engine, solapi=solapi, board=board, sending=sending, mailing=mailing, now=_now
+    )
     templates = TemplateActivities(engine, TemplateCalls(solapi))
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
-    mender = Mender(engine=engine, preparing=preparing, reporting=reporting, solapi=solapi, now=_now)
-    worker = Worker(
-        client,
-        task_queue=TaskQueue.MESSAGING,
-        workflows=[SendMessages, CompareDay, RestoreMessages, SyncTemplates],
-        activities=[
-            preparing.prepare,
-            approving.approval,
-            sending.reserve,
-            sending.open_group,
-            sending.add,
-            sending.commit,
-            sending.send,
-            sending.stop,
-            reporting.poll,
-            reporting.count,
-            reporting.expire,
-            reporting.compare_day,
-            templates.sync,
-            mender.restore,
-            *adopting(client, ["messaging.send"]),
-        ],
-        interceptors=[
-            MeasuringInterceptor(),
-            heartbeats,
-            RefusingInterceptor(),
-            RestoringInterceptor(Restorer(engine, vault), mender),
-        ],
-        max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
-        max_concurrent_activities=SLOTS,
-        disable_eager_activity_execution=True,  # a paused queue hands out nothing, and tenants take turns
-        graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
-        deployment_config=temporal.build(settings),
+    mender = Mender(
+        engine=engine, preparing=preparing, reporting=reporting, solapi=solapi, mailing=mailing, now=_now
     )
+    interceptors = [
+        MeasuringInterceptor(),
+        heartbeats,
+        RefusingInterceptor(),
+        RestoringInterceptor(Restorer(engine, vault), mender),
+    ]
+
+    def worker(queue: TaskQueue, slots: int, by: SendActivities, *others: Callable[..., Any]) -> Worker:
+        own = [SendMessages, CompareDay, RestoreMessages, SyncTemplates]
+        return Worker(
+            client,
+            task_queue=queue,
+            workflows=own if queue is TaskQueue.MESSAGING else [SendMessages],
+            activities=[
+                preparing.prepare,
+                approving.approval,
+                by.reserve,
+                by.open_group,
+                by.add,
+                by.commit,
+                by.send,
+                by.stop,
+                reporting.poll,
+                reporting.count,
+                reporting.expire,
+                *others,
+            ],
+            interceptors=interceptors,
+            max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_throttle_seconds),
+            max_concurrent_activities=slots,
+            disable_eager_activity_execution=True,  # a paused queue hands out nothing, and tenants take turns
+            graceful_shutdown_timeout=timedelta(seconds=settings.shutdown_grace_seconds),
+            deployment_config=temporal.build(settings),
+        )
+
+    others: list[Callable[..., Any]] = [reporting.compare_day, templates.sync, mender.restore]
+    texts = worker(TaskQueue.MESSAGING, SLOTS, sending, *others, *adopting(client, ["messaging.send"]))
+    e_mails = worker(TaskQueue.MAIL, MAIL_SLOTS, mailing)
     await make_schedules(client, SCHEDULES)
     gc.collect()
     gc.freeze()  # modules are no garbage: looking through them was two fifths of composing 10,000 texts
-    await run_workers([worker], stop, keep_schedules(client, SCHEDULES, stop))
+    await run_workers([texts, e_mails], stop, keep_schedules(client, SCHEDULES, stop))
     await solapi.aclose()
     await engine.dispose()
 

@@ -23,13 +23,20 @@ from contracts.messaging import (
     SendRequest,
     Template,
 )
-from rules.messaging import phones
 from rules.messaging.chunks import around_text, between, encode, message, pack, split
-from rules.messaging.compose import Composer, asked_for, linked, provider_message
+from rules.messaging.compose import (
+    Composer,
+    asked_for,
+    linked,
+    masked,
+    provider_message,
+    reached,
+)
 from rules.messaging.siblings import by_phone, merged
 from rules.messaging.template import by_name
 from rules.messaging.unsendable import Unsendable
 
+MAILS = 200  # of a chunk: so many may become unsure when a database goes back
 MAX_PROBLEMS = 100  # told; the first of them is the job's reason
 MAX_NOTES, MAX_NAME = 20, 100
 MAX_KINDS = 100  # a subject with a name in it is another for each
@@ -68,7 +75,8 @@ def composed_chunks(job: Job, default_pf_id: str | None) -> Iterator[tuple[list[
     unused: Counter[str] = Counter()
     encoded = _encoded(job, default_pf_id, waiting, problems, unused)
     together = 0
-    for chunk, chunk_messages in enumerate(split(encoded)):
+    mailed = job.request.draft.mode == "email"
+    for chunk, chunk_messages in enumerate(split(encoded, max_count=MAILS) if mailed else split(encoded)):
         rows: list[NewRecipient] = []
         people = []
         for _ in chunk_messages:
@@ -116,10 +124,10 @@ def _encoded(
                 encoded = message(middle, to, first)
                 same = None if recipient.variables else (composed, middle)
             else:  # the same for everybody without variables, but for the phone
-                (composed, middle), to = same, phones.mobile(recipient.to)
+                (composed, middle), to = same, reached(draft, recipient.to)
                 encoded = message(middle, to, first)
             for first in positions:
-                if (known := (job.recipients[first].id, to)) in seen:
+                if (known := (job.recipients[first].id, to.lower())) in seen:
                     raise Unsendable(DUPLICATE_RECIPIENT)
                 seen.add(known)
         except Unsendable as error:
@@ -173,12 +181,12 @@ class _Surplus:
 def _groups(job: Job) -> Iterator[list[int]]:
     """The positions that each message is about."""
     if job.request.draft.one_per_phone:
-        return by_phone(job.recipients, linked(job.request.draft, job.template))
+        return by_phone(job.request.draft, job.recipients, linked(job.request.draft, job.template))
     return ([position] for position in range(len(job.recipients)))
 
 
 def _rows(job: Job, chunk: int, told: _Told) -> Iterator[NewRecipient]:
-    draft, mac = job.request.draft, job.sealer.mac(told.to)
+    draft, mac = job.request.draft, job.sealer.mac(told.to.lower())
     for position in told.positions:
         recipient = job.recipients[position]
         yield NewRecipient(
@@ -186,7 +194,7 @@ def _rows(job: Job, chunk: int, told: _Told) -> Iterator[NewRecipient]:
             chunk=chunk,
             recipient_id=recipient.id,
             phone_mac=mac,
-            masked_phone=phones.mask(told.to),
+            masked_phone=masked(told.composed.channel, told.to),
             channel=told.composed.channel,
             fallback=told.composed.fallback,
             occurrence=occurrence(draft, recipient, mac),

@@ -17,19 +17,21 @@ from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
+from activities.messaging.mailing import MailActivities
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.provider import provider_errors
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import NEVER_SENT, SENT_STATES, hand_over
 from clients.database import credits, jobs, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
+from clients.database.messaging_groups import GroupRow
 from clients.solapi import Group, Refused, Solapi
 from contracts.activities import messages
 from contracts.base import Contract
 from contracts.errors import PAYLOAD_LOST, SEND_CANCELLED, ErrorType
 from contracts.jobs import JobRef
 from contracts.messaging import ChunkRef, Counts, GroupRef, LostMessages, MessageJobRef, RecipientState
-from rules.messaging.groups import BINDING, HANDED_OVER, GroupState
+from rules.messaging.groups import BINDING, HANDED_OVER, GroupState, is_mail
 from rules.quiet_hours import KST
 
 # Of these nothing is concluded before the database knows all that was sent.
@@ -48,12 +50,14 @@ class Mender:
         preparing: PrepareActivities,
         reporting: ReportActivities,
         solapi: Solapi,
+        mailing: MailActivities,
         now: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._preparing = preparing
         self._reporting = reporting
         self._solapi = solapi
+        self._mailing = mailing
         self._now = now
 
     async def __call__(self, what: Contract | None) -> None:
@@ -131,6 +135,8 @@ class Mender:
             known = await messaging_groups.group(connection, ref)
         if known and known.state in HANDED_OVER:
             return
+        if is_mail(ref.group_id):
+            return await self._adopt_mails(ref, known)
         with provider_errors():
             found = await self._find(ref.group_id)
         if known and known.state == GroupState.COMMITTED:
@@ -154,6 +160,20 @@ class Mender:
             if sent:
                 await messaging_chunks.forget(connection, ref)
         log.error("the group of chunk %s of job %s was restored as %s", ref.chunk, ref.job_id, state)
+
+    async def _adopt_mails(self, ref: GroupRef, known: GroupRow | None) -> None:
+        """Nobody can be asked which of them were sent: those of a chunk that was to be sent may have been.
+        One whose commit is known is left to who sends, and sees whether the database went back since."""
+        if known and known.state == GroupState.COMMITTED:
+            return
+        today = self._now().astimezone(KST).date()
+        async with self._engine.begin() as connection:
+            await messaging.lock_job(connection, ref.job_id, ref.tenant_id)
+            if not await messaging_groups.adopt(connection, ref, GroupState.COMMITTED, None):
+                return
+            await credits.reserve_sent(connection, ref, today)
+        await self._mailing.may_have_been_sent(ref)
+        log.error("the e-mails of chunk %s of job %s may have been sent", ref.chunk, ref.job_id)
 
     async def _follow(self, ref: GroupRef, found: Group | None) -> None:
         """From the commit, which the database knows, to what the provider has made of it since. A group that

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.implements import implements
 from activities.messaging.composing import Job, composed_chunks
+from activities.messaging.mail_servers import MailServers
 from activities.messaging.provider import provider_errors, tried
 from activities.messaging.requested import (
     Problems,
@@ -28,6 +29,7 @@ from contracts.errors import (
     ACCOUNT_MISSING,
     DUPLICATE_MESSAGE,
     IMAGE_MISSING,
+    MAIL_NOT_CONFIGURED,
     PAYLOAD_LOST,
     RECIPIENTS_MISSING,
     TEMPLATE_NOT_READABLE,
@@ -70,6 +72,7 @@ class PrepareActivities:
         keys: TenantKeys,
         objects: Objects,
         solapi: Solapi,
+        mail_servers: MailServers,
         board: ProgressBoard,
         default_pf_id: str | None,
         default_template_id: str | None,
@@ -79,6 +82,7 @@ class PrepareActivities:
         self._keys = keys
         self._objects = objects
         self._solapi = solapi
+        self._mail_servers = mail_servers
         self._board = board
         self._default_pf_id = default_pf_id
         self._default_template_id = default_template_id
@@ -122,6 +126,7 @@ class PrepareActivities:
             waits_for_credit=known.waits_for_credit,
             needs_approval=job.approval is not None,
             send_at=job.send_at,
+            by_mail=job.by_mail,
         )
 
     async def _read(self, ref: JobRef) -> Job:
@@ -144,6 +149,8 @@ class PrepareActivities:
             account = account.model_copy(update={"pf_id": shares.pf_id if shares else None})
         request = read_request(ref.job_type, payload)
         check_schedule(request.draft.send_at, accepted_at)
+        if request.draft.mode == "email" and await self._mail_servers.of(ref.tenant_id) is None:
+            raise Unsendable(MAIL_NOT_CONFIGURED)
         recipients = await self._recipients(ref.tenant_id, request)
         draft, template, notes = await self._channel(request.draft, account, len(recipients))
         return Job(
@@ -192,7 +199,7 @@ class PrepareActivities:
 
     async def _template(self, draft: Draft) -> Template | None:
         template_id = draft.template_id or self._default_template_id
-        if draft.mode == "sms" or template_id is None:
+        if not draft.by_kakao or template_id is None:
             return None
         with provider_errors(ends=True):
             try:
@@ -247,6 +254,7 @@ class PrepareActivities:
                     class_ids=job.class_ids,
                     approval=ApprovalState.WAITING if _waits(terms, job) else None,
                     notes=job.notes,
+                    by_mail=draft.mode == "email",
                     recipients=sum(len(rows) for rows, _ in composed),
                     chunks=len(composed),
                 )

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
+from activities.messaging.mailing import MailActivities
 from activities.messaging.provider import provider_errors
 from activities.messaging.sending import SENT_STATES, SendActivities
 from clients import metrics
@@ -31,7 +32,7 @@ from contracts.messaging import (
     RecipientState,
 )
 from contracts.progress import messages_progress
-from rules.messaging.groups import GroupState
+from rules.messaging.groups import GroupState, is_mail
 from rules.quiet_hours import KST
 
 DELIVERED = "4000"
@@ -53,12 +54,14 @@ class ReportActivities:
         solapi: Solapi,
         board: ProgressBoard,
         sending: SendActivities,
+        mailing: MailActivities,
         now: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._solapi = solapi
         self._board = board
         self._sending = sending
+        self._mailing = mailing
         self._now = now
 
     @implements(messages.POLL)
@@ -85,10 +88,21 @@ class ReportActivities:
     async def read(self, job: MessageJobRef) -> None:
         for row in await self._sent_groups(job):
             await self._read_group(row)
+        await self._end_mails(job)
 
     async def give_up(self, job: MessageJobRef) -> None:
         for row in await self._sent_groups(job):
             await self._expire_group(row)
+        await self._end_mails(job)
+
+    async def _end_mails(self, job: MessageJobRef) -> None:
+        """Nobody reports of e-mails: when reports are read all have their end, unless a database has
+        forgotten it."""
+        async with self._engine.connect() as connection:
+            committed = await messaging_groups.groups(connection, job.job_id, {GroupState.COMMITTED})
+        for row in committed:
+            if is_mail(row.ref.group_id):
+                await self._mailing.may_have_been_sent(row.ref)
 
     async def standing(self, job: MessageJobRef) -> Counts:
         async with self._engine.connect() as connection:
@@ -258,7 +272,8 @@ class ReportActivities:
         for row in rows:
             try:
                 if row.state is GroupState.COMMITTED:
-                    await self._sending.withdraw(row.ref, SEND_CANCELLED)
+                    sending = self._mailing if is_mail(row.ref.group_id) else self._sending
+                    await sending.withdraw(row.ref, SEND_CANCELLED)
                 else:
                     await self._read_group(row)
             except ApplicationError as error:  # one that cannot be helped today must not hide the others

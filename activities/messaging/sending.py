@@ -188,8 +188,14 @@ class SendActivities:
                 return Decided(verdict=Verdict.GO)
             if (gate := await may_go(connection, job, self._now())).verdict is not Verdict.GO:
                 return gate
-            moved = await messaging_groups.move(connection, group, GroupState.ADDED, GroupState.COMMITTED)
+            moved = await messaging_groups.move(
+                connection, group, GroupState.ADDED, GroupState.COMMITTED, **await self._marks(connection)
+            )
             return Decided(verdict=Verdict.GO if moved else Verdict.FENCED)
+
+    async def _marks(self, connection: AsyncConnection) -> dict[str, str]:
+        """What is noted of a group with its commit."""
+        return {}
 
     @implements(messages.SEND)
     async def send(self, group: GroupRef) -> Decided:

@@ -151,6 +151,11 @@ OPERATIONS: dict[str, Operation] = {
     "PUT /api/v1/tenants/{tenant_id}/messaging-account/": changes(PAY, again=True),
     "PATCH /api/v1/tenants/{tenant_id}/messaging-account/": changes(PAY, again=True),
     "POST /api/v1/tenants/{tenant_id}/credit/": changes(PAY, again=True),
+    "PUT /api/v1/tenants/{tenant_id}/mail-server/": changes(MANAGE, again=True),
+    "GET /api/v1/tenants/{tenant_id}/mail-server/": Operation(
+        MANAGE, Record.NOTHING, again=True, why="an address of a server"
+    ),
+    "DELETE /api/v1/tenants/{tenant_id}/mail-server/": changes(MANAGE, again=True),
     "POST /api/v1/webhooks/solapi": unrecorded("the provider, by its secret: a hint that changes nothing"),
     "GET /healthz": OPEN,
     "GET /readyz": OPEN,

@@ -19,7 +19,7 @@ async def find(services: Services, draft: Draft) -> Template | Unsendable | None
     reason where its answer cannot be read."""
     settings = services.settings
     template_id = draft.template_id or settings.solapi_kakao_template_id
-    if draft.mode == "sms" or template_id is None or not settings.solapi_api_key:
+    if not draft.by_kakao or template_id is None or not settings.solapi_api_key:
         return None
     kept = _kept.get(template_id)
     if kept and kept[0] > time.monotonic():

@@ -24,7 +24,7 @@ from clients.database.listings import SENDINGS
 from contracts.messaging import Account, Draft, Private, Recipient, request_of
 from contracts.text_templates import TemplateName
 from rules.messaging.channel import Sent, as_sent
-from rules.messaging.compose import ALIMTALK_CHARACTERS, LMS_BYTES, SMS_BYTES, Composer
+from rules.messaging.compose import ALIMTALK_CHARACTERS, EMAIL_CHARACTERS, LMS_BYTES, SMS_BYTES, Composer
 
 router = APIRouter(route_class=first(signed_in))
 PER_PAGE = 100
@@ -68,6 +68,7 @@ async def write(
         sms_bytes=SMS_BYTES,
         lms_bytes=LMS_BYTES,
         alimtalk_characters=ALIMTALK_CHARACTERS,
+        email_characters=EMAIL_CHARACTERS,
     )
 
 

@@ -105,6 +105,8 @@ OPERATION_WORDS = {
         "Changed a messaging account",
     ),
     "POST /api/v1/tenants/{tenant_id}/credit/": ("충전", "Added credit"),
+    "PUT /api/v1/tenants/{tenant_id}/mail-server/": ("메일 서버 바꾸기", "Changed the mail server"),
+    "DELETE /api/v1/tenants/{tenant_id}/mail-server/": ("메일 서버 지우기", "Removed the mail server"),
     "POST /codec/login": _SIGNED_IN,
     "POST /console/login": _SIGNED_IN,
     "GET /console/oidc/callback": _SIGNED_IN,

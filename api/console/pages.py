@@ -19,7 +19,7 @@ from api.auth.staff import identify, known_staff
 from api.console import result_words, translations
 from api.console.may import acts_for, may
 from api.services import get_services
-from contracts.errors import REASONS
+from contracts.errors import words_of
 from rules.quiet_hours import KST
 
 HERE = Path(__file__).parent
@@ -126,7 +126,7 @@ def render(request: Request, template: str, **values: Any) -> str:
             lang=lang,
             t=lambda ko, en: ko if lang == "ko" else en,
             words=translations.In(lang),
-            reason=lambda code: getattr(REASONS[code], lang) if code in REASONS else code,
+            reason=lambda code: getattr(words_of(code), lang, code),
             remark=partial(result_words.remark, lang=lang),
             fact=partial(result_words.fact, lang=lang),
             staff=staff,

@@ -11,10 +11,9 @@ from typing import Any
 from clients.database.credits import AccountRow
 from contracts.errors import REASONS
 from contracts.messaging import Channel, Composed, Draft, Recipient
-from rules.messaging import phones
 from rules.messaging.approval import needs_approval
 from rules.messaging.channel import Sent
-from rules.messaging.compose import SMS_BYTES, Composer, asked_for, linked
+from rules.messaging.compose import SMS_BYTES, Composer, asked_for, linked, masked
 from rules.messaging.siblings import by_phone, merged
 from rules.messaging.text import size
 from rules.messaging.unsendable import Unsendable
@@ -31,6 +30,7 @@ _FIELDS = {
     "ADVERTIS": "text",
     "OPT_OUT": "text",
     "IMAGE": "image",
+    "NOT_BY": "text",
     "TEMPLATE": "template",
     "CHANNEL": "template",
 }
@@ -124,7 +124,7 @@ def _told(way: Sent, recipients: Sequence[Recipient]) -> Iterator[tuple[int, Rec
         yield from enumerate(recipients)
         return
     asked = asked_for(way.draft, way.template)
-    for positions in by_phone(recipients, linked(way.draft, way.template)):
+    for positions in by_phone(way.draft, recipients, linked(way.draft, way.template)):
         index, recipient = merged([recipients[each] for each in positions], asked)
         yield positions[index], recipient
 
@@ -143,6 +143,7 @@ def price(composed: Composed, account: AccountRow) -> Decimal:
         Channel.LMS: account.price_lms,
         Channel.MMS: account.price_mms,
         Channel.ATA: account.price_ata,
+        Channel.EML: Decimal(0),
     }
     return max(Decimal(prices[each]) for each in (composed.channel, composed.fallback) if each)
 
@@ -158,13 +159,13 @@ def _saving(messages: Sequence[Composed], account: AccountRow) -> dict[str, floa
 
 
 def _shown(composed: Composed) -> dict[str, Any]:
-    kakao = composed.channel is Channel.ATA and composed.fallback is None
+    counted = composed.fallback is None and composed.channel in (Channel.ATA, Channel.EML)
     return {
-        "phone": phones.mask(composed.to),
+        "phone": masked(composed.channel, composed.to),
         "channel": composed.channel,
         "fallback": composed.fallback,
         "subject": composed.subject,
         "text": composed.text,
-        "length": len(composed.text) if kakao else size(composed.text),
-        "unit": "characters" if kakao else "bytes",
+        "length": len(composed.text) if counted else size(composed.text),
+        "unit": "characters" if counted else "bytes",
     }

@@ -186,6 +186,7 @@ class Sending:
     cancel_requested_at: datetime | None
     approval: ApprovalState | None
     states: dict[str, int]
+    by_mail: bool
 
     @property
     def shown_state(self) -> str:
@@ -212,6 +213,7 @@ async def sendings(engine: AsyncEngine, board: ProgressBoard, tenant: int, show:
             row.cancel_requested_at,
             row.approval,
             states.get(job.id, {}),
+            bool(row.by_mail),
         )
         for job, row in rows
     ]

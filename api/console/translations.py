@@ -94,6 +94,8 @@ RECIPIENTS = {
     "SUPPRESSED": ("보내지 않음", "Not sent"),
     "CANCELLED": ("취소됨", "Cancelled"),
 }
+# Nobody reports what became of an e-mail after that.
+MAIL_RECIPIENTS = RECIPIENTS | {"UNCONFIRMED": ("메일 서버로 보냄", "Sent to the mail server")}
 COLUMNS = {  # of a roster, in their order; the Korean ones are the task's own labels
     "name": ("이름", "Name"),
     "parent_phone": ("학부모 전화번호", "Parent's phone"),
@@ -169,6 +171,7 @@ CHANNELS = {
     "LMS": ("LMS", "LMS"),
     "MMS": ("MMS", "MMS"),
     "ATA": ("알림톡", "Alimtalk"),
+    "EML": ("이메일", "E-mail"),
 }
 TEMPLATES = {
     "PENDING": ("검수 요청 전", "Not inspected yet"),
@@ -295,6 +298,7 @@ _TABLES: Mapping[str, _Table] = {
     "server": SERVERS,
     "video": VIDEOS,
     "recipient": RECIPIENTS,
+    "mail_recipient": MAIL_RECIPIENTS,
     "channel": CHANNELS,
     "letter": LETTERS,
     "template": TEMPLATES,

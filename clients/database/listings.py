@@ -41,12 +41,13 @@ class RenditionRow:
 
 @dataclass(frozen=True, slots=True)
 class SendingRow:
-    """What a messages job has beside its row in `jobs`, once it is prepared."""
+    """What a messages job has beside its row in `jobs`, once it is prepared: before, nothing is of it."""
 
     recipients: int | None
     send_at: datetime | None
     cancel_requested_at: datetime | None
     approval: ApprovalState | None
+    by_mail: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class MessageJobRow:
     approval: ApprovalState | None
     decided_by: str | None
     decided_at: datetime | None
+    by_mail: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ async def mark_prepared(
     class_ids: Sequence[int] = (),
     approval: ApprovalState | None = None,
     notes: Sequence[Note] = (),
+    by_mail: bool = False,
 ) -> None:
     await connection.execute(
         update(MessageJob)
@@ -124,6 +126,7 @@ async def mark_prepared(
             class_ids=list(class_ids),
             approval=approval,
             notes=_notes(notes),
+            by_mail=by_mail,
         )
     )
 

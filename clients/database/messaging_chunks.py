@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +21,7 @@ from clients.database.messaging_models import (
     MessageRecipient,
     ProviderDifference,
 )
-from contracts.messaging import ChunkRef
+from contracts.messaging import ChunkRef, RecipientState
 
 
 class NewRecipient(NamedTuple):
@@ -159,6 +159,12 @@ async def open_positions(connection: AsyncConnection, chunk: ChunkRef) -> list[i
         select(MessageRecipient.position).where(*_of(chunk), MessageRecipient.final_at.is_(None))
     )
     return list(rows.scalars())
+
+
+async def any_sent(connection: AsyncConnection, chunk: ChunkRef) -> bool:
+    """Whether somebody of a chunk was sent something, or may have been."""
+    sent = exists().where(*_of(chunk), MessageRecipient.state == RecipientState.UNCONFIRMED)
+    return bool((await connection.execute(select(sent))).scalar_one())
 
 
 # As text: the driver writes each element of an array in Python.

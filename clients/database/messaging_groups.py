@@ -29,6 +29,7 @@ class GroupRow:
     group_id: str | None
     send_began_at: datetime | None
     sent_at: datetime | None
+    lineage: str | None
 
     @property
     def ref(self) -> GroupRef:
@@ -62,7 +63,7 @@ async def replace_group(connection: AsyncConnection, chunk: ChunkRef, group_id: 
 
 
 async def move(
-    connection: AsyncConnection, group: GroupRef, old: GroupState, new: GroupState, **values: datetime
+    connection: AsyncConnection, group: GroupRef, old: GroupState, new: GroupState, **values: datetime | str
 ) -> bool:
     """Compare and set a group's state; False if the chunk has another group, or this one another state.
     Raises ForbiddenMove."""

@@ -88,7 +88,8 @@ class CancelledReservation(Base):
 class MessageJob(Base):
     """One message to one or many. Locked by whoever commits a group, cancels or approves the job: one of them
     first. `approval` is None where none is needed; callers are named as in the audit. `class_ids`: whose
-    students were chosen, none where people were; None of what a release before has prepared."""
+    students were chosen, none where people were; None of what a release before has prepared. `by_mail`: they
+    are e-mails."""
 
     __tablename__ = "message_jobs"
 
@@ -109,6 +110,7 @@ class MessageJob(Base):
     approval: Mapped[ApprovalState | None] = mapped_column(words(ApprovalState, 16))
     decided_by: Mapped[str | None] = mapped_column(String(220))
     decided_at: Mapped[datetime | None]
+    by_mail: Mapped[bool] = mapped_column(server_default="false")
 
     __table_args__ = (
         Index("ix_message_jobs_waiting", "tenant_id", postgresql_where=text("approval = 'WAITING'")),
@@ -117,7 +119,7 @@ class MessageJob(Base):
 
 class MessageGroup(Base):
     """The fence: one row for a chunk of a job, whoever works on it. After COMMITTED the group never changes
-    (`rules/messaging/groups.py`)."""
+    (`rules/messaging/groups.py`). `lineage`: of e-mails, which database committed it (`mails.lineage`)."""
 
     __tablename__ = "message_groups"
 
@@ -128,6 +130,7 @@ class MessageGroup(Base):
     group_id: Mapped[str | None] = mapped_column(String(64))
     send_began_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    lineage: Mapped[str | None] = mapped_column(String(64))
 
     __table_args__ = (
         Index("ix_message_groups_group", "group_id", unique=True),
@@ -189,6 +192,20 @@ class MessageRecipient(Base):
         Index("ix_message_recipients_phone", "tenant_id", "phone_mac"),
         Index("ix_message_recipients_merged", "job_id", postgresql_where=text("merged_into IS NOT NULL")),
     )
+
+
+class MailAttempt(Base):
+    """An e-mail that has no end yet and was tried. Since `began_at` it may be on its way; None: no try of it
+    is, and it is tried again at `again_at`. Gone with the recipient's end."""
+
+    __tablename__ = "mail_attempts"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    tries: Mapped[int] = mapped_column(Integer)
+    began_at: Mapped[datetime | None]
+    again_at: Mapped[datetime | None]
 
 
 class MessageOccurrence(Base):

@@ -18,6 +18,7 @@ from clients.database.erasing import AT_ONCE
 from clients.database.erasing_person import NOBODY
 from clients.database.messaging_models import (
     CancelledReservation,
+    MailAttempt,
     MessageChunk,
     MessageJob,
     MessageOccurrence,
@@ -138,6 +139,13 @@ RULES = (
         why="which of the staff sent it, and who agreed",
     ),
     Rule(
+        table="mail_attempts",
+        kept=MONTH,
+        since="its job ended",
+        old=lambda before: _of_ended(MailAttempt.job_id, before),
+        why="an e-mail that is tried again; gone with the recipient's end, but for what a killed worker left",
+    ),
+    Rule(
         table="message_occurrences",
         kept=YEAR,
         since="its job ended",
@@ -254,6 +262,7 @@ RULES = (
     stays("credit_entries", _MONEY),
     stays("message_jobs", "counts of a sending, without people"),
     stays("message_groups", "the provider's numbers, by which nothing is sent twice"),
+    stays("mail_servers", "the academy's own mail server, sealed, until operators remove it"),
     stays("callback_endpoints", "an address of the academy's, until it names another"),
     stays("provider_turns", "a moment; nothing of anybody"),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Messages to parents."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -61,6 +62,11 @@ def _step(
     )
 
 
+def by_mail(step: Activity[In, Out]) -> Activity[In, Out]:
+    """The same of e-mails: a mail server may take minutes for the answer that says whose a mail is now."""
+    return replace(step, queue=TaskQueue.MAIL, start_to_close=LONG_STEP_TIMEOUT)
+
+
 PREPARE = _step("messages.prepare", JobRef, Prepared, within=BEFORE_COMMIT, one_try=LONG_STEP_TIMEOUT)
 APPROVAL = _step("messages.approval", MessageJobRef, Approval, within=None)
 RESERVE = _step("messages.reserve", ChunkRef, Reserved, within=BEFORE_COMMIT)
@@ -72,6 +78,8 @@ STOP = _step("messages.stop", Stop, Stopped, within=None)
 POLL = _step("messages.poll", MessageJobRef, Counts, within=None, one_try=LONG_STEP_TIMEOUT)
 COUNT = _step("messages.count", MessageJobRef, Counts, within=None)
 EXPIRE = _step("messages.expire", MessageJobRef, Counts, within=None)
+# What one sending asks for: on the queue of texts, and `by_mail`.
+OF_A_SENDING = (PREPARE, APPROVAL, RESERVE, OPEN_GROUP, ADD, COMMIT, SEND, STOP, POLL, COUNT, EXPIRE)
 RESTORE = _step("messages.restore", LostMessages, Counts, within=None, one_try=LONG_STEP_TIMEOUT)
 COMPARE_DAY = Activity(
     name="messages.compare_day",

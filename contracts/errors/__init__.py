@@ -9,5 +9,6 @@ from contracts.errors.jobs import *  # noqa: F403
 from contracts.errors.messaging import *  # noqa: F403
 from contracts.errors.reason import REASONS as REASONS
 from contracts.errors.reason import Reason as Reason
+from contracts.errors.reason import words_of as words_of
 from contracts.errors.types import ErrorType as ErrorType
 from contracts.errors.video import *  # noqa: F403

@@ -263,3 +263,39 @@ SCHEDULE_TOO_FAR = _add(
     "예약은 180일 이내로만 할 수 있습니다. 더 가까운 날짜를 골라 주세요.",
     "A message can be scheduled at most 180 days ahead. Choose an earlier time.",
 )
+EMAIL_NOT_VALID = _add(
+    "EMAIL_NOT_VALID",
+    _R,
+    "이메일 주소가 올바르지 않습니다. name@example.com 같은 주소인지 확인해 주세요.",
+    "The recipient's e-mail address is not valid. Check that it is like name@example.com.",
+)
+SUBJECT_MISSING = _add(
+    "SUBJECT_MISSING",
+    _R,
+    "이메일에는 제목이 있어야 합니다. 제목을 적어 주세요.",
+    "An e-mail needs a subject. Write one.",
+)
+NOT_BY_EMAIL = _add(
+    "NOT_BY_EMAIL",
+    _R,
+    "이메일로는 광고나 사진을 보낼 수 없습니다. 빼거나 문자로 보내 주세요.",
+    "E-mail carries no advertising and no picture. Leave it out, or send a text message.",
+)
+MAIL_NOT_CONFIGURED = _add(
+    "MAIL_NOT_CONFIGURED",
+    _F,
+    "이메일을 보낼 메일 서버가 설정되어 있지 않습니다. 운영자에게 알려 주세요.",
+    "No mail server is set up for the tenant. Set one up and send again.",
+)
+MAIL_UNSURE = _add(
+    "MAIL_UNSURE",
+    _F,
+    "메일 서버의 응답을 받지 못해 나갔는지 알 수 없습니다. 받았는지 확인한 뒤에 다시 보내 주세요.",
+    "The mail server's answer was lost: it may have been sent. Ask before sending again.",
+)
+MAIL_REFUSED = _add(
+    "MAIL_REFUSED",
+    _F,
+    "메일 서버가 받지 않았습니다. 주소를 확인하고 다시 보내 주세요.",
+    "The mail server does not take it. Check the address, and send again.",
+)

@@ -17,9 +17,12 @@ def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
     it could text a parent twice.
     """
     message = SendMessage.model_validate(body)
+    others = {"tenant_id", "source_tenant_id", "use_alimtalk_first", "business_idempotency_key"}
+    if message.mode != "email":  # producers of text messages have never had one
+        others.add("subject")
     payload = message.model_dump(
         mode="json",
-        exclude={"tenant_id", "source_tenant_id", "use_alimtalk_first", "business_idempotency_key"},
+        exclude=others,
         exclude_none=True,
     ) | {"message_mode": message.mode}
     if message.source_tenant_id not in (None, message.tenant_id):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contracts.errors import ADVERTISING_BY_ALIMTALK, IMAGE_WITH_ALIMTALK
+from contracts.errors import ADVERTISING_BY_ALIMTALK, IMAGE_WITH_ALIMTALK, NOT_BY_EMAIL
 from contracts.messaging import Account, Draft, Template
 from rules.messaging.compose import usable
 from rules.messaging.unsendable import Unsendable
@@ -24,7 +24,12 @@ def as_sent(
 ) -> Sent:
     """`both` without a template that can be used is a text message, and without a text it is an Alimtalk
     alone. `template` may be the reason why there is none. Raises Unsendable."""
-    if draft.mode == "sms":
+    if draft.mode == "email":
+        # The law wants more of an advertisement by e-mail than we add: a way out that works by itself.
+        for field in ("advertising", "image_key"):
+            if getattr(draft, field):
+                raise Unsendable(NOT_BY_EMAIL, {"field": field})
+    if not draft.by_kakao:
         return Sent(draft)
     if draft.mode == "both" and not draft.text.strip():
         draft = draft.model_copy(update={"mode": "alimtalk"})

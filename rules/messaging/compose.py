@@ -9,6 +9,7 @@ from contracts.errors import (
     IMAGE_WITH_ALIMTALK,
     SENDER_MISSING,
     SENDER_NOT_REGISTERED,
+    SUBJECT_MISSING,
     SUBJECT_TOO_LONG,
     TEMPLATE_MISMATCH,
     TEMPLATE_MISSING,
@@ -17,7 +18,7 @@ from contracts.errors import (
     TEXT_TOO_LONG,
 )
 from contracts.messaging import Account, Button, Channel, Composed, Draft, Recipient, Template
-from rules.messaging import phones
+from rules.messaging import emails, phones
 from rules.messaging.advertising import MARK, advertisement, unmarked
 from rules.messaging.template import Asked, Parsed, by_name, names
 from rules.messaging.text import clean, clean_for_kakao, size
@@ -28,6 +29,7 @@ SMS_BYTES = 90
 LMS_BYTES = 2_000
 SUBJECT_BYTES = 40
 ALIMTALK_CHARACTERS = 1_000
+EMAIL_CHARACTERS, EMAIL_SUBJECT = 20_000, 200
 _ADDRESS = re.compile(
     r"(?:https?://|www\.|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/)(?:#\{[^{}]*\}|\S)*", re.IGNORECASE
 )
@@ -61,8 +63,12 @@ class Composer:
             self._refusal = error
 
     def _read(self, template: Template | None, default_pf_id: str | None) -> None:
+        if self._draft.mode == "email":
+            self._text = Parsed(clean_for_kakao(self._draft.text, "text"))
+            self._subject = Parsed(clean_for_kakao(self._draft.subject or "", "subject"))
+            return
         self._sender = _sender(self._draft, self._account)
-        if self._draft.mode != "sms":
+        if self._draft.by_kakao:
             self._template, self._pf_id = usable(template, self._draft, self._account, default_pf_id)
             self._asked, self._shown = Asked(_shown(self._template)), Parsed(self._template.content)
         if self._draft.mode != "alimtalk":
@@ -74,16 +80,32 @@ class Composer:
 
         The text of an Alimtalk without fallback is what KakaoTalk shows; otherwise it is the SMS, LMS or MMS.
         """
-        to = phones.mobile(recipient.to)
+        to = reached(self._draft, recipient.to)
         if self._refusal:
             raise Unsendable(self._refusal.code, self._refusal.detail)
         values = by_name(recipient.variables)
+        if self._draft.mode == "email":
+            return self._mail(to, values)
         if self._template:
             return self._alimtalk(to, self._template, values)
         text, subject, channel = self._carried(values)
         return Composed(
             to=to, sender=self._sender, text=text, subject=subject, channel=channel, image_id=self._image_id
         )
+
+    def _mail(self, to: str, values: Mapping[str, str]) -> Composed:
+        """Any character but control characters. A subject has no line break: it is a header."""
+        text = self._text.fill(values, clean_for_kakao).rstrip()
+        subject = " ".join(self._subject.fill(values, clean_for_kakao).split())
+        if not text:
+            raise Unsendable(TEXT_EMPTY)
+        if not subject:
+            raise Unsendable(SUBJECT_MISSING)
+        if len(text) > EMAIL_CHARACTERS:
+            raise Unsendable(TEXT_TOO_LONG, {"characters": len(text), "limit": EMAIL_CHARACTERS})
+        if len(subject) > EMAIL_SUBJECT:
+            raise Unsendable(SUBJECT_TOO_LONG, {"characters": len(subject), "limit": EMAIL_SUBJECT})
+        return Composed(to=to, sender="", text=text, subject=subject, channel=Channel.EML)
 
     def _alimtalk(self, to: str, template: Template, values: Mapping[str, str]) -> Composed:
         variables = {
@@ -138,9 +160,19 @@ def compose(
     return Composer(draft, account, template, default_pf_id).compose(recipient)
 
 
+def reached(draft: Draft, to: str) -> str:
+    """The phone, or the address, that a draft reaches somebody at. Raises Unsendable."""
+    return emails.address(to) if draft.mode == "email" else phones.mobile(to)
+
+
+def masked(channel: Channel | str, to: str) -> str:
+    """What logs and lists may show of where a message goes."""
+    return emails.mask(to) if channel == Channel.EML else phones.mask(to)
+
+
 def asked_for(draft: Draft, template: Template | None) -> frozenset[str]:
     """The variables that a draft's messages need: the text of an Alimtalk without fallback is never sent."""
-    shown = _shown(template) if template and draft.mode != "sms" else ()
+    shown = _shown(template) if template and draft.by_kakao else ()
     carried = (draft.text, draft.subject or "") if draft.mode != "alimtalk" else ()
     return names((*carried, *shown))
 
@@ -148,7 +180,7 @@ def asked_for(draft: Draft, template: Template | None) -> frozenset[str]:
 def linked(draft: Draft, template: Template | None) -> frozenset[str]:
     """The variables of a draft's messages that are parts of an address: what opens with one value does not
     with two."""
-    with_alimtalk = template if draft.mode != "sms" else None
+    with_alimtalk = template if draft.by_kakao else None
     written = (
         *(_shown(with_alimtalk) if with_alimtalk else ()),
         draft.text if draft.mode != "alimtalk" else "",
@@ -159,7 +191,7 @@ def linked(draft: Draft, template: Template | None) -> frozenset[str]:
 
 def provider_message(composed: Composed, custom: dict[str, str]) -> dict[str, object]:
     """The message as Solapi's JSON, `to` first and `custom` last. That comes back with its reports (key 30,
-    value 100 characters).
+    value 100 characters). An e-mail is kept in the same form until it is sent.
 
     An Alimtalk without fallback goes without `text`: Solapi fills the template.
     """

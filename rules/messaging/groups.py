@@ -6,6 +6,7 @@ compare-and-set.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from uuid import UUID
 
 
 class GroupState(StrEnum):
@@ -58,7 +59,8 @@ MOVES: Mapping[GroupState, frozenset[GroupState]] = {
             SENT,  # the provider has taken it, now or before
             OPEN,  # the provider gave it up and sent nothing of it: another group may take the chunk
             CANCELLED,  # taken back: the provider has deleted it unsent
-            DONE,  # the provider lost it: it may have been sent, so it never is again
+            DONE,  # the provider lost it: it may have been sent, so it never is again; or all of its e-mails,
+            # which are sent one by one, have their end
         }
     ),
     SENT: frozenset({DONE}),  # every recipient has an end
@@ -75,3 +77,15 @@ def check_move(old: GroupState, new: GroupState) -> None:
     """Raises ForbiddenMove."""
     if new not in MOVES[old]:
         raise ForbiddenMove(f"a group that is {old} does not become {new}")
+
+
+_MAIL = "mail-"  # no id of the provider's begins so
+
+
+def mail_group(job_id: UUID, chunk: int) -> str:
+    """The id of a chunk's own group of e-mails, which no provider has: it is the same whenever it is made."""
+    return f"{_MAIL}{job_id.hex}-{chunk}"
+
+
+def is_mail(group_id: str) -> bool:
+    return group_id.startswith(_MAIL)

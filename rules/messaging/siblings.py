@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator, Sequence, Set
 
-from contracts.messaging import Recipient
-from rules.messaging import phones
+from contracts.messaging import Draft, Recipient
+from rules.messaging.compose import reached
 from rules.messaging.template import by_name
 from rules.messaging.unsendable import Unsendable
 
 AND = ", "
 
 
-def by_phone(recipients: Sequence[Recipient], links: Set[str] = frozenset()) -> Iterator[list[int]]:
-    """Positions of those who share a phone, and the values of what stands in `links`: each has their own page
-    to open. In the order of the first of each. Whose phone is none stands alone, and is refused by who
-    composes."""
+def by_phone(
+    draft: Draft, recipients: Sequence[Recipient], links: Set[str] = frozenset()
+) -> Iterator[list[int]]:
+    """Positions of those who share a phone, or an e-mail's address, and the values of what stands in
+    `links`: each has their own page to open. In the order of the first of each. Whose phone is none stands
+    alone, and is refused by who composes."""
     shared: dict[tuple[str, ...], list[int]] = {}
     for position, recipient in enumerate(recipients):
         try:
-            phone = phones.mobile(recipient.to)
+            phone = reached(draft, recipient.to).lower()
         except Unsendable:
             phone = f"none {position}"
         own = by_name(recipient.variables) if links else {}

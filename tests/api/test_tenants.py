@@ -40,6 +40,7 @@ def obj(body: Any = None, **names: str) -> About:
 MESSAGE = {"draft": {"text": "x"}, "recipients": [{"id": "1", "to": "01000000000"}]}
 UPLOAD = {"filename": "a.pdf", "size": 3, "content_type": "application/pdf", "purpose": "document"}
 ACCOUNT = {"price_sms": 1, "price_lms": 1, "price_mms": 1, "price_ata": 1}
+MAIL_SERVER = {"host": "mail.example.com", "sender": "notice@example.com"}
 OWN, PUBLIC, OTHER = About("own"), About("public"), About("other", [])
 
 # A body's {placeholders} are filled as a path's are. `names` says which object of the owner a path means.
@@ -139,6 +140,9 @@ OPERATIONS: dict[str, About] = {
     "PUT /api/v1/tenants/{tenant_id}/messaging-account/": About("operator", ACCOUNT),
     "PATCH /api/v1/tenants/{tenant_id}/messaging-account/": About("operator", ACCOUNT),
     "POST /api/v1/tenants/{tenant_id}/credit/": About("operator", {"amount": 1, "reference": "x"}),
+    "PUT /api/v1/tenants/{tenant_id}/mail-server/": About("operator", MAIL_SERVER),
+    "GET /api/v1/tenants/{tenant_id}/mail-server/": About("operator", None),
+    "DELETE /api/v1/tenants/{tenant_id}/mail-server/": About("operator", None),
     "POST /api/v1/webhooks/solapi": OTHER,
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,

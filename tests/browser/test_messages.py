@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 from clients.database.messaging_models import MessageJob, MessagingAccount
 from rules.quiet_hours import KST
 from tests.browser.conftest import Visit
+from tests.mails import PostOffice, people, serve
 from tests.messages import phones
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -168,3 +169,36 @@ async def test_a_stored_text_waits_for_a_second_person(visit: Visit) -> None:
     await page.click("button[data-post$='/approve/']")
     await expect(page.locator("tbody .badge.good")).to_be_visible()
     assert visit.mail.sent(job.id) == [one]
+
+
+@pytest.mark.slow
+async def test_an_e_mail_is_written_and_sent(visit: Visit) -> None:
+    page = visit.page
+    with PostOffice() as office:
+        await serve(visit.mail, visit.tenant, office.settings())
+        (parent,) = people(1)
+        await visit.open("/console/messages/new")
+        await page.check("input[value=email]")
+        for gone in ("#sender", "#image", "#advertising", "#whom"):
+            await expect(page.locator(gone)).to_be_hidden()
+        await page.fill("#text", "#{이름} 학생의 성적표입니다. 🙂")
+        await page.fill("#people", f"{parent.to}, 하늘")
+        await expect(page.locator("#why-off")).to_contain_text("제목")
+        await page.fill("#subject", "성적표")
+        await page.fill("#people", "01012345678, 하늘")
+        await expect(page.locator("#people-wrong")).to_contain_text("이메일 주소가")
+        await page.fill("#people", f"{parent.to}, 하늘")
+        await expect(page.locator("#type")).to_have_text("이메일")
+        await expect(page.locator("#limit")).to_have_text("20,000")
+        await expect(page.locator("#total")).to_have_text("0")
+        await expect(page.locator("#send")).to_be_enabled()
+        assert await visit.grave() == []
+        await send(page)
+        await page.wait_for_url("**/console/messages/*-*")
+        await expect(page.locator("tbody .badge")).to_have_text("메일 서버로 보냄")
+        assert "p***@d***.test" in await page.inner_text("tbody")
+        assert parent.to not in await page.content()
+        assert await visit.grave() == []
+        await visit.open("/console/messages")
+        await expect(page.locator("tbody")).to_contain_text("메일 서버로 보냄 1")
+        assert [each.rcpt_tos for each in office.post.got] == [[parent.to]]

@@ -8,6 +8,7 @@ from tests.defences.content import CONTENT
 from tests.defences.database import DATABASE
 from tests.defences.deploy import DEPLOY
 from tests.defences.host import HOST
+from tests.defences.mails import MAILS
 from tests.defences.servers import SERVERS
 from tests.defences.stories import STORIES
 
@@ -15,6 +16,7 @@ DEFENCES: tuple[Defence, ...] = (
     *HOST,
     *CONTENT,
     *STORIES,
+    *MAILS,
     *DATABASE,
     *SERVERS,
     *ACCESS,

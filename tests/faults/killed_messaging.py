@@ -19,7 +19,8 @@ from temporalio import activity
 
 from activities.host.heartbeat import _Inbound
 from activities.messaging.sending import SendActivities
-from clients.database import credits, messaging_chunks, messaging_groups
+from clients.database import credits, mails, messaging_chunks, messaging_groups
+from clients.smtp import Connection
 from clients.solapi import Solapi
 from rules.messaging.groups import ADDED, COMMITTED
 from workers import __main__ as workers
@@ -41,6 +42,17 @@ CALLS: dict[str, tuple[Any, str]] = {
 ACTIVITIES = ("prepare", "reserve", "open_group", "add", "commit", "send", "poll")
 POINTS = [f"{when}-{call}" for call in (*CALLS, "committing", "settling") for when in ("before", "after")]
 POINTS += [f"answer-{name}" for name in ACTIVITIES]
+
+# Of e-mails: the server's answers, and what is written between and after them.
+MAIL_CALLS: dict[str, tuple[Any, str]] = {
+    "accepts": (Connection, "accepts"),
+    "beginning": (mails, "begin"),
+    "take": (Connection, "take"),
+}
+MAIL_POINTS = [
+    f"{when}-{call}" for call in (*MAIL_CALLS, "committing", "settling") for when in ("before", "after")
+]
+MAIL_POINTS += [f"answer-{name}" for name in ("open_group", "add", "commit", "send")]
 
 
 class Holder:
@@ -91,14 +103,14 @@ class Holder:
 
 def main(end: str, folder: str, plan: str) -> None:
     holder = Holder(end, Path(folder), json.loads(plan))
-    for name, (owner, method) in CALLS.items():
+    for name, (owner, method) in (CALLS | MAIL_CALLS).items():
         setattr(owner, method, holder.around(getattr(owner, method), name))
     messaging_groups.move = holder.around(
         messaging_groups.move, "committing", lambda *a: a[2:4] == (ADDED, COMMITTED)
     )
     credits.settle = holder.around(credits.settle, "settling", lambda *a: bool(a[3]))
     _Inbound.execute_activity = holder.after_activity(_Inbound.execute_activity)  # type: ignore[method-assign]
-    messaging_worker.SLOTS = 2 * len(POINTS)
+    messaging_worker.SLOTS = messaging_worker.MAIL_SLOTS = 2 * len(POINTS)
     sys.argv[1:] = ["messaging"]
     workers.main()
 

@@ -11,6 +11,7 @@ from clients import temporal
 from clients.database.keys import TenantKey
 from clients.database.messaging_models import (
     CreditEntry,
+    MailAttempt,
     MessageChunk,
     MessageGroup,
     MessageJob,
@@ -44,6 +45,7 @@ async def lose(mail: Mail, tenant: int, job: UUID, own_row: bool = True) -> None
         for table in (
             NotificationLog,
             MessageOccurrence,
+            MailAttempt,
             MessageRecipient,
             MessageChunk,
             MessageGroup,

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.queues import Poison, parse
 from tests.api.conftest import Caller
-from tests.api.test_tenants import ACCOUNT, MESSAGE, OPERATIONS, UPLOAD, fill
+from tests.api.test_tenants import ACCOUNT, MAIL_SERVER, MESSAGE, OPERATIONS, UPLOAD, fill
 from tests.lab import fresh_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -22,6 +22,8 @@ BODIES: dict[str, Any] = {
     "PUT /api/v1/tenants/{tenant_id}/messaging-account/": ACCOUNT
     | {"pf_id": "x", "advertiser": "x", "daily_cap": 1, "daily_cap_per_phone": 1},
     "POST /api/v1/tenants/{tenant_id}/credit/": {"amount": 1, "reference": "x"},
+    "PUT /api/v1/tenants/{tenant_id}/mail-server/": MAIL_SERVER
+    | {"port": 587, "sender_name": "x", "username": "x", "password": "x"},
     "POST /api/v1/videos": {"upload_id": "{upload_id}", "title": "x"},
     "POST /api/v1/media/videos/upload/init/": {"filename": "a.mp4", "title": "x", "session": 1},
     "POST /api/v1/excel/jobs/": {"file_key": "x", "initial_password": "x", "lecture_id": 1},

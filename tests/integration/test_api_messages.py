@@ -24,6 +24,7 @@ from devstack.solapi.client import Simulator
 from devstack.stack import Stack
 from tests import signed_in
 from tests.lab import PATIENCE, Lab, eventually, fresh_id
+from tests.mails import PostOffice, people
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -120,6 +121,44 @@ async def test_a_notice_over_the_api(office: Office) -> None:
         path = f"/messages/{job_id}/{path}"
         answer = await office.ask("GET", path, Authorization=f"Bearer {stranger}")
         assert answer.status_code == 404
+
+
+async def test_an_e_mail_over_the_api(office: Office) -> None:
+    """By the academy's own mail server, whose password nobody sees again."""
+    path = f"/api/v1/tenants/{office.tenant}/mail-server/"
+
+    async def asked(method: str, **body: Any) -> httpx.Response:
+        return await office.http.request(method, path, headers=office.operator, **body)
+
+    assert (await asked("GET")).status_code == 404
+    wrong = {"host": "mail.example.com", "tls": "none", "username": "u", "password": "p"}
+    assert (await asked("PUT", json=wrong | {"sender": "notice@academy.test"})).status_code == 422
+    own = {
+        "host": "mail.example.com",
+        "username": "u",
+        "password": "of-the-server",
+        "sender": "n@academy.test",
+    }
+    assert (await asked("PUT", json=own)).json()["port"] == 587
+    assert "of-the-server" not in (await asked("GET")).text
+    with PostOffice() as post_office:
+        assert (await asked("PUT", json=post_office.settings().model_dump())).status_code == 200
+        (parent,) = people(1)
+        draft = {"mode": "email", "subject": "성적표", "text": "#{이름} 학생의 성적표입니다. 🙂"}
+        body = {"draft": draft, "recipients": [parent.model_dump()]}
+        job_id = (await office.ask("POST", "/messages/", body)).json()["job_id"]
+        ended = await office.ended(job_id)
+        (found,) = post_office.post.mails()
+    assert (ended["status"], ended["recipients"]) == ("DONE", {"UNCONFIRMED": 1})
+    assert (found["To"], found["Subject"]) == (parent.to, "성적표")
+    (row,) = (await office.ask("GET", f"/messages/{job_id}/recipients/")).json()["recipients"]
+    assert (row["channel"], row["phone"]) == ("EML", "p***@d***.test")
+    book = await office.ask("GET", f"/messages/{job_id}/recipients.xlsx")
+    sheet = CalamineWorkbook.from_filelike(io.BytesIO(book.content)).get_sheet_by_index(0)
+    assert sheet.to_python()[1][2:5] == ["p***@d***.test", "이메일", "메일 서버로 보냄"]
+    to_students = {"draft": draft, "students": {"student_ids": [1]}}
+    assert (await office.ask("POST", "/messages/", to_students)).json()["code"] == "no_addresses"
+    assert (await asked("DELETE")).json() == {"removed": True}
 
 
 async def test_the_same_idempotency_key_sends_once(office: Office) -> None:

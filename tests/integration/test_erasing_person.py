@@ -17,6 +17,7 @@ from devstack.stack import Stack
 from intake.erasing import Servers
 from intake.erasing_person import OPEN, STUDENTS, PersonEraser, _written
 from tests.lab import Lab
+from tests.mails import PostOffice, academy, e_mail, people
 from tests.messages import Mail, phones
 
 pytestmark = pytest.mark.slow
@@ -97,6 +98,22 @@ async def test_a_person_is_gone_and_nobody_else(workers: App, mail: Mail, server
     assert people[0] == ("", "DELIVERED") and people[1][0]
     assert await mail.balance(tenant) == 1_000_000 - 40
     assert await left(servers, tenant, her, None) == of_hers  # the other of the same parents
+
+
+async def test_whoever_has_an_address(workers: App, mail: Mail, servers: Servers) -> None:
+    with PostOffice() as office:
+        tenant = await academy(mail, office.settings())
+        (his, hers) = people(2)
+        job = await mail.send(tenant, [his, hers], e_mail())
+        await mail.ended(job)
+    lists = f"tenants/{tenant}/messages/list.jsonl"
+    mail.lab.objects.put(lists, f'{{"id": "1", "to": "{his.to.upper()}"}}\n'.encode(), "text/plain")
+    assert await left(servers, tenant, None, his.to.title()) == {"messages": 1, "lists of recipients": 1}
+    eraser = PersonEraser(servers, tenant)
+    erased = await eraser.erase(await eraser.person(None, his.to))
+    assert not [each for each in erased if each.left]
+    rows = await mail.recipients(job)
+    assert [bool(each.masked_phone) for each in rows] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from devstack.app import App, running
 from devstack.producer import message_body
 from tests import canary
 from tests.lab import fresh_id
+from tests.mails import PostOffice, academy, e_mail
 from tests.messages import Mail, draft, phones
 from tests.pages import OF_THE_SDK, page
 
@@ -372,7 +373,21 @@ async def test_no_trace_of_a_person_anywhere(workers: App, mail: Mail) -> None:
         for kind in ("503_before", "reset_after", "truncated")
     ]
     jobs.append(await mail.send(tenant, [person(phone, 이름=name)], draft(f"#{{이름}} {secret}")))
-    outcomes = [(await mail.ended(job)).state for job in jobs]
-    assert outcomes == ["DONE", "DONE", "REJECTED_BAD_INPUT", "REJECTED_BAD_INPUT", "FAILED", "DONE"]
+    address, user, password = "dokgo.skylark@kanarienvogel.example", "kanarien-nutzer", "kanarien-passwort"
+    with PostOffice() as office:
+        server = office.settings(sender_name=name)
+        mailing = await academy(mail, server)
+        office.post.faults[address] = [
+            f"RCPT 450 4.2.0 <{address}> later",
+            f"END 550 5.1.1 <{address}> {name}",
+        ]
+        by_mail = e_mail(f"#{{이름}} {secret}", subject=f"#{{이름}} {secret}")
+        jobs.append(await mail.send(mailing, [person(address, 이름=name)], by_mail))
+        jobs.append(await mail.send(mailing, [person(f"{address}@x", 이름=name)], by_mail))
+        await academy(mail, server.model_copy(update={"username": user, "password": password}))
+        outcomes = [(await mail.ended(job)).state for job in jobs]
+    refused = "REJECTED_BAD_INPUT"
+    assert outcomes == ["DONE", "DONE", refused, refused, "FAILED", "DONE", "FAILED", refused]
     assert any(mail.simulator.fired(id) for id in faults)
-    assert canary.find(mail.lab.stack, phone, dead, name, secret) == []
+    people = phone, dead, name, secret, address, user, password
+    assert canary.find(mail.lab.stack, *people) == []

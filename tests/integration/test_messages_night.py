@@ -20,6 +20,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.host.heartbeat import Heartbeats
 from activities.jobs import JobActivities
+from activities.messaging.mail_servers import MailServers
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.reporting import ReportActivities
 from activities.messaging.sending import SendActivities
@@ -35,6 +36,7 @@ from intake.reconcile import Reconciler
 from intake.tombstones import Tombstones
 from rules.quiet_hours import KST
 from tests.lab import Lab
+from tests.mails import mailing
 from tests.messages import Mail, draft, phones, request
 from workflows.messaging import send as story
 from workflows.messaging.send import SendMessages
@@ -123,13 +125,19 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
         keys=mail.keys,
         objects=lab.objects,
         solapi=solapi,
+        mail_servers=MailServers(lab.engine, mail.keys, None, None),
         board=board,
         default_pf_id=None,
         default_template_id=None,
     )
     sending = SendActivities(lab.engine, mail.keys, solapi, night.now)
     reporting = ReportActivities(
-        engine=lab.engine, solapi=solapi, board=board, sending=sending, now=night.now
+        engine=lab.engine,
+        solapi=solapi,
+        board=board,
+        sending=sending,
+        mailing=mailing(mail, solapi, night.now),
+        now=night.now,
     )
     endings = lab.endings()
     reconciler = Reconciler(lab.engine, env.client, mail.submitter, endings)

@@ -23,6 +23,7 @@ from intake.reconcile import Reconciler
 from rules.messaging.groups import ADDED, ADDING, COMMITTED, DONE, OPEN, SENT
 from rules.quiet_hours import KST
 from tests.lab import fresh_id
+from tests.mails import mailing
 from tests.messages import Mail, draft, phones, request
 
 LONG_AGO = timedelta(hours=2)
@@ -37,7 +38,14 @@ def reporting(mail: Mail, solapi: Solapi) -> ReportActivities:
 
     sending = SendActivities(mail.lab.engine, mail.keys, solapi, now)
     board = ProgressBoard(connect(mail.lab.settings))
-    return ReportActivities(engine=mail.lab.engine, solapi=solapi, board=board, sending=sending, now=now)
+    return ReportActivities(
+        engine=mail.lab.engine,
+        solapi=solapi,
+        board=board,
+        sending=sending,
+        mailing=mailing(mail, solapi, now),
+        now=now,
+    )
 
 
 BEGAN = datetime.now(KST).date()

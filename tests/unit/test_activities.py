@@ -13,7 +13,7 @@ from temporalio import activity
 
 from activities.host.heartbeat import GIVE_UP, Heartbeats
 from clients.settings import Settings
-from contracts.activities import Retry
+from contracts.activities import Retry, messages
 from contracts.activities.reference import HEARTBEAT
 from contracts.names import TaskQueue, queue_of_build
 from tests.references import REFERENCES
@@ -99,6 +99,7 @@ async def test_each_is_worked_on_once_on_its_queue(working: Made) -> None:
     there = Counter((queue, each.name) for queue, made in working.items() for each in made)
     wanted: Counter[tuple[str, str]] = Counter((each.queue, each.name) for each in REFERENCES)
     wanted += Counter((TaskQueue.AI_GPU, name) for queue, name in wanted if queue is TaskQueue.AI)
+    wanted += Counter((TaskQueue.MAIL, each.name) for each in messages.OF_A_SENDING)
     wanted += Counter((of_build, name) for queue, name in wanted if queue is TaskQueue.VIDEO_ENCODE)
     assert there == wanted
 

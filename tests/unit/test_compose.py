@@ -32,7 +32,7 @@ OURS = tuple(PROCESSES)
 # Not handed out by compose: its Temporal and its models ask for none.
 NOT_HERE = {"temporal_api_key", "temporal_tls_client_key_data", "model_api_key"}
 EXAMPLE = re.findall(r"^(\w+)=$", (ROOT / ".env.example").read_text(), re.MULTILINE)
-OPTIONAL = [name for name in EXAMPLE if name.startswith(("SOLAPI_", "STAFF_", "OIDC_", "TENANT_"))]
+OPTIONAL = [name for name in EXAMPLE if name.startswith(("SOLAPI_", "SMTP_", "STAFF_", "OIDC_", "TENANT_"))]
 SECRETS = [name for name in EXAMPLE if name not in OPTIONAL]
 
 

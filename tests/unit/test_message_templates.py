@@ -296,8 +296,15 @@ async def test_a_404_of_others_loses_no_group(own: bool) -> None:
     provider.group.side_effect = Refused("GroupNotFound" if own else "HTTP404", 404, own=own)
     unused: Any = None
     sending = SendActivities(unused, unused, provider, lambda: now)
-    mender = Mender(engine=unused, preparing=unused, reporting=unused, solapi=provider, now=lambda: now)
-    row = GroupRow(7, uuid4(), 0, GroupState.COMMITTED, "G1", long_ago, None)
+    mender = Mender(
+        engine=unused,
+        preparing=unused,
+        reporting=unused,
+        solapi=provider,
+        mailing=unused,
+        now=lambda: now,
+    )
+    row = GroupRow(7, uuid4(), 0, GroupState.COMMITTED, "G1", long_ago, None, None)
     for asked in (lambda: sending._look(row), lambda: mender._find("G1")):
         if own:
             assert await asked() is None

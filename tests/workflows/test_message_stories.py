@@ -36,9 +36,9 @@ SENDS = ["messages.reserve", "messages.open_group", "messages.add", "messages.co
 REPORTS = ["messages.count", "messages.poll", "jobs.finish"]
 
 
-async def story(env: WorkflowEnvironment) -> Handle:
+async def story(env: WorkflowEnvironment, queue: str = "messaging") -> Handle:
     job = JobRef(job_id=uuid4(), job_type="messages.send", tenant_id=7)
-    return await start(env, "messages", MessagesInput(job=job), "messaging")
+    return await start(env, "messages", MessagesInput(job=job), queue)
 
 
 def in_turn(*answers: Any) -> Callable[[Any], Any]:
@@ -64,6 +64,19 @@ async def test_from_the_wish_to_the_reports(env: WorkflowEnvironment, world: Wor
     assert isinstance(outcome, JobOutcome)
     assert (outcome.state, outcome.result["delivered"]) == (JobState.DONE, 2)
     assert world.names() == ["messages.prepare", *SENDS, *REPORTS]
+
+
+@pytest.mark.parametrize("begun_by", ["this release", "the release before"])
+async def test_steps_of_e_mails_are_of_their_own_queue(
+    env: WorkflowEnvironment, world: World, begun_by: str
+) -> None:
+    """A worker of the release before would refuse them, or give them to the provider of texts. It may have
+    started one that another has accepted, on the queue of texts."""
+    queue = "mail" if begun_by == "this release" else "messaging"
+    world.answers["messages.prepare"] = in_turn(Prepared(chunks=1, recipients=2, by_mail=True))
+    assert isinstance(await ended(await story(env, queue)), JobOutcome)
+    assert world.names() == ["messages.prepare", *SENDS, *REPORTS]
+    assert world.queues == [queue, *["mail"] * 7, "ops"]
 
 
 async def test_three_groups_one_after_the_other(env: WorkflowEnvironment, world: World) -> None:

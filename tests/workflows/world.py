@@ -77,7 +77,7 @@ WORKFLOWS = [
 DONE = JobOutcome(state=JobState.DONE)
 CANCELLED = JobOutcome(state=JobState.CANCELLED, error_code="CANCELLED")
 QUEUES = sorted(set(TaskQueue) - {TaskQueue.AI, TaskQueue.EXTERNAL})
-OF_WORKFLOWS = (TaskQueue.VIDEO_LIGHT, TaskQueue.OPS, TaskQueue.MESSAGING)
+OF_WORKFLOWS = (TaskQueue.VIDEO_LIGHT, TaskQueue.OPS, TaskQueue.MESSAGING, TaskQueue.MAIL)
 INPUTS = {each.name: each.takes for each in REFERENCES if each.takes is not type(None)}
 INPUTS["messaging.send"] = JobRef
 # By name, because several activities take the same reference.
@@ -125,13 +125,15 @@ def plan(prefix: str, units: int) -> EncodePlan:
 
 
 class World:
-    """`calls` has (activity, input) as they began; `answers` replaces what an activity does by name."""
+    """`calls` has (activity, input) as they began, `queues` where from; `answers` replaces what an activity
+    does by name."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         self.calls: list[tuple[str, Any]] = []
+        self.queues: list[str] = []
         self.units = 4
         self.replaced: str | None = None
         self.answers: dict[str, Callable[[Any], Any]] = {}
@@ -149,6 +151,7 @@ class World:
         if name in INPUTS:
             what = activity.payload_converter().from_payload(args[0].payload, INPUTS[name])
         self.calls.append((name, what))
+        self.queues.append(activity.info().task_queue)
         if name in ANSWERS and name not in self.answers:
             return ANSWERS[name]
         answer = self.answers.get(name, self.usual)(what)

@@ -8,13 +8,14 @@ workflow sends nothing again.
 import asyncio
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.activities import messages
+    from contracts.activities import Activity, messages
+    from contracts.base import Contract
     from contracts.errors import (
         INSUFFICIENT_CREDIT,
         NOT_DELIVERED,
@@ -40,10 +41,12 @@ with workflow.unsafe.imports_passed_through():
         Telling,
         Verdict,
     )
-    from contracts.names import WorkflowType
+    from contracts.names import TaskQueue, WorkflowType
     from contracts.progress import Progress, messages_progress
     from workflows import steps
 
+In = TypeVar("In", bound=Contract)
+Out = TypeVar("Out")
 CREDIT_CHECK = timedelta(minutes=5)
 APPROVAL_CHECK = timedelta(minutes=1)
 APPROVAL_CHECK_AT_MOST = timedelta(hours=1)
@@ -71,6 +74,7 @@ class SendMessages:
         self._hint = False
         self._credit = False
         self._decided = False
+        self._by_mail = workflow.info().task_queue == TaskQueue.MAIL
         self._tells: bool | None = None  # not known before it is prepared
         self._puzzled = 0
         self._progress = messages_progress("prepare", 0)
@@ -105,7 +109,7 @@ class SendMessages:
         self._job = MessageJobRef(job_id=job.job.job_id, tenant_id=job.job.tenant_id or 0)
         try:
             prepared = job.prepared or await self._prepare(job)
-            self._tells = prepared.tells
+            self._tells, self._by_mail = prepared.tells, self._by_mail or prepared.by_mail
             if prepared.refusal:
                 return await self._finish(prepared.refusal)
             await self._send_all(job, prepared)
@@ -115,16 +119,20 @@ class SendMessages:
             return await steps.shielded(self._stop(steps.code_of(error)))
         return await steps.shielded(self._report())
 
+    async def _step(self, activity: Activity[In, Out], what: In) -> Out:
+        """Those of e-mails have a queue of their own."""
+        return await steps.run(messages.by_mail(activity) if self._by_mail else activity, what)
+
     async def _prepare(self, job: MessagesInput) -> Prepared:
         steps.stage("preparing")
-        return await steps.run(messages.PREPARE, job.job)
+        return await self._step(messages.PREPARE, job.job)
 
     async def _approved(self) -> None:
         """Waits until a second person has agreed, however long its validity lets it."""
         pause = APPROVAL_CHECK
         while True:
             self._decided = False
-            approval = await steps.run(messages.APPROVAL, self._job)
+            approval = await self._step(messages.APPROVAL, self._job)
             if approval.stopped:
                 raise Stopping
             if approval.state is ApprovalState.APPROVED:
@@ -157,7 +165,7 @@ class SendMessages:
         """Waits for credit where the tenant wants that; returns how many are left to send to."""
         while True:
             self._credit = False
-            reserved = await steps.run(messages.RESERVE, chunk)
+            reserved = await self._step(messages.RESERVE, chunk)
             if reserved.stopped:
                 raise Stopping
             if reserved.enough:
@@ -171,7 +179,7 @@ class SendMessages:
         group = await self._committed(chunk)
         pause = REBUILD_AFTER
         while group:
-            decided = await steps.run(messages.SEND, group)
+            decided = await self._step(messages.SEND, group)
             match decided.verdict:
                 case Verdict.GO:
                     return
@@ -193,7 +201,7 @@ class SendMessages:
         """A filled and committed group for the chunk; None when the provider refused all of it."""
         pause = REBUILD_AFTER
         while True:
-            opened = await steps.run(messages.OPEN_GROUP, chunk)
+            opened = await self._step(messages.OPEN_GROUP, chunk)
             group = GroupRef(**chunk.model_dump(), group_id=opened.group_id)
             if opened.committed:
                 return group
@@ -210,7 +218,7 @@ class SendMessages:
         """None when nobody knows what the group holds. Answers that are not understood, and nothing else in a
         row, end the job: no group is committed."""
         try:
-            added = await steps.run(messages.ADD, group)
+            added = await self._step(messages.ADD, group)
         except ActivityError as error:
             cause = error.cause
             if not isinstance(cause, ApplicationError) or cause.type != ErrorType.AMBIGUOUS_ADD:
@@ -224,7 +232,7 @@ class SendMessages:
 
     async def _commit(self, group: GroupRef) -> bool:
         while True:
-            decided = await steps.run(messages.COMMIT, group)
+            decided = await self._step(messages.COMMIT, group)
             match decided.verdict:
                 case Verdict.CLOSED if decided.until:
                     await self._until(decided.until, "waiting for the morning")
@@ -236,7 +244,7 @@ class SendMessages:
     async def _stop(self, code: str) -> JobOutcome:
         """Bring the rest to an end, and tell the truth about what had been sent before."""
         steps.stage("stopping")
-        stopped = await steps.run(messages.STOP, Stop(**self._job.model_dump(), code=code))
+        stopped = await self._step(messages.STOP, Stop(**self._job.model_dump(), code=code))
         if self._tells is None:
             self._tells = stopped.tells
         if stopped.sent:
@@ -246,10 +254,12 @@ class SendMessages:
     async def _report(self) -> JobOutcome:
         """Poll until everybody has an end, sooner when the provider says that there is news."""
         sent_at, pause = self._input.sent_at or workflow.now(), FIRST_POLL
-        counts = await steps.run(messages.COUNT, self._job)
+        counts = await self._step(messages.COUNT, self._job)
         while counts.open:
             if workflow.info().is_continue_as_new_suggested():
-                everything = Prepared(chunks=0, recipients=counts.total, tells=bool(self._tells))
+                everything = Prepared(
+                    chunks=0, recipients=counts.total, tells=bool(self._tells), by_mail=self._by_mail
+                )
                 workflow.continue_as_new(
                     self._input.model_copy(update={"prepared": everything, "sent_at": sent_at})
                 )
@@ -262,9 +272,9 @@ class SendMessages:
                 pause = min(pause * 2, POLL_AT_MOST)
             self._hint = False
             if workflow.now() - sent_at > REPORTS_WITHIN:
-                counts = await steps.run(messages.EXPIRE, self._job)
+                counts = await self._step(messages.EXPIRE, self._job)
             else:
-                counts = await steps.run(messages.POLL, self._job)
+                counts = await self._step(messages.POLL, self._job)
         return await self._finish(_outcome(counts))
 
     async def _finish(self, outcome: JobOutcome) -> JobOutcome:

@@ -16,6 +16,9 @@ let asked = 0;
 let timer;
 
 const mode = () => form.elements.mode.value;
+const mailed = () => mode() === "email";
+const kakao = () => ["alimtalk", "both"].includes(mode());
+const names = { ATA: t("알림톡", "Alimtalk"), EML: t("이메일", "E-mail") };
 
 // Bytes of cp949: one for ASCII, two for the rest. The server's count, with all its replacements, follows.
 const bytes = (text) => [...text].reduce((sum, letter) => sum + (letter.codePointAt(0) < 128 ? 1 : 2), 0);
@@ -28,11 +31,11 @@ function draft() {
     mode: mode(),
     text: field("text").value,
     subject: field("subject").value || null,
-    sender: field("sender").value || null,
-    advertising: field("advertising").checked,
+    sender: mailed() ? null : field("sender").value || null,
+    advertising: !mailed() && field("advertising").checked,
     one_per_phone: field("together").checked,
-    image_key: image,
-    template_id: mode() === "sms" ? null : field("template").value || null,
+    image_key: mailed() ? null : image,
+    template_id: kakao() ? field("template").value || null : null,
     send_at: at ? seoul(at) : null,
   };
   return Object.fromEntries(Object.entries(value).filter(([, given]) => given !== null && given !== false));
@@ -52,7 +55,7 @@ function recipients() {
 // A class or a student of the academy, or null where recipients are written here.
 function students() {
   const [kind, id] = field("whom").value.split(":");
-  if (!kind) return null;
+  if (!kind || mailed()) return null; // no student's e-mail address is known
   const of = kind === "class" ? { class_id: Number(id) } : { student_ids: [Number(id)] };
   return { ...of, to: form.elements.to.value };
 }
@@ -64,7 +67,7 @@ const make = (tag, text, className = "") => Object.assign(document.createElement
 function bubble(each) {
   const item = make("li", "", "bubble");
   const head = document.createElement("header");
-  const channel = each.channel === "ATA" ? t("알림톡", "Alimtalk") : each.channel;
+  const channel = names[each.channel] ?? each.channel;
   head.append(
     make("b", each.phone),
     make("span", each.fallback ? `${channel} → ${each.fallback}` : channel, "badge busy"),
@@ -115,6 +118,7 @@ async function preview() {
   const people = recipients();
   const missing = [
     mode() !== "alimtalk" && !field("text").value.trim() && t("내용", "the text"),
+    mailed() && !field("subject").value.trim() && t("제목", "the subject"),
     !people.length && !students() && t("받는 사람", "recipients"),
   ].filter(Boolean);
   if (missing.length) {
@@ -160,18 +164,20 @@ async function preview() {
 }
 
 function count(length, channel, unit) {
-  const limit = unit === "characters" ? form.dataset.characters : channel === "SMS" ? form.dataset.sms : form.dataset.lms;
+  const limit = channel === "EML" ? form.dataset.email : unit === "characters" ? form.dataset.characters : channel === "SMS" ? form.dataset.sms : form.dataset.lms;
   field("bytes").textContent = number.format(length);
   field("limit").textContent = number.format(limit);
   field("unit").textContent = unit === "characters" ? t("자", "characters") : t("바이트", "bytes");
-  field("type").textContent = channel === "ATA" ? t("알림톡", "Alimtalk") : channel;
+  field("type").textContent = names[channel] ?? channel;
 }
 
 function typed() {
-  const length = bytes(field("text").value);
+  const length = mailed() ? [...field("text").value].length : bytes(field("text").value);
   const sms = length <= form.dataset.sms && !field("subject").value;
-  count(length, mode() === "alimtalk" ? "ATA" : image ? "MMS" : sms ? "SMS" : "LMS", "bytes");
-  field("template-part").hidden = mode() === "sms";
+  if (mailed()) count(length, "EML", "characters");
+  else count(length, mode() === "alimtalk" ? "ATA" : image ? "MMS" : sms ? "SMS" : "LMS", "bytes");
+  field("template-part").hidden = !kakao();
+  for (const id of ["sender-part", "image-part", "advertising-part", "whom-part"]) field(id).hidden = mailed();
   const written = !students();
   for (const id of ["to-part", "whom-hint"]) field(id).hidden = written;
   for (const each of [field("people"), field("people-hint"), form.querySelector("label[for=people]")]) each.hidden = !written;
@@ -189,7 +195,6 @@ function typed() {
 
 // What somebody agrees to: how many, at most how much, when, by what and from where.
 function facts(answer) {
-  const names = { ATA: t("알림톡", "Alimtalk") };
   const at = field("at").value && new Date(seoul(field("at").value));
   const day = { timeZone: "Asia/Seoul", dateStyle: "full", timeStyle: "short" };
   return [
@@ -198,7 +203,7 @@ function facts(answer) {
     [t("보내는 시각", "When"), at ? t(`${at.toLocaleString("ko-KR", day)} 예약`, `${at.toLocaleString("en-GB", day)}, Korean time`) : t("지금 바로", "Now")],
     ...(answer.approval ? [[t("승인", "Approval"), t("다른 사람이 승인해야 나갑니다", "Somebody else must approve it first")]] : []),
     [t("종류", "Type"), Object.entries(answer.channels).map(([channel, many]) => `${names[channel] ?? channel} ${number.format(many)}`).join(", ")],
-    [t("발신번호", "From"), field("sender").value],
+    ...(mailed() ? [] : [[t("발신번호", "From"), field("sender").value]]),
   ];
 }
 
@@ -237,7 +242,7 @@ async function tryOut() {
     const { troubles } = await ask("/console/messages/preview", test);
     if (troubles.length) return say(sentence({ ...troubles[0], count: 0 }, 1), true);
     await ask("/api/v1/jobs", { job_type: "messages.send", payload: test }, { wish: "message-test" });
-    say(t("시험 문자를 보냈습니다. 휴대전화를 확인해 주세요.", "The test is on its way to your phone."));
+    say(mailed() ? t("시험 메일을 보냈습니다. 받은 편지함을 확인해 주세요.", "The test is on its way to your mailbox.") : t("시험 문자를 보냈습니다. 휴대전화를 확인해 주세요.", "The test is on its way to your phone."));
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     say(error.message, true);

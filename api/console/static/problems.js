@@ -86,6 +86,7 @@ export const PROBLEMS = {
   invalid_student: ["표시한 칸의 내용을 확인해 주세요.", "Look at the fields that are marked."],
   no_such_students: ["학원에 없거나 퇴원한 학생이 있습니다. 목록을 새로 열어 주세요.", "Some of the students are not there or have left. Open the list again."],
   no_phones: ["이 학생들에게는 그런 전화번호가 없습니다.", "None of these students has such a phone."],
+  no_addresses: ["학생의 이메일 주소는 저장되어 있지 않습니다. 받는 사람을 직접 적어 주세요.", "No student's e-mail address is known. Write the recipients."],
   too_many_recipients: ["한 번에 1,000개 번호까지 보낼 수 있습니다.", "At most 1,000 phones at once."],
   cursor_gone: ["목록이 바뀌었습니다. 처음부터 다시 보세요.", "The list has changed. Begin with its first page."],
   no_such_session: ["그런 수업 차시가 없습니다.", "There is no such session."],
