@@ -43,7 +43,8 @@ async def test_a_dash_player_plays_it_to_its_last_frame(
         lecture = await encoded(room, film, 1)
         captioning = Captioning(lab.engine, lab.objects, lab.temporal, grace=0)
         said = NewCaptions("ko", "한국어", [Cue(1000, 2500, "안녕하세요")])
-        await captioning.add(room.tenant, lecture.video, lecture.job.id, [said])
+        video = await captioning.shown(room.tenant, lecture.video)
+        await captioning.add(video, lecture.job.id, [said])
         player = await room.start(await room.student(attendance), lecture.video)
         manifest = player.started["urls"]["dash"]
     await visit.open("/healthz")

@@ -185,7 +185,8 @@ async def test_dash_plays_the_clear_one_and_says_why_not_the_other(lectures: tup
     room = lectures[0].room
     cue = NewCaptions("ko", "한국어", [Cue(500, 1500, "안녕하세요")])
     captioning = Captioning(room.lab.engine, room.lab.objects, room.lab.temporal, grace=0)
-    await captioning.add(room.tenant, lectures[0].video, lectures[0].job.id, [cue])
+    video = await captioning.shown(room.tenant, lectures[0].video)
+    await captioning.add(video, lectures[0].job.id, [cue])
     for attendance, captions in (("ONLINE", "/s$Number%05d$.vtt"), ("PRESENT", "/captions.vtt")):
         player = await room.start(await room.student(attendance), lectures[0].video)
         assert player.started["urls"]["dash"] == f"{player.link}/manifest.mpd"
