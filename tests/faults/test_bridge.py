@@ -48,7 +48,7 @@ async def test_killed_while_it_handles_messages(own_lab: Lab, point: str) -> Non
     assert lab.dead_letters("ai-lite") == []
 
 
-@pytest.mark.parametrize("server", ["temporal", "postgres"])
+@pytest.mark.parametrize("server", ["temporal", pytest.param("postgres", marks=pytest.mark.slow)])
 async def test_a_server_is_away_for_a_while(own_lab: Lab, server: str) -> None:
     lab, tenant = own_lab, fresh_id()
     with App(lab.stack, "bridge", "ops", SQS_HOLD_SECONDS="5"):
@@ -124,6 +124,7 @@ def _one(tenant: int) -> tuple[str, dict[str, Any]]:
     return queue, for_tenant(body, tenant)
 
 
+@pytest.mark.slow
 async def test_a_supervisor_that_repeats_its_sigterm_loses_no_time(own_lab: Lab) -> None:
     """A bridge that ended inside its receive would leave the messages of it invisible for the hold time."""
     lab, tenant = own_lab, fresh_id()

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -34,6 +35,7 @@ class Work:
             raise
 
 
+@pytest.mark.slow
 async def test_a_worker_that_is_cut_off_stops_before_its_retry(stack: Stack) -> None:
     direct = await Client.connect(f"127.0.0.1:{stack.ports.temporal}")
     async with Proxy("127.0.0.1", stack.ports.temporal) as proxy:

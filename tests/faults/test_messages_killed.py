@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+
 from devstack.app import running
 from devstack.processes import Process
 from tests.faults.killed_messaging import POINTS
@@ -68,6 +70,7 @@ async def test_kill_9_at_every_point(lab: Lab, tmp_path: Path) -> None:
             await held.all_arrived()
 
 
+@pytest.mark.slow
 async def test_postgres_and_temporal_die_at_every_point(own_lab: Lab, tmp_path: Path) -> None:
     held = VisibilityLease(Mail(own_lab), "hold", tmp_path)
     async with running(own_lab.stack, "ops"):

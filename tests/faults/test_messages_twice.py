@@ -119,7 +119,7 @@ async def test_reset_while_reports_are_awaited_and_the_sender_has_gone(workers: 
     await mail.delivered_once(job, tenant, wanted, SPENT)
 
 
-@pytest.mark.parametrize("step", ["create", "add", "send"])
+@pytest.mark.parametrize("step", ["create", pytest.param("add", marks=pytest.mark.slow), "send"])
 async def test_a_second_start_beside_one_that_is_held(workers: App, mail: Mail, step: str) -> None:
     job_request, tenant, wanted, fault = await held_at(mail, step)
     others = [await second(mail, job_request, f"again{n}") for n in range(2)]
@@ -133,7 +133,9 @@ async def test_a_second_start_beside_one_that_is_held(workers: App, mail: Mail, 
     await mail.delivered_once(job_request.job_id, tenant, wanted, SPENT)
 
 
-@pytest.mark.parametrize("by", ["a try of its own", "another execution"])
+@pytest.mark.parametrize(
+    "by", ["a try of its own", pytest.param("another execution", marks=pytest.mark.slow)]
+)
 async def test_a_committed_group_that_was_found_dead_is_built_anew(workers: App, mail: Mail, by: str) -> None:
     """What it found is in the database, and its answer was lost, or another has a new group already."""
     job_request, tenant, wanted, fault = await held_at(mail, "send")

@@ -146,6 +146,7 @@ async def test_a_group_whose_commit_was_lost_is_not_sent_again(workers: App, mai
     assert {each.state for each in await mail.groups(tenant, job)} == {"DONE"}
 
 
+@pytest.mark.slow
 async def test_a_lost_reservation_is_made_again(workers: App, mail: Mail) -> None:
     tenant, people = await mail.account(), phones(PEOPLE)
     slow = mail.simulator.fault("create", "reset_before", times=3)

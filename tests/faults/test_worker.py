@@ -22,6 +22,7 @@ from temporalio.service import RPCError
 
 from clients.objects import sha256
 from contracts.activities.video import PUBLISH
+from contracts.trim import MADE_OF
 from contracts.video import hls_root
 from devstack import programs
 from devstack.app import App, running
@@ -61,11 +62,13 @@ def starts(stack: Stack, *workers: str) -> Counter[int]:
 
 
 async def contents(lab: Lab, tenant: int, video: int) -> dict[str, str]:
-    """Name below the version → hash, of every object of the published version."""
+    """Name below the version → hash, of every object of the published version but what names its source."""
     row = await lab.video(tenant, video)
     assert row.status == "READY", row.error_code
     return {
-        key.removeprefix(row.hls_prefix): sha256(lab.objects.get(key)) for key in lab.keys(row.hls_prefix)
+        key.removeprefix(row.hls_prefix): sha256(lab.objects.get(key))
+        for key in lab.keys(row.hls_prefix)
+        if not key.endswith(MADE_OF)
     }
 
 

@@ -264,6 +264,7 @@ async def test_advertising_never_falls_back_at_night(night: Night) -> None:
     assert night.mail.simulator.groups(job_request.job_id.hex) == []
 
 
+@pytest.mark.slow
 async def test_without_a_report_it_stays_unconfirmed_after_days(
     night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from temporalio import workflow
 from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleIntervalSpec, ScheduleSpec
 from temporalio.exceptions import ApplicationError
@@ -55,6 +56,7 @@ class Often:
             raise ApplicationError("no")
 
 
+@pytest.mark.slow
 async def test_runs_that_ended_well_do_not_fill_the_list_of_jobs(lab: Lab) -> None:
     """The newest stay, since they say when it last ran; so does what ended badly, and what runs seldom."""
     queue = f"often-{uuid4()}"

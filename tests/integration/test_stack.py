@@ -152,6 +152,7 @@ def test_everything_listens_on_loopback_only(stack: Stack) -> None:
     assert listening == {"127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_a_lock_whose_number_is_another_program_now_does_not_stop_postgres(own_stack: Stack) -> None:
     own_stack.kill("postgres")
     own_stack.stop()

@@ -185,6 +185,7 @@ async def test_nothing_is_done_before_somebody_agrees(env: WorkflowEnvironment, 
     assert world.names() == ["messages.prepare", *["messages.approval"] * 3, *SENDS, *REPORTS]
 
 
+@pytest.mark.slow
 async def test_what_nobody_agreed_to_in_time_is_not_sent(env: WorkflowEnvironment, world: World) -> None:
     """It looks when its time is over, and not an hour later."""
     late = Approval(state=ApprovalState.WAITING, stopped=True)
