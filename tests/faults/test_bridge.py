@@ -142,6 +142,7 @@ async def test_a_supervisor_that_repeats_its_sigterm_loses_no_time(own_lab: Lab)
         await lab.drained("ai-lite")
 
 
+@pytest.mark.slow
 async def test_a_dead_letter_queue_that_cannot_be_written_holds_up_nobody(own_lab: Lab) -> None:
     lab, tenant = own_lab, fresh_id()
     sqs = lab.producer._sqs

@@ -107,6 +107,7 @@ async def test_reset_of_a_job_that_is_over(workers: App, mail: Mail) -> None:
     await mail.delivered_once(job, tenant, wanted, SPENT)
 
 
+@pytest.mark.slow
 async def test_reset_while_reports_are_awaited_and_the_sender_has_gone(workers: App, mail: Mail) -> None:
     """What `prepare` would refuse today was sent yesterday: the job does not end as refused."""
     tenant, wanted = await mail.account(), phones(PEOPLE, "40405")  # reports come late
@@ -163,6 +164,7 @@ async def test_a_group_that_was_replaced_goes_nowhere(mail: Mail) -> None:
         assert await messaging_groups.move(connection, second, GroupState.OPEN, GroupState.ADDING)
 
 
+@pytest.mark.slow
 async def test_four_executions_of_each_of_four_jobs_at_once(workers: App, mail: Mail) -> None:
     async def case() -> None:
         tenant, wanted = await mail.account(), phones(PEOPLE)

@@ -92,6 +92,7 @@ async def test_a_running_encode_that_the_database_lost_is_published(
     assert lab.keys(published.hls_prefix)
 
 
+@pytest.mark.slow
 async def test_an_encode_that_ended_before_its_message_came_again_is_not_done_twice(
     app: App, lab: Lab, reconciler: Reconciler, small_lecture: Path
 ) -> None:
@@ -197,6 +198,7 @@ def known(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key not in changed}
 
 
+@pytest.mark.slow
 async def test_a_lecture_was_done_though_its_deletion_is_not_known_again_yet(
     app: App, lab: Lab, reconciler: Reconciler, small_lecture: Path
 ) -> None:

@@ -71,7 +71,13 @@ def reconciler(mail: Mail) -> Reconciler:
     return Reconciler(mail.lab.engine, mail.lab.temporal, mail.submitter, mail.lab.endings())
 
 
-@pytest.mark.parametrize("own_row", [True, False], ids=["from before the job", "from when it was accepted"])
+@pytest.mark.parametrize(
+    "own_row",
+    [
+        pytest.param(True, id="from before the job", marks=pytest.mark.slow),
+        pytest.param(False, id="from when it was accepted"),
+    ],
+)
 async def test_a_text_that_waits_for_its_reports(workers: App, mail: Mail, own_row: bool) -> None:
     tenant, people = await mail.account(), phones(PEOPLE, "40405")  # reports come late
     job = await mail.send(tenant, people)

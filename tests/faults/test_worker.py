@@ -87,6 +87,7 @@ async def failures(lab: Lab, job: Row[Any]) -> set[str]:
     return {each.application_failure_info.type or each.WhichOneof("failure_info") for each in found}
 
 
+@pytest.mark.slow
 async def test_redis_is_away_from_start_to_end(own_lab: Lab, silent_lecture: Path) -> None:
     """First it hangs, then it is gone."""
     lab, tenant, video = own_lab, fresh_id(), fresh_id()
