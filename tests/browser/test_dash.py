@@ -40,7 +40,7 @@ async def test_a_dash_player_plays_it_to_its_last_frame(
     ffmpeg(f"-i {CLIP} -f lavfi -i sine=d=5.28:r=48000 -map 0:v -map 1 -c:v copy -c:a aac", str(film))
     async with httpx.AsyncClient(base_url=visit.url, timeout=PATIENCE) as http:
         room = await Classroom.open(lab, http)
-        lecture = await encoded(room, film, 1)
+        lecture = await encoded(room, film)
         captioning = Captioning(lab.engine, lab.objects, lab.temporal, grace=0)
         said = NewCaptions("ko", "한국어", [Cue(1000, 2500, "안녕하세요")])
         video = await captioning.shown(room.tenant, lecture.video)

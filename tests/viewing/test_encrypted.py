@@ -44,10 +44,10 @@ class Lecture:
         return await self.room.start(await self.room.student(), self.video)
 
 
-async def encoded(room: Classroom, file: Path, count: int) -> Lecture:
-    video = fresh_id()
+async def encoded(room: Classroom, file: Path) -> Lecture:
+    video, before = fresh_id(), len(await room.lab.jobs(room.tenant))
     room.lab.send_encode(room.tenant, video, file)
-    *_, job = await room.lab.ended(room.tenant, count)
+    *_, job = await room.lab.ended(room.tenant, before + 1)
     assert job.state == "DONE", job.error_code
     async with room.lab.engine.begin() as connection:
         mine = (Video.tenant_id == room.tenant, Video.id == video)
@@ -64,9 +64,9 @@ async def lectures(
     picture, sound = "testsrc2=s=640x360:r=10:d=9", "sine=f=440:d=9:r=48000"
     source = f"-v error -f lavfi -i {picture} -f lavfi -i {sound} -preset ultrafast -g 50 -c:a aac"
     subprocess.run([room.lab.settings.ffmpeg_binary, *source.split(), file], check=True)
-    clear = await encoded(room, file, 1)
+    clear = await encoded(room, file)
     async with encrypting(app, stack):
-        encrypted = await encoded(room, file, 2)
+        encrypted = await encoded(room, file)
     yield clear, encrypted
 
 
@@ -246,9 +246,8 @@ async def test_a_recording_of_sound_is_encrypted_and_plays(
     source = tmp_path / "lecture.mp3"
     made = "-v error -f lavfi -i sine=d=6:r=48000 -q:a 6"
     subprocess.run([room.lab.settings.ffmpeg_binary, *made.split(), source], check=True)
-    count = len(await room.lab.jobs(room.tenant))
     async with encrypting(app, stack):
-        lecture = await encoded(room, source, count + 1)
+        lecture = await encoded(room, source)
     player = await lecture.play()
     for rendition in ("audio", "audio64"):
         assert '#EXT-X-KEY:METHOD=AES-128,URI="../key-' in (await player.get(f"{rendition}/media.m3u8")).text
@@ -263,9 +262,8 @@ async def test_keys_change_and_it_plays_as_the_clear_one_does(
 ) -> None:
     source = tmp_path / "lecture.mp4"
     source.write_bytes(room.lab.objects.get(lectures[0].row.file_key))
-    count = len(await room.lab.jobs(room.tenant))
     async with encrypting(app, stack, HLS_KEY_SEGMENTS="1"):
-        lecture = await encoded(room, source, count + 1)
+        lecture = await encoded(room, source)
     clear, rotating = await lectures[0].play(), await lecture.play()
     expected, found = await asyncio.gather(
         asyncio.to_thread(decoded, clear), asyncio.to_thread(decoded, rotating)

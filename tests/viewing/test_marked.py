@@ -44,7 +44,7 @@ async def test_every_frame_is_marked_before_and_after_a_trim(
     await asyncio.to_thread(app.processes["video"].stop, 30)
     try:
         with App(stack, "video-2", WATERMARKS=marks):
-            lecture = await encoded(room, source, 1)
+            lecture = await encoded(room, source)
         with App(stack, "video-2"):  # whatever is wanted by now
             whole = lecture.row.hls_prefix
             bright = await asyncio.to_thread(corner, lab.objects, whole, tmp_path)
