@@ -8,7 +8,9 @@ import base64
 import binascii
 import hmac
 import time
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -80,11 +82,7 @@ def invite(vault: Vault, invitation: Invitation, until: datetime) -> str:
 def invited(vault: Vault, text: str) -> Invitation:
     """HTTPException 401 for an invitation that is not ours, altered, or too old."""
     try:
-        key = _invitation_key(vault, str(jwt.get_unverified_header(text).get("kid")))
-        body = jwt.decode(
-            text, key, algorithms=[_ALGORITHM], audience=_INVITED, options={"require": ["exp", "aud"]}
-        )
-        return Invitation.model_validate(body)
+        return Invitation.model_validate(_body(vault, text, _invitation_key, _INVITED))
     except jwt.ExpiredSignatureError:
         raise dead("invitation_expired", "This invitation has expired: ask for another.") from None
     except (jwt.PyJWTError, VaultError, ValueError):
@@ -94,16 +92,19 @@ def invited(vault: Vault, text: str) -> Invitation:
 def verify(vault: Vault, token: str) -> Claims:
     """HTTPException 401 for a token that is not ours, altered, or too old."""
     try:
-        key_id = str(jwt.get_unverified_header(token).get("kid"))
-        key = _token_key(vault, key_id)
-        body = jwt.decode(
-            token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, options={"require": ["exp", "aud"]}
-        )
-        return Claims.model_validate(body)
+        return Claims.model_validate(_body(vault, token, _token_key, _AUDIENCE))
     except jwt.ExpiredSignatureError:
         raise dead("token_expired", "The playback token has expired: start again.") from None
     except (jwt.PyJWTError, VaultError, ValueError):
         raise dead("not_authenticated", "Send the playback token of this session.") from None
+
+
+def _body(vault: Vault, text: str, key_of: Callable[[Vault, str], bytes], audience: str) -> dict[str, Any]:
+    """Raises jwt.PyJWTError, VaultError."""
+    key = key_of(vault, str(jwt.get_unverified_header(text).get("kid")))
+    return jwt.decode(
+        text, key, algorithms=[_ALGORITHM], audience=audience, options={"require": ["exp", "aud"]}
+    )
 
 
 def link_of(vault: Vault, session: UUID) -> str:
