@@ -66,6 +66,13 @@ class Objects:
         answer = self._head(key)
         return SourceRef(key=key, etag=answer["ETag"], size=answer["ContentLength"])
 
+    def etag(self, key: str) -> str | None:
+        """None where there is no such object."""
+        try:
+            return self.head(key).etag
+        except ObjectMissing:
+            return None
+
     def get(self, key: str) -> bytes:
         """A small object, whole. Raises ObjectMissing."""
         try:

@@ -137,7 +137,7 @@ class Captioning:
         Raises ConnectionError where others keep writing it."""
         root = hls_root(tenant_id, video_id)
         for _ in range(TRIES):
-            before = await asyncio.to_thread(_etag, self.objects, f"{root}master.m3u8")
+            before = await asyncio.to_thread(self.objects.etag, f"{root}master.m3u8")
             async with self.engine.connect() as connection:
                 video = await videos.find(connection, tenant_id, video_id)
                 rows = await captions.listed(connection, tenant_id, video_id)
@@ -237,7 +237,7 @@ def moved_along(
             continue
         found.append(replace(each, cues=len(whole.cues)))
     file = moved_subtitles(job_id, subtitles) if subtitles else None
-    return found, file if file and _etag(objects, file) else None
+    return found, file if file and objects.etag(file) else None
 
 
 def machines_id(job_id: UUID) -> UUID:
@@ -256,10 +256,3 @@ def _row(tenant_id: int, video_id: int, job_id: UUID, new: NewCaptions) -> NewCa
         cues=len(new.cues),
         is_default=new.is_default,
     )
-
-
-def _etag(objects: Objects, key: str) -> str | None:
-    try:
-        return objects.head(key).etag
-    except ObjectMissing:
-        return None

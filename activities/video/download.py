@@ -70,7 +70,7 @@ class DownloadActivities:
             try:
                 version = await in_thread(StoredVersion, self._objects, self._vault, prefix)
                 key = f"{prefix}{file_name(version, shown.download_lines)}"
-                if not await in_thread(self._is_there, key):
+                if await in_thread(self._objects.etag, key) is None:
                     await self._make(version, shown.download_lines, key)
             except ObjectMissing as error:
                 raise final(VERSION_CHANGED) from error
@@ -106,13 +106,6 @@ class DownloadActivities:
 
     def _listed(self, prefix: str) -> list[tuple[str, int]]:
         return list(self._objects.list(prefix))
-
-    def _is_there(self, key: str) -> bool:
-        try:
-            self._objects.head(key)
-        except ObjectMissing:
-            return False
-        return True
 
 
 def rung_for(rungs: list[Rung], lines: int) -> Rung | None:

@@ -204,8 +204,9 @@ def _accept(out: Path, plan: EncodePlan, stretch: Stretch, rung: Rung) -> TrackF
     folder = out / rung.name
     (folder / "media.m3u8").unlink()
     init_file = next(folder.glob("init*.mp4")).rename(folder / "init.mp4")  # ffmpeg adds the stream's number
-    init_file.write_bytes(init_of(plan, init_file.read_bytes()))
-    init = read_init(init_file.read_bytes())
+    data = init_of(plan, init_file.read_bytes())
+    init_file.write_bytes(data)
+    init = read_init(data)
     planned = plan.segments_of(stretch.first, stretch.first + stretch.frames)
     tail = folder / f"s{stretch.number + len(planned):05d}.m4s"
     if tail.exists():

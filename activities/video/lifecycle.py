@@ -9,7 +9,7 @@ from activities.implements import implements
 from activities.video.errors import final
 from activities.video.publication import Publication
 from clients.database import captions, jobs, videos
-from clients.objects import ObjectChanged, ObjectMissing, Objects
+from clients.objects import ObjectChanged, Objects
 from clients.progress import ProgressBoard
 from contracts.activities import video
 from contracts.errors import REASONS, SUPERSEDED, VIDEO_DELETED, ErrorType
@@ -66,7 +66,7 @@ class LifecycleActivities:
         await self._board.show_video(what.tenant_id, what.video_id, what.job_id, video_progress("publish", 0))
         root = hls_root(what.tenant_id, what.video_id)
         pointer = f"{root}master.m3u8"
-        before = await asyncio.to_thread(self._etag, pointer)
+        before = await asyncio.to_thread(self._objects.etag, pointer)
         publication = await asyncio.to_thread(Publication.read, self._objects, what)
         await asyncio.to_thread(publication.check_and_write_playlists)
         source = MadeOf(key=what.plan.source.key, etag=what.plan.source.etag)
@@ -136,9 +136,3 @@ class LifecycleActivities:
             await asyncio.to_thread(self._objects.delete, what.file_key)
             count += 1
         return count
-
-    def _etag(self, key: str) -> str | None:
-        try:
-            return self._objects.head(key).etag
-        except ObjectMissing:
-            return None

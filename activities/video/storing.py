@@ -213,11 +213,7 @@ class SegmentStore:
 
     async def has(self, key: str) -> bool:
         """Whether an object is stored."""
-        try:
-            await in_thread(self._objects.head, key)
-        except ObjectMissing:
-            return False
-        return True
+        return await in_thread(self._objects.etag, key) is not None
 
     async def drawn(self, plan: EncodePlan) -> Manifest | None:
         """The manifest of pictures, if they are stored already."""

@@ -95,7 +95,7 @@ class TrimLifecycleActivities:
         await self._board.show_video(tenant, video_id, what.job_id, trim_progress("publish", 0))
         root = hls_root(tenant, video_id)
         pointer = f"{root}master.m3u8"
-        before = await asyncio.to_thread(self._etag, pointer)
+        before = await asyncio.to_thread(self._objects.etag, pointer)
         publication = await asyncio.to_thread(Publication.read, self._objects, what)
         await asyncio.to_thread(publication.check_and_write_playlists)
         await asyncio.to_thread(note_made_of, self._objects, what.plan.prefix, job.cut.made_of)
@@ -203,12 +203,6 @@ class TrimLifecycleActivities:
     async def _erase(self, part: Part) -> None:
         for each in part.captions:
             await asyncio.to_thread(self._objects.erase, each.prefix)
-
-    def _etag(self, key: str) -> str | None:
-        try:
-            return self._objects.head(key).etag
-        except ObjectMissing:
-            return None
 
 
 def _refused(epoch: int, code: str) -> TrimBegun:

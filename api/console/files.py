@@ -25,12 +25,9 @@ async def read(services: Services, key: str) -> bytes:
 async def exists(services: Services, key: str) -> bool:
     """Raises ServerAway."""
     try:
-        await asyncio.to_thread(services.objects.head, key)
-    except ObjectMissing:
-        return False
+        return await asyncio.to_thread(services.objects.etag, key) is not None
     except (BotoCoreError, ClientError):
         raise ServerAway("objects") from None
-    return True
 
 
 def link(services: Services, key: str) -> str:
