@@ -25,28 +25,28 @@ def today() -> date:
     return datetime.now(KST).date()
 
 
-async def seat_enrolled(
-    connection: AsyncConnection, tenant_id: int, class_id: int, job_id: UUID, today: date
-) -> None:
-    """Whom a roster has enrolled in a class, into its sessions from `today` on."""
+async def seat_enrolled(connection: AsyncConnection, tenant_id: int, class_id: int, job_id: UUID) -> None:
+    """Whom a roster has enrolled in a class, into its sessions from today on."""
     seats = (
         select(Enrolment.tenant_id, LectureSession.id, Enrolment.student_id)
         .join(LectureSession, _OF_CLASS)
-        .where(*_by_roster(tenant_id, job_id), Enrolment.lecture_id == class_id, LectureSession.day >= today)
+        .where(
+            *_by_roster(tenant_id, job_id), Enrolment.lecture_id == class_id, LectureSession.day >= today()
+        )
     )
     new = insert(SessionEnrolment).from_select(["tenant_id", "session_id", "student_id"], seats)
     await connection.execute(new.on_conflict_do_nothing())
 
 
-async def unenrol(connection: AsyncConnection, tenant_id: int, job_id: UUID, today: date) -> int:
-    """Whom a roster has enrolled, out of the class and of its sessions from `today` on; how many."""
+async def unenrol(connection: AsyncConnection, tenant_id: int, job_id: UUID) -> int:
+    """Whom a roster has enrolled, out of the class and of its sessions from today on; how many."""
     seats = (
         select(literal(1))
         .select_from(Enrolment)
         .join(LectureSession, _OF_CLASS)
         .where(
             *_by_roster(tenant_id, job_id),
-            LectureSession.day >= today,
+            LectureSession.day >= today(),
             LectureSession.id == SessionEnrolment.session_id,
             Enrolment.student_id == SessionEnrolment.student_id,
         )

@@ -160,7 +160,7 @@ async def commit(
                 )
         part = await following
     if lecture_id is not None:
-        await seats.seat_enrolled(connection, tenant_id, lecture_id, job_id, seats.today())
+        await seats.seat_enrolled(connection, tenant_id, lecture_id, job_id)
     return parts.found
 
 

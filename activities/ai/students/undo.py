@@ -74,7 +74,7 @@ async def undo(
     """`added` are the rows of whom the import `import_id` has added. All in the caller's transaction, or
     none; the same again changes nothing. Raises KeyDestroyed."""
     await students.lock_roster(connection, tenant_id)
-    done = Undone(unenrolled=await seats.unenrol(connection, tenant_id, import_id, seats.today()))
+    done = Undone(unenrolled=await seats.unenrol(connection, tenant_id, import_id))
     last = 0
     while part := await student_changes.of_job(connection, tenant_id, import_id, last, AT_ONCE):
         last = part[-1].id
