@@ -1,6 +1,7 @@
 """Who works, and what waits: as the console's page and an operator's command show it."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +14,8 @@ from temporalio.api.workflowservice.v1 import (
     ListWorkersRequest,
     UpdateTaskQueueConfigRequest,
 )
-from temporalio.client import Client
+from temporalio.client import Client, ScheduleDescription, ScheduleInfo, ScheduleListDescription
+from temporalio.service import RPCError
 
 from contracts.names import TaskQueue
 from intake.submit import RPC_TIMEOUT
@@ -25,6 +27,8 @@ KINDS = {
 # All but that of final states and of the reconciler, without which nothing heals.
 PAUSABLE = frozenset(TaskQueue) - {TaskQueue.OPS}
 IDENTITY = "operator"  # who it was stands in the audit
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,21 +131,27 @@ class ScheduleAct(StrEnum):
 
 
 async def schedules(client: Client) -> list[Scheduled]:
-    """By name. Raises RPCError."""
-    names = [each.id async for each in await client.list_schedules(rpc_timeout=RPC_TIMEOUT)]
-    return list(await asyncio.gather(*(_scheduled(client, name) for name in sorted(names))))
+    """By name. One that does not answer is as the list has it, which may be late. Raises RPCError."""
+    listed = [each async for each in await client.list_schedules(rpc_timeout=RPC_TIMEOUT)]
+    listed.sort(key=lambda each: each.id)
+    return list(await asyncio.gather(*(_scheduled(client, each) for each in listed)))
 
 
-async def _scheduled(client: Client, name: str) -> Scheduled:
-    found = await client.get_schedule_handle(name).describe(rpc_timeout=RPC_TIMEOUT)
-    intervals, info = found.schedule.spec.intervals, found.info
+async def _scheduled(client: Client, listed: ScheduleListDescription) -> Scheduled:
+    found: ScheduleDescription | ScheduleListDescription = listed
+    try:
+        found = await client.get_schedule_handle(listed.id).describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        log.warning("schedule %s does not answer: %s", listed.id, error.status.name)
+    schedule, info = found.schedule, found.info
+    intervals = schedule.spec.intervals if schedule else []
     return Scheduled(
-        name=name,
+        name=listed.id,
         every=intervals[0].every if intervals else None,
-        last=max((each.started_at for each in info.recent_actions), default=None),
-        next=min(info.next_action_times, default=None),
-        running=bool(info.running_actions),
-        paused=found.schedule.state.paused,
+        last=max((each.started_at for each in info.recent_actions), default=None) if info else None,
+        next=min(info.next_action_times, default=None) if info else None,
+        running=isinstance(info, ScheduleInfo) and bool(info.running_actions),
+        paused=schedule is not None and schedule.state.paused,
     )
 
 

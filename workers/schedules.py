@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -53,23 +54,40 @@ async def keep_schedules(
         for name, schedule in schedules.items():
             try:
                 await make_schedules(client, {name: schedule})
-                await _make_anew_if_late(client, name, late)
+                await _make_anew_if_late(client, name, schedule, late)
                 await forget_ended(client, schedule)
             except RPCError as error:
                 log.warning("schedule %s cannot be looked after: %s", name, error.status.name)
 
 
-async def _make_anew_if_late(client: Client, name: str, late: timedelta) -> None:
+async def _make_anew_if_late(client: Client, name: str, ours: Schedule, late: timedelta) -> None:
     """The server may lose the timer that wakes a schedule: it stands still for ever, and its description
     looks well (temporalio/temporal #11869). Another one has a timer of its own."""
     handle = client.get_schedule_handle(name)
-    found = await handle.describe()
-    if found.schedule.state.paused or not is_late(found.info, datetime.now(UTC), late):
+    try:
+        found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError:  # so does one that was at work when its timers were lost: only the list knows it
+        standing = await _late_in_list(client, name, ours, late)
+    else:
+        well = found.schedule.state.paused or not is_late(found.info, datetime.now(UTC), late)
+        standing = None if well else found.schedule
+    if standing is None:
         return
     log.error("schedule %s stands still; it is made anew", name)
     await handle.delete()
     with suppress(ScheduleAlreadyRunningError):  # by another process that looks after it
-        await client.create_schedule(name, found.schedule)
+        await client.create_schedule(name, standing)
+
+
+async def _late_in_list(client: Client, name: str, ours: Schedule, late: timedelta) -> Schedule | None:
+    """One that does not answer, if the turn that the list names as its next is past by `late`: ours, at the
+    times that operators have given it."""
+    async for each in await client.list_schedules(rpc_timeout=RPC_TIMEOUT):
+        if each.id == name and each.schedule and each.info and not each.schedule.state.paused:
+            turns = each.info.next_action_times
+            if turns and turns[0] + late < datetime.now(UTC):
+                return replace(ours, spec=each.schedule.spec)
+    return None
 
 
 async def forget_ended(client: Client, schedule: Schedule) -> None:

@@ -88,6 +88,13 @@ SERVERS = (
         "tests/integration/test_schedules.py::test_a_lost_schedule_is_made_again_and_a_paused_one_stays_paused",
     ),
     Defence(
+        "schedule-that-fell-silent",
+        "workers/schedules.py",
+        "standing = await _late_in_list(client, name, ours, late)",
+        "raise",
+        "tests/faults/test_complaints.py::test_a_schedule_that_lost_its_timer_is_made_anew[True]",
+    ),
+    Defence(
         "dead-letter-queue-cannot-be-written",
         "workers/dead_letters.py",
         "while len(self._parked) >= ROOM or",
