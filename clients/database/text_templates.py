@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, delete, func, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -45,7 +45,7 @@ async def names(connection: AsyncConnection, tenant_id: int) -> list[str]:
 
 async def newest(connection: AsyncConnection, tenant_id: int) -> list[TemplateRow]:
     """The last version of each, by name."""
-    each = _ROWS.where(TextTemplate.tenant_id == tenant_id).distinct(TextTemplate.name)
+    each = _ROWS.where(TextTemplate.tenant_id == tenant_id).ext(distinct_on(TextTemplate.name))
     return await many(connection, each.order_by(TextTemplate.name, TextTemplate.version.desc()), TemplateRow)
 
 

@@ -68,7 +68,7 @@ async def registered(monkeypatch: pytest.MonkeyPatch, module: ModuleType, start:
     for name in ("run_workers", "make_schedules", "require_fairness"):
         monkeypatch.setattr(module, name, AsyncMock(), raising=False)
     monkeypatch.setattr(module, "fingerprint", AsyncMock(return_value=BUILD), raising=False)
-    for name in ("create_engine", "Sandbox", "_models", "Solapi", "keep_schedules"):
+    for name in ("create_engine", "Sandbox", "_models", "Solapi", "keep_schedules", "keep_swept"):
         monkeypatch.setattr(module, name, lambda *_, **__: AsyncMock(), raising=False)
     made_up = MagicMock(connect_when_up=AsyncMock(), require_search_attributes=AsyncMock())
     monkeypatch.setattr(module, "temporal", made_up)
