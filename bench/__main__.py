@@ -16,6 +16,7 @@ from tests.lab import Lab
 NAMES = (
     "encode",
     "embedding",
+    "beginning",
     "bridge",
     "capacity",
     "kill",

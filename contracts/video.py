@@ -87,12 +87,16 @@ class SourceRef(Contract):
     size: int
 
 
+Span = tuple[int, int]
+
+
 class SourceParts(Contract):
     """Places in the source, first byte and the one behind the last: what every reader of it needs, and what
     each of some units does, one after the other."""
 
-    index: list[tuple[int, int]]
-    units: list[tuple[int, int]]
+    index: list[Span]
+    units: list[Span]
+    opening: list[Span] = Field(default=[], description="What the sound of the first minute does")
 
 
 class SoundTrack(Contract):
@@ -217,7 +221,7 @@ class EncodePlan(Contract):
     parts: SourceParts | None = Field(
         default=None, description="Where all units lie in the source, if that is known; batches get their own"
     )
-    host: str = Field(default="", description="Who has all of the source, having probed it")
+    host: str = Field(default="", description="Who probed it; there is done what needs all of the source")
 
     @property
     def fps(self) -> Fraction:
@@ -281,6 +285,7 @@ class AudioInput(Contract):
     tenant_id: int
     video_id: int
     plan: EncodePlan
+    parts: SourceParts | None = Field(default=None, description="Of its beginning; else all of it is fetched")
 
 
 class PicturesInput(Contract):

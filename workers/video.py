@@ -16,6 +16,8 @@ from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import find_tools, fingerprint
 from activities.video.lifecycle import LifecycleActivities
 from activities.video.marks import unknown_letters
+from activities.video.probing import ProbeActivities
+from activities.video.sources import Sources
 from activities.video.trim_lifecycle import TrimLifecycleActivities
 from activities.video.trimming import TrimActivities
 from clients import metrics, progress, temporal
@@ -62,15 +64,14 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
     missing = check_cage(settings, scratch)
     room = Room(scratch)
     cache = SourceCache(settings.work_dir / "sources", settings.source_cache_bytes, objects, room, idle=IDLE)
-    encoding = EncodeActivities(
+    sources = Sources(tools, cache, room)
+    probing = ProbeActivities(
         objects=objects,
-        builds=Builds(client),
         board=board,
-        cache=cache,
+        sources=sources,
         tools=tools,
         encoder=encoder,
         scratch=scratch,
-        room=room,
         max_source_bytes=settings.max_source_bytes,
         max_source_seconds=settings.max_source_seconds,
         vault=vault,
@@ -79,10 +80,22 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         ladder=settings.ladder_of,
         watermark=settings.watermark_of,
     )
+    encoding = EncodeActivities(
+        objects=objects,
+        builds=Builds(client),
+        board=board,
+        sources=sources,
+        tools=tools,
+        encoder=encoder,
+        scratch=scratch,
+        room=room,
+        vault=vault,
+    )
     trimming = TrimActivities(
         objects=objects,
         board=board,
-        encoding=encoding,
+        probing=probing,
+        sources=sources,
         tools=tools,
         encoder=encoder,
         scratch=scratch,
@@ -103,7 +116,7 @@ async def video(settings: Settings, stop: asyncio.Event) -> None:
         task_queue=TaskQueue.VIDEO_LIGHT,
         workflows=[EncodeVideo, DeleteVideo, RetireVersion, TrimVideo],
         activities=[
-            encoding.probe,
+            probing.probe,
             lifecycle.begin,
             lifecycle.publish,
             lifecycle.mark_deleted,

@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 from activities.host.copies import Copy, alone, is_still, take, used
 from activities.host.room import Room
-from activities.host.source_parts import Span, fetch_parts, missing_of
+from activities.host.source_parts import fetch_parts, missing_of
 from activities.host.threads import in_thread
 from activities.host.trouble import HostTrouble
 from clients.objects import Objects, md5_of
 from contracts.errors import ErrorType
-from contracts.video import SourceRef
+from contracts.video import SourceRef, Span
 
 WAIT_FOR_OTHER = 0.2  # seconds between looks at a lock that another has
 SWEEP_EVERY = 60.0  # seconds

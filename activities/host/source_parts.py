@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clients.objects import Objects, md5
-from contracts.video import SourceRef
+from contracts.video import SourceRef, Span
 
 PIECE = 8 * 2**20  # bytes that are asked for at once
-Span = tuple[int, int]
 
 
 def fetch_parts(objects: Objects, source: SourceRef, file: Path, lock: int, wanted: Iterable[Span]) -> int:

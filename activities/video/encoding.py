@@ -1,34 +1,30 @@
-"""The activities that run ffmpeg: probe, a batch of units, the audio."""
+"""The activities that encode: a batch of units, the sound, the pictures."""
 
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.host.room import Room
-from activities.host.source_cache import Held, SourceCache
+from activities.host.source_cache import Held
 from activities.host.threads import in_thread
-from activities.host.trouble import HostTrouble
 from activities.implements import implements
 from activities.video.audio import encode_audio
 from activities.video.batch_progress import BatchProgress, SoundProgress
 from activities.video.builds import Builds, leave_to_its_host
-from activities.video.damage import Ear, clipped, container_damage, picture_damage, sound_damage, worth_a_look
+from activities.video.damage import Ear, picture_damage, sound_damage
 from activities.video.encode import encode_unit
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut, Tools
 from activities.video.marks import Marks
 from activities.video.media_files import TrackFiles
-from activities.video.opening import store_openings
+from activities.video.opening import openings, store_openings
 from activities.video.pictures import draw_pictures
-from activities.video.places import SMALLEST, parts_of
-from activities.video.plan import LADDERS, make_plan
-from activities.video.probe import MediaError, of_remux, probe, remux
+from activities.video.probe import MediaError
 from activities.video.sound import MOST_BYTES
+from activities.video.sources import Sources
 from activities.video.storing import SegmentStore
 from activities.video.texts import NOTHING, Brought, take_texts
 from activities.video.waveform import draw_sound
@@ -36,22 +32,15 @@ from clients.objects import Objects
 from clients.progress import ProgressBoard
 from clients.vault import Vault
 from contracts.activities import video
-from contracts.errors import DECODE_FAILED, ENCODE_FAILED, SOURCE_TOO_LARGE, ErrorType
-from contracts.progress import video_progress
+from contracts.errors import DECODE_FAILED, ENCODE_FAILED
 from contracts.video import (
-    PLAN,
     AudioInput,
     BatchInput,
     Damage,
     EncodePlan,
-    LadderName,
     Manifest,
     PicturesInput,
-    ProbeInput,
     SegmentManifest,
-    SourceRef,
-    Streams,
-    Watermark,
     unit_key,
 )
 from rules.fmp4 import BadSegment
@@ -67,9 +56,7 @@ T = TypeVar("T")
 
 
 class EncodeActivities:
-    """One for each worker process; `encoder` is the fingerprint of its ffmpeg. Of lectures that are probed
-    from now on, `encrypt`: their segments, with another key after `key_segments` of them; `ladder`: in which
-    sizes those of a tenant are encoded; `watermark`: what is burnt into them."""
+    """One for each worker process; `encoder` is the fingerprint of its ffmpeg."""
 
     def __init__(
         self,
@@ -77,114 +64,43 @@ class EncodeActivities:
         objects: Objects,
         builds: Builds,
         board: ProgressBoard,
-        cache: SourceCache,
+        sources: Sources,
         tools: Tools,
         encoder: str,
         scratch: Path,
         room: Room,
-        max_source_bytes: int,
-        max_source_seconds: int,
         vault: Vault,
-        encrypt: bool,
-        key_segments: int,
-        ladder: Callable[[int], LadderName],
-        watermark: Callable[[int], Watermark | None],
     ) -> None:
-        self._objects = objects
         self._builds = builds
         self._store = SegmentStore(objects, vault)
         self._board = board
-        self._cache = cache
+        self._sources = sources
         self._tools = tools
         self._encoder = encoder
         self._scratch = scratch
         self._room = room
-        self._max_bytes = max_source_bytes
-        self._max_seconds = max_source_seconds
-        self._ladder = ladder
-        self._watermark = watermark
         self._marks = Marks(objects, tools, scratch)
-        self._key_id = vault.key_id if encrypt else None
-        self._key_segments = key_segments if encrypt else 0
         self._need_all: set[str] = set()  # prefixes of lectures whose source is not read in parts
-
-    @implements(video.PROBE)
-    async def probe(self, job: ProbeInput) -> EncodePlan:
-        """Fetch the source, look at every packet's timestamp, and decide how it will be encoded."""
-        await self._board.show_video(job.tenant_id, job.video_id, job.job_id, video_progress("probe", 0))
-        with media_errors():
-            source = await in_thread(self._objects.head, job.file_key)
-            if source.size > self._max_bytes:
-                raise final(SOURCE_TOO_LARGE)
-            plan = await self.plan(source, job)
-            return await self._begun(plan, self._watermark(job.tenant_id))
-
-    async def plan(self, source: SourceRef, job: ProbeInput) -> EncodePlan:
-        """How a source would be encoded now, but for a mark. Raises MediaError and what the store raises."""
-        async with self._source(source, False) as path:
-            info = original = await probe(
-                self._tools, path, max_seconds=self._max_seconds, sound_alone=job.sound_alone
-            )
-        needs_remux = info.needs_remux
-        if needs_remux:
-            async with self._source(source, True, original.streams) as path:
-                info = of_remux(await probe(self._tools, path, max_seconds=self._max_seconds), original)
-        sizes = LADDERS[self._ladder(job.tenant_id)]
-        plan = make_plan(
-            info, source, prefix=job.prefix, encoder=self._encoder, remux=needs_remux, sizes=sizes
-        )
-        lost = worth_a_look(
-            clipped(container_damage(info, original), plan.origin, 0.0, float("inf")),
-            plan.duration,
-            picture=bool(plan.rungs),
-        )
-        if lost:
-            async with self._source(source, needs_remux):
-                await self._cache.check(source, needs_remux)
-        remuxed = original.streams if needs_remux else None
-        encryption = {"key_id": self._key_id, "key_segments": self._key_segments}
-        plan = plan.model_copy(update={**encryption, "damage": lost, "remuxed": remuxed})
-        if info.places and source.size >= SMALLEST:
-            async with self._source(source, False) as path:
-                parts = await in_thread(parts_of, path, plan, info.places, info.origin)
-            plan = plan.model_copy(update={"parts": parts, "host": self._cache.host if parts else ""})
-        return plan
-
-    async def _begun(self, plan: EncodePlan, wanted: Watermark | None) -> EncodePlan:
-        """With its mark, and stored, for who watches it while it grows."""
-        if not plan.rungs:
-            return plan
-        if wanted:
-            plan = plan.model_copy(update={"mark": await self._marks.drawn(plan, wanted)})
-        await self._store.write(plan.prefix + PLAN, plan.model_copy(update={"parts": None}))
-        return plan
 
     @implements(video.ENCODE_BATCH)
     async def encode_batch(self, job: BatchInput) -> Manifest:
         """Encode some units, one ffmpeg run each; what an earlier attempt finished is not done again."""
         with media_errors():
             await self._builds.require(job.plan.encoder, self._encoder)
-            units = await self._from_parts(job)
+            units = await self._units_from_parts(job)
             if units is None:
-                async with self.source_of(job.plan) as path:
+                async with self._sources.of(job.plan) as path:
                     units = await self._units(job, Held(path, True))
             return await self._store.accept(job.plan, f"batch-{job.first:05d}", units)
 
-    async def _from_parts(self, job: BatchInput) -> list[SegmentManifest] | None:
-        """The units from a file that has no more than their bytes; None where it takes the whole source.
-        Whatever is odd is judged on that: only a decoder tells holes from a healthy source."""
+    async def _units_from_parts(self, job: BatchInput) -> list[SegmentManifest] | None:
         if job.parts is None or job.plan.prefix in self._need_all:
             return None
         wanted = [*job.parts.index, *job.parts.units]
-        async with self._cache.held_parts(job.plan.source, wanted) as held:
-            try:
-                return await self._units(job, held) if not held.whole else None
-            except (MediaError, FfmpegFailed, BadSegment, ApplicationError, HostTrouble) as error:
-                if isinstance(error, HostTrouble) and error.kind is not ErrorType.STALLED:
-                    raise
-                activity.logger.warning("parts of the source do not do, all of it is fetched: %s", error)
-                self._need_all.add(job.plan.prefix)
-                return None
+        units = await self._sources.from_parts(job.plan.source, wanted, lambda held: self._units(job, held))
+        if units is None:
+            self._need_all.add(job.plan.prefix)
+        return units
 
     async def _units(self, job: BatchInput, held: Held) -> list[SegmentManifest]:
         bar = BatchProgress(self._board, job)
@@ -226,7 +142,7 @@ class EncodeActivities:
                 if ear.troubled:
                     damage = await picture_damage(self._tools, held.path, plan, unit, timeout=UNIT_TIMEOUT)
                 if damage:
-                    await self._cache.check(plan.source, plan.remux)
+                    await self._sources.check(plan.source, plan.remux)
                 stored = await self._store.upload(plan, folder, tracks, ahead)
             manifest = SegmentManifest(encoder=self._encoder, units=[unit], tracks=stored, damage=damage)
             await self._store.write(key, manifest)
@@ -287,18 +203,26 @@ class EncodeActivities:
         """Encode the whole sound as one rendition."""
         with media_errors():
             await self._builds.require(job.plan.encoder, self._encoder)
-            await leave_to_its_host(job.plan.host, self._cache.host)
-            async with self.source_of(job.plan) as path:
-                await self._opening(job.plan, path)
+            await leave_to_its_host(job.plan.host, self._sources.host)
+            lengths = openings(job.plan)
+            if job.parts and job.parts.opening:
+                wanted = [*job.parts.index, *job.parts.opening]
+                await self._sources.from_parts(
+                    job.plan.source, wanted, lambda held: self._opening(job.plan, held.path, lengths[:1])
+                )
+            async with self._sources.of(job.plan) as path:
+                await self._opening(job.plan, path, lengths)
                 manifest = await self._audio(job, path)
                 if job.plan.host:
                     await self._draw_early(job.plan, path)
                 return manifest
 
-    async def _opening(self, plan: EncodePlan, path: Path) -> None:
+    async def _opening(self, plan: EncodePlan, path: Path, lengths: list[float]) -> None:
         """The lecture itself does without."""
         try:
-            await store_openings(self._tools, self._store, path, plan, self._scratch, timeout=AUDIO_TIMEOUT)
+            await store_openings(
+                self._tools, self._store, path, plan, self._scratch, lengths=lengths, timeout=AUDIO_TIMEOUT
+            )
         except Exception as error:  # noqa: BLE001 - whatever it is, the whole sound meets it and says so
             activity.logger.warning("no sound before all of it is there", exc_info=error)
 
@@ -323,7 +247,7 @@ class EncodeActivities:
                     troubled = plan.model_copy(update={"audio_stream": stream})
                     damage += await sound_damage(self._tools, path, troubled, timeout=AUDIO_TIMEOUT)
             if damage:
-                await self._cache.check(plan.source, plan.remux)
+                await self._sources.check(plan.source, plan.remux)
             tracks = await self._store.upload(plan, folder, [sound.track for sound in sounds])
             whole = SegmentManifest(
                 encoder=self._encoder,
@@ -343,9 +267,9 @@ class EncodeActivities:
         plan = job.plan
         if drawn := await self._store.drawn(plan):
             return drawn
-        await leave_to_its_host(plan.host, self._cache.host, PICTURES_LEFT)
+        await leave_to_its_host(plan.host, self._sources.host, PICTURES_LEFT)
         with media_errors():
-            async with self.source_of(plan) as path:
+            async with self._sources.of(plan) as path:
                 return await self._draw(plan, path)
 
     async def _draw_early(self, plan: EncodePlan, path: Path) -> None:
@@ -376,26 +300,6 @@ class EncodeActivities:
         if brought.unread:
             activity.logger.warning("streams of text that are not understood: %s", brought.unread)
         return brought
-
-    def source_of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:
-        return self._source(plan.source, plan.remux, plan.remuxed)
-
-    @asynccontextmanager
-    async def _source(
-        self, source: SourceRef, remuxed: bool, streams: Streams | None = None
-    ) -> AsyncIterator[Path]:
-        async def derive(original: Path, target: Path) -> None:
-            await remux(self._tools, original, target, streams=streams)
-
-        making = derive if remuxed else None
-        async with self._cache.held(source, making) as path:
-            try:
-                yield path
-            except (MediaError, FfmpegFailed, BadSegment, ApplicationError):
-                # Before the lecture is blamed: is this host well, and is its copy of the source?
-                await in_thread(self._room.require)
-                await self._cache.check(source, remuxed)
-                raise
 
 
 def _most_bytes(plan: EncodePlan) -> int:

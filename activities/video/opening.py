@@ -31,10 +31,17 @@ def openings(plan: EncodePlan) -> list[float]:
 
 
 async def store_openings(
-    tools: Tools, store: SegmentStore, source: Path, plan: EncodePlan, scratch: Path, *, timeout: float
+    tools: Tools,
+    store: SegmentStore,
+    source: Path,
+    plan: EncodePlan,
+    scratch: Path,
+    *,
+    lengths: list[float],
+    timeout: float,
 ) -> None:
-    """Encode and store those that an earlier attempt has not. Raises as `encode_opening` and the store do."""
-    for seconds in openings(plan):
+    """Encode and store those of `lengths` that are not there. Raises as `encode_opening` and the store do."""
+    for seconds in lengths:
         key = opening_key(plan.prefix, seconds)
         if await store.has(key):
             continue

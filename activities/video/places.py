@@ -4,10 +4,10 @@ Only of an MP4 with an index: what it says is where ffmpeg reads. Other containe
 clusters, and whoever joins pictures from a fragment needs those before.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from contracts.video import EncodePlan, SourceParts
+from contracts.video import SOUND_OPENINGS, EncodePlan, SourceParts, Span
 
 # Their decoders complain of zeros, which are what a part has where nothing was fetched.
 CODECS = ("h264", "hevc")
@@ -16,7 +16,7 @@ _PIECE = 1.0  # seconds
 _BEFORE, _BEHIND = 0.5, 1.0  # seconds; ffmpeg seeks a little earlier
 _AHEAD = 75  # frames that it decodes and does not use: in its queues, and in the encoder that looks ahead
 _HEAD = 2 * 2**20  # bytes in which ffmpeg finds out what the streams are
-_MOST_BOXES = 1000
+_MOST_BOXES = 100  # each is asked for
 _WORTH = 1.3  # of the source: units that are short read so much of others that hosts would fetch all of it
 
 
@@ -53,45 +53,47 @@ class Places:
         return min(piece.first for piece in read), max(piece.behind for piece in read)
 
 
-def parts_of(path: Path, plan: EncodePlan, places: Places, zero: float) -> SourceParts | None:
-    """Of a source that was fetched whole; None if it has no index, or its units are short. `zero`: where the
-    container's clock begins. Blocking."""
-    index = _beside_media(path)
-    if plan.remux or index is None:
+def parts_of(
+    index: list[Span], size: int, plan: EncodePlan, picture: Places, sound: Places | None, zero: float
+) -> SourceParts | None:
+    """Of a source of so many bytes; None if its units are short. `zero`: where its clock begins."""
+    if plan.remux:
         return None
     units = []
     shown = plan.picture_frames or plan.total_frames
     behind = _BEHIND + float(_AHEAD / plan.fps)
+    zero += plan.origin
     for first in range(0, plan.total_frames, plan.unit_frames):
         start, end = min(first, shown - 1) / plan.fps, min(first + plan.unit_frames, shown) / plan.fps
-        since = zero + plan.origin + float(start) - plan.preroll - _BEFORE
-        units.append(places.between(since, zero + plan.origin + float(end) + behind))
-    head = places.between(float("-inf"), float("-inf"))[0]
-    size = path.stat().st_size
+        since = zero + float(start) - plan.preroll - _BEFORE
+        units.append(picture.between(since, zero + float(end) + behind))
+    head = picture.between(float("-inf"), float("-inf"))[0]
     if sum(end - first for first, end in units) > _WORTH * size:
         return None
-    return SourceParts(index=[*index, (head, min(size, head + _HEAD))], units=units)
+    opening = sound.between(float("-inf"), zero + SOUND_OPENINGS[0] + _BEHIND) if sound else None
+    return SourceParts(
+        index=[*index, (head, min(size, head + _HEAD))], units=units, opening=[opening] if opening else []
+    )
 
 
-def _beside_media(path: Path) -> list[tuple[int, int]] | None:
-    """All boxes of an MP4, of `mdat` the head; None for a fragmented one, or another file."""
-    found: list[tuple[int, int]] = []
-    size, at, indexed = path.stat().st_size, 0, False
-    with path.open("rb") as file:
-        for _ in range(_MOST_BOXES):
-            if at >= size:
-                return found if indexed else None
-            file.seek(at)
-            head = file.read(16)
-            length, name = int.from_bytes(head[:4]), head[4:8]
-            if length == 1:
-                length = int.from_bytes(head[8:16])
-            if length == 0:  # until the end
-                length = size - at
-            if length < 8 or name == b"moof":
-                return None
-            indexed = indexed or name == b"moov"
-            taken = min(length, 16 + _HEAD) if name == b"mdat" else length  # sound may come first in it
-            found.append((at, min(size, at + taken)))
-            at += length
+def index_of(read: Callable[[int, int], bytes], size: int) -> list[Span] | None:
+    """All boxes of an MP4, of `mdat` its beginning: in them stands where packets are. None for a fragmented
+    one, or another file. `read` gives the bytes from one place to before another. Blocking."""
+    found: list[Span] = []
+    at, indexed = 0, False
+    for _ in range(_MOST_BOXES):
+        if at >= size:
+            return found if indexed else None
+        head = read(at, min(size, at + 16))
+        length, name = int.from_bytes(head[:4]), head[4:8]
+        if length == 1:
+            length = int.from_bytes(head[8:16])
+        if length == 0:  # until the end
+            length = size - at
+        if length < 8 or name == b"moof":
+            return None
+        indexed = indexed or name == b"moov"
+        taken = min(length, 16 + _HEAD) if name == b"mdat" else length  # sound may come first in it
+        found.append((at, min(size, at + taken)))
+        at += length
     return None

@@ -81,6 +81,7 @@ class SourceInfo:
     missing_end: float = 0.0  # seconds that the file says it had more
     origin: float = 0.0  # where the container's clock begins
     places: Places | None = None  # of the picture, where they tell what is read
+    sound_places: Places | None = None
 
     @property
     def streams(self) -> Streams:
@@ -92,11 +93,22 @@ class SourceInfo:
         )
 
 
+class Untold(Exception):
+    """The index of a file and its beginning do not tell all that is asked."""
+
+
 async def probe(
-    tools: Tools, path: Path, *, max_seconds: float, timeout: float = 900, sound_alone: bool = True
+    tools: Tools,
+    path: Path,
+    *,
+    max_seconds: float,
+    timeout: float = 900,
+    sound_alone: bool = True,
+    whole: bool = True,
 ) -> SourceInfo:
     """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a lecture;
-    `sound_alone`: whether one without a picture is.
+    `sound_alone`: whether one without a picture is. Not `whole`: it has only what `index_of` names and holes;
+    raises Untold where that does not tell everything, and whatever else it raises then may be untrue.
 
     `timeout` bounds each of its steps by the wall clock. Clocks that jump are mended by `remux` only:
     how long such a file is shows when its remux is probed.
@@ -112,11 +124,13 @@ async def probe(
     origin = float(head["format"].get("start_time", 0))
     declared = float(head["format"].get("duration", 0))
     trusted = container in _SEEKABLE
+    if not whole and not _told_by_index(container, head):
+        raise Untold(container)
     if trusted and declared > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{declared:.0f} s")
 
     async with _beside(_first_picture(tools, path, video, timeout)) as decoding:
-        tracks, places, lost_its_way = await _scan(tools, path, container, timeout)
+        tracks, places, lost_its_way = await _scan(tools, path, container, whole, timeout)
         # A sender may announce sound and send none, or send another.
         sent = fitting([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
         sounds = await kept_of(tools, path, sent, timeout)
@@ -150,6 +164,8 @@ async def probe(
         if missing > max(1.0, declared / 50) and container != "mp3":
             raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
         first = await decoding
+    if not whole and (lost_its_way or missing > _ROUNDING or picture.broken or sound.broken):
+        raise Untold(container)
     if not video and audio and not await decodes(tools, path, audio["index"], timeout):
         raise MediaError(errors.DECODE_FAILED, "no sound decodes")
 
@@ -191,6 +207,19 @@ async def probe(
         frame_height=first.height,
         colour=colour_of(first, str(video.get("codec_name", ""))),
         places=places[video["index"]] if places and video.get("codec_name") in CODECS else None,
+        sound_places=places[audio["index"]] if places and audio else None,
+    )
+
+
+def _told_by_index(container: str, head: dict[str, Any]) -> bool:
+    """Whether the packets are as the index has them: other codecs are parsed, and of several sounds each is
+    listened to."""
+    video, sounds = pick(head["streams"], "video"), fitting(head["streams"], "audio")
+    return (
+        container == "mov"
+        and video is not None
+        and video.get("codec_name") in CODECS
+        and [each.get("codec_name") for each in sounds] in ([], ["aac"])
     )
 
 
@@ -262,9 +291,10 @@ async def _copy(tools: Tools, source: Path, out: Path, streams: Streams, flags: 
 
 
 async def _scan(
-    tools: Tools, path: Path, container: str, timeout: float
+    tools: Tools, path: Path, container: str, whole: bool, timeout: float
 ) -> tuple[dict[int, TrackScan], dict[int, Places], bool]:
     """Every stream by its number, where it lies in the file, and whether the demuxer complained."""
+    as_index_says = [] if whole else ["-fflags", "+noparse"]  # a parser takes holes for no keyframes
     tracks: dict[int, TrackScan] = defaultdict(TrackScan)
     places: dict[int, Places] = defaultdict(Places)
 
@@ -277,7 +307,8 @@ async def _scan(
                 places[int(index)].add(float(time), "K" in flags, int(at), int(size))
 
     try:
-        said = await ffprobe(tools, path, ["-of", "csv=p=0", "-show_entries", _PACKET], timeout, on_line)
+        args = [*as_index_says, "-of", "csv=p=0", "-show_entries", _PACKET]
+        said = await ffprobe(tools, path, args, timeout, on_line)
     except FfmpegFailed as error:
         raise MediaError(errors.NOT_A_VIDEO, str(error)) from error
     for track in tracks.values():

@@ -14,14 +14,16 @@ from activities.host.threads import in_thread
 from activities.implements import implements
 from activities.video.cutting import Edge, edges_of, outward
 from activities.video.encode import Stretch, encode_stretch
-from activities.video.encoding import PICTURES_TIMEOUT, UNIT_TIMEOUT, EncodeActivities, killed_from_outside
+from activities.video.encoding import PICTURES_TIMEOUT, UNIT_TIMEOUT, killed_from_outside
 from activities.video.encryption import keys_of
 from activities.video.errors import final, media_errors
 from activities.video.ffmpeg import FfmpegFailed, Tools
 from activities.video.marks import Marks
 from activities.video.pictures import POSTER_LINES, draw_pictures
 from activities.video.probe import MediaError
+from activities.video.probing import ProbeActivities
 from activities.video.rewriting import Part, TrackWriting, in_frames, pictures_of
+from activities.video.sources import Sources
 from activities.video.stored import StoredVersion
 from activities.video.storing import SegmentStore
 from activities.video.texts import Brought, Text
@@ -64,7 +66,8 @@ class TrimActivities:
         *,
         objects: Objects,
         board: ProgressBoard,
-        encoding: EncodeActivities,
+        probing: ProbeActivities,
+        sources: Sources,
         tools: Tools,
         encoder: str,
         scratch: Path,
@@ -76,7 +79,8 @@ class TrimActivities:
         self._objects = objects
         self._store = SegmentStore(objects, vault)
         self._board = board
-        self._encoding = encoding
+        self._probing = probing
+        self._sources = sources
         self._tools = tools
         self._encoder = encoder
         self._scratch = scratch
@@ -151,11 +155,11 @@ class TrimActivities:
             marks = await self._marks.of_version(version.prefix)
             if len(marks) > 1:
                 raise Inexact("encoder_differs")
-            plan = await self._encoding.plan(source, asked)
+            plan = await self._probing.plan(source, asked)
             _require_same(version, plan, job.begun.made_of)
             same = {"rungs": version.rungs, "mark": next(iter(marks), None)}
             plan = plan.model_copy(update={**same, "key_id": None, "parts": None})
-            async with self._encoding.source_of(plan) as path, self._marks.held(plan.mark) as held:
+            async with self._sources.of(plan) as path, self._marks.held(plan.mark) as held:
                 for number, edge in enumerate(wanted):
                     out = folder / f"edge{number}"
                     edges[edge] = await self._edge(version, plan, path, made_of, edge, out, held)

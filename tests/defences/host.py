@@ -6,6 +6,7 @@ _TROUBLE, _LAUNCHER = "activities/host/trouble.py", "activities/host/cage/launch
 _FFMPEG, _CHILD = "activities/video/ffmpeg.py", "activities/ai/sandbox/process.py"
 _CACHE, _CACHED = "activities/host/source_cache.py", "tests/integration/test_source_cache.py"
 _HOST, _RUN = "tests/unit/test_host.py", "tests/unit/test_media_process.py"
+_PARTS = "tests/unit/test_media_parts.py"
 
 HOST = (
     Defence(
@@ -195,10 +196,24 @@ HOST = (
     ),
     Defence(
         "holes-of-a-source-are-not-published",
-        "activities/video/encoding.py",
-        "return await self._units(job, held) if not held.whole else None",
-        "return await self._units(job, Held(held.path, True))",
+        "activities/video/sources.py",
+        "return await work(held) if not held.whole else None",
+        "return await work(Held(held.path, True))",
         "tests/unit/test_source_parts.py::test_what_is_odd_is_judged_on_the_whole_source",
+    ),
+    Defence(
+        "index-that-does-not-tell",
+        "activities/video/probe.py",
+        "if not whole and not _told_by_index(container, head):",
+        "if False:",
+        f"{_PARTS}::test_what_an_index_does_not_tell_is_asked_of_the_whole",
+    ),
+    Defence(
+        "index-of-what-is-not-there",
+        "activities/video/probe.py",
+        "if not whole and (lost_its_way or missing > _ROUNDING or picture.broken or sound.broken):",
+        "if False:",
+        f"{_PARTS}::test_what_an_index_does_not_tell_is_asked_of_the_whole",
     ),
     Defence(
         "segment-stored-ahead-and-altered-since",

@@ -17,9 +17,12 @@ from activities.host.trouble import HostTrouble
 from activities.video.builds import Builds
 from activities.video.encoding import EncodeActivities
 from activities.video.ffmpeg import FfmpegFailed, FfmpegTimedOut
+from activities.video.probe import MediaError, Untold
+from activities.video.sources import Sources
 from contracts.errors import ErrorType
-from contracts.video import AudioInput
+from contracts.video import AudioInput, SourceRef
 from rules.fmp4 import BadSegment
+from tests.unit import media
 from tests.workflows.world import encode_input, plan
 
 
@@ -29,18 +32,12 @@ def encoding(scratch: Path, kept: int) -> EncodeActivities:
         objects=unused,
         builds=unused,
         board=unused,
-        cache=unused,
+        sources=unused,
         tools=unused,
         encoder="build",
         scratch=scratch,
         room=Room(scratch, kept),
-        max_source_bytes=1,
-        max_source_seconds=1,
         vault=unused,
-        encrypt=False,
-        key_segments=0,
-        ladder=lambda tenant_id: "standard",
-        watermark=lambda tenant_id: None,
     )
 
 
@@ -98,9 +95,8 @@ async def test_a_killed_ffmpeg_is_left_to_another_worker(tmp_path: Path) -> None
 async def test_no_picture_takes_finished_sound_along(tmp_path: Path, failure: Exception) -> None:
     """Whatever befalls pictures and texts that are made beside it: their own step says so."""
     activities = encoding(tmp_path, 0)
-    activities._cache = MagicMock(host="own")
+    activities._sources = MagicMock(host="own")
     activities._builds = MagicMock(require=AsyncMock())
-    activities._source_of = MagicMock()  # type: ignore[method-assign]
     activities._audio = AsyncMock(return_value="the sound")  # type: ignore[method-assign]
     activities._draw = AsyncMock(side_effect=failure)  # type: ignore[method-assign]
     job = AudioInput(
@@ -115,26 +111,25 @@ async def test_no_picture_takes_finished_sound_along(tmp_path: Path, failure: Ex
     ("failure", "whole"),
     [
         (HostTrouble("no progress", ErrorType.STALLED), True),
+        (MediaError("NOT_A_VIDEO", "holes"), True),
+        (Untold(), True),
         (FfmpegFailed(1, "holes"), True),
         (HostTrouble("no room", ErrorType.DISK_FULL), False),
     ],
 )
 async def test_what_stands_still_on_a_part_gets_the_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, whole: bool
+    tmp_path: Path, failure: Exception, whole: bool
 ) -> None:
     @asynccontextmanager
     async def held_parts(*_: object) -> AsyncIterator[Held]:
         yield Held(tmp_path, False)
 
-    async def fail(*_: object) -> None:
+    async def fail(_: Held) -> None:
         raise failure
 
-    work = encoding(tmp_path, 0)
-    monkeypatch.setattr(work, "_cache", SimpleNamespace(held_parts=held_parts))
-    monkeypatch.setattr(work, "_units", fail)
-    lecture = SimpleNamespace(prefix="a lecture/", source=None)
-    batch = SimpleNamespace(plan=lecture, parts=SimpleNamespace(index=[], units=[]))
-    asked = ActivityEnvironment().run(work._from_parts, batch)
+    cache: Any = SimpleNamespace(held_parts=held_parts, host="own")
+    sources, unused = Sources(media.TOOLS, cache, Room(tmp_path, 0)), SourceRef(key="k", etag="e", size=1)
+    asked = ActivityEnvironment().run(sources.from_parts, unused, [], fail)
     if whole:
         assert await asked is None
     else:

@@ -1,5 +1,6 @@
-"""A unit from no more of its source than it reads has the same bytes as from all of it."""
+"""What is found out, and encoded, from no more of a source than is read is the same as from all of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,20 +8,40 @@ import pytest
 from activities.video import places
 from activities.video.damage import Ear
 from activities.video.encode import encode_unit
-from activities.video.places import parts_of
-from activities.video.probe import probe
-from contracts.video import EncodePlan, SourceParts
+from activities.video.opening import encode_opening
+from activities.video.places import index_of, parts_of
+from activities.video.probe import MediaError, Untold, probe
+from contracts.video import EncodePlan, SourceParts, Span
 from tests.unit import media
 
 _PICTURE = "-f lavfi -i testsrc2=s=160x90:r=25:d=36,noise=alls=30:allf=t -f lavfi -i sine=d=36"
 _CODECS = "-c:v libx264 -preset ultrafast -bf 3 -c:a aac"
 
 
+def indexed(file: Path) -> list[Span] | None:
+    data = file.read_bytes()
+    return index_of(lambda start, end: data[start:end], len(data))
+
+
+def holed(file: Path, spans: list[Span]) -> Path:
+    """A copy with those bytes alone."""
+    data = file.read_bytes()
+    left = bytearray(len(data))
+    for start, end in spans:
+        left[start:end] = data[start:end]
+    assert left != data
+    (copy := file.with_name(f"holed-{file.name}")).write_bytes(left)
+    return copy
+
+
 async def prepared(path: Path, args: str) -> tuple[EncodePlan, SourceParts | None]:
     media.ffmpeg(f"{_PICTURE} {_CODECS} {args}", str(path))
     path, plan = await media.prepare(path, unit_segments=1)
-    info = await probe(media.TOOLS, path, max_seconds=1000)
-    return plan, parts_of(path, plan, info.places, info.origin) if info.places else None
+    info, index = await probe(media.TOOLS, path, max_seconds=1000), indexed(path)
+    if not index or not info.places:
+        return plan, None
+    size = path.stat().st_size
+    return plan, parts_of(index, size, plan, info.places, info.sound_places, info.origin)
 
 
 @pytest.fixture(autouse=True)
@@ -43,16 +64,11 @@ async def test_a_unit_reads_no_more_than_its_part(tmp_path: Path, args: str) -> 
     plan, parts = await prepared(whole, args)
     assert parts is not None
     assert len(parts.units) == plan.unit_count
-    data = whole.read_bytes()
     for unit in (4, plan.unit_count - 1):
-        holed, needed = tmp_path / "holed.mp4", [*parts.index, parts.units[unit]]
-        file = bytearray(len(data))
-        for start, end in needed:
-            file[start:end] = data[start:end]
-        assert sum(end - start for start, end in needed) < len(data) * 0.75
-        holed.write_bytes(file)
+        needed = [*parts.index, parts.units[unit]]
+        assert sum(end - start for start, end in needed) < whole.stat().st_size * 0.75
         made, ears = [], (Ear(), Ear())
-        for source, ear in zip((whole, holed), ears, strict=True):
+        for source, ear in zip((whole, holed(whole, needed)), ears, strict=True):
             out = tmp_path / f"{source.stem}-{unit}"
             out.mkdir()
             made.append(
@@ -96,3 +112,67 @@ async def test_short_units_are_not_worth_it(tmp_path: Path, monkeypatch: pytest.
     """Each reads some seconds before and behind itself: together more than the source."""
     monkeypatch.undo()
     assert (await prepared(tmp_path / "a.mp4", "-g 50 -t 8"))[1] is None
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "-g 50",
+        "-g 200 -movflags +faststart",
+        "-x264-params open-gop=1:keyint=40",
+        "-vf scale=160:96 -flags +ildct+ilme -x264-params tff=1",
+        "-vf select='not(between(n,300,360))' -fps_mode vfr",
+        "-ss 1.234 -an",
+    ],
+)
+async def test_an_index_and_the_beginning_tell_what_the_whole_does(tmp_path: Path, args: str) -> None:
+    media.ffmpeg(f"{_PICTURE} {_CODECS} {args}", str(cut := tmp_path / "a.mp4"))
+    media.ffmpeg(f"-ss 0.41 -i {cut} -c copy", str(whole := tmp_path / "b.mp4"))  # with an edit list
+    index = indexed(whole)
+    assert index
+    told, known = [
+        await probe(media.TOOLS, file, max_seconds=1000, whole=file is whole)
+        for file in (holed(whole, index), whole)
+    ]
+    for mine, other in ((told.places, known.places), (told.sound_places, known.sound_places)):
+        assert (mine and mine.between(5, 9)) == (other and other.between(5, 9))
+    assert replace(told, places=None, sound_places=None) == replace(known, places=None, sound_places=None)
+
+
+@pytest.mark.parametrize(
+    ("args", "lost"),
+    [
+        ("-c:a libmp3lame", 0),
+        ("-map 0 -map 1 -map 1", 0),
+        ("-map 1", 0),
+        ("-c:v mpeg4", 0),
+        ("-movflags +faststart", 500_000),
+    ],
+)
+async def test_what_an_index_does_not_tell_is_asked_of_the_whole(
+    tmp_path: Path, args: str, lost: int
+) -> None:
+    """Packets that are parsed, sounds that are listened to, an end that is not there."""
+    media.ffmpeg(f"{_PICTURE} {_CODECS} {args}", str(whole := tmp_path / "a.mp4"))
+    with whole.open("r+b") as file:
+        file.truncate(whole.stat().st_size - lost)
+    index = indexed(whole)
+    assert index
+    with pytest.raises((Untold, MediaError)):
+        await probe(media.TOOLS, holed(whole, index), max_seconds=1000, whole=False)
+
+
+async def test_the_first_minute_is_heard_from_no_more_than_its_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SOUND_OPENINGS", (10.0,))
+    plan, parts = await prepared(whole := tmp_path / "a.mp4", "-g 50")
+    assert parts
+    needed = [*parts.index, *parts.opening]
+    assert sum(end - start for start, end in needed) < whole.stat().st_size * 0.6
+    made = []
+    for source in (whole, holed(whole, needed)):
+        (out := tmp_path / source.stem).mkdir()
+        await encode_opening(media.TOOLS, source, plan, out, seconds=10.0, timeout=100)
+        made.append({each.name: each.read_bytes() for each in (out / "work" / "audio").iterdir()})
+    assert made[0] == made[1]

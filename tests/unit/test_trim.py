@@ -70,7 +70,7 @@ class Bucket(dict[str, bytes]):
 
 
 class Source:
-    """What `EncodeActivities` knows of a file."""
+    """What `ProbeActivities` and `Sources` know of a file."""
 
     def __init__(self, path: Path, plan: EncodePlan) -> None:
         self._path = path
@@ -80,7 +80,7 @@ class Source:
         return self._plan
 
     @asynccontextmanager
-    async def source_of(self, _plan: EncodePlan) -> AsyncIterator[Path]:
+    async def of(self, _plan: EncodePlan) -> AsyncIterator[Path]:
         yield self._path
 
 
@@ -134,7 +134,8 @@ class Lecture:
         activities = TrimActivities(
             objects=self.objects,
             board=AsyncMock(),
-            encoding=Source(self.path, self.plan),  # type: ignore[arg-type]
+            probing=Source(self.path, self.plan),  # type: ignore[arg-type]
+            sources=Source(self.path, self.plan),  # type: ignore[arg-type]
             tools=media.TOOLS,
             encoder="e",
             scratch=self.folder,

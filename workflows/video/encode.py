@@ -127,7 +127,7 @@ class EncodeVideo:
         sound_first = workflow.patched("sound-first")
         if sound_first:
             size = min(size, max(1, int(BATCH_SECONDS * plan.fps / plan.unit_frames)))
-            self._start_sound(job, plan, beside)
+            self._start_sound(job, plan, parts, beside)
         firsts = range(0, plan.unit_count, size)
         # Who watches meanwhile needs them from the start.
         in_order = len(firsts) > AT_ONCE and workflow.patched("in-order")
@@ -146,7 +146,7 @@ class EncodeVideo:
             for number, first in enumerate(firsts)
         ]
         if not sound_first:
-            self._start_sound(job, plan, beside)
+            self._start_sound(job, plan, parts, beside)
         if workflow.patched("pictures"):
             # The host that has all of the source for the sound draws them meanwhile.
             after = beside.get("audio") if sound_first and plan.host else None
@@ -170,7 +170,7 @@ class EncodeVideo:
         if after:
             await workflow.sleep(after)
         if parts:
-            parts = SourceParts(index=parts.index, units=parts.units[first : last + 1])
+            parts = parts.model_copy(update={"units": parts.units[first : last + 1], "opening": []})
         batch = BatchInput(
             job_id=job.job_id,
             tenant_id=job.tenant_id,
@@ -191,13 +191,21 @@ class EncodeVideo:
         return manifest
 
     def _start_sound(
-        self, job: EncodeInput, plan: EncodePlan, beside: dict[str, asyncio.Task[Manifest | None]]
+        self,
+        job: EncodeInput,
+        plan: EncodePlan,
+        parts: SourceParts | None,
+        beside: dict[str, asyncio.Task[Manifest | None]],
     ) -> None:
         if plan.has_audio:
-            beside["audio"] = asyncio.create_task(self._audio(job, plan), name="audio")
+            beside["audio"] = asyncio.create_task(self._audio(job, plan, parts), name="audio")
 
-    async def _audio(self, job: EncodeInput, plan: EncodePlan) -> Manifest | None:
-        what = AudioInput(job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan)
+    async def _audio(self, job: EncodeInput, plan: EncodePlan, parts: SourceParts | None) -> Manifest | None:
+        if parts:
+            parts = parts.model_copy(update={"units": []})
+        what = AudioInput(
+            job_id=job.job_id, tenant_id=job.tenant_id, video_id=job.video_id, plan=plan, parts=parts
+        )
         manifest = await steps.run(video.ENCODE_AUDIO, what, summary="audio", priority=_fair(job))
         if not plan.rungs:
             self._frames_done = plan.total_frames
