@@ -55,27 +55,27 @@ async def days(
     connection: AsyncConnection, tenant_id: int, classes: Sequence[ClassRow], today: date
 ) -> dict[int, Days]:
     """By class, of those that have a session."""
-    played = select(func.count()).where(
-        Video.tenant_id == LectureSession.tenant_id,
-        Video.session_id == LectureSession.id,
-        Video.deleted_at.is_(None),
+    ids = [each.id for each in classes]
+    of_these = (LectureSession.tenant_id == tenant_id, LectureSession.lecture_id.in_(ids))
+    played = (
+        select(LectureSession.lecture_id, func.count())
+        .join(Video, and_(Video.tenant_id == tenant_id, Video.session_id == LectureSession.id))
+        .where(*of_these, Video.deleted_at.is_(None))
+        .group_by(LectureSession.lecture_id)
     )
-    of_sessions = (
-        select(LectureSession.lecture_id, LectureSession.day, played.scalar_subquery().label("lectures"))
-        .where(
-            LectureSession.tenant_id == tenant_id, LectureSession.lecture_id.in_(each.id for each in classes)
+    lectures = {class_id: int(count) for class_id, count in await connection.execute(played)}
+    day = LectureSession.day
+    ends = (
+        select(
+            LectureSession.lecture_id, func.max(day).filter(day < today), func.min(day).filter(day >= today)
         )
-        .subquery()
+        .where(*of_these)
+        .group_by(LectureSession.lecture_id)
     )
-    day = of_sessions.c.day
-    query = select(
-        of_sessions.c.lecture_id,
-        func.max(day).filter(day < today),
-        func.min(day).filter(day >= today),
-        func.sum(of_sessions.c.lectures),
-    ).group_by(of_sessions.c.lecture_id)
-    rows = await connection.execute(query)
-    return {class_id: Days(last, following, int(count)) for class_id, last, following, count in rows}
+    return {
+        class_id: Days(last, following, lectures.get(class_id, 0))
+        for class_id, last, following in await connection.execute(ends)
+    }
 
 
 async def of_class(

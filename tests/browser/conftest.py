@@ -105,7 +105,7 @@ class Visit:
             await self.page.unroute_all()
 
     async def ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
-        """Of the API, as the academy's own system."""
+        """Of the API, as a system of the academy's."""
         key = await self.lab.service_key(self.tenant)
         async with httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=PATIENCE) as http:
             http.headers["Authorization"] = f"Bearer {key}"
