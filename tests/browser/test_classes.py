@@ -169,3 +169,14 @@ async def test_attendance_is_set_by_keys_saved_once_and_written_over_nobodys(vis
     await page.click("#save")
     await expect(page.locator("#live")).to_have_text("출결을 저장했습니다.")
     assert await noted() == ["LATE", "ONLINE", "PRESENT"]
+
+    # Who leaves meanwhile is none to be noted; the others still are.
+    for row in (0, 1):
+        await page.get_by_role("radio", name="결석", exact=True).nth(row).check(force=True)
+    await visit.ask("POST", f"/students/{two}/leave")
+    await page.click("#save")
+    await expect(page.locator(f"tr[data-student='{two}'] .badge")).to_have_text("퇴원")
+    visit.troubles.clear()  # the browser's own word of the 422
+    await page.click("#save")
+    await expect(page.locator("#live")).to_have_text("출결을 저장했습니다.")
+    assert await noted() == ["ABSENT", "ONLINE", "PRESENT"]

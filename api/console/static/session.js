@@ -54,6 +54,7 @@ async function save() {
     if (!(error instanceof Failed)) throw error;
     say(error.message, true);
     if (error.code === "attendance_changed") mark(error.students);
+    if (error.code === "no_such_students") await look(); // who has left meanwhile is none to be noted
     form().querySelector("[data-changed]:not(:empty)")?.closest("tr").querySelector("input:checked").focus();
   }
   tell();
