@@ -210,10 +210,14 @@ class Attended(Outside):
 
     student_id: Number
     status: AttendanceStatus
+    seen: AttendanceStatus | None = Field(
+        default=None,
+        description="What was noted as you looked, null for nothing. Without it anything is written over",
+    )
 
 
 class AttendanceNoted(Outside):
-    """Each student once; who is not named keeps what was noted."""
+    """Each student once; who is not named keeps what was noted. With `seen` nobody else's note is lost."""
 
     model_config = ConfigDict(extra="forbid")
 

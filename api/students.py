@@ -123,9 +123,10 @@ async def change(
     async with services.engine.begin() as connection:
         await students.lock_roster(connection, tenant)
         row = await register.one(connection, tenant, student_id, lock=True)
-        if row is None:
+        opened = _opened(sealer, [row]) if row else []
+        if not opened:
             raise not_found("student")
-        before = open_student(sealer, row)
+        before = opened[0].values
         values = {name: each for name, each in before.items() if name not in gone} | read_anew
         (sealed,) = seal_students(sealer, [values])
         await _require_nobody(connection, tenant, sealed.identity_mac, sealed.likeness_mac, student_id)

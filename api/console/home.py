@@ -1,4 +1,5 @@
-"""What a teacher wants to know in the morning: what runs, needs a look, failed, is planned; the credit."""
+"""What a teacher wants to know in the morning: sessions of the day, what runs, needs a look, failed, is
+planned; the credit."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,8 +13,9 @@ from api.console.pages import Someone, page, signed_in
 from api.console.queries import Shown
 from api.routing import first
 from api.services import Services, UseServices
-from clients.database import credits
+from clients.database import credits, timetable
 from clients.database.job_lists import JobsWanted
+from clients.database.seats import today
 from contracts.jobs import JobState
 
 router = APIRouter(route_class=first(signed_in))
@@ -35,6 +37,7 @@ async def home(request: Request, services: UseServices, staff: Someone) -> Respo
     planned = [job for job in running if job.is_scheduled and not job.waits_for_approval]
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
+        lessons = await timetable.on_day(connection, tenant, today())
     return page(
         request,
         "home.html",
@@ -45,6 +48,7 @@ async def home(request: Request, services: UseServices, staff: Someone) -> Respo
         doubtful=doubtful,
         failed=failed,
         account=account,
+        lessons=lessons,
         most=queries.PAGE,
         lines=LINES,
         where=lambda job: _where(staff, job),

@@ -11,7 +11,7 @@ from api.console.searching import LectureSearch
 from api.params import VideoId
 from api.routing import first
 from api.services import UseServices
-from clients.database import captions, listings, videos, viewing
+from clients.database import captions, classes, listings, videos, viewing
 from contracts.trim import version_name
 
 router = APIRouter(route_class=first(signed_in))
@@ -38,6 +38,8 @@ async def player(request: Request, services: UseServices, tenant: Tenant, video_
         shown = await captions.listed(connection, tenant, video_id)
         chapters = await captions.chapters(connection, tenant, video_id)
         viewer = await viewing.view(connection, tenant, video_id, None)
+        session = lecture.session_id and await classes.one_session(connection, tenant, lecture.session_id)
+        group = session and await classes.one_class(connection, tenant, session.class_id)
     lines = "\n".join(f"{_place(each['start'])} {each['title']}" for each in chapters)
     return page(
         request,
@@ -49,6 +51,8 @@ async def player(request: Request, services: UseServices, tenant: Tenant, video_
         version=version_name(lecture.hls_prefix) if lecture.hls_prefix else None,
         captions=shown,
         chapters=lines,
+        session=session,
+        group=group,
     )
 
 

@@ -48,8 +48,9 @@ async def write(
     tenant: Tenant,
     template: Annotated[TemplateName | None, Query()] = None,
     student: Annotated[int | None, Query(gt=0, lt=2**63)] = None,
+    class_id: Annotated[int | None, Query(gt=0, lt=2**63)] = None,
 ) -> Response:
-    """`template`: a stored text to begin with; `student`: whom it is to."""
+    """`template`: a stored text to begin with; `student`, `class_id`: whom it is to."""
     async with services.engine.connect() as connection:
         account = await credits.account(connection, tenant)
         numbers = await database.sender_numbers(connection, tenant)
@@ -64,6 +65,7 @@ async def write(
         account=account,
         numbers=sorted(numbers),
         classes=[each for each in known if each.students],
+        class_id=class_id,
         student=person if person and not person.left_at else None,
         sms_bytes=SMS_BYTES,
         lms_bytes=LMS_BYTES,

@@ -74,6 +74,8 @@ OPERATION_WORDS = {
     "POST /api/v1/sessions/{session_id}/students": ("차시에 학생 넣기", "Enrolled students in a session"),
     "DELETE /api/v1/sessions/{session_id}/students/{student_id}": ("차시에서 빼기", "Took out of a session"),
     "GET /api/v1/sessions/{session_id}/attendance": ("출석 보기", "Looked at attendance"),
+    "GET /console/sessions/{session_id}": ("출석 보기", "Looked at attendance"),
+    "GET /console/classes/{class_id}": ("반 보기", "Looked at a class"),
     "PUT /api/v1/sessions/{session_id}/attendance": ("출석 적기", "Noted attendance"),
     "POST /api/v1/videos/{video_id}/students/{student_id}/link": (
         "강의 링크 만들기",

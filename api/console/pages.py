@@ -149,6 +149,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(when=when, size=size, clock=clock, won=won)
+    made.globals.update(ways=tuple(translations.ATTENDANCE))
     return made
 
 

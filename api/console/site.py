@@ -16,6 +16,7 @@ from api.auth.access import AGAIN, admitted
 from api.console import (
     alimtalk,
     audit,
+    classes,
     costs,
     dead_letters,
     fleet,
@@ -50,7 +51,7 @@ def site(parent: FastAPI) -> FastAPI:
     app.state = parent.state
     # What stands below messages comes before them: its paths are no job's.
     sent = (text_templates, costs, alimtalk, messaging)
-    academy = (home, search, jobs, lectures, ocr, omr, students, rosters, *sent)
+    academy = (home, search, jobs, lectures, ocr, omr, classes, students, rosters, *sent)
     operators = (dead_letters, fleet, tenants, audit)
     for pages in (login, oidc, watch, *academy, *operators):
         app.include_router(pages.router)

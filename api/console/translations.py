@@ -257,13 +257,14 @@ DOUBTS = MARKS | {
     "unread": ("읽지 못함", "unreadable"),
     "several": ("같은 번호가 또 있음", "also on another sheet"),
 }
+# In the order of its buttons and keys: what is pressed most comes first.
 ATTENDANCE = {
     "PRESENT": ("출석", "Present"),
-    "ONLINE": ("온라인", "Online"),
     "LATE": ("지각", "Late"),
+    "ABSENT": ("결석", "Absent"),
+    "ONLINE": ("온라인", "Online"),
     "LEFT_EARLY": ("조퇴", "Left early"),
     "EXCUSED": ("인정결석", "Excused"),
-    "ABSENT": ("결석", "Absent"),
 }
 
 ACTS = {

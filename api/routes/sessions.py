@@ -1,8 +1,9 @@
 """Sessions: one meeting of a class, who may watch its lectures, and who was there."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import students
@@ -15,6 +16,7 @@ from api.schemas_students import (
     Added,
     AttendanceNoted,
     AttendanceShown,
+    Attended,
     AttendedShown,
     SessionPage,
     SessionShown,
@@ -113,15 +115,32 @@ async def put_attendance(
     session_id: SessionId, body: AttendanceNoted, tenant: Tenant, request: Request, services: UseServices
 ) -> None:
     """Note how students were there; of a class's sessions on one day it is the same. ONLINE lets a student
-    watch as PROCTORED_CLASS, all others watch as FREE_REVIEW; tokens given before die."""
+    watch as PROCTORED_CLASS, all others watch as FREE_REVIEW; tokens given before die. 409
+    `attendance_changed` where something else than `seen` stands there by now, with what does; then nothing is
+    noted."""
     statuses = {each.student_id: each.status.value for each in body.attendance}
     if len(statuses) < len(body.attendance):
         raise refused(422, "named_twice", "A student is named twice.")
     async with services.engine.begin() as connection:
         session = await _known(connection, tenant, session_id)
         await students.hold(connection, tenant, sorted(statuses))
+        _require_seen(body.attendance, await classes.attendance(connection, tenant, session))
         await classes.note_attendance(connection, tenant, session, statuses)
     audit.about(request, students=len(statuses))
+
+
+def _require_seen(wanted: Sequence[Attended], noted: Mapping[int, str]) -> None:
+    """HTTPException 409 where somebody has noted something else meanwhile. What is wanted anyway is none of
+    that: the same request may have been here before."""
+    changed = [
+        {"student_id": each.student_id, "status": now}
+        for each in wanted
+        if "seen" in each.model_fields_set
+        and (now := noted.get(each.student_id)) not in (each.seen, each.status)
+    ]
+    if changed:
+        detail = "Somebody has noted the attendance of some of these students otherwise meanwhile."
+        raise HTTPException(409, {"detail": detail, "code": "attendance_changed", "students": changed})
 
 
 async def _known(connection: AsyncConnection, tenant: int, session_id: int) -> SessionRow:

@@ -18,6 +18,7 @@ import api.app
 from api.console import (
     alimtalk,
     audit,
+    classes,
     costs,
     dead_letters,
     fleet,
@@ -73,6 +74,9 @@ NEEDS: dict[str, set[str]] = {
     "/omr/{job_id}": {"postgres", "objects"},
     "/rosters": {"postgres"},
     "/rosters/{job_id}": {"postgres", "objects"},
+    "/classes": {"postgres"},
+    "/classes/{class_id}": {"postgres"},
+    "/sessions/{session_id}": {"postgres"},
     "/students": {"postgres"},
     "/students/{student_id}": {"postgres"},
     "/messages": {"postgres"},
@@ -90,7 +94,7 @@ NEEDS: dict[str, set[str]] = {
     "/login": set(),
 }
 STREAM = "/jobs/stream"  # never ends
-PAGES = (jobs, lectures, messaging, text_templates, costs, alimtalk, ocr, omr, students, rosters)
+PAGES = (jobs, lectures, messaging, text_templates, costs, alimtalk, ocr, omr, classes, students, rosters)
 PARTS = (login, watch, home, dead_letters, fleet, tenants, audit, *PAGES)
 
 
@@ -148,7 +152,11 @@ async def test_every_page_is_there_or_says_what_is_missing(academy: Caller, stac
         "/lectures": {"video_id": (video := fresh_id())},
         "/students": {"student_id": await student(academy, "서보나")},
         "/tenants": {"tenant_id": academy.tenant},
+        "/classes": {"class_id": 7},
+        "/sessions": {"session_id": 8},
     }
+    await academy.ask("PUT", "/classes/7", {"title": "고2 수학 A"})
+    await academy.ask("PUT", "/sessions/8", {"class_id": 7, "day": "2026-05-04"})
     known = {"hls_prefix": "x/", "has_pictures": True, "status": "READY", "file_key": "x"}
     async with academy.lab.engine.begin() as connection:
         await connection.execute(insert(Video).values(id=video, tenant_id=academy.tenant, **known))

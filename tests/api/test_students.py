@@ -135,6 +135,18 @@ async def test_a_student_is_read_as_rosters_are(academy: Caller) -> None:
     assert {"student_id": str(kim), "fields": "parent_phone school"} in about
 
 
+async def test_who_was_sealed_with_a_key_that_is_gone_is_not_there(academy: Caller) -> None:
+    lost = (
+        insert(Student)
+        .values(tenant_id=academy.tenant, identity_mac=b"gone", sealed=b"")
+        .returning(Student.id)
+    )
+    async with academy.lab.engine.begin() as connection:
+        path = f"/students/{(await connection.execute(lost)).scalar_one()}"
+    assert await academy.refused("GET", path, 404) == "not_found"
+    assert await academy.refused("PATCH", path, 404, {"grade": "3"}) == "not_found"
+
+
 async def test_students_are_found_by_name_class_and_number(stranger: Caller) -> None:
     """A fresh academy: nobody else is in its list."""
     academy = stranger

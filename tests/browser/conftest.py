@@ -5,8 +5,10 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
@@ -101,6 +103,16 @@ class Visit:
             yield keys
         finally:
             await self.page.unroute_all()
+
+    async def ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        """Of the API, as a system of the academy's."""
+        key = await self.lab.service_key(self.tenant)
+        async with httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=PATIENCE) as http:
+            http.headers["Authorization"] = f"Bearer {key}"
+            answer = await http.request(method, path, json=body)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json() if answer.content else {}
+        return found
 
     async def follow(self, link: Locator) -> None:
         """Open what a link leads to; before a page's scripts have run, a click there does nothing."""

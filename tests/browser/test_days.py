@@ -23,16 +23,6 @@ pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.slow]
 VIDEO = "document.getElementById('video')"
 
 
-async def api(visit: Visit, method: str, path: str, body: Any = None) -> Any:
-    """What the page itself could ask."""
-    script = """async ([method, path, body]) => {
-        const headers = { "Content-Type": "application/json" };
-        const answer = await fetch("/api/v1" + path, { method, headers, body: body && JSON.stringify(body) });
-        return answer.status === 204 ? null : answer.json();
-    }"""
-    return await visit.page.evaluate(script, [method, path, body])
-
-
 async def test_a_teachers_morning(visit: Visit, browser: Browser, tmp_path: Any) -> None:
     """A class of one, a lecture that is watched by a link, a sheet that is read and corrected, and a text."""
     page, (parent,) = visit.page, phones(1)
@@ -42,15 +32,15 @@ async def test_a_teachers_morning(visit: Visit, browser: Browser, tmp_path: Any)
     await page.set_input_files("#file", CLIP)
     await expect(page.locator("#grid .badge.good")).to_be_visible()
     video = int((await page.get_attribute("#grid h2 a", "href") or "").rpartition("/")[2])
-    made = await api(visit, "POST", "/classes", {"title": "고2 수학 A"})
-    student = await api(visit, "POST", "/students", {"name": "김하나", "parent_phone": parent})
+    made = await visit.ask("POST", "/classes", title="고2 수학 A")
+    student = await visit.ask("POST", "/students", name="김하나", parent_phone=parent)
     one = student["student_id"]
-    await api(visit, "PUT", f"/classes/{made['class_id']}/students/{one}", {})
+    await visit.ask("PUT", f"/classes/{made['class_id']}/students/{one}")
     today = f"{datetime.now(KST).date()}"
-    session = await api(visit, "POST", "/sessions", {**made, "day": today})
-    there = {"attendance": [{"student_id": one, "status": "ONLINE"}]}
-    await api(visit, "PUT", f"/sessions/{session['session_id']}/attendance", there)
-    await api(visit, "PATCH", f"/videos/{video}", {"session_id": session["session_id"]})
+    session = await visit.ask("POST", "/sessions", **made, day=today)
+    there = [{"student_id": one, "status": "ONLINE"}]
+    await visit.ask("PUT", f"/sessions/{session['session_id']}/attendance", attendance=there)
+    await visit.ask("PATCH", f"/videos/{video}", session_id=session["session_id"])
 
     await visit.open(f"/console/students/{one}")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -117,7 +107,7 @@ async def _watched(visit: Visit, browser: Browser, link: str, student: int) -> N
     assert await page.evaluate(f"{VIDEO}.muted")
 
     async def told() -> bool:
-        found = await api(visit, "GET", f"/students/{student}/videos")
+        found = await visit.ask("GET", f"/students/{student}/videos")
         return bool(found["items"][0]["progress"] > 0)
 
     await eventually(told, "the server knows")
@@ -137,8 +127,9 @@ async def test_an_operators_night(visit: Visit, credentials: None) -> None:
     assert await visit.grave() == []
     try:
         (phone,) = phones(1)
-        body = {"draft": {"text": "밤"}, "recipients": [{"id": "1", "to": phone}]}
-        assert (await api(visit, "POST", "/messages/", body))["status"] == "accepted"
+        to = [{"id": "1", "to": phone}]
+        sent = await visit.ask("POST", "/messages/", draft={"text": "밤"}, recipients=to)
+        assert sent["status"] == "accepted"
 
         async def waits() -> bool:
             row = page.locator("tr", has=resume).locator("[data-label='기다림']")

@@ -11,10 +11,12 @@ from playwright.async_api import Request, Route, expect
 from sqlalchemy import select
 
 from clients.database.academy_models import Student
+from clients.database.seats import today
 from devstack.demo_ai import BAD, GOOD, HEADER
 from devstack.producer import encode_body
 from tests.browser.conftest import Visit
 from tests.lab import CLIP, PATIENCE, SAMPLE, fresh_id
+from tests.messages import phones
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 PAGE = SAMPLE.with_name("exam-page.png")
@@ -223,6 +225,11 @@ async def test_jobs_are_live_and_a_failed_one_says_why(visit: Visit, tmp_path: P
 
 
 async def test_every_page_is_for_everybody(visit: Visit) -> None:
+    (parent,) = phones(1)
+    student = (await visit.ask("POST", "/students", name="김하나", parent_phone=parent))["student_id"]
+    group = (await visit.ask("POST", "/classes", title="고2 수학 A"))["class_id"]
+    await visit.ask("PUT", f"/classes/{group}/students/{student}")
+    session = (await visit.ask("POST", "/sessions", class_id=group, day=str(today())))["session_id"]
     pages = [
         "",
         "/lectures",
@@ -235,6 +242,10 @@ async def test_every_page_is_for_everybody(visit: Visit) -> None:
         "/letters",
         "/fleet",
         "/students",
+        f"/students/{student}",
+        "/classes",
+        f"/classes/{group}",
+        f"/sessions/{session}",
         "/tenants",
         f"/tenants/{visit.tenant}",
         "/login",

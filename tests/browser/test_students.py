@@ -17,10 +17,12 @@ async def test_a_student_from_the_first_day_to_the_last(visit: Visit) -> None:
     await visit.open("/console/students")
     await expect(page.locator(".empty")).to_be_visible()
     assert await visit.grave() == []
-    await page.click("[data-opens=new-class]")
+    await visit.open("/console/classes")
+    await page.click("[data-opens=new]")
     await page.fill("#class-title", "고2 수학 A")
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
+    await visit.open("/console/students")
     await page.click("[data-opens=new-student]")
     await page.fill("#student-name", "김하나")
     await page.fill("#student-parent_phone", "02-123-4567")

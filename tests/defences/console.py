@@ -4,6 +4,7 @@ from tests.defences import Defence
 
 _STATIC, _PAGES = "api/console/static", "tests/browser/test_pages.py"
 _WRITTEN = "tests/browser/test_messages.py::test_a_message_is_counted_priced_and_sent"
+_NOTED = "tests/browser/test_classes.py::test_attendance_is_set_by_keys_saved_once_and_written_over_nobodys"
 _ROSTER = f"{_PAGES}::test_errors_of_a_roster_stand_in_their_cells_and_the_rest_is_stored"
 
 CONSOLE = (
@@ -49,6 +50,27 @@ CONSOLE = (
         "problem.fatal && recover(problem)",
         'problem.fatal && fail("away")',
         f"{_PAGES}::test_a_lecture_is_uploaded_encoded_and_played",
+    ),
+    Defence(
+        "attendance-over-what-was-seen",
+        "api/routes/sessions.py",
+        "        _require_seen(body.attendance, await classes.attendance(connection, tenant, session))\n",
+        "",
+        "tests/api/test_classes.py::test_two_teachers_do_not_write_over_each_other",
+    ),
+    Defence(
+        "attendance-page-says-what-it-saw",
+        f"{_STATIC}/session.js",
+        "status, seen: row.dataset.seen || null }",
+        "status }",
+        _NOTED,
+    ),
+    Defence(
+        "attendance-page-keeps-what-is-not-saved",
+        f"{_STATIC}/session.js",
+        "    choose(row, kept.way);\n",
+        "",
+        _NOTED,
     ),
     Defence(
         "console-offers-what-can-work",

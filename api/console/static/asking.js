@@ -18,6 +18,7 @@ export class Failed extends Error {
     this.status = status;
     this.code = body?.code;
     this.fields = body?.fields; // of a form: the code of what is wrong with each
+    this.students = body?.students; // of attendance: whose was changed, and how it stands now
     if (this.code === "internal" && body.request_id) this.message += ` (${body.request_id})`;
   }
 

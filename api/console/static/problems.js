@@ -88,6 +88,7 @@ export const PROBLEMS = {
   no_phones: ["이 학생들에게는 그런 전화번호가 없습니다.", "None of these students has such a phone."],
   no_addresses: ["학생의 이메일 주소는 저장되어 있지 않습니다. 받는 사람을 직접 적어 주세요.", "No student's e-mail address is known. Write the recipients."],
   too_many_recipients: ["한 번에 1,000개 번호까지 보낼 수 있습니다.", "At most 1,000 phones at once."],
+  attendance_changed: ["그사이 다른 사람이 출결을 바꾸었습니다. 표시한 학생을 확인한 뒤 다시 저장해 주세요.", "Somebody has noted the attendance otherwise meanwhile. Look at the students that are marked, then save again."],
   cursor_gone: ["목록이 바뀌었습니다. 처음부터 다시 보세요.", "The list has changed. Begin with its first page."],
   no_such_session: ["그런 수업 차시가 없습니다.", "There is no such session."],
   other_class: ["다른 반의 수업 차시입니다.", "This session is one of another class."],

@@ -1,11 +1,6 @@
 // Students: add, edit, enrol, let go. What is wrong with a value stands at its field, as the server reads it.
-import { ask, Failed, refresh, say, t } from "./console.js";
-
-document.addEventListener("click", ({ target }) => {
-  const opener = target.closest("[data-opens]");
-  if (opener) document.getElementById(opener.dataset.opens).showModal();
-  if (target.closest("[data-closes]")) target.closest("dialog").close();
-});
+import { ask, refresh, say, t } from "./console.js";
+import { attempt } from "./forms.js";
 
 // What was written, and of a known student only what differs; a phone that was not written stays.
 function written(form) {
@@ -46,30 +41,11 @@ async function save(form) {
   location.assign(`/console/students/${made}`);
 }
 
-async function attempt(form, act) {
-  const place = form.querySelector("[data-wrong]");
-  if (place) place.textContent = "";
-  try {
-    await act();
-  } catch (error) {
-    if (!(error instanceof Failed)) throw error;
-    if (error.fields) mark(form, error.fields);
-    if (place) place.textContent = error.message;
-    else say(error.message, true);
-  }
-}
-
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.dataset.student !== undefined) {
     event.preventDefault();
-    attempt(form, () => save(form));
-  } else if (form.dataset.newClass !== undefined) {
-    event.preventDefault();
-    attempt(form, async () => {
-      await ask("/api/v1/classes", { title: document.getElementById("class-title").value }, { wish: "class" });
-      location.reload();
-    });
+    attempt(form, () => save(form), (fields) => mark(form, fields));
   } else if (form.dataset.enrol) {
     event.preventDefault();
     const into = document.getElementById("other-class").value;
