@@ -119,6 +119,15 @@ class Visit:
         async with self.page.expect_navigation():
             await link.click()
 
+    async def question(self) -> str:
+        """The last dialog, once it has come: a page may ask something of the server before."""
+
+        async def come() -> bool:
+            return bool(self.asked)
+
+        await eventually(come, "a dialog")
+        return self.asked.pop()
+
     async def until(self, script: str) -> None:
         """Wait until a script is true; `wait_for_function` would need the eval that the policy forbids."""
         await eventually(lambda: self.page.evaluate(script), script)

@@ -122,7 +122,7 @@ async def test_an_operators_night(visit: Visit, credentials: None) -> None:
     pause = page.get_by_role("button", name="멈추기 messaging", exact=True)
     resume = page.get_by_role("button", name="다시 시작 messaging", exact=True)
     await pause.click()
-    assert "messaging 큐를 멈출까요" in visit.asked.pop()
+    assert "messaging 큐를 멈출까요" in await visit.question()
     await expect(resume).to_be_visible()
     assert await visit.grave() == []
     try:
@@ -154,7 +154,7 @@ async def test_an_operators_night(visit: Visit, credentials: None) -> None:
     await page.fill("#amount", "1000")
     await page.fill("#reference", "11월 29일 밤")
     await page.click("#add-credit button")
-    assert "1,000원을 더할까요" in visit.asked.pop()
+    assert "1,000원을 더할까요" in await visit.question()
     await expect(page.locator("#credit ~ table")).to_contain_text("11월 29일 밤")
     await lab.ended(poor)
     await page.fill("#daily_cap", "500")
@@ -167,7 +167,7 @@ async def test_an_operators_night(visit: Visit, credentials: None) -> None:
     look = f"{visit.url}/api/v1/jobs"
     assert (await page.request.get(look, headers=bearer)).status == 200
     await page.click("text=거두기")
-    assert "이 키를 거둘까요" in visit.asked.pop()
+    assert "이 키를 거둘까요" in await visit.question()
     await expect(page.locator("#keys ~ table")).to_have_count(0)
 
     async def revoked() -> bool:

@@ -49,7 +49,7 @@ async def test_what_cannot_be_a_job_comes_back_and_is_not_sent_for_ever(
     page = visit.page
     await visit.open("/console/letters")
     await page.get_by_role("button", name="모두 되돌리기 ai-lite").click()
-    assert "모두 되돌릴까요" in visit.asked.pop()
+    assert "모두 되돌릴까요" in await visit.question()
     row = page.locator("tr", has_text=first)
     await expect(row).to_contain_text("1번 되돌렸으나 다시 옴")  # the page has looked again by itself
     await expect(page.locator(".notice.bad")).to_contain_text("다시 왔습니다")

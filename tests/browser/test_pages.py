@@ -10,8 +10,10 @@ from PIL import Image
 from playwright.async_api import Request, Route, expect
 from sqlalchemy import select
 
+from api import fleet
 from clients.database.academy_models import Student
 from clients.database.seats import today
+from contracts.names import TaskQueue
 from devstack.demo_ai import BAD, GOOD, HEADER
 from devstack.producer import encode_body
 from tests.browser.conftest import Visit
@@ -27,14 +29,19 @@ SCRIPTS = """performance.getEntriesByType("resource").filter((each) => each.init
 
 async def test_a_lecture_is_uploaded_encoded_and_played(visit: Visit) -> None:
     page = visit.page
+    # Or it may be encoded before the page is there again.
+    await fleet.pause(visit.lab.temporal, TaskQueue.VIDEO_ENCODE, paused=True)
     await visit.open("/console/lectures")
     async with visit.lost_answers("/api/v1/videos"):
         await page.set_input_files("#file", CLIP)
         await expect(page.locator("#uploads .why")).to_contain_text("두 번 처리되지 않습니다")
         await page.reload()
     await page.set_input_files("#file", CLIP)
-    await expect(page.locator("#grid .lecture [data-watch] progress")).to_be_attached()
-    await expect(page.locator("#grid .lecture")).to_have_count(1)
+    try:
+        await expect(page.locator("#grid .lecture [data-watch] progress")).to_be_attached()
+        await expect(page.locator("#grid .lecture")).to_have_count(1)
+    finally:
+        await fleet.pause(visit.lab.temporal, TaskQueue.VIDEO_ENCODE, paused=False)
     assert len(await visit.lab.jobs(visit.tenant)) == 1
     await expect(page.locator("#grid .badge.good")).to_be_visible()
     await visit.until("document.querySelector('#grid img').naturalWidth > 0")
