@@ -1,5 +1,5 @@
-"""What `make dev` shows a newcomer: an academy with lectures, documents, students and messages, each in
-another state.
+"""What `make dev` shows a newcomer: an academy with lectures, documents, a class, students and messages, each
+in another state.
 
 All of it is asked for over the API, once for each folder of data, and under keys of its own: where that was
 cut off it goes on, and nothing is done twice.
@@ -24,6 +24,7 @@ SECONDS = 600  # how long the seed's own leave lasts
 LECTURE = ROOT / "samples" / "big-buck-bunny.mp4"
 EXAM = ROOT / "samples" / "exam-page.png"
 SHEETS = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CLASS = 1
 PARENTS = 8
 MORNING = 9  # when the planned notice goes out, Korean time
 
@@ -46,6 +47,7 @@ def seed(stack: Stack, app: App, tenant: int) -> None:
         academy.lecture(LECTURE, "3월 2주 [복습] 연립방정식.mp4")
         academy.lecture(broken, "녹화 중 끊긴 파일.mp4")
         academy.document(EXAM, "2학기 중간고사 [3반].png")
+        academy.class_of_today()
         roster = _roster(folder / "roster.xlsx")
         academy.roster(roster, "겨울 특강 명단 (2학년).xlsx")
         academy.messages()
@@ -98,9 +100,15 @@ class _Academy:
         payload = {"file_key": upload["file_key"], "mode": "auto"}
         self._job("ai.ocr", payload, f"ocr-{upload['upload_id']}")
 
+    def class_of_today(self) -> None:
+        """Whose students the roster brings, into today's session too."""
+        self._http.put(f"/classes/{CLASS}", json={"title": "고2 수학 A"}).raise_for_status()
+        day = datetime.now(KST).date().isoformat()
+        self._post("/sessions", {"class_id": CLASS, "day": day}, f"session-{day}")
+
     def roster(self, file: Path, name: str) -> None:
         upload = self._upload(file, name, "table", SHEETS)
-        payload = {"file_key": upload["file_key"], "initial_password": "change-me"}
+        payload = {"file_key": upload["file_key"], "initial_password": "change-me", "lecture_id": CLASS}
         self._job("ai.excel_parsing", payload | {"dry_run": True}, f"look-{upload['upload_id']}")
         self._job("ai.excel_parsing", payload, f"store-{upload['upload_id']}")
 

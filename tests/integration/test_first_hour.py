@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from clients.database.models import Job
 from clients.database.uploads import Upload
+from clients.database.viewing_models import LectureSession
 from devstack.app import App
 from devstack.front import front
 from devstack.ports import LOOPBACK
@@ -46,5 +47,7 @@ async def test_an_academy_is_filled_once(app: App, stack: Stack, lab: Lab) -> No
         found = Counter((await connection.execute(of_types)).scalars())
         named = select(func.count()).where(Upload.tenant_id == tenant, Upload.sealed_name.is_not(None))
         files = (await connection.execute(named)).scalar_one()
+        days = select(func.count()).where(LectureSession.tenant_id == tenant)
+        sessions = (await connection.execute(days)).scalar_one()
     assert found == {"video.encode": 3, "ai.ocr": 1, "ai.excel_parsing": 2, "messages.send": 2}
-    assert files == 5
+    assert (files, sessions) == (5, 1)
