@@ -161,6 +161,12 @@ def set_account(
     approval_of_systems: Annotated[
         bool | None, typer.Option(help="Whether what systems send waits for an approval as well.")
     ] = None,
+    digest_minutes: Annotated[
+        int | None,
+        typer.Option(
+            help="How long notices wait for others to the same phone, to go in one text; 0: not at all."
+        ),
+    ] = None,
     no_approval: Annotated[
         bool, typer.Option("--no-approval", help="Whatever is sent waits for no approval.")
     ] = False,
@@ -183,6 +189,7 @@ def set_account(
         "waits_for_credit": waits_for_credit,
         "approval_above": approval_above,
         "approval_of_systems": approval_of_systems,
+        "digest_minutes": digest_minutes,
     }
     given: dict[str, object] = {name: value for name, value in asked.items() if value not in (None, [])}
     if no_approval:

@@ -25,7 +25,7 @@ Number = Annotated[str, Field(pattern=r"^\d{8,12}$")]
 class AccountSettings(Outside):
     """Prices in won for each recipient; `sender` is the default among `sender_numbers`. What people send to
     more than `approval_above` recipients waits for a second person; `approval_of_systems`: what systems send
-    as well."""
+    as well. Notices wait `digest_minutes` for others to the same phone, to go in one text; 0: for none."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,6 +44,7 @@ class AccountSettings(Outside):
     waits_for_credit: bool = True
     approval_above: int | None = Field(default=None, ge=0, lt=2**31)
     approval_of_systems: bool = False
+    digest_minutes: int = Field(default=0, ge=0, le=60)
 
 
 class AccountChanges(Outside):
@@ -66,6 +67,7 @@ class AccountChanges(Outside):
     waits_for_credit: bool | None = None
     approval_above: int | None = Field(default=None, ge=0, lt=2**31)
     approval_of_systems: bool | None = None
+    digest_minutes: int | None = Field(default=None, ge=0, le=60)
 
 
 class Payment(Outside):

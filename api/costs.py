@@ -40,6 +40,8 @@ def class_of(row: CostRow, ko: bool = True) -> str:
             return row.class_title or (f"반 {row.class_id}" if ko else f"Class {row.class_id}")
         case "classes":
             return "여러 반" if ko else "Several classes"
+        case "digest":
+            return "알림 묶음" if ko else "Notices in one text"
         case "people":
             return "반 없음" if ko else "No class"
         case "unknown":

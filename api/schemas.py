@@ -51,7 +51,7 @@ def _of(row: JobType) -> type[Wanted]:
     return _wanted(row.name, payload, AiWanted if row.domain is Domain.AI else Wanted)
 
 
-_TYPES = tuple(map(_of, CATALOG.values()))
+_TYPES = tuple(_of(row) for row in CATALOG.values() if not row.ours)
 
 if TYPE_CHECKING:
     AnyWanted = Wanted

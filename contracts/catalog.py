@@ -12,7 +12,7 @@ from contracts.ai import AiInput
 from contracts.ai_jobs import PLAIN, AiJob
 from contracts.base import Contract
 from contracts.jobs import JobRef, JobRequest
-from contracts.messaging import MessagesInput, SendRequest, by_mail
+from contracts.messaging import DigestPayload, MessagesInput, SendRequest, by_mail
 from contracts.names import TaskQueue, WorkflowType
 from contracts.payloads import AiPayload
 from contracts.trim import TrimInput
@@ -44,7 +44,7 @@ class JobType:
 
     `kept_for_retry`: its payload names objects and ids and nobody's texts, passwords or phones, so it stays
     sealed for a week when the job fails or is cancelled. `shows_progress`: its workflow answers the query.
-    `ai`: where the course of an AI job differs.
+    `ours`: other jobs make it, and nobody asks for it. `ai`: where the course of an AI job differs.
     """
 
     name: str
@@ -64,6 +64,7 @@ class JobType:
     fairness: Callable[[JobRef, Payload], tuple[str, float]] = by_tenant
     kept_for_retry: bool = False
     shows_progress: bool = False
+    ours: bool = False
     ai: AiJob = PLAIN
 
 
@@ -182,6 +183,21 @@ _ROWS = (
     ),
     _messages("messages.send", "Text messages", SendRequest),
     _messages("messaging.send", "Text message", payloads.SendMessage),
+    JobType(
+        name="messages.digest",
+        ko="알림 묶음",
+        en="Several notices in one text",
+        domain=Domain.MESSAGING,
+        payload=DigestPayload,
+        workflow=WorkflowType.DIGEST,
+        task_queue=TaskQueue.DIGEST,
+        build=lambda ref, payload: MessagesInput(job=ref, **payload),
+        summary=lambda _ref, _payload: "Several notices in one text",
+        priority=2,
+        id_prefix="messages",
+        shows_progress=True,
+        ours=True,
+    ),
     _ai("ocr", "문서 인식", "Document reading", payloads.OcrPayload),
     _ai("omr_grading", "답안지 채점", "Answer sheets", payloads.OmrPayload),
     _ai(

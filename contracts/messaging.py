@@ -104,7 +104,8 @@ class Draft(Private):
     """What is sent to every recipient of a job. `text` may hold `#{variable}`; with a template it is the
     text of the SMS or LMS that the provider falls back to. `one_per_phone`: recipients who share a phone are
     told in one message, with the values of all of them. `text_template` names a text that the academy keeps,
-    in place of text and subject; its last version, unless another is named."""
+    in place of text and subject; its last version, unless another is named. `at_once`: it waits for no other
+    notice to share a text with."""
 
     mode: Mode = "sms"
     text: str = Field(default="", max_length=10_000)
@@ -119,6 +120,7 @@ class Draft(Private):
     send_at: AwareDatetime | None = None
     valid_minutes: int | None = Field(default=None, ge=1, le=14 * 24 * 60)
     one_per_phone: bool = False
+    at_once: bool = False
     reservation_id: int | None = None
     event_type: str | None = Field(default=None, max_length=100)
     occurrence_key: str | None = Field(default=None, max_length=200)
@@ -263,12 +265,20 @@ class Composed:
 
 
 class MessagesInput(Contract):
-    """The `messages` workflow; the rest is where it goes on after a continue-as-new."""
+    """The `messages` workflow; the rest is where it goes on after a continue-as-new. `closes_at`: of a
+    digest, when nothing joins it any more."""
 
     job: JobRef
+    closes_at: datetime | None = None
     prepared: "Prepared | None" = None
     next_chunk: int = 0
     sent_at: datetime | None = None
+
+
+class DigestPayload(Contract):
+    """A digest's: when no notice joins it any more."""
+
+    closes_at: AwareDatetime
 
 
 class MessageJobRef(Contract):

@@ -12,6 +12,7 @@ class TaskQueue(StrEnum):
     AI_GPU = "ai-gpu"
     MESSAGING = "messaging"
     MAIL = "mail"  # e-mails: workers of releases before know nothing of them
+    DIGEST = "digest"  # several notices in one text: likewise
     OPS = "ops"
     EXTERNAL = "external"  # of nobody here: whoever implements a job type of `EXTERNAL_JOB_TYPES`
 
@@ -30,6 +31,7 @@ class WorkflowType(StrEnum):
     RETIRE = "video.retire"
     AI = "ai.job"
     MESSAGES = "messages"
+    DIGEST = "messages.digest"
     COMPARE = "messages.compare"
     SYNC_TEMPLATES = "messages.sync-templates"
     RESTORE_MESSAGES = "messages.restore"

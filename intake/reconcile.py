@@ -18,7 +18,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.database import credits, jobs, messaging, videos
+from clients.database import credits, digests, jobs, messaging, videos
 from clients.database.credits import RecipientOutcome
 from clients.database.jobs import SealedJob
 from clients.keys import KeyDestroyed
@@ -170,6 +170,7 @@ class Reconciler:
         async with self._engine.begin() as connection:
             await messaging.request_cancel(connection, row.id, row.tenant_id)
             positions = await messaging.uncommitted_positions(connection, row.id)
+            positions += await digests.unsent(connection, row.id)
             outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, row.tenant_id, row.id, outcomes)
 

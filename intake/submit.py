@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client
 from temporalio.common import (
     Priority,
@@ -95,6 +95,11 @@ class Submitter:
                     return await accepting.accept(connection, self._vault, job_requests, REQUEST_ID.get())
             except SubjectJustClosed:
                 await asyncio.sleep(0)
+
+    async def accept_within(self, connection: AsyncConnection, request: JobRequest) -> Accepted:
+        """Accept one that has no subject, in a transaction of the caller, who starts it afterwards."""
+        (accepted,) = await accepting.accept(connection, self._vault, self._sealed([request]))
+        return accepted
 
     async def start(self, accepted: Accepted) -> None:
         """Start the workflow of an accepted job. One that runs, or has ended, is left as it is."""

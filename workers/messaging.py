@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 from activities.adopting import adopting
 from activities.host.heartbeat import Heartbeats
 from activities.messaging.approving import ApprovalActivities
+from activities.messaging.digesting import DigestActivities
 from activities.messaging.mail_servers import MailServers
 from activities.messaging.mailing import MailActivities
 from activities.messaging.mending import Mender
@@ -37,18 +38,21 @@ from clients.solapi_templates import TemplateCalls
 from clients.vault import Vault
 from contracts.names import TaskQueue, WorkflowType
 from intake.restore import Restorer
+from intake.submit import Submitter
 from workers.measuring import MeasuringInterceptor
 from workers.refusing import RefusingInterceptor
 from workers.restoring import RestoringInterceptor
 from workers.running import run_workers
 from workers.schedules import keep_schedules, make_schedules
 from workflows.messaging.compare import CompareDay
+from workflows.messaging.digest import SendDigest
 from workflows.messaging.restore import RestoreMessages
 from workflows.messaging.send import SendMessages
 from workflows.messaging.templates import SyncTemplates
 
 SLOTS = 20
 MAIL_SLOTS = 10  # each is a connection
+DIGEST_SLOTS = 10
 # The comparison with the provider's list, every morning in Korea: yesterday's reports are in, and nothing is
 # sent yet.
 SCHEDULES = {
@@ -90,11 +94,13 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         solapi=solapi,
         mail_servers=mail_servers,
         board=board,
+        submitter=Submitter(engine, client, vault),
         default_pf_id=settings.solapi_kakao_pf_id,
         default_template_id=settings.solapi_kakao_template_id,
     )
     approving = ApprovalActivities(engine, _now)
     sending = SendActivities(engine, keys, solapi, _now)
+    digesting = DigestActivities(engine, keys, solapi, _now)
     mailing = MailActivities(engine, keys, solapi, _now, mail_servers)
     reporting = ReportActivities(
         engine=engine, solapi=solapi, board=board, sending=sending, mailing=mailing, now=_now
@@ -111,15 +117,18 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         RestoringInterceptor(Restorer(engine, vault), mender),
     ]
 
-    def worker(queue: TaskQueue, slots: int, by: SendActivities, *others: Callable[..., Any]) -> Worker:
-        own = [SendMessages, CompareDay, RestoreMessages, SyncTemplates]
+    def worker(
+        queue: TaskQueue,
+        slots: int,
+        workflows: Sequence[type],
+        by: SendActivities,
+        *others: Callable[..., Any],
+    ) -> Worker:
         return Worker(
             client,
             task_queue=queue,
-            workflows=own if queue is TaskQueue.MESSAGING else [SendMessages],
+            workflows=workflows,
             activities=[
-                preparing.prepare,
-                approving.approval,
                 by.reserve,
                 by.open_group,
                 by.add,
@@ -140,12 +149,16 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
         )
 
     others: list[Callable[..., Any]] = [reporting.compare_day, templates.sync, mender.restore]
-    texts = worker(TaskQueue.MESSAGING, SLOTS, sending, *others, *adopting(client, ["messaging.send"]))
-    e_mails = worker(TaskQueue.MAIL, MAIL_SLOTS, mailing)
+    first: list[Callable[..., Any]] = [preparing.prepare, approving.approval]
+    own = [SendMessages, CompareDay, RestoreMessages, SyncTemplates]
+    others += adopting(client, ["messaging.send"])
+    texts = worker(TaskQueue.MESSAGING, SLOTS, own, sending, *first, *others)
+    e_mails = worker(TaskQueue.MAIL, MAIL_SLOTS, [SendMessages], mailing, *first)
+    several = worker(TaskQueue.DIGEST, DIGEST_SLOTS, [SendDigest], digesting, digesting.prepare)
     await make_schedules(client, SCHEDULES)
     gc.collect()
     gc.freeze()  # modules are no garbage: looking through them was two fifths of composing 10,000 texts
-    await run_workers([texts, e_mails], stop, keep_schedules(client, SCHEDULES, stop))
+    await run_workers([texts, e_mails, several], stop, keep_schedules(client, SCHEDULES, stop))
     await solapi.aclose()
     await engine.dispose()
 

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clients.database import credits, messaging
 from clients.database.messaging import MessageJobRow
+from contracts.errors import MESSAGE_EXPIRED, NOT_APPROVED, RESERVATION_CANCELLED, SEND_CANCELLED
 from contracts.messaging import ApprovalState, Decided, Verdict
 from rules.quiet_hours import opens_at
 
@@ -23,6 +24,17 @@ async def is_off(connection: AsyncConnection, job: MessageJobRow, at: datetime) 
     if job.cancel_requested_at or job.approval is ApprovalState.REFUSED or is_expired(job, at):
         return True
     return await messaging.reservation_is_cancelled(connection, job)
+
+
+async def why_off(connection: AsyncConnection, job: MessageJobRow, code: str, at: datetime) -> str:
+    """The code that says why nothing more of a job is sent, where `code` does not say more."""
+    if await messaging.reservation_is_cancelled(connection, job):
+        return RESERVATION_CANCELLED
+    if code == SEND_CANCELLED and job.approval is ApprovalState.REFUSED:
+        return NOT_APPROVED
+    if code == SEND_CANCELLED and is_expired(job, job.cancel_requested_at or at):
+        return MESSAGE_EXPIRED
+    return code
 
 
 async def may_go(connection: AsyncConnection, job: MessageJobRow, at: datetime) -> Decided:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.implements import implements
 from activities.messaging.composing import Job, composed_chunks
+from activities.messaging.joining import Joining, joining
 from activities.messaging.mail_servers import MailServers
 from activities.messaging.provider import provider_errors, tried
 from activities.messaging.requested import (
@@ -16,7 +17,7 @@ from activities.messaging.requested import (
     read_request,
     refusal,
 )
-from clients.database import callbacks, credits, jobs, messaging, messaging_chunks
+from clients.database import callbacks, credits, digests, jobs, messaging, messaging_chunks
 from clients.database.credits import AccountRow, RecipientOutcome
 from clients.database.messaging_chunks import NewRecipient
 from clients.keys import TenantKeys
@@ -53,9 +54,11 @@ from contracts.messaging import (
     classes_of,
 )
 from contracts.progress import messages_progress
+from intake.submit import Submitter
 from rules.messaging import image
 from rules.messaging.approval import needs_approval
 from rules.messaging.channel import as_sent
+from rules.messaging.groups import digest_group
 from rules.messaging.template import read
 from rules.messaging.unsendable import Unsendable
 from rules.messaging.validity import check_schedule, expires_at
@@ -74,6 +77,7 @@ class PrepareActivities:
         solapi: Solapi,
         mail_servers: MailServers,
         board: ProgressBoard,
+        submitter: Submitter,
         default_pf_id: str | None,
         default_template_id: str | None,
     ) -> None:
@@ -84,6 +88,7 @@ class PrepareActivities:
         self._solapi = solapi
         self._mail_servers = mail_servers
         self._board = board
+        self._submitter = submitter
         self._default_pf_id = default_pf_id
         self._default_template_id = default_template_id
 
@@ -227,16 +232,26 @@ class PrepareActivities:
     async def _write(self, job: Job, composed: list[tuple[list[NewRecipient], bytes]]) -> Prepared:
         """One transaction: the job is prepared by one execution, once."""
         tenant_id, job_id, draft = job.account.tenant_id, job.ref.job_id, job.request.draft
+        joins: Joining | None = None
         async with self._engine.begin() as connection:
             row = await messaging.lock_job(connection, job_id, tenant_id)
             terms = await credits.account(connection, tenant_id)
             assert terms is not None, "without an account nothing is read"
             if row.chunks is None and row.cancel_requested_at is None:
+                if terms.digest_minutes and not _waits(terms, job):
+                    rows = [row for some, _ in composed for row in some]
+                    joins = await joining(connection, self._submitter, job, rows, terms.digest_minutes)
+                if joins:
+                    composed = [([_digested(row) for row in some], piece) for some, piece in composed]
                 taken: set[int] = set()
                 for rows, _ in composed:
                     taken |= await messaging_chunks.write_recipients(connection, job_id, tenant_id, rows)
                 sealed = [piece for _, piece in composed]
                 await messaging_chunks.write_chunks(connection, job_id, tenant_id, sealed)
+                if joins:
+                    notices = {each: to for each, to in joins.notices.items() if each not in taken}
+                    groups = {each: digest_group(job_id, each) for each in range(len(composed))}
+                    await digests.join(connection, tenant_id, job_id, notices, groups)
                 outcomes = [
                     RecipientOutcome(position, RecipientState.SUPPRESSED, DUPLICATE_MESSAGE)
                     for position in sorted(taken)
@@ -248,7 +263,7 @@ class PrepareActivities:
                     advertising=draft.advertising,
                     fallback=draft.mode == "both",
                     template_id=job.template.id if job.template else None,
-                    send_at=draft.send_at,
+                    send_at=joins.closes_at if joins else draft.send_at,
                     expires_at=job.expires_at,
                     asked_by=job.asked_by,
                     class_ids=job.class_ids,
@@ -256,11 +271,17 @@ class PrepareActivities:
                     notes=job.notes,
                     by_mail=draft.mode == "email",
                     recipients=sum(len(rows) for rows, _ in composed),
-                    chunks=len(composed),
+                    chunks=0 if joins else len(composed),
                 )
                 await credits.settle(connection, tenant_id, job_id, outcomes)
+        for accepted in joins.accepted if joins else ():
+            await self._submitter.start(accepted)
         # One that was cancelled meanwhile has nothing written; the next step says so.
         return await self._prepared(job.ref) or Prepared(chunks=1)
+
+
+def _digested(row: NewRecipient) -> NewRecipient:
+    return row if row.merged_into is not None else row._replace(merged_into=row.position)
 
 
 def _waits(terms: AccountRow, job: Job) -> bool:

@@ -14,7 +14,7 @@ from activities.messaging.mailing import MailActivities
 from activities.messaging.provider import provider_errors
 from activities.messaging.sending import SENT_STATES, SendActivities
 from clients import metrics
-from clients.database import credits, messaging, messaging_chunks, messaging_groups
+from clients.database import credits, digests, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
 from clients.database.messaging_chunks import Difference, Registered
 from clients.database.messaging_groups import GroupRow
@@ -32,7 +32,7 @@ from contracts.messaging import (
     RecipientState,
 )
 from contracts.progress import messages_progress
-from rules.messaging.groups import GroupState, is_mail
+from rules.messaging.groups import GroupState, is_digest, is_mail
 from rules.quiet_hours import KST
 
 DELIVERED = "4000"
@@ -152,6 +152,10 @@ class ReportActivities:
 
     async def _read_group(self, row: GroupRow) -> None:
         ref = row.ref
+        if is_digest(ref.group_id):
+            async with self._engine.begin() as connection:
+                outcomes = await digests.ended(connection, ref)
+                await credits.settle(connection, ref.tenant_id, ref.job_id, outcomes)
         async with self._engine.connect() as connection:
             waiting = await messaging_chunks.open_recipients(connection, ref)
             noticed = await messaging.noticed_at(connection, ref.job_id) if waiting else None
@@ -180,6 +184,8 @@ class ReportActivities:
                 metrics.DELIVERED.observe(seconds)
 
     async def _expire_group(self, row: GroupRow) -> None:
+        if is_digest(row.ref.group_id):  # the digest gives up by itself
+            return await self._read_group(row)
         async with self._engine.begin() as connection:
             positions = await messaging_chunks.open_positions(connection, row.ref)
             outcomes = [RecipientOutcome(position, RecipientState.UNCONFIRMED) for position in positions]

@@ -13,11 +13,12 @@ from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
 from activities.messaging.as_text import refused_as_alimtalk, turn_to_text
-from activities.messaging.gate import is_expired, is_off, may_go
+from activities.messaging.gate import is_expired, is_off, may_go, why_off
 from activities.messaging.manifest import ambiguous, compared, manifest
 from activities.messaging.provider import provider_errors, refused
-from clients.database import callbacks, credits, messaging, messaging_chunks, messaging_groups
+from clients.database import callbacks, credits, digests, messaging, messaging_chunks, messaging_groups
 from clients.database.credits import RecipientOutcome
+from clients.database.messaging import MessageJobRow
 from clients.database.messaging_groups import GroupRow
 from clients.keys import Sealer, TenantKeys
 from clients.solapi import (
@@ -31,17 +32,9 @@ from clients.solapi import (
     Unreachable,
 )
 from contracts.activities import messages
-from contracts.errors import (
-    GROUP_LOST,
-    MESSAGE_EXPIRED,
-    NOT_APPROVED,
-    RESERVATION_CANCELLED,
-    SEND_CANCELLED,
-    ErrorType,
-)
+from contracts.errors import GROUP_LOST, ErrorType
 from contracts.messaging import (
     Added,
-    ApprovalState,
     ChunkRef,
     Decided,
     GroupRef,
@@ -52,7 +45,7 @@ from contracts.messaging import (
     Stopped,
     Verdict,
 )
-from rules.messaging.groups import HANDED_OVER, OPEN_STATES, GroupState
+from rules.messaging.groups import HANDED_OVER, OPEN_STATES, GroupState, is_digest
 from rules.quiet_hours import KST
 
 SENT_BEFORE = ("GroupInProcessing", "AlreadySent", "ScheduledGroup")
@@ -188,10 +181,22 @@ class SendActivities:
                 return Decided(verdict=Verdict.GO)
             if (gate := await may_go(connection, job, self._now())).verdict is not Verdict.GO:
                 return gate
+            if not await self._stands(connection, group):
+                return Decided(verdict=Verdict.FENCED)
             moved = await messaging_groups.move(
                 connection, group, GroupState.ADDED, GroupState.COMMITTED, **await self._marks(connection)
             )
             return Decided(verdict=Verdict.GO if moved else Verdict.FENCED)
+
+    async def _stands(self, connection: AsyncConnection, group: GroupRef) -> bool:
+        """Whether what the group holds is what is to be sent, still."""
+        return True
+
+    async def _is_late(
+        self, connection: AsyncConnection, job: MessageJobRow, group: GroupRef, at: datetime
+    ) -> bool:
+        """The last look at a committed group's validity."""
+        return is_expired(job, at)
 
     async def _marks(self, connection: AsyncConnection) -> dict[str, str]:
         """What is noted of a group with its commit."""
@@ -221,7 +226,9 @@ class SendActivities:
             return gate
         async with self._engine.begin() as connection:
             began = self._now()
-            if is_expired(job, began):  # the last look: what came before may have taken its time
+            if await self._is_late(
+                connection, job, group, began
+            ):  # the last look: what came before may have taken its time
                 return Decided(verdict=Verdict.STOP)
             if not await messaging_groups.move(
                 connection, group, GroupState.COMMITTED, GroupState.COMMITTED, send_began_at=began
@@ -248,20 +255,20 @@ class SendActivities:
         async with self._engine.begin() as connection:
             job = await messaging.lock_job(connection, what.job_id, what.tenant_id)
             await messaging.request_cancel(connection, what.job_id, what.tenant_id)
-            cancelled = await messaging.reservation_is_cancelled(connection, job)
-            code = RESERVATION_CANCELLED if cancelled else what.code
-            if code == SEND_CANCELLED and job.approval is ApprovalState.REFUSED:
-                code = NOT_APPROVED
-            elif code == SEND_CANCELLED and is_expired(job, job.cancel_requested_at or self._now()):
-                code = MESSAGE_EXPIRED
+            code = await why_off(connection, job, what.code, self._now())
             open_groups = await messaging_groups.groups(connection, what.job_id, OPEN_STATES)
             for row in open_groups:
                 await messaging_groups.move(connection, row.ref, row.state, GroupState.CANCELLED)
             positions = await messaging.uncommitted_positions(connection, what.job_id)
+            positions += await digests.unsent(connection, what.job_id)
             outcomes = [RecipientOutcome(position, RecipientState.CANCELLED, code) for position in positions]
             await credits.settle(connection, what.tenant_id, what.job_id, outcomes)
             committed = await messaging_groups.groups(connection, what.job_id, {GroupState.COMMITTED})
-            sent = await messaging_groups.groups(connection, what.job_id, HANDED_OVER)
+            sent = [
+                row
+                for row in await messaging_groups.groups(connection, what.job_id, HANDED_OVER)
+                if not is_digest(row.ref.group_id) or await messaging_chunks.any_left(connection, row.ref)
+            ]
             hears = await callbacks.hears_of_messages(connection, what.tenant_id)
         for row in open_groups:
             await self._discard(row.ref.group_id)

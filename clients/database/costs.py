@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from clients.database.rows import many
 
 # Whom a message was written to. What went to several classes is counted once, for all of them together: a
-# price that is split would be nobody's. Unknown: a release before this has prepared it.
-SentTo = Literal["class", "classes", "people", "unknown"]
+# price that is split would be nobody's. Digest: notices of several jobs in one text, likewise. Unknown: a
+# release before this has prepared it.
+SentTo = Literal["class", "classes", "people", "digest", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class CostRow:
 # Who shares another's message has no price, and is no message.
 _COSTS = """
     SELECT l.tenant_id, date_trunc('month', l.sent_at AT TIME ZONE 'Asia/Seoul')::date AS month,
-        CASE WHEN j.class_ids IS NULL THEN 'unknown' WHEN cardinality(j.class_ids) = 0 THEN 'people'
+        CASE WHEN o.job_type = 'messages.digest' THEN 'digest'
+            WHEN j.class_ids IS NULL THEN 'unknown' WHEN cardinality(j.class_ids) = 0 THEN 'people'
             WHEN cardinality(j.class_ids) = 1 THEN 'class' ELSE 'classes' END AS sent_to,
         CASE WHEN cardinality(j.class_ids) = 1 THEN j.class_ids[1] END AS class_id, c.title AS class_title,
         coalesce(r.sent_as, r.channel) AS channel, j.asked_by,
@@ -46,6 +48,7 @@ _COSTS = """
     FROM notification_log l
     JOIN message_recipients r ON r.job_id = l.job_id AND r.position = l.position
     JOIN message_jobs j ON j.job_id = l.job_id
+    JOIN jobs o ON o.id = l.job_id
     LEFT JOIN classes c
         ON cardinality(j.class_ids) = 1 AND c.tenant_id = l.tenant_id AND c.id = j.class_ids[1]
     WHERE l.sent_at >= :since AND l.sent_at < :until AND r.merged_into IS NULL {of}

@@ -11,6 +11,7 @@ from sqlalchemy import String, and_, any_, case, exists, func, literal, select, 
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clients.database import digests
 from clients.database.jobs import JobMissing
 from clients.database.messaging_groups import groups
 from clients.database.messaging_models import (
@@ -24,7 +25,7 @@ from clients.database.messaging_models import (
 from clients.database.models import Job
 from clients.database.rows import columns, many, one_or_none
 from contracts.messaging import ApprovalState, Note, NoteCode, RecipientState
-from rules.messaging.groups import BINDING, HANDED_OVER, GroupState
+from rules.messaging.groups import BINDING, DIGESTS, HANDED_OVER, GroupState, is_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,15 @@ async def uncommitted_positions(connection: AsyncConnection, job_id: UUID) -> li
     return list(rows.scalars())
 
 
-# A group that the provider has sent has everybody in it who is not at an end.
+# A group that the provider has sent has everybody in it who is not at an end. What a digest has may be
+# waiting there.
 _STANDS = case(
     (
-        and_(MessageRecipient.state == RecipientState.PENDING, MessageGroup.state.in_(HANDED_OVER)),
+        and_(
+            MessageRecipient.state == RecipientState.PENDING,
+            MessageGroup.state.in_(HANDED_OVER),
+            MessageGroup.group_id.not_like(f"{DIGESTS}%"),
+        ),
         RecipientState.ACCEPTED,
     ),
     else_=MessageRecipient.state,
@@ -226,10 +232,14 @@ async def request_cancel(connection: AsyncConnection, job_id: UUID, tenant_id: i
         await connection.execute(
             update(MessageJob).where(MessageJob.job_id == job_id).values(cancel_requested_at=func.now())
         )
-    states = [row.state for row in await groups(connection, job_id, BINDING)]
+    binding = await groups(connection, job_id, BINDING)
+    states, wanted = [row.state for row in binding], job.chunks
+    if any(is_digest(row.ref.group_id) for row in binding):
+        of_notices = await digests.groups_of(connection, job_id)
+        states, wanted = [each for each in of_notices if each in BINDING], len(of_notices)
     if not states:
         return CancelAnswer.CANCELLED
-    all_sent = len(states) == job.chunks and GroupState.COMMITTED not in states
+    all_sent = len(states) == wanted and GroupState.COMMITTED not in states
     return CancelAnswer.TOO_LATE if all_sent else CancelAnswer.UNKNOWN
 
 

@@ -35,6 +35,7 @@ class AccountTerms:
     waits_for_credit: bool
     approval_above: int | None
     approval_of_systems: bool
+    digest_minutes: int
 
 
 columns(MessagingAccount, AccountTerms)  # what is written is there

@@ -161,6 +161,13 @@ async def open_positions(connection: AsyncConnection, chunk: ChunkRef) -> list[i
     return list(rows.scalars())
 
 
+async def any_left(connection: AsyncConnection, chunk: ChunkRef) -> bool:
+    """Whether somebody of a chunk was not cancelled, or suppressed."""
+    over = (RecipientState.CANCELLED, RecipientState.SUPPRESSED)
+    left = exists().where(*_of(chunk), MessageRecipient.state.not_in(over))
+    return bool((await connection.execute(select(left))).scalar_one())
+
+
 async def any_sent(connection: AsyncConnection, chunk: ChunkRef) -> bool:
     """Whether somebody of a chunk was sent something, or may have been."""
     sent = exists().where(*_of(chunk), MessageRecipient.state == RecipientState.UNCONFIRMED)

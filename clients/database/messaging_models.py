@@ -32,7 +32,8 @@ Won = Numeric(14, 2)
 
 class MessagingAccount(Base):
     """What a tenant may send, and its prepaid credit in won. Prices are per recipient. A person's job for
-    more than `approval_above` recipients waits for a second person, with `approval_of_systems` anybody's."""
+    more than `approval_above` recipients waits for a second person, with `approval_of_systems` anybody's. A
+    notice waits `digest_minutes` for others to the same phone; 0: for none."""
 
     __tablename__ = "messaging_accounts"
 
@@ -52,6 +53,7 @@ class MessagingAccount(Base):
     waits_for_credit: Mapped[bool] = mapped_column(server_default="true")
     approval_above: Mapped[int | None] = mapped_column(Integer)
     approval_of_systems: Mapped[bool] = mapped_column(server_default="false")
+    digest_minutes: Mapped[int] = mapped_column(Integer, server_default="0")
 
     __table_args__ = (CheckConstraint("credit_balance >= 0", name="ck_messaging_accounts_balance"),)
 
@@ -167,7 +169,8 @@ class MessageChunk(Base):
 class MessageRecipient(Base):
     """One person of a job. Written once and ended once: what is between is its chunk's and its group's, and
     `state` stays PENDING until the end. The job has no foreign key: ten thousand look-ups of one row.
-    Who is `merged_into` another position has no message and no price of their own, and ends as that one does.
+    Who is `merged_into` another position has no message and no price of their own, and ends as that one does;
+    who is merged into themselves is told by a digest (`MessageDigest`).
     """
 
     __tablename__ = "message_recipients"
@@ -191,6 +194,26 @@ class MessageRecipient(Base):
     __table_args__ = (
         Index("ix_message_recipients_phone", "tenant_id", "phone_mac"),
         Index("ix_message_recipients_merged", "job_id", postgresql_where=text("merged_into IS NOT NULL")),
+    )
+
+
+class MessageDigest(Base):
+    """A notice that goes in one text with others to its phone. `digest_id`: the job that sends them, which
+    takes no more of them when `closes_at` has come; `carried_at`: the position there of the message that says
+    it. None until then, and again of what was taken out."""
+
+    __tablename__ = "message_digests"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(BigInteger)
+    digest_id: Mapped[UUID] = mapped_column(ForeignKey("message_jobs.job_id"))
+    closes_at: Mapped[datetime]
+    carried_at: Mapped[int | None] = mapped_column(Integer)
+
+    __table_args__ = (
+        Index("ix_message_digests_digest", "digest_id"),
+        Index("ix_message_digests_window", "tenant_id", "closes_at"),
     )
 
 

@@ -67,6 +67,11 @@ def by_mail(step: Activity[In, Out]) -> Activity[In, Out]:
     return replace(step, queue=TaskQueue.MAIL, start_to_close=LONG_STEP_TIMEOUT)
 
 
+def in_digest(step: Activity[In, Out]) -> Activity[In, Out]:
+    """The same of several notices in one text."""
+    return replace(step, queue=TaskQueue.DIGEST)
+
+
 PREPARE = _step("messages.prepare", JobRef, Prepared, within=BEFORE_COMMIT, one_try=LONG_STEP_TIMEOUT)
 APPROVAL = _step("messages.approval", MessageJobRef, Approval, within=None)
 RESERVE = _step("messages.reserve", ChunkRef, Reserved, within=BEFORE_COMMIT)
@@ -78,7 +83,7 @@ STOP = _step("messages.stop", Stop, Stopped, within=None)
 POLL = _step("messages.poll", MessageJobRef, Counts, within=None, one_try=LONG_STEP_TIMEOUT)
 COUNT = _step("messages.count", MessageJobRef, Counts, within=None)
 EXPIRE = _step("messages.expire", MessageJobRef, Counts, within=None)
-# What one sending asks for: on the queue of texts, and `by_mail`.
+# What one sending asks for: on the queue of texts, `by_mail`, and all but an approval `in_digest`.
 OF_A_SENDING = (PREPARE, APPROVAL, RESERVE, OPEN_GROUP, ADD, COMMIT, SEND, STOP, POLL, COUNT, EXPIRE)
 RESTORE = _step("messages.restore", LostMessages, Counts, within=None, one_try=LONG_STEP_TIMEOUT)
 COMPARE_DAY = Activity(

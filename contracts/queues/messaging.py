@@ -1,12 +1,13 @@
 """`academy-messaging-jobs`: one text to one phone."""
 
+from datetime import datetime
 from typing import Any
 
 from contracts.jobs import JobRequest, payload_sha256
 from contracts.messaging import request_of
 from contracts.payloads import SendMessage
 
-SEND = "messaging.send"
+SEND, DIGEST = "messaging.send", "messages.digest"
 _VOLATILE = frozenset({"created_at"})  # a producer that sends again writes it anew
 
 
@@ -35,4 +36,17 @@ def read(body: dict[str, Any], queue: str, message_id: str) -> JobRequest:
         payload=payload,
         payload_sha256=payload_sha256(payload, _VOLATILE),
         source=f"sqs:{queue}",
+    )
+
+
+def digest_request(tenant_id: int, closes_at: datetime) -> JobRequest:
+    """What sends a tenant's notices whose windows close then: one for each minute."""
+    payload = {"closes_at": closes_at.isoformat()}
+    return JobRequest(
+        job_type=DIGEST,
+        tenant_id=tenant_id,
+        idempotency_key=f"{closes_at:%Y%m%dT%H%MZ}",
+        payload=payload,
+        payload_sha256=payload_sha256(payload, frozenset()),
+        source="digest",
     )

@@ -150,7 +150,12 @@ class Composer:
             raise Unsendable(SUBJECT_TOO_LONG, {"bytes": size(subject), "limit": SUBJECT_BYTES})
         if self._draft.image_key:
             return text, subject, Channel.MMS
-        return text, subject, Channel.LMS if subject or length > SMS_BYTES else Channel.SMS
+        return text, subject, by_size(length, subject)
+
+
+def by_size(length: int, subject: str | None) -> Channel:
+    """What carries a text of so many bytes."""
+    return Channel.LMS if subject or length > SMS_BYTES else Channel.SMS
 
 
 def compose(

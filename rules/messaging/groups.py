@@ -79,7 +79,7 @@ def check_move(old: GroupState, new: GroupState) -> None:
         raise ForbiddenMove(f"a group that is {old} does not become {new}")
 
 
-_MAIL = "mail-"  # no id of the provider's begins so
+_MAIL, DIGESTS = "mail-", "digest-"  # no id of the provider's begins so
 
 
 def mail_group(job_id: UUID, chunk: int) -> str:
@@ -89,3 +89,13 @@ def mail_group(job_id: UUID, chunk: int) -> str:
 
 def is_mail(group_id: str) -> bool:
     return group_id.startswith(_MAIL)
+
+
+def digest_group(job_id: UUID, chunk: int) -> str:
+    """What stands for the group of a chunk whose messages go with others: a digest has them (SENT), and its
+    own group says what becomes of them."""
+    return f"{DIGESTS}{job_id.hex}-{chunk}"
+
+
+def is_digest(group_id: str) -> bool:
+    return group_id.startswith(DIGESTS)
