@@ -108,7 +108,13 @@ async def messaging(settings: Settings, stop: asyncio.Event) -> None:
     templates = TemplateActivities(engine, TemplateCalls(solapi))
     heartbeats = Heartbeats(client, settings.heartbeat_seconds)
     mender = Mender(
-        engine=engine, preparing=preparing, reporting=reporting, solapi=solapi, mailing=mailing, now=_now
+        engine=engine,
+        preparing=preparing,
+        reporting=reporting,
+        solapi=solapi,
+        mailing=mailing,
+        digesting=digesting,
+        now=_now,
     )
     interceptors = [
         MeasuringInterceptor(),

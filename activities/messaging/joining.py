@@ -49,7 +49,7 @@ async def joining(
             accepted = await submitter.accept_within(connection, digest_request(tenant_id, closes))
             if accepted.status in (Acceptance.NEW, Acceptance.OPEN):
                 await messaging.lock_job(connection, accepted.job_id, tenant_id)
-                if await digests.takes_more(connection, accepted.job_id):
+                if await digests.takes(connection, accepted.job_id, len(own)):
                     found[closes] = accepted
         return closes in found
 

@@ -6,8 +6,9 @@ Every group that may have been sent stands in its workflow's history: it is aske
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio import activity
@@ -17,6 +18,7 @@ from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ApplicationError
 
 from activities.implements import implements
+from activities.messaging.digesting import DigestActivities
 from activities.messaging.mailing import MailActivities
 from activities.messaging.preparing import PrepareActivities
 from activities.messaging.provider import provider_errors
@@ -28,9 +30,18 @@ from clients.database.messaging_groups import GroupRow
 from clients.solapi import Group, Refused, Solapi
 from contracts.activities import messages
 from contracts.base import Contract
-from contracts.errors import PAYLOAD_LOST, SEND_CANCELLED, ErrorType
-from contracts.jobs import JobRef
-from contracts.messaging import ChunkRef, Counts, GroupRef, LostMessages, MessageJobRef, RecipientState
+from contracts.errors import DIGEST_UNSURE, PAYLOAD_LOST, SEND_CANCELLED, ErrorType
+from contracts.jobs import JobOutcome, JobRef, JobState
+from contracts.messaging import (
+    ChunkRef,
+    Counts,
+    GroupRef,
+    LostMessages,
+    MessageJobRef,
+    Prepared,
+    RecipientState,
+)
+from contracts.queues.messaging import DIGEST
 from rules.messaging.groups import BINDING, HANDED_OVER, GroupState, is_mail
 from rules.quiet_hours import KST
 
@@ -51,6 +62,7 @@ class Mender:
         reporting: ReportActivities,
         solapi: Solapi,
         mailing: MailActivities,
+        digesting: DigestActivities,
         now: Callable[[], datetime],
     ) -> None:
         self._engine = engine
@@ -58,6 +70,7 @@ class Mender:
         self._reporting = reporting
         self._solapi = solapi
         self._mailing = mailing
+        self._digesting = digesting
         self._now = now
 
     async def __call__(self, what: Contract | None) -> None:
@@ -70,27 +83,72 @@ class Mender:
         if activity.info().activity_type in CONCLUDING:
             await self.end_unsent(what, PAYLOAD_LOST)
 
-    async def mend(self, temporal: Client, workflow_id: str, ref: MessageJobRef) -> None:
-        """Prepare the job again if it was, and write down what the provider has sent of it."""
-        began, groups = False, []
+    async def mend(
+        self,
+        temporal: Client,
+        workflow_id: str,
+        ref: MessageJobRef,
+        ended: JobOutcome | None = None,
+    ) -> None:
+        """Prepare the job again if it was, and write down what the provider has sent of it. `ended`: how its
+        workflow did, where it has."""
+        where = WorkflowSerializationContext(namespace=temporal.namespace, workflow_id=workflow_id)
+        converter = temporal.data_converter.with_context(where)
+        began, joined, groups, preparing = False, False, [], set[int]()
         async for event in _history(temporal, workflow_id):
             asked = event.activity_task_scheduled_event_attributes
             if asked.activity_type.name == messages.SEND.name:
-                where = WorkflowSerializationContext(namespace=temporal.namespace, workflow_id=workflow_id)
-                converter = temporal.data_converter.with_context(where)
                 groups += await converter.decode(asked.input.payloads, [GroupRef])
+            if asked.activity_type.name == messages.PREPARE.name:
+                preparing.add(event.event_id)
             began = began or asked.activity_type.name == messages.RESERVE.name
-        if not began:
+            answered = event.activity_task_completed_event_attributes
+            if answered.scheduled_event_id in preparing:
+                (prepared,) = await converter.decode(answered.result.payloads, [Prepared])
+                joined = not prepared.refusal and not prepared.chunks
+        if not began and not joined:
             return
         async with self._engine.connect() as connection:
             job = await jobs.get(connection, ref.job_id)
         what = JobRef(job_id=job.id, job_type=job.job_type, tenant_id=job.tenant_id)
-        refusal = (await self._preparing.prepare(what)).refusal
+        if not began:
+            return await self._may_have_gone(what, ref, ended)
+        if what.job_type == DIGEST:
+            await self._gather_again(ref, groups)
+        again = self._digesting if what.job_type == DIGEST else self._preparing
+        refusal = (await again.prepare(what)).refusal
         if refusal:
             log.error("job %s cannot be prepared again: %s", ref.job_id, refusal.error_code)
             return
         for group in groups:
             await self._adopt(group)
+
+    async def _may_have_gone(self, what: JobRef, ref: MessageJobRef, ended: JobOutcome | None) -> None:
+        """Of notices that had joined digests, where a database has lost that they had: what those sent says
+        nobody knows for sure. They are not sent again."""
+        if refusal := (await self._preparing.again(what)).refusal:
+            log.error("job %s cannot be prepared again: %s", ref.job_id, refusal.error_code)
+            return
+        state, code = RecipientState.UNCONFIRMED, DIGEST_UNSURE
+        if ended and ended.state is JobState.CANCELLED:
+            state, code = RecipientState.CANCELLED, ended.error_code or SEND_CANCELLED
+        async with self._engine.begin() as connection:
+            positions = await messaging.uncommitted_positions(connection, ref.job_id)
+            outcomes = [RecipientOutcome(each, state, code) for each in positions]
+            await credits.settle(connection, ref.tenant_id, ref.job_id, outcomes)
+
+    async def _gather_again(self, ref: MessageJobRef, groups: Sequence[GroupRef]) -> None:
+        """What a digest has sent, as the provider has it; nothing where it has sent nothing."""
+        async with self._engine.connect() as connection:
+            known = await messaging.find_job(connection, ref.job_id)
+        if known and known.chunks is not None:
+            return
+        for group in groups:
+            with provider_errors():
+                found = await self._find(group.group_id)
+            if found and (found.state in SENT_STATES or found.sent):
+                sent = [each async for each in self._messages(group.group_id)]
+                await self._digesting.write_sent(ref, sent)
 
     async def end_unsent(self, ref: MessageJobRef, code: str) -> None:
         """Who is in no group that may have been sent did not get it."""
@@ -104,7 +162,7 @@ class Mender:
         """What became of the recipients of a job whose workflow has ended, from the provider. Raises
         ApplicationError as long as it has no report of some that had one."""
         ref = MessageJobRef(job_id=lost.job.job_id, tenant_id=lost.job.tenant_id or 0)
-        await self.mend(activity.client(), lost.workflow_id, ref)
+        await self.mend(activity.client(), lost.workflow_id, ref, lost.outcome)
         await self._reporting.read(ref)
         await self.end_unsent(ref, lost.outcome.error_code or SEND_CANCELLED)
         if not lost.outcome.result.get("unconfirmed"):
@@ -201,14 +259,18 @@ class Mender:
 
     async def _registered(self, group_id: str) -> dict[int, str]:
         """Position → the provider's id, of all that it has in a group."""
-        ids: dict[int, str] = {}
+        sent = [each async for each in self._messages(group_id)]
+        return {int(each["customFields"]["n"]): str(each["messageId"]) for each in sent}
+
+    async def _messages(self, group_id: str) -> AsyncIterator[dict[str, Any]]:
         start_key = None
         while True:
             with provider_errors():
                 page, start_key = await self._solapi.messages(group_id, start_key)
-            ids |= {int(each["customFields"]["n"]): str(each["messageId"]) for each in page}
+            for each in page:
+                yield each
             if not start_key or not page:
-                return ids
+                return
 
 
 async def _history(temporal: Client, workflow_id: str) -> AsyncIterator[HistoryEvent]:

@@ -105,7 +105,11 @@ class PrepareActivities:
             told = {"tells": await callbacks.hears_of_messages(connection, ref.tenant_id)}
         return (await self._prepare(ref)).model_copy(update=told)
 
-    async def _prepare(self, ref: JobRef) -> Prepared:
+    async def again(self, ref: JobRef) -> Prepared:
+        """As `prepare`, for messages that have joined digests before: they join none."""
+        return await self._prepare(ref, may_join=False)
+
+    async def _prepare(self, ref: JobRef, *, may_join: bool = True) -> Prepared:
         if known := await self._prepared(ref):
             return known
         try:
@@ -115,7 +119,7 @@ class PrepareActivities:
             return Prepared(refusal=refusal([problem(None, error)]))
         except Problems as problems:
             return Prepared(refusal=refusal(problems.found))
-        return await self._write(job, composed)
+        return await self._write(job, composed, may_join=may_join)
 
     async def _prepared(self, ref: JobRef) -> Prepared | None:
         """What an earlier try wrote: it stands, whatever template and senders have become since."""
@@ -229,7 +233,9 @@ class PrepareActivities:
         with provider_errors(ends=True):
             return await self._solapi.upload_image(data, "image.jpg")
 
-    async def _write(self, job: Job, composed: list[tuple[list[NewRecipient], bytes]]) -> Prepared:
+    async def _write(
+        self, job: Job, composed: list[tuple[list[NewRecipient], bytes]], *, may_join: bool
+    ) -> Prepared:
         """One transaction: the job is prepared by one execution, once."""
         tenant_id, job_id, draft = job.account.tenant_id, job.ref.job_id, job.request.draft
         joins: Joining | None = None
@@ -238,7 +244,7 @@ class PrepareActivities:
             terms = await credits.account(connection, tenant_id)
             assert terms is not None, "without an account nothing is read"
             if row.chunks is None and row.cancel_requested_at is None:
-                if terms.digest_minutes and not _waits(terms, job):
+                if may_join and terms.digest_minutes and not _waits(terms, job):
                     rows = [row for some, _ in composed for row in some]
                     joins = await joining(connection, self._submitter, job, rows, terms.digest_minutes)
                 if joins:

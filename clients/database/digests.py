@@ -25,6 +25,7 @@ from clients.database.messaging_models import (
 from clients.database.models import Job
 from contracts.errors import SEND_CANCELLED
 from contracts.messaging import ChunkRef, RecipientState
+from rules.messaging.digests import MOST_NOTICES
 from rules.messaging.groups import BINDING, GroupState
 
 
@@ -66,10 +67,13 @@ async def open_windows(
     return {row[0]: row[1] for row in rows}
 
 
-async def takes_more(connection: AsyncConnection, digest_id: UUID) -> bool:
-    """Whether a digest, whose job is locked, has neither gathered its notices nor been cancelled."""
+async def takes(connection: AsyncConnection, digest_id: UUID, more: int) -> bool:
+    """Whether a digest, whose job is locked, takes so many notices more: it has neither gathered nor been
+    cancelled."""
     row = MessageJob.chunks.is_(None) & MessageJob.cancel_requested_at.is_(None)
-    query = select(row & Job.finished_at.is_(None)).join(Job, Job.id == MessageJob.job_id)
+    there = select(func.count()).where(MessageDigest.digest_id == digest_id).scalar_subquery()
+    open_and_fits = row & Job.finished_at.is_(None) & (there + more <= MOST_NOTICES)
+    query = select(open_and_fits).join(Job, Job.id == MessageJob.job_id)
     return bool((await connection.execute(query.where(MessageJob.job_id == digest_id))).scalar_one())
 
 

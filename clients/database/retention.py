@@ -20,6 +20,7 @@ from clients.database.messaging_models import (
     CancelledReservation,
     MailAttempt,
     MessageChunk,
+    MessageDigest,
     MessageJob,
     MessageOccurrence,
     MessageRecipient,
@@ -144,6 +145,13 @@ RULES = (
         since="its job ended",
         old=lambda before: _of_ended(MailAttempt.job_id, before),
         why="an e-mail that is tried again; gone with the recipient's end, but for what a killed worker left",
+    ),
+    Rule(
+        table="message_digests",
+        kept=YEAR,
+        since="its job ended",
+        old=lambda before: _of_ended(MessageDigest.job_id, before),
+        why="which notices went in one text",
     ),
     Rule(
         table="message_occurrences",

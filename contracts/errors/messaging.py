@@ -293,6 +293,12 @@ MAIL_UNSURE = _add(
     "메일 서버의 응답을 받지 못해 나갔는지 알 수 없습니다. 받았는지 확인한 뒤에 다시 보내 주세요.",
     "The mail server's answer was lost: it may have been sent. Ask before sending again.",
 )
+DIGEST_UNSURE = _add(
+    "DIGEST_UNSURE",
+    _F,
+    "다른 알림과 함께 나갔을 수 있으나 기록이 사라져 알 수 없습니다. 받았는지 확인한 뒤에 다시 보내 주세요.",
+    "It may have gone in one text with others; the record of that was lost. Ask before sending again.",
+)
 MAIL_REFUSED = _add(
     "MAIL_REFUSED",
     _F,

@@ -10,6 +10,7 @@ from rules.messaging.text import size
 
 BETWEEN = "\n\n"
 MOST_RECIPIENTS = 1_000  # what goes to more is an announcement, and goes by itself
+MOST_NOTICES = 4_000  # of a digest: so many are one group, whatever they say
 SENT_WITHIN = timedelta(minutes=5)  # of its window's end, if nothing keeps it
 MINUTE = timedelta(minutes=1)
 

@@ -127,6 +127,7 @@ async def night(stack: Stack) -> AsyncIterator[Night]:
         solapi=solapi,
         mail_servers=MailServers(lab.engine, mail.keys, None, None),
         board=board,
+        submitter=mail.submitter,
         default_pf_id=None,
         default_template_id=None,
     )

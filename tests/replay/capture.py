@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
+from sqlalchemy import update
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
 from activities.ai.tasks.omr.sheet import sheet
 from clients.codec import is_encrypted, open_payload, tenant_of
+from clients.database.messaging_models import MessagingAccount
 from clients.keys import TenantKeys
 from clients.vault import Vault
 from contracts.payloads import TrimPayload
@@ -215,6 +217,19 @@ class Capture:
         await self.store("messages-cancelled", job.workflow_id)
         await self._scheduled("messages-compare", "messages.compare")
 
+    async def digest(self) -> None:
+        """A notice that waits a minute for others."""
+        tenant = TENANT + 9
+        queue, body = BODIES["sms"]
+        async with self._lab.engine.begin() as connection:
+            await open_account(connection, tenant)
+            account = update(MessagingAccount).where(MessagingAccount.tenant_id == tenant)
+            await connection.execute(account.values(digest_minutes=1))
+        self._lab.send(queue, body | {"tenant_id": tenant})
+        for job in await self._lab.ended(tenant, 2):
+            name = "messages.digest" if job.job_type == "messages.digest" else "messages-joined"
+            await self.store(name, job.workflow_id)
+
     async def schedules(self) -> None:
         await self._scheduled("reconcile", "ops.reconcile")
         await self._scheduled("sweep", "ops.sweep")
@@ -244,6 +259,7 @@ async def capture(version: str) -> None:
                 await story.cancelled(Path(scratch))
                 await story.ai()
                 await story.messages()
+                await story.digest()
                 await story.schedules()
             await lab.close()
 

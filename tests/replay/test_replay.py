@@ -21,6 +21,7 @@ from tests.replay.edited import EncodeWithAnotherFirstStep, RunJobAfterAPause
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
 from workflows.messaging.compare import CompareDay
+from workflows.messaging.digest import SendDigest
 from workflows.messaging.send import SendMessages
 from workflows.ops.reconcile import Reconcile
 from workflows.ops.sweep import Sweep
@@ -38,6 +39,7 @@ WORKFLOWS = [
     RunAiJob,
     Reconcile,
     SendMessages,
+    SendDigest,
     CompareDay,
     Sweep,
 ]

@@ -100,6 +100,8 @@ async def test_each_is_worked_on_once_on_its_queue(working: Made) -> None:
     wanted: Counter[tuple[str, str]] = Counter((each.queue, each.name) for each in REFERENCES)
     wanted += Counter((TaskQueue.AI_GPU, name) for queue, name in wanted if queue is TaskQueue.AI)
     wanted += Counter((TaskQueue.MAIL, each.name) for each in messages.OF_A_SENDING)
+    of_digests = [each for each in messages.OF_A_SENDING if each is not messages.APPROVAL]
+    wanted += Counter((TaskQueue.DIGEST, each.name) for each in of_digests)
     wanted += Counter((of_build, name) for queue, name in wanted if queue is TaskQueue.VIDEO_ENCODE)
     assert there == wanted
 

@@ -302,6 +302,7 @@ async def test_a_404_of_others_loses_no_group(own: bool) -> None:
         reporting=unused,
         solapi=provider,
         mailing=unused,
+        digesting=unused,
         now=lambda: now,
     )
     row = GroupRow(7, uuid4(), 0, GroupState.COMMITTED, "G1", long_ago, None, None)

@@ -7,6 +7,7 @@ After a change that is meant: `FINGERPRINTS=write pytest tests/workflows/test_fi
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ from contracts.video import DeleteInput, EraseInput, hls_root
 from tests.workflows.world import ANSWERS, World, encode_input, retired, start, worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STORED = Path(__file__).parent / "fingerprints.txt"
 
 
@@ -66,6 +68,7 @@ async def test_fingerprints(env: WorkflowEnvironment, world: World) -> None:
         ("video.trim", trim, "video-light"),
         ("video.retire", EraseInput(prefix=hls_root(7, 42), after=900), "video-light"),
         ("messages", MessagesInput(job=message), "messaging"),
+        ("messages.digest", MessagesInput(job=message, closes_at=EPOCH), "digest"),
         ("ai.job", AiInput(job=document, tier="premium"), "ops"),
         ("ai.job", AiInput(job=roster, tier="premium"), "ops"),
         ("ai.job", AiInput(job=texts, tier="premium"), "ops"),

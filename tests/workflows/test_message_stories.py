@@ -1,7 +1,7 @@
 """The messages workflow alone: what follows which answer. Activities only note what they were asked."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -77,6 +77,45 @@ async def test_steps_of_e_mails_are_of_their_own_queue(
     assert isinstance(await ended(await story(env, queue)), JobOutcome)
     assert world.names() == ["messages.prepare", *SENDS, *REPORTS]
     assert world.queues == [queue, *["mail"] * 7, "ops"]
+
+
+async def test_what_has_joined_a_digest_waits_for_its_end(env: WorkflowEnvironment, world: World) -> None:
+    """By the steps that the release before takes, too: it sends nothing itself, and reads how it ended."""
+    closes_at = datetime.now(UTC) + timedelta(seconds=1)
+    world.answers["messages.prepare"] = in_turn(Prepared(chunks=0, recipients=2, send_at=closes_at))
+    handle = await story(env)
+    assert isinstance(await ended(handle), JobOutcome)
+    assert world.names() == ["messages.prepare", *REPORTS]
+    history = await handle.fetch_history()
+    asked = [each for each in history.events if each.HasField("activity_task_scheduled_event_attributes")]
+    assert asked[1].event_time.ToDatetime(UTC) >= closes_at
+
+
+async def test_a_digest_is_sent_when_nothing_more_joins(env: WorkflowEnvironment, world: World) -> None:
+    closes_at = datetime.now(UTC) + timedelta(seconds=1)
+    prepared: list[datetime] = []
+
+    def prepare(_: Any) -> Prepared:
+        prepared.append(datetime.now(UTC))
+        return Prepared(chunks=1, recipients=2)
+
+    world.answers["messages.prepare"] = prepare
+    job = JobRef(job_id=uuid4(), job_type="messages.digest", tenant_id=7)
+    handle = await start(env, "messages.digest", MessagesInput(job=job, closes_at=closes_at), "digest")
+    assert isinstance(await ended(handle), JobOutcome)
+    assert prepared[0] >= closes_at
+    assert world.names() == ["messages.prepare", *SENDS, *REPORTS]
+    assert world.queues == [*["digest"] * 8, "ops"]
+
+
+async def test_a_digest_is_cancelled_before_its_time(env: WorkflowEnvironment, world: World) -> None:
+    closes_at = datetime.now(UTC) + timedelta(hours=1)
+    world.answers["messages.stop"] = in_turn(Stopped(sent=0, code="SEND_CANCELLED", tells=True))
+    job = JobRef(job_id=uuid4(), job_type="messages.digest", tenant_id=7)
+    handle = await start(env, "messages.digest", MessagesInput(job=job, closes_at=closes_at), "digest")
+    await handle.signal("cancel")
+    assert await ended(handle) == "SEND_CANCELLED"
+    assert world.names() == ["messages.stop", "jobs.finish"]
 
 
 async def test_three_groups_one_after_the_other(env: WorkflowEnvironment, world: World) -> None:

@@ -57,6 +57,7 @@ from tests.lab import PATIENCE, eventually
 from tests.references import REFERENCES
 from workflows.ai import RunAiJob
 from workflows.generic import RunJob
+from workflows.messaging.digest import SendDigest
 from workflows.messaging.send import SendMessages
 from workflows.ops.reconcile import Reconcile
 from workflows.video.delete import DeleteVideo
@@ -73,11 +74,18 @@ WORKFLOWS = [
     RunAiJob,
     Reconcile,
     SendMessages,
+    SendDigest,
 ]
 DONE = JobOutcome(state=JobState.DONE)
 CANCELLED = JobOutcome(state=JobState.CANCELLED, error_code="CANCELLED")
 QUEUES = sorted(set(TaskQueue) - {TaskQueue.AI, TaskQueue.EXTERNAL})
-OF_WORKFLOWS = (TaskQueue.VIDEO_LIGHT, TaskQueue.OPS, TaskQueue.MESSAGING, TaskQueue.MAIL)
+OF_WORKFLOWS = (
+    TaskQueue.VIDEO_LIGHT,
+    TaskQueue.OPS,
+    TaskQueue.MESSAGING,
+    TaskQueue.MAIL,
+    TaskQueue.DIGEST,
+)
 INPUTS = {each.name: each.takes for each in REFERENCES if each.takes is not type(None)}
 INPUTS["messaging.send"] = JobRef
 # By name, because several activities take the same reference.
