@@ -19,9 +19,10 @@ from temporalio import activity
 
 from activities.host.heartbeat import _Inbound
 from activities.messaging.sending import SendActivities
-from clients.database import credits, mails, messaging_chunks, messaging_groups
+from clients.database import credits, digests, mails, messaging_chunks, messaging_groups
 from clients.smtp import Connection
 from clients.solapi import Solapi
+from intake.submit import Submitter
 from rules.messaging.groups import ADDED, COMMITTED
 from workers import __main__ as workers
 from workers import messaging as messaging_worker
@@ -53,6 +54,14 @@ MAIL_POINTS = [
     f"{when}-{call}" for call in (*MAIL_CALLS, "committing", "settling") for when in ("before", "after")
 ]
 MAIL_POINTS += [f"answer-{name}" for name in ("open_group", "add", "commit", "send")]
+
+
+# Of notices: what is written when one joins, and when they are gathered; and the start of what sends them.
+NOTICE_CALLS: dict[str, tuple[Any, str]] = {"joining": (digests, "join"), "starting": (Submitter, "start")}
+NOTICE_POINTS = [f"{when}-{call}" for call in NOTICE_CALLS for when in ("before", "after")]
+NOTICE_POINTS.append("answer-prepare")
+DIGEST_CALLS: dict[str, tuple[Any, str]] = {"gathering": (digests, "carry")}
+DIGEST_POINTS = [f"{when}-gathering" for when in ("before", "after")] + POINTS
 
 
 class Holder:
@@ -103,7 +112,7 @@ class Holder:
 
 def main(end: str, folder: str, plan: str) -> None:
     holder = Holder(end, Path(folder), json.loads(plan))
-    for name, (owner, method) in (CALLS | MAIL_CALLS).items():
+    for name, (owner, method) in (CALLS | MAIL_CALLS | NOTICE_CALLS | DIGEST_CALLS).items():
         setattr(owner, method, holder.around(getattr(owner, method), name))
     messaging_groups.move = holder.around(
         messaging_groups.move, "committing", lambda *a: a[2:4] == (ADDED, COMMITTED)
@@ -111,6 +120,7 @@ def main(end: str, folder: str, plan: str) -> None:
     credits.settle = holder.around(credits.settle, "settling", lambda *a: bool(a[3]))
     _Inbound.execute_activity = holder.after_activity(_Inbound.execute_activity)  # type: ignore[method-assign]
     messaging_worker.SLOTS = messaging_worker.MAIL_SLOTS = 2 * len(POINTS)
+    messaging_worker.DIGEST_SLOTS = 2 * len(POINTS)
     sys.argv[1:] = ["messaging"]
     workers.main()
 
