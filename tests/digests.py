@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -10,6 +11,7 @@ from clients.database import messaging, messaging_chunks
 from clients.database.messaging_chunks import NewRecipient
 from clients.database.messaging_models import MessageDigest, MessageRecipient
 from contracts.queues import digest_request
+from tests.lab import eventually
 from tests.messages import Mail, draft, request
 
 WINDOW = 6.0  # seconds
@@ -51,13 +53,17 @@ class Window:
             await connection.execute(insert(MessageDigest), places)
         return cls(mail, tenant, digest, closes_at)
 
-    async def joined_by(self, job: UUID) -> bool:
-        """Once it is prepared."""
+    async def has(self, job: UUID) -> bool:
         query = select(MessageDigest.position).where(
             MessageDigest.job_id == job, MessageDigest.digest_id == self.digest
         )
         async with self.mail.lab.engine.connect() as connection:
             return bool((await connection.execute(query)).first())
+
+    async def joined(self, *jobs: UUID) -> None:
+        """Their notices are in it."""
+        for job in jobs:
+            await eventually(partial(self.has, job), "it has joined")
 
     def texts(self) -> list[tuple[str, str, str]]:
         """(phone, kind, text) of what a carrier was handed."""

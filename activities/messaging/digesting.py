@@ -75,7 +75,7 @@ class DigestActivities(SendActivities):
         pieces = [sealed(sealer, digest.job_id, told)] if told else []
         await messaging_chunks.write_chunks(connection, digest.job_id, digest.tenant_id, pieces)
         carried: dict[Place, int | None] = {place: each.position for each in told for place in each.notices}
-        await digests.carry(connection, digest.job_id, carried)
+        await digests.carry(connection, carried)
         await messaging.mark_prepared(
             connection,
             digest.job_id,
@@ -104,7 +104,7 @@ class DigestActivities(SendActivities):
             await messaging_chunks.write_recipients(connection, digest.job_id, digest.tenant_id, rows)
             pieces = [sealed(sealer, digest.job_id, [])]
             await messaging_chunks.write_chunks(connection, digest.job_id, digest.tenant_id, pieces)
-            await digests.carry(connection, digest.job_id, carried)
+            await digests.carry(connection, carried)
             await messaging.mark_prepared(connection, digest.job_id, recipients=len(rows), chunks=1)
             unsaid = [each for each in waiting if (each.job_id, each.position) not in carried]
             await _end(connection, digest.tenant_id, _ends(dict.fromkeys(unsaid, PAYLOAD_LOST)))
@@ -113,21 +113,18 @@ class DigestActivities(SendActivities):
         self, connection: AsyncConnection, digest: MessageJobRef, notices: Sequence[NoticeRow]
     ) -> tuple[list[Opened], Off]:
         """Those that are to be sent, with their jobs locked; and the ends of the others."""
-        codes = await self._off(connection, digest, notices)
+        codes = await self._off(connection, notices)
         opened = await self._read(connection, digest, [each for each in notices if each not in codes])
         there = {each.notice for each in opened}
         lost = {each: PAYLOAD_LOST for each in notices if each not in codes and each not in there}
         return opened, _ends(codes | lost)
 
-    async def _off(
-        self, connection: AsyncConnection, digest: MessageJobRef, notices: Sequence[NoticeRow]
-    ) -> dict[NoticeRow, str]:
+    async def _off(self, connection: AsyncConnection, notices: Sequence[NoticeRow]) -> dict[NoticeRow, str]:
         """Those that are not to be sent, and why. The jobs of all are locked from here on."""
         at, codes = self._now(), dict[UUID, str]()
-        for job_id in sorted({each.job_id for each in notices}):
-            job = await messaging.lock_job(connection, job_id, digest.tenant_id)
+        for job in await messaging.lock_jobs(connection, {each.job_id for each in notices}):
             if await is_off(connection, job, at):
-                codes[job_id] = await why_off(connection, job, SEND_CANCELLED, at)
+                codes[job.job_id] = await why_off(connection, job, SEND_CANCELLED, at)
         return {
             each: codes.get(each.job_id, SEND_CANCELLED)
             for each in notices
@@ -171,7 +168,7 @@ class DigestActivities(SendActivities):
         told = gathered_anew(chunk.job_id, opened)
         await messaging_chunks.rewrite(connection, chunk, sealed(sealer, chunk.job_id, told))
         gone = {(job_id, end.position): None for job_id, ends in off.items() for end in ends}
-        await digests.carry(connection, chunk.job_id, gone)
+        await digests.carry(connection, gone)
         empty = {each.carried_at for each in notices} - {each.position for each in told}
         outcomes = [_cancelled(each, SEND_CANCELLED) for each in empty if each is not None]
         await credits.settle(connection, chunk.tenant_id, chunk.job_id, outcomes)
@@ -186,7 +183,7 @@ class DigestActivities(SendActivities):
 
     async def _is_wanted(self, connection: AsyncConnection, group: GroupRef) -> bool:
         """Whether nothing that a committed group says was cancelled, or has become too late."""
-        return not await self._off(connection, group, await digests.carried(connection, group))
+        return not await self._off(connection, await digests.carried(connection, group))
 
     @implements(messages.SEND)
     async def send(self, group: GroupRef) -> Decided:

@@ -18,7 +18,7 @@ from api.console.queries import Shown
 from api.recipients import StudentsToTell
 from api.routing import first
 from api.services import Services, UseServices
-from clients.database import classes, credits, jobs, text_templates
+from clients.database import classes, credits, digests, jobs, text_templates
 from clients.database import messaging as database
 from clients.database.listings import SENDINGS
 from contracts.messaging import Account, Draft, Private, Recipient, request_of
@@ -134,6 +134,7 @@ async def sending(
         asks = job.waits_for_approval
         most = await credits.most(connection, job.id) if asks else None
         sealed = await jobs.sealed_payload(connection, job.id) if asks else None
+        shared = await digests.count_shared(connection, job.id) if about and about.in_digests else 0
     own = about is not None and about.asked_by == caller_for(staff).name
     return page(
         request,
@@ -143,6 +144,7 @@ async def sending(
         own=own,
         most=most,
         draft=await asyncio.to_thread(_draft, services, job, sealed) if sealed else None,
+        shared=shared,
         states=states,
         people=people,
         after=after,

@@ -22,7 +22,7 @@ from api.problems import message_of, not_found, refused
 from api.recipients import MessagesWanted
 from api.routing import first
 from api.services import Services, UseServices
-from clients.database import approvals, credits, jobs, messaging
+from clients.database import approvals, credits, digests, jobs, messaging
 from clients.database.approvals import DecideAnswer
 from clients.database.jobs import JobRow
 from clients.database.messaging import CancelAnswer, MessageJobRow
@@ -71,13 +71,15 @@ async def send(
 
 @router.get("/messages/{job_id}/")
 async def get_messages(job_id: JobId, tenant: Tenant, services: UseServices) -> dict[str, Any]:
-    """How many of a job's recipients stand where, and why those failed who did."""
+    """How many of a job's recipients stand where, and why those failed who did; `shared`: how many are told
+    in one text with other jobs' notices."""
     job = await _messages_job(services, tenant, job_id)
     async with services.engine.connect() as connection:
         states = await messaging.counts(connection, job.id)
         codes = await messaging.codes(connection, job.id)
         about = await messaging.find_job(connection, job.id)
         most = await credits.most(connection, job.id)
+        shared = await digests.count_shared(connection, job.id) if about and about.in_digests else 0
     return {
         "job_id": job.external_id,
         "status": job.state,
@@ -86,6 +88,7 @@ async def get_messages(job_id: JobId, tenant: Tenant, services: UseServices) -> 
         "result": job.result,
         "recipients": states,
         "reasons": codes,
+        "shared": shared,
         "approval": _approval(about, most) if about and about.approval else None,
     }
 

@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, LargeBinary, and_, exists, func, literal, select, text, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    LargeBinary,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
@@ -148,20 +161,21 @@ async def carried(connection: AsyncConnection, chunk: ChunkRef) -> list[NoticeRo
     return [NoticeRow(*row) for row in await connection.execute(query)]
 
 
-async def carry(
-    connection: AsyncConnection, digest_id: UUID, notices: Mapping[tuple[UUID, int], int | None]
-) -> None:
-    """Note which message of a digest says which notice (job and position); None: none any more."""
-    by_message: dict[int | None, list[tuple[UUID, int]]] = {}
-    for notice, message in notices.items():
-        by_message.setdefault(message, []).append(notice)
-    for message, places in by_message.items():
-        these = tuple_(MessageDigest.job_id, MessageDigest.position).in_(places)
-        await connection.execute(
-            update(MessageDigest)
-            .where(these, MessageDigest.digest_id == digest_id)
-            .values(carried_at=message)
-        )
+_CARRY = text("""
+    UPDATE message_digests d SET carried_at = n.message
+    FROM unnest(:jobs, :positions, :messages) AS n (job_id, position, message)
+    WHERE d.job_id = n.job_id AND d.position = n.position""").bindparams(
+    bindparam("jobs", type_=ARRAY(Uuid)),
+    bindparam("positions", type_=ARRAY(Integer)),
+    bindparam("messages", type_=ARRAY(Integer)),
+)
+
+
+async def carry(connection: AsyncConnection, notices: Mapping[tuple[UUID, int], int | None]) -> None:
+    """Note which message of their digest says which notices (job and position); None: none any more."""
+    jobs, positions = [job for job, _ in notices], [position for _, position in notices]
+    values = {"jobs": jobs, "positions": positions, "messages": list(notices.values())}
+    await connection.execute(_CARRY, values)
 
 
 async def texts(

@@ -1,6 +1,6 @@
 """Queries on message jobs and their recipients. The caller holds the transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -47,6 +47,11 @@ class MessageJobRow:
     decided_at: datetime | None
     by_mail: bool
 
+    @property
+    def in_digests(self) -> bool:
+        """Whether its messages go in one text with others'."""
+        return self.chunks == 0 and bool(self.recipients)
+
 
 @dataclass(frozen=True, slots=True)
 class RecipientRow:
@@ -76,6 +81,12 @@ async def lock_job(connection: AsyncConnection, job_id: UUID, tenant_id: int) ->
     if row is None:
         raise JobMissing(job_id)
     return row
+
+
+async def lock_jobs(connection: AsyncConnection, job_ids: Collection[UUID]) -> list[MessageJobRow]:
+    """Some that are there, locked in the order of their ids until the transaction ends."""
+    these = _JOBS.where(MessageJob.job_id.in_(job_ids)).order_by(MessageJob.job_id).with_for_update()
+    return await many(connection, these, MessageJobRow)
 
 
 async def find_job(connection: AsyncConnection, job_id: UUID) -> MessageJobRow | None:

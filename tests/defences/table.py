@@ -7,6 +7,7 @@ from tests.defences.console import CONSOLE
 from tests.defences.content import CONTENT
 from tests.defences.database import DATABASE
 from tests.defences.deploy import DEPLOY
+from tests.defences.digests import DIGESTS
 from tests.defences.host import HOST
 from tests.defences.mails import MAILS
 from tests.defences.servers import SERVERS
@@ -17,6 +18,7 @@ DEFENCES: tuple[Defence, ...] = (
     *CONTENT,
     *STORIES,
     *MAILS,
+    *DIGESTS,
     *DATABASE,
     *SERVERS,
     *ACCESS,

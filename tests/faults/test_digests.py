@@ -27,17 +27,12 @@ from tests.faults.test_two_releases import (
     fleet,
     last_release,  # noqa: F401 - a fixture
 )
-from tests.lab import PATIENCE, Lab, eventually
+from tests.lab import PATIENCE, Lab
 from tests.messages import FAST, PRICES, Mail, draft, phones, request
 
 CREDIT = 1_000_000
 NOTICES = [f"김하늘 학생 {what} 알림: 오늘 수업에 관한 안내입니다." for what in ("등원", "숙제", "점수")]
 SMS, LMS = PRICES["price_sms"], PRICES["price_lms"]
-
-
-async def joined(window: Window, *jobs: UUID) -> None:
-    for job in jobs:
-        await eventually(lambda job=job: window.joined_by(job), "it has joined")
 
 
 def told(mail: Mail, phone: str) -> list[str]:
@@ -94,7 +89,7 @@ async def test_the_database_goes_back(workers: App, mail: Mail, lost: str) -> No
     tenant, (phone,) = await mail.account(CREDIT, digest_minutes=10), phones(1, "40405")  # it reports late
     window = await Window.of(mail, tenant, [phone])
     jobs = [await mail.send(tenant, [phone], draft(text)) for text in NOTICES]
-    await joined(window, *jobs)
+    await window.joined(*jobs)
     await mail.stage(tenant, window.digest, "waiting for reports")
     async with mail.lab.engine.begin() as connection:
         if lost == "the digest's commit":
@@ -135,7 +130,7 @@ async def test_workers_of_the_release_before_send_nothing_twice(
     async with running(lab.stack, "messaging", "ops", **FAST):
         window = await Window.of(mail, tenant, [phone], 30)
         jobs = [await mail.send(tenant, [phone], draft(text)) for text in NOTICES]
-        await joined(window, *jobs)
+        await window.joined(*jobs)
         for job in jobs:
             await mail.stage(tenant, job, "scheduled")
     await asyncio.to_thread(old.start)

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
@@ -12,7 +11,6 @@ from clients.database.messaging_models import MessageDigest, MessageJob
 from contracts.messaging import Draft, Recipient
 from devstack.app import App
 from tests.digests import Window
-from tests.lab import eventually
 from tests.messages import PRICES, Mail, draft, phones
 
 CREDIT = 1_000_000
@@ -25,17 +23,12 @@ async def academy(mail: Mail, minutes: int = 10, **more: object) -> int:
     return await mail.account(CREDIT, digest_minutes=minutes, **more)
 
 
-async def joined(window: Window, *jobs: UUID) -> None:
-    for job in jobs:
-        await eventually(lambda job=job: window.joined_by(job), "it has joined")
-
-
 async def test_three_notices_are_one_text_and_paid_once(workers: App, mail: Mail) -> None:
     tenant, (parent, other) = await academy(mail), phones(2)
     window = await Window.of(mail, tenant, [parent, other])
     jobs = [await mail.send(tenant, [parent], draft(text)) for text in NOTICES]
     alone = await mail.send(tenant, [other], draft(SCORE))
-    await joined(window, *jobs, alone)
+    await window.joined(*jobs, alone)
     for job in (*jobs, alone):
         assert await mail.states(job) == [("PENDING", None)]
     for job in (*jobs, alone):
@@ -62,7 +55,7 @@ async def test_one_of_three_is_cancelled(workers: App, mail: Mail) -> None:
     tenant, (parent,) = await academy(mail), phones(1)
     window = await Window.of(mail, tenant, [parent])
     jobs = [await mail.send(tenant, [parent], draft(text)) for text in NOTICES]
-    await joined(window, *jobs)
+    await window.joined(*jobs)
     assert await mail.cancel(tenant, jobs[1]) == "CANCELLED"
     row = await mail.ended(jobs[1])
     assert (row.state, row.error_code) == ("CANCELLED", "SEND_CANCELLED")
@@ -85,7 +78,7 @@ async def test_what_is_off_after_the_commit_is_taken_out(
     mail.simulator.settings(balance=0)
     jobs = [await mail.send(tenant, [parent], draft(text)) for text in NOTICES]
     jobs.append(await mail.send(tenant, [only], draft(ARRIVED)))
-    await joined(window, *jobs)
+    await window.joined(*jobs)
     await mail.stage(tenant, window.digest, "waiting for the provider's balance")
     off = (jobs[0], jobs[3])
     if what == "cancelled":
@@ -108,12 +101,42 @@ async def test_what_is_off_after_the_commit_is_taken_out(
     assert statuses.count("COMPLETE") == 1 and set(statuses) == {"COMPLETE", "DELETED"}
 
 
+async def test_what_is_too_late_when_it_is_gathered_is_not_said(workers: App, mail: Mail) -> None:
+    tenant, (parent,) = await academy(mail), phones(1)
+    window = await Window.of(mail, tenant, [parent])
+    jobs = [await mail.send(tenant, [parent], draft(text)) for text in NOTICES]
+    await window.joined(*jobs)
+    async with mail.lab.engine.begin() as connection:
+        late = update(MessageJob).where(MessageJob.job_id == jobs[2])
+        await connection.execute(late.values(expires_at=window.closes_at))
+    row = await mail.ended(jobs[2])
+    assert (row.state, row.error_code) == ("CANCELLED", "MESSAGE_EXPIRED")
+    for job in jobs[:2]:
+        assert (await mail.ended(job)).state == "DONE"
+    assert [text for _, _, text in window.texts()] == ["\n\n".join(NOTICES[:2])]
+
+
+async def test_who_comes_after_it_has_gathered_opens_a_window(workers: App, mail: Mail) -> None:
+    """A clock may be behind: what decides is whether the digest has gathered."""
+    tenant, (parent,) = await academy(mail), phones(1)
+    window = await Window.of(mail, tenant, [parent], 60)
+    async with mail.lab.engine.begin() as connection:
+        gathered = update(MessageJob).where(MessageJob.job_id == window.digest)
+        await connection.execute(gathered.values(chunks=0, recipients=0))
+    job = await mail.send(tenant, [parent], draft(ARRIVED))
+    await mail.stage(tenant, job, "scheduled")
+    assert not await window.has(job)
+    for each in (job, window.digest):
+        assert await mail.cancel(tenant, each) == "CANCELLED"
+        assert (await mail.ended(each)).state == "CANCELLED"
+
+
 async def test_what_does_not_fit_begins_a_further_message(workers: App, mail: Mail) -> None:
     tenant, (parent,) = await academy(mail), phones(1)
     window = await Window.of(mail, tenant, [parent])
     long = [each * 400 for each in "가나다라"]  # 800 bytes each
     jobs = [await mail.send(tenant, [parent], draft(text)) for text in (*long, long[0])]
-    await joined(window, *jobs)
+    await window.joined(*jobs)
     for job in jobs:
         assert (await mail.ended(job)).state == "DONE"
     assert [text for _, _, text in window.texts()] == [
@@ -127,7 +150,7 @@ async def test_the_whole_digest_is_cancelled(workers: App, mail: Mail) -> None:
     tenant, (parent,) = await academy(mail), phones(1)
     window = await Window.of(mail, tenant, [parent])
     jobs = [await mail.send(tenant, [parent], draft(text)) for text in NOTICES]
-    await joined(window, *jobs)
+    await window.joined(*jobs)
     assert await mail.cancel(tenant, window.digest) == "CANCELLED"
     for job in jobs:
         assert (await mail.ended(job)).state == "CANCELLED"
@@ -139,7 +162,7 @@ async def test_a_number_that_is_refused_ends_its_notices(workers: App, mail: Mai
     tenant, parents = await academy(mail), [*phones(1), *phones(1, "40403")]
     window = await Window.of(mail, tenant, parents)
     jobs = [await mail.send(tenant, parents, draft(text)) for text in NOTICES[:2]]
-    await joined(window, *jobs)
+    await window.joined(*jobs)
     for job in jobs:
         assert (await mail.ended(job)).state == "DONE"
         assert await mail.states(job) == [("DELIVERED", None), ("REFUSED", "1061")]

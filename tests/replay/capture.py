@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -225,7 +226,8 @@ class Capture:
             await open_account(connection, tenant)
             account = update(MessagingAccount).where(MessagingAccount.tenant_id == tenant)
             await connection.execute(account.values(digest_minutes=1))
-        self._lab.send(queue, body | {"tenant_id": tenant})
+        now = datetime.now(UTC).isoformat()  # what is too old waits for nobody
+        self._lab.send(queue, body | {"tenant_id": tenant, "created_at": now})
         for job in await self._lab.ended(tenant, 2):
             name = "messages.digest" if job.job_type == "messages.digest" else "messages-joined"
             await self.store(name, job.workflow_id)

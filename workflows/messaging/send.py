@@ -319,8 +319,7 @@ def _outcome(counts: Counts) -> JobOutcome:
     if counts.delivered or counts.unconfirmed:
         return JobOutcome(state=JobState.DONE, result=result)
     code = NOT_DELIVERED
-    if counts.suppressed == counts.total:
-        code = counts.code if counts.code in REASONS else NOTHING_TO_SEND
-    elif counts.cancelled == counts.total:
-        code = SEND_CANCELLED
+    if counts.total in (counts.suppressed, counts.cancelled):
+        why = NOTHING_TO_SEND if counts.suppressed else SEND_CANCELLED
+        code = counts.code if counts.code in REASONS else why
     return steps.outcome_of(code).model_copy(update={"result": result})

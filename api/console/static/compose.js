@@ -237,7 +237,7 @@ async function tryOut() {
   const named = { variables: Object.fromEntries(variables().map((name) => [name, name])) };
   const [first] = students() ? [named] : recipients();
   field("try").disabled = true;
-  const test = { draft: { ...draft(), send_at: undefined }, recipients: [{ ...first, id: "test", to: field("mine").value.trim() }] };
+  const test = { draft: { ...draft(), send_at: undefined, at_once: true }, recipients: [{ ...first, id: "test", to: field("mine").value.trim() }] };
   try {
     const { troubles } = await ask("/console/messages/preview", test);
     if (troubles.length) return say(sentence({ ...troubles[0], count: 0 }, 1), true);
