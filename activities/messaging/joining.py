@@ -1,7 +1,7 @@
 """Which digests a job's messages join, instead of being sent by themselves."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -25,9 +25,14 @@ class Joining:
     accepted: list[Accepted]
 
     @property
-    def closes_at(self) -> datetime:
-        """When the last of them closes."""
-        return max(closes for _, closes in self.notices.values())
+    def closes_at(self) -> datetime | None:
+        """When the last of them closes; None where nothing waits."""
+        return max((closes for _, closes in self.notices.values()), default=None)
+
+    def without(self, positions: Set[int]) -> "Joining":
+        """Of those who need not be told."""
+        notices = {each: to for each, to in self.notices.items() if each not in positions}
+        return replace(self, notices=notices)
 
 
 async def joining(

@@ -255,9 +255,9 @@ class PrepareActivities:
                 sealed = [piece for _, piece in composed]
                 await messaging_chunks.write_chunks(connection, job_id, tenant_id, sealed)
                 if joins:
-                    notices = {each: to for each, to in joins.notices.items() if each not in taken}
+                    joins = joins.without(taken)
                     groups = {each: digest_group(job_id, each) for each in range(len(composed))}
-                    await digests.join(connection, tenant_id, job_id, notices, groups)
+                    await digests.join(connection, tenant_id, job_id, joins.notices, groups)
                 outcomes = [
                     RecipientOutcome(position, RecipientState.SUPPRESSED, DUPLICATE_MESSAGE)
                     for position in sorted(taken)

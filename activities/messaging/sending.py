@@ -226,9 +226,8 @@ class SendActivities:
             return gate
         async with self._engine.begin() as connection:
             began = self._now()
-            if await self._is_late(
-                connection, job, group, began
-            ):  # the last look: what came before may have taken its time
+            # The last look: what came before may have taken its time.
+            if await self._is_late(connection, job, group, began):
                 return Decided(verdict=Verdict.STOP)
             if not await messaging_groups.move(
                 connection, group, GroupState.COMMITTED, GroupState.COMMITTED, send_began_at=began
