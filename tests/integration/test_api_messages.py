@@ -17,7 +17,7 @@ from sqlalchemy import update
 
 from api.auth.staff import issue
 from clients.database import jobs
-from clients.database.messaging_models import MessageJob
+from clients.database.messaging_models import MessageDigest, MessageJob
 from clients.vault import Vault
 from devstack.app import App, running
 from devstack.solapi.client import Simulator
@@ -359,6 +359,47 @@ async def test_a_second_person_agrees_or_nothing_is_sent(office: Office) -> None
     assert shown.status_code == 200 and "kim" in shown.text
     exempt = await office.ended(await office.send("연동", "01091000070", "01091000071"))
     assert (exempt["status"], exempt["approval"]) == ("DONE", None)
+
+
+async def test_notices_wait_for_others_by_the_accounts_terms(office: Office) -> None:
+    """The page says until when, and then how many were told with others. Nobody asks for a digest by name."""
+    path = f"/api/v1/tenants/{office.tenant}/messaging-account/"
+    for minutes, status in ((61, 422), (None, 422), (10, 200)):
+        answer = await office.http.patch(path, json={"digest_minutes": minutes}, headers=office.operator)
+        assert answer.status_code == status
+    await office.top_up("1000", "digest")
+    phone = "01091000091"
+    assert (await office.ended(await office.send("바로", phone, at_once=True)))["status"] == "DONE"
+    sent = [await office.send(text, phone) for text in ("등원", "숙제")]
+    cookie = await signed_in.header(office.lab, office.tenant)
+    jobs = {job.external_id: job.id for job in await office.lab.jobs(office.tenant)}
+    page = f"/console/messages/{jobs[sent[0]]}"
+
+    async def waits() -> bool:
+        return "같은 번호로 가는 알림을 모아" in (await office.http.get(page, headers=cookie)).text
+
+    await eventually(waits, "it has joined")
+    digest = next(job for job in await office.lab.jobs(office.tenant) if job.job_type == "messages.digest")
+    assert (await office.http.get(f"/console/messages/{digest.id}", headers=cookie)).status_code == 200
+    asked = {"job_type": "messages.digest", "payload": {"closes_at": "2026-12-01T00:00:00Z"}}
+    assert (await office.ask("POST", "/jobs", asked)).status_code == 422
+
+    async def shared() -> bool:
+        async with office.lab.engine.begin() as connection:  # as the digest does it when its time has come
+            mine = update(MessageDigest).where(MessageDigest.digest_id == digest.id)
+            await connection.execute(mine.values(carried_at=0))
+        return bool((await office.ask("GET", f"/messages/{sent[0]}/")).json()["shared"] == 1)
+
+    await eventually(shared, "both have joined")
+    assert "받는 사람 1명은 다른 알림과 한 통으로" in (await office.http.get(page, headers=cookie)).text
+    async with office.lab.engine.begin() as connection:
+        mine = update(MessageDigest).where(MessageDigest.digest_id == digest.id)
+        await connection.execute(mine.values(carried_at=None))
+    for each in sent:
+        outcome = (await office.ask("POST", f"/messages/{each}/cancel/")).json()["outcome"]
+        assert outcome == "CANCELLED"
+        assert (await office.ended(each))["recipients"] == {"CANCELLED": 1}
+    await office.http.patch(path, json={"digest_minutes": 0}, headers=office.operator)
 
 
 async def test_a_class_is_told_what_it_has_cost(office: Office) -> None:

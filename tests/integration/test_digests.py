@@ -10,6 +10,7 @@ from clients.database import costs, digests, messaging
 from clients.database.messaging_models import MessageDigest, MessageJob
 from contracts.messaging import Draft, Recipient
 from devstack.app import App
+from tests import canary
 from tests.digests import Window
 from tests.messages import PRICES, Mail, draft, phones
 
@@ -49,6 +50,7 @@ async def test_three_notices_are_one_text_and_paid_once(workers: App, mail: Mail
     }
     assert sum(each.won for each in rows) == Decimal(CREDIT) - await mail.balance(tenant)
     assert await mail.texts(jobs[0]) == [None]
+    assert canary.find(mail.lab.stack, parent, HOMEWORK) == []
 
 
 async def test_one_of_three_is_cancelled(workers: App, mail: Mail) -> None:
