@@ -16,6 +16,7 @@ from clients.database.messaging_models import MessageRecipient, OptOut
 from clients.database.models import Job, Video
 from clients.database.rows import columns, many
 from clients.database.viewing_models import LectureSession, SessionEnrolment, VideoAccess, VideoProgress
+from contracts.queues.messaging import DIGEST
 
 # In these words: `ix_audit_records_student` has them.
 _ABOUT_STUDENT: Any = literal_column("(audit_records.about ->> 'student_id')")
@@ -129,7 +130,7 @@ async def lectures(
 async def messages(
     connection: AsyncConnection, tenant_id: int, phone_macs: Collection[bytes], limit: int
 ) -> list[SentToPhone]:
-    """The newest first."""
+    """The newest first. Of notices in one text each is one, and the text is none of its own."""
     query = (
         select(
             MessageRecipient.job_id,
@@ -144,7 +145,11 @@ async def messages(
             MessageRecipient.final_at,
         )
         .join(Job, Job.id == MessageRecipient.job_id)
-        .where(MessageRecipient.tenant_id == tenant_id, MessageRecipient.phone_mac.in_(phone_macs))
+        .where(
+            MessageRecipient.tenant_id == tenant_id,
+            MessageRecipient.phone_mac.in_(phone_macs),
+            Job.job_type != DIGEST,
+        )
         .order_by(Job.seq.desc(), MessageRecipient.position)
         .limit(limit)
     )
