@@ -28,13 +28,6 @@ DIGESTS = (
         f"{_DIGESTS}::test_who_comes_after_it_has_gathered_opens_a_window",
     ),
     Defence(
-        "notice-goes-by-itself-too",
-        "activities/messaging/preparing.py",
-        "chunks=0 if joins else len(composed),",
-        "chunks=len(composed),",
-        f"{_DIGESTS}::test_three_notices_are_one_text_and_paid_once",
-    ),
-    Defence(
         "notice-that-cannot-wait",
         "rules/messaging/digests.py",
         "and (expires is None or expires >= closes + SENT_WITHIN)",
