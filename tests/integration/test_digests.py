@@ -1,18 +1,27 @@
 """Several notices to one parent as one text: paid once, each with an end of its own, none lost or doubled."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
 
-from clients.database import costs, digests, messaging
+from activities.messaging.digesting import DigestActivities
+from activities.messaging.mail_servers import MailServers
+from activities.messaging.preparing import PrepareActivities
+from clients.database import costs, digests, messaging, messaging_groups
 from clients.database.messaging_models import MessageDigest, MessageJob
-from contracts.messaging import Draft, Recipient
+from clients.progress import ProgressBoard, connect
+from clients.solapi import Solapi
+from contracts.jobs import JobRef
+from contracts.messaging import Draft, GroupRef, Recipient, Verdict
 from devstack.app import App
+from rules.messaging.groups import ADDED, ADDING, OPEN
 from tests import canary
 from tests.digests import Window
-from tests.messages import PRICES, Mail, draft, phones
+from tests.messages import PRICES, Mail, draft, phones, request
 
 CREDIT = 1_000_000
 ARRIVED, HOMEWORK = "김하늘 학생이 등원했습니다.", "김하늘 학생 숙제: 수학 익힘책 32쪽부터 38쪽"
@@ -210,3 +219,82 @@ async def test_a_window_opens_with_the_first_notice(workers: App, mail: Mail) ->
     assert await mail.cancel(tenant, job) == "CANCELLED"
     assert (await mail.ended(job)).state == "CANCELLED"
     assert await mail.states(job) == [("CANCELLED", "SEND_CANCELLED")] * 4
+
+
+@pytest.fixture
+async def acting(mail: Mail, solapi: Solapi) -> tuple[PrepareActivities, DigestActivities]:
+    """What prepares notices, and what gathers and commits them."""
+    lab, keys = mail.lab, mail.keys
+    preparing = PrepareActivities(
+        engine=lab.engine,
+        vault=mail.vault,
+        keys=keys,
+        objects=lab.objects,
+        solapi=solapi,
+        mail_servers=MailServers(lab.engine, keys, None, None),
+        board=ProgressBoard(connect(lab.settings)),
+        submitter=mail.submitter,
+        default_pf_id=None,
+        default_template_id=None,
+    )
+    return preparing, DigestActivities(lab.engine, keys, solapi, lambda: datetime.now(UTC))
+
+
+def of(tenant: int, job: UUID, kind: str = "messages.send") -> JobRef:
+    return JobRef(job_id=job, job_type=kind, tenant_id=tenant)
+
+
+async def test_who_joins_while_it_gathers_is_in_it_or_in_another(
+    mail: Mail, acting: tuple[PrepareActivities, DigestActivities]
+) -> None:
+    preparing, digesting = acting
+    seen = set()
+    for number in range(12):
+        tenant, (parent,) = await academy(mail), phones(1)
+        window = await Window.of(mail, tenant, [parent], 3600)
+        first, second = request(tenant, draft(ARRIVED), [parent]), request(tenant, draft(SCORE), [parent])
+        await mail.submitter.accept([first, second])
+        await preparing.prepare(of(tenant, first.job_id))
+
+        async def gathers(window: Window = window, number: int = number) -> None:
+            await asyncio.sleep(number % 6 * 0.004)
+            await digesting.prepare(of(window.tenant, window.digest, "messages.digest"))
+
+        await asyncio.gather(preparing.prepare(of(tenant, second.job_id)), gathers())
+        async with mail.lab.engine.connect() as connection:
+            mine = select(MessageDigest.digest_id, MessageDigest.carried_at)
+            ((digest, carried_at),) = await connection.execute(
+                mine.where(MessageDigest.job_id == second.job_id)
+            )
+        seen.add((digest == window.digest, carried_at is not None))
+    assert seen <= {(True, True), (False, False)}, "in it and not said: lost"
+
+
+async def test_a_cancel_and_a_commit_at_once_agree(
+    mail: Mail, acting: tuple[PrepareActivities, DigestActivities]
+) -> None:
+    """What a cancel of one of two proves holds for whoever commits the text."""
+    preparing, digesting = acting
+    seen = set()
+    for number in range(12):
+        tenant, (parent,) = await academy(mail), phones(1)
+        window = await Window.of(mail, tenant, [parent], 3600)
+        both = [request(tenant, draft(text), [parent]) for text in (ARRIVED, SCORE)]
+        await mail.submitter.accept(both)
+        for each in both:
+            await preparing.prepare(of(tenant, each.job_id))
+        await digesting.prepare(of(tenant, window.digest, "messages.digest"))
+        group = GroupRef(job_id=window.digest, tenant_id=tenant, chunk=0, group_id=f"G{tenant}")
+        async with mail.lab.engine.begin() as connection:
+            await messaging_groups.replace_group(connection, group, group.group_id)
+            for old, new in ((OPEN, ADDING), (ADDING, ADDED)):
+                await messaging_groups.move(connection, group, old, new)
+
+        async def cancel(tenant: int = tenant, job: UUID = both[0].job_id, number: int = number) -> str:
+            await asyncio.sleep(number % 6 * 0.004)
+            async with mail.lab.engine.begin() as connection:
+                return await messaging.request_cancel(connection, job, tenant)
+
+        decided, proven = await asyncio.gather(digesting.commit(group), cancel())
+        seen.add((proven, decided.verdict))
+    assert seen <= {("CANCELLED", Verdict.FENCED), ("UNKNOWN", Verdict.GO)}
