@@ -305,6 +305,13 @@ async def test_buttons_are_offered_where_they_can_work(
             assert "data-drop" not in (await http.get(f"/console/{page}")).text, page
 
 
+async def test_a_text_of_several_notices_says_so(academy: Caller, stack: Stack) -> None:
+    digest = await job(academy, "messages.digest", JobState.DONE)
+    async with console(academy.lab, stack, academy.tenant) as http:
+        assert "알림 묶음" in (await http.get("/console/messages")).text
+        assert "여러 알림을 한 통으로" in (await http.get(f"/console/messages/{digest}")).text
+
+
 async def test_static_files_are_compressed_and_pages_are_not(academy: Caller, stack: Stack) -> None:
     """A page's length must not tell what is on it."""
     name = "/console/static/console.css"
