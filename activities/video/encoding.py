@@ -205,7 +205,7 @@ class EncodeActivities:
             await self._builds.require(job.plan.encoder, self._encoder)
             await leave_to_its_host(job.plan.host, self._sources.host)
             lengths = openings(job.plan)
-            if job.parts and job.parts.opening:
+            if job.parts and job.parts.opening and lengths:
                 wanted = [*job.parts.index, *job.parts.opening]
                 await self._sources.from_parts(
                     job.plan.source, wanted, lambda held: self._opening(job.plan, held.path, lengths[:1])
