@@ -15,6 +15,7 @@ from activities.host.source_cache import SourceCache
 from activities.host.source_parts import PIECE
 from activities.video.builds import ASKED_OF_OTHERS, leave_to_its_host
 from activities.video.probe import MediaError
+from activities.video.sources import Sources
 from clients.objects import md5
 from contracts.errors import DECODE_FAILED, ErrorType
 from contracts.video import BatchInput, SourceParts, SourceRef
@@ -49,6 +50,11 @@ class Store:
 def cache_at(folder: Path, store: Store) -> SourceCache:
     objects: Any = store
     return SourceCache(folder / "sources", 10**9, objects, Room(folder, kept=0))
+
+
+def sources_at(folder: Path, store: Store) -> Sources:
+    unused: Any = None
+    return Sources(unused, cache_at(folder, store), Room(folder.parent, kept=0))
 
 
 async def test_no_more_is_fetched_than_is_missing(tmp_path: Path) -> None:
@@ -118,7 +124,7 @@ async def test_what_is_odd_is_judged_on_the_whole_source(tmp_path: Path) -> None
     """Also by the next batch of the lecture, which does not begin in vain."""
     store = Store()
     activities = encoding(tmp_path, 0)
-    activities._cache = cache_at(tmp_path, store)
+    activities._sources = sources_at(tmp_path, store)
     activities._store = MagicMock(accept=AsyncMock(return_value="accepted"))
     activities._builds = MagicMock(require=AsyncMock())
     wholes: list[bool] = []
@@ -139,7 +145,7 @@ async def test_what_is_odd_is_judged_on_the_whole_source(tmp_path: Path) -> None
     )
     for _ in range(2):
         assert await ActivityEnvironment().run(activities.encode_batch, job) == "accepted"
-        activities._cache = cache_at(tmp_path / "another host", store)
+        activities._sources = sources_at(tmp_path / "another host", store)
     assert wholes == [False, True, True]
 
 
