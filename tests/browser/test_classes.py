@@ -180,3 +180,30 @@ async def test_attendance_is_set_by_keys_saved_once_and_written_over_nobodys(vis
     await page.click("#save")
     await expect(page.locator("#live")).to_have_text("출결을 저장했습니다.")
     assert await noted() == ["ABSENT", "ONLINE", "PRESENT"]
+
+
+@pytest.mark.slow
+async def test_an_academys_own_number_of_a_class_may_be_large(visit: Visit) -> None:
+    """Larger than JavaScript's numbers hold exactly: what it would make of this one is another class."""
+    page, large = visit.page, 1_152_921_504_606_846_977
+    for number, title in ((large, "고2 수학 A"), (1_152_921_504_606_847_000, "고2 수학 B")):
+        await visit.ask("PUT", f"/classes/{number}", title=title)
+    (kim,) = await students(visit, "김하나")
+    await visit.ask("PUT", f"/classes/{large}/students/{kim}")
+    await visit.open(f"/console/classes/{large}?before=1")
+    await expect(page.get_by_text("더 이전 수업은 없습니다")).to_be_visible()
+    await page.click("#new-session button")
+    await page.wait_for_url("**/console/sessions/*")
+    await expect(page.locator("h1")).to_contain_text("고2 수학 A")
+    await page.click("[data-opens=move]")
+    await page.fill("#day", str(today() - timedelta(days=1)))
+    async with page.expect_navigation():
+        await page.click("#move .main")
+    (session,) = (await visit.ask("GET", "/sessions"))["items"]
+    assert (session["class_id"], session["day"]) == (large, str(today() - timedelta(days=1)))
+    await visit.follow(page.locator(".crumb a"))
+    export = await page.get_by_role("button", name="출석부 엑셀로").get_attribute("data-body")
+    assert export and str(large) in export
+    async with page.expect_navigation(url="**/console/jobs/*"):
+        await page.get_by_role("button", name="출석부 엑셀로").click()
+    await expect(page.locator("#job .badge.good")).to_be_visible()

@@ -18,12 +18,12 @@ const ACTS = {
     const day = field("day").value;
     const there = document.querySelector(`[data-day="${day}"]`);
     if (there && !confirm(t(`${day}에는 이미 수업이 있습니다. 출결은 날짜에 적으므로 두 수업의 출결이 같습니다. 하나 더 만들까요?`, `There is a session on ${day}. Attendance is of the day, so both have the same. Make another?`))) return;
-    const wanted = { class_id: Number(dataset.class), day };
+    const wanted = { class_id: dataset.class, day }; // academies' own numbers may be larger than a Number holds
     const { session_id: made } = await ask("/api/v1/sessions", wanted, { wish: `session ${dataset.class}` });
     location.assign(`/console/sessions/${made}`);
   },
   async "move-session"({ dataset }) {
-    const wanted = { class_id: Number(dataset.class), day: field("day").value };
+    const wanted = { class_id: dataset.class, day: field("day").value };
     await ask(`/api/v1/sessions/${dataset.session}`, wanted, { method: "PUT" });
     location.reload();
   },

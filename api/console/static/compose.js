@@ -56,7 +56,7 @@ function recipients() {
 function students() {
   const [kind, id] = field("whom").value.split(":");
   if (!kind || mailed()) return null; // no student's e-mail address is known
-  const of = kind === "class" ? { class_id: Number(id) } : { student_ids: [Number(id)] };
+  const of = kind === "class" ? { class_id: id } : { student_ids: [Number(id)] };
   return { ...of, to: form.elements.to.value };
 }
 

@@ -114,7 +114,7 @@ document.addEventListener("submit", (event) => {
   else if (id === "bind") {
     const video = document.getElementById("lecture").value;
     attempt(event.target, async () => {
-      await ask(`/api/v1/videos/${video}`, { session_id: Number(dataset.session) }, { method: "PATCH" });
+      await ask(`/api/v1/videos/${video}`, { session_id: dataset.session }, { method: "PATCH" });
       await look(t("강의를 연결했습니다.", "The lecture is of this session."));
     });
   } else {
