@@ -22,7 +22,7 @@ _BRIGHTEST = 1000  # cd/m² that are told apart
 
 
 class FirstPicture(NamedTuple):
-    """What ffmpeg's `showinfo` says of it."""
+    """What ffmpeg's `showinfo` says of it. `time`: seconds from where the container's clock begins."""
 
     format: str
     width: int
@@ -31,6 +31,7 @@ class FirstPicture(NamedTuple):
     matrix: str
     primaries: str
     transfer: str
+    time: float = 0.0
 
     @classmethod
     def read(cls, said: str) -> "FirstPicture":
@@ -39,6 +40,7 @@ class FirstPicture(NamedTuple):
             return found[1] if found else "unknown"
 
         size = re.search(r" s:(\d+)x(\d+)", said)
+        time = re.search(r" pts_time:(-?[\d.]+)", said)
         return cls(
             word(r" fmt:(\w+)"),
             int(size[1]) if size else 0,
@@ -47,6 +49,7 @@ class FirstPicture(NamedTuple):
             word(r"color_space:([\w-]+)"),
             word(r"color_primaries:([\w-]+)"),
             word(r"color_trc:([\w-]+)"),
+            float(time[1]) if time else 0.0,
         )
 
 

@@ -20,6 +20,7 @@ class TrackScan:
         self.max_gap = 0.0
         self.max_keyframe_gap = 0.0
         self.gaps: list[tuple[float, float]] = []  # longer than LONG_GAP, in the order of the file
+        self.predicted = False  # some are no keyframes
         self.jumps = False  # the clock goes back, or on by more than ffmpeg takes for a pause
         self.broken: list[tuple[float, float]] = []  # from a packet that came corrupt to the next keyframe
         self._broken_since: float | None = None
@@ -38,6 +39,8 @@ class TrackScan:
         if "K" in flags:
             self.max_keyframe_gap = max(self.max_keyframe_gap, time - self._last_keyframe)
             self._last_keyframe = time
+        else:
+            self.predicted = True
         if "D" in flags:
             return
         if self.frames and time - self.end > LONG_GAP:

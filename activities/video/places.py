@@ -78,12 +78,14 @@ def parts_of(
 
 def index_of(read: Callable[[int, int], bytes], size: int) -> list[Span] | None:
     """All boxes of an MP4, of `mdat` its beginning: in them stands where packets are. None for a fragmented
-    one, or another file. `read` gives the bytes from one place to before another. Blocking."""
+    one, for another file, and where that is most of it. `read` gives the bytes from one place to before
+    another. Blocking."""
     found: list[Span] = []
     at, indexed = 0, False
     for _ in range(_MOST_BOXES):
         if at >= size:
-            return found if indexed else None
+            worth = sum(end - start for start, end in found) < size / 2
+            return found if indexed and worth else None
         head = read(at, min(size, at + 16))
         length, name = int.from_bytes(head[:4]), head[4:8]
         if length == 1:

@@ -38,6 +38,7 @@ from contracts.video import Colour, Streams
 _PACKET = "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags"
 _DECLARES = {"matroska", "flv", "avi", "asf", "flac", "aiff"}  # they say how long they are
 _ROUNDING = 1.0  # seconds by which a header's length may be off
+_AT_FIRST = 0.5  # seconds; decoders may leave out the very first pictures
 T = TypeVar("T")
 _SEEKABLE = {"mov", "matroska"}  # the others have no index that finds a frame exactly
 
@@ -104,11 +105,13 @@ async def probe(
     max_seconds: float,
     timeout: float = 900,
     sound_alone: bool = True,
+    indexed: bool = False,
     whole: bool = True,
 ) -> SourceInfo:
     """Inspect a local file. Raises MediaError for what is not, or is not welcome as, a lecture;
-    `sound_alone`: whether one without a picture is. Not `whole`: it has only what `index_of` names and holes;
-    raises Untold where that does not tell everything, and whatever else it raises then may be untrue.
+    `sound_alone`: whether one without a picture is. `indexed`: what its index (`index_of`) says of packets is
+    believed, so that parts and the whole tell alike. Not `whole`: an indexed one, what `index_of` names and
+    holes; raises Untold where that does not tell everything, and what else it raises may be untrue.
 
     `timeout` bounds each of its steps by the wall clock. Clocks that jump are mended by `remux` only:
     how long such a file is shows when its remux is probed.
@@ -124,13 +127,18 @@ async def probe(
     origin = float(head["format"].get("start_time", 0))
     declared = float(head["format"].get("duration", 0))
     trusted = container in _SEEKABLE
-    if not whole and not _told_by_index(container, head):
+    indexed = indexed and _told_by_index(container, head)
+    if not whole and not indexed:
         raise Untold(container)
     if trusted and declared > max_seconds:
         raise MediaError(errors.VIDEO_TOO_LONG, f"{declared:.0f} s")
 
     async with _beside(_first_picture(tools, path, video, timeout)) as decoding:
-        tracks, places, lost_its_way = await _scan(tools, path, container, whole, timeout)
+        tracks, places, lost_its_way = await _scan(tools, path, container, indexed, timeout)
+        if indexed and video and not tracks[video["index"]].predicted:  # so say those that list none, too
+            if not whole:
+                raise Untold(container)
+            tracks, places, lost_its_way = await _scan(tools, path, container, False, timeout)
         # A sender may announce sound and send none, or send another.
         sent = fitting([s for s in head["streams"] if tracks[s["index"]].frames], "audio")
         sounds = await kept_of(tools, path, sent, timeout)
@@ -165,6 +173,8 @@ async def probe(
             raise MediaError(errors.DECODE_FAILED, f"the last {missing:.1f} s are not in the file")
         first = await decoding
     if not whole and (lost_its_way or missing > _ROUNDING or picture.broken or sound.broken):
+        raise Untold(container)
+    if not whole and first and first.time + origin > picture.start + _AT_FIRST:  # the first lies in a hole
         raise Untold(container)
     if not video and audio and not await decodes(tools, path, audio["index"], timeout):
         raise MediaError(errors.DECODE_FAILED, "no sound decodes")
@@ -291,15 +301,17 @@ async def _copy(tools: Tools, source: Path, out: Path, streams: Streams, flags: 
 
 
 async def _scan(
-    tools: Tools, path: Path, container: str, whole: bool, timeout: float
+    tools: Tools, path: Path, container: str, indexed: bool, timeout: float
 ) -> tuple[dict[int, TrackScan], dict[int, Places], bool]:
     """Every stream by its number, where it lies in the file, and whether the demuxer complained."""
-    as_index_says = [] if whole else ["-fflags", "+noparse"]  # a parser takes holes for no keyframes
+    as_index_says = ["-fflags", "+noparse"] if indexed else []  # a parser takes holes for no keyframes
     tracks: dict[int, TrackScan] = defaultdict(TrackScan)
     places: dict[int, Places] = defaultdict(Places)
 
     def on_line(line: str) -> None:
         index, pts, dts, duration, size, at, flags = line.split(",")[:7]
+        if indexed and size == "0":  # parsers leave out what shows nothing
+            return
         time = pts if pts != "N/A" else dts
         if time != "N/A":
             tracks[int(index)].add(float(time), 0.0 if duration == "N/A" else float(duration), flags)

@@ -112,6 +112,7 @@ class ProbeActivities:
                 path,
                 max_seconds=self._max_seconds,
                 sound_alone=job.sound_alone,
+                indexed=index is not None,
                 whole=whole,
             )
 

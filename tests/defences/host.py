@@ -204,9 +204,30 @@ HOST = (
     Defence(
         "index-that-does-not-tell",
         "activities/video/probe.py",
-        "if not whole and not _told_by_index(container, head):",
-        "if False:",
+        "indexed = indexed and _told_by_index(container, head)",
+        "pass",
         f"{_PARTS}::test_what_an_index_does_not_tell_is_asked_of_the_whole",
+    ),
+    Defence(
+        "index-and-whole-tell-the-same",
+        "activities/video/probe.py",
+        "await _scan(tools, path, container, indexed, timeout)",
+        "await _scan(tools, path, container, not whole, timeout)",
+        f"{_PARTS}::test_the_whole_is_planned_as_its_index_says",
+    ),
+    Defence(
+        "index-without-keyframes-of-its-own",
+        "activities/video/probe.py",
+        'if indexed and video and not tracks[video["index"]].predicted:',
+        "if False:",
+        f"{_PARTS}::test_an_index_of_keyframes_alone_is_not_believed",
+    ),
+    Defence(
+        "first-picture-in-a-hole",
+        "activities/video/probe.py",
+        "if not whole and first and first.time + origin > picture.start + _AT_FIRST:",
+        "if False:",
+        f"{_PARTS}::test_a_later_picture_is_not_taken_for_the_first",
     ),
     Defence(
         "index-of-what-is-not-there",

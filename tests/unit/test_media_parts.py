@@ -1,5 +1,6 @@
 """What is found out, and encoded, from no more of a source than is read is the same as from all of it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,7 +132,7 @@ async def test_an_index_and_the_beginning_tell_what_the_whole_does(tmp_path: Pat
     index = indexed(whole)
     assert index
     told, known = [
-        await probe(media.TOOLS, file, max_seconds=1000, whole=file is whole)
+        await probe(media.TOOLS, file, max_seconds=1000, indexed=True, whole=file is whole)
         for file in (holed(whole, index), whole)
     ]
     for mine, other in ((told.places, known.places), (told.sound_places, known.sound_places)):
@@ -161,7 +162,78 @@ async def test_what_an_index_does_not_tell_is_asked_of_the_whole(
     index = indexed(whole)
     assert index
     with pytest.raises(Untold):
-        await probe(media.TOOLS, holed(whole, index), max_seconds=1000, whole=False)
+        await probe(media.TOOLS, holed(whole, index), max_seconds=1000, indexed=True, whole=False)
+
+
+def _zeroed(data: bytearray) -> None:
+    """Half a minute from 3 s on, keyframes and all."""
+    data[len(data) // 12 : len(data) * 11 // 12] = bytes(len(data) * 11 // 12 - len(data) // 12)
+
+
+def _one_keyframe(data: bytearray) -> None:
+    """All that the index names, of eighteen."""
+    at = data.rindex(b"stss") + 8
+    data[at : at + 4] = (1).to_bytes(4)
+
+
+def _empty_packets(data: bytearray) -> None:
+    """One in ten pictures, as some recorders leave out those that show nothing new."""
+    first = data.index(b"stsz", data.rindex(b"moov")) + 16
+    for number in range(5, 900, 10):
+        data[first + 4 * number : first + 4 * number + 4] = bytes(4)
+
+
+@pytest.mark.parametrize("spoil", [_zeroed, _one_keyframe, _empty_packets])
+async def test_the_whole_is_planned_as_its_index_says(
+    tmp_path: Path, spoil: Callable[[bytearray], None]
+) -> None:
+    """It may lie on the host already: the same source has the same units wherever it is probed."""
+    media.ffmpeg(f"{_PICTURE} {_CODECS} -g 50", str(whole := tmp_path / "a.mp4"))
+    data = bytearray(whole.read_bytes())
+    spoil(data)
+    whole.write_bytes(data)
+    index = indexed(whole)
+    assert index
+    told, known = [
+        await probe(media.TOOLS, file, max_seconds=1000, indexed=True, whole=file is whole)
+        for file in (holed(whole, index), whole)
+    ]
+    assert replace(told, places=None, sound_places=None) == replace(known, places=None, sound_places=None)
+    parsed = await probe(media.TOOLS, whole, max_seconds=1000)
+    assert (told.frames, told.frame_rate) == (parsed.frames, parsed.frame_rate)
+
+
+async def test_an_index_of_keyframes_alone_is_not_believed(tmp_path: Path) -> None:
+    """Who writes no list of them says that all are: units would begin where nothing can be decoded."""
+    media.ffmpeg(f"{_PICTURE} {_CODECS} -g 250", str(whole := tmp_path / "a.mp4"))
+    whole.write_bytes(whole.read_bytes().replace(b"stss", b"free"))
+    index = indexed(whole)
+    assert index
+    with pytest.raises(Untold):
+        await probe(media.TOOLS, holed(whole, index), max_seconds=1000, indexed=True, whole=False)
+    known = await probe(media.TOOLS, whole, max_seconds=1000, indexed=True)
+    assert known.max_keyframe_gap == 10
+
+
+async def test_a_later_picture_is_not_taken_for_the_first(tmp_path: Path) -> None:
+    """The beginning of a second `mdat` is there, too: its picture may have another shape or colours."""
+    media.ffmpeg(f"{_PICTURE} {_CODECS} -g 50", str(whole := tmp_path / "a.mp4"))
+    known = await probe(media.TOOLS, whole, max_seconds=1000, indexed=True)
+    index = indexed(whole)
+    assert index and known.places
+    mdat = index[-2][0]
+    later = holed(whole, [(0, mdat + 16), known.places.between(8, 9), index[-1]])
+    with pytest.raises(Untold):
+        await probe(media.TOOLS, later, max_seconds=1000, indexed=True, whole=False)
+
+
+def test_what_is_most_of_a_file_is_no_index() -> None:
+    """It would be fetched twice."""
+    ftyp, moov = b"\x00\x00\x00\x08ftyp", b"\x00\x00\x00\x08moov"
+    for name, known in ((b"mdat", True), (b"free", False)):
+        size = 10 * 2**20
+        head = {0: ftyp, 8: moov, 16: (size - 16).to_bytes(4) + name}
+        assert (index_of(lambda at, _, head=head: head[at], size) is not None) == known
 
 
 async def test_the_first_minute_is_heard_from_no_more_than_its_part(
