@@ -208,20 +208,20 @@ class EncodeActivities:
             if job.parts and job.parts.opening and lengths:
                 wanted = [*job.parts.index, *job.parts.opening]
                 await self._sources.from_parts(
-                    job.plan.source, wanted, lambda held: self._opening(job.plan, held.path, lengths[:1])
+                    job.plan.source, wanted, lambda held: self._opening(job.plan, held, lengths[:1])
                 )
             async with self._sources.of(job.plan) as path:
-                await self._opening(job.plan, path, lengths)
+                await self._opening(job.plan, Held(path, True), lengths)
                 manifest = await self._audio(job, path)
                 if job.plan.host:
                     await self._draw_early(job.plan, path)
                 return manifest
 
-    async def _opening(self, plan: EncodePlan, path: Path, lengths: list[float]) -> None:
+    async def _opening(self, plan: EncodePlan, source: Held, lengths: list[float]) -> None:
         """The lecture itself does without."""
         try:
             await store_openings(
-                self._tools, self._store, path, plan, self._scratch, lengths=lengths, timeout=AUDIO_TIMEOUT
+                self._tools, self._store, source, plan, self._scratch, lengths=lengths, timeout=AUDIO_TIMEOUT
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the whole sound meets it and says so
             activity.logger.warning("no sound before all of it is there", exc_info=error)

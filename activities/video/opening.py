@@ -10,13 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from activities.host.source_cache import Held
 from activities.video.audio import SILENCE, accepted, levelled
 from activities.video.damage import Ear
 from activities.video.ffmpeg import Tools
 from activities.video.media_files import TrackFiles
+from activities.video.probe import MediaError
 from activities.video.sound import Sound
 from activities.video.sound_passes import TARGET, Passes, aligned
 from activities.video.storing import SegmentStore
+from contracts.errors import DECODE_FAILED
 from contracts.video import SOUND_OPENINGS, WORK, EncodePlan, SegmentManifest, opening_key
 
 _MAX_GAIN = 20.0  # dB; a quiet beginning is not all there is
@@ -33,7 +36,7 @@ def openings(plan: EncodePlan) -> list[float]:
 async def store_openings(
     tools: Tools,
     store: SegmentStore,
-    source: Path,
+    source: Held,
     plan: EncodePlan,
     scratch: Path,
     *,
@@ -47,25 +50,35 @@ async def store_openings(
             continue
         with TemporaryDirectory(dir=scratch) as folder:
             out = Path(folder)
-            track = await encode_opening(tools, source, plan, out, seconds=seconds, timeout=timeout)
+            track = await encode_opening(
+                tools, source.path, plan, out, seconds=seconds, timeout=timeout, whole=source.whole
+            )
             tracks = await store.upload(plan, out, [track])
         await store.write(key, SegmentManifest(encoder=plan.encoder, units=[], tracks=tracks))
 
 
 async def encode_opening(
-    tools: Tools, source: Path, plan: EncodePlan, out: Path, *, seconds: float, timeout: float
+    tools: Tools,
+    source: Path,
+    plan: EncodePlan,
+    out: Path,
+    *,
+    seconds: float,
+    timeout: float,
+    whole: bool = True,
 ) -> TrackFiles:
     """Write `out/work/audio/init.mp4` and the whole segments of so many seconds of the plan's first sound. A
-    longer one begins with the same bytes. `timeout` bounds each pass. Raises FfmpegFailed, BadSegment."""
+    longer one begins with the same bytes. `timeout` bounds each pass. Not `whole`: a source with holes.
+    Raises FfmpegFailed, BadSegment, and MediaError where what may be a hole is heard."""
     first = plan.sound_renditions[0]
     opening = _first(plan, seconds).model_copy(update={"audio_stream": first.stream})
     rendition = first.model_copy(update={"name": f"{WORK}{first.name}"})
     (out / rendition.name).mkdir(parents=True)
     passes = Passes(tools, source, out, timeout, round(1000 * opening.duration))
-    decoded = not plan.remux
-    sound = (
-        await passes.decode(opening, Ear(), opening.duration) if decoded else Sound.remuxed(source, opening)
-    )
+    decoded, ear = not plan.remux, Ear()
+    sound = await passes.decode(opening, ear, opening.duration) if decoded else Sound.remuxed(source, opening)
+    if ear.troubled and not whole:
+        raise MediaError(DECODE_FAILED, "the decoder of the sound complains")
     begins = aligned(sound.opened(), _first(plan, SOUND_OPENINGS[0]))
     loudness = (await passes.measure(begins, sound.clock)).integrated
     gain = 0.0 if loudness <= SILENCE else min(TARGET - loudness, _MAX_GAIN)

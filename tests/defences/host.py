@@ -237,6 +237,13 @@ HOST = (
         f"{_PARTS}::test_what_an_index_does_not_tell_is_asked_of_the_whole",
     ),
     Defence(
+        "sound-of-a-hole-is-not-published",
+        "activities/video/opening.py",
+        "if ear.troubled and not whole:",
+        "if False:",
+        f"{_PARTS}::test_sound_that_may_be_a_hole_is_left_to_the_whole",
+    ),
+    Defence(
         "segment-stored-ahead-and-altered-since",
         "activities/video/storing.py",
         "missing = [file.name for file in files if there.get(plan.prefix + file.name) != file.sha256]",

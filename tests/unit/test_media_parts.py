@@ -11,7 +11,7 @@ from activities.video.damage import Ear
 from activities.video.encode import encode_unit
 from activities.video.opening import encode_opening
 from activities.video.places import index_of, parts_of
-from activities.video.probe import Untold, probe
+from activities.video.probe import MediaError, Untold, probe
 from contracts.video import EncodePlan, SourceParts, Span
 from tests.unit import media
 
@@ -236,6 +236,25 @@ def test_what_is_most_of_a_file_is_no_index() -> None:
         assert (index_of(lambda at, _, head=head: head[at], size) is not None) == known
 
 
+async def test_sound_that_may_be_a_hole_is_left_to_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage at its end is read on into the hole behind: other bytes than those of the whole."""
+    monkeypatch.setattr(places, "SOUND_OPENINGS", (10.0,))
+    plan, parts = await prepared(whole := tmp_path / "a.mp4", "-g 50")
+    assert parts
+    (first, behind), data = parts.opening[0], bytearray(whole.read_bytes())
+    data[first + (behind - first) * 3 // 4 : behind] = bytes(behind - first - (behind - first) * 3 // 4)
+    whole.write_bytes(data)
+    with pytest.raises(MediaError):
+        await encode_opening(
+            *(media.TOOLS, holed(whole, [*parts.index, *parts.opening]), plan, tmp_path / "out"),
+            seconds=10.0,
+            timeout=100,
+            whole=False,
+        )
+
+
 async def test_the_first_minute_is_heard_from_no_more_than_its_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +266,8 @@ async def test_the_first_minute_is_heard_from_no_more_than_its_part(
     made = []
     for source in (whole, holed(whole, needed)):
         (out := tmp_path / source.stem).mkdir()
-        await encode_opening(media.TOOLS, source, plan, out, seconds=10.0, timeout=100)
+        await encode_opening(
+            *(media.TOOLS, source, plan, out), seconds=10.0, timeout=100, whole=source is whole
+        )
         made.append({each.name: each.read_bytes() for each in (out / "work" / "audio").iterdir()})
     assert made[0] == made[1]
