@@ -1,5 +1,6 @@
 """What Temporal knows of a kind of worker: what waits for it, and what it has in hand."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,8 +30,13 @@ class Working:
     busy: frozenset[str]
 
 
-async def waiting(client: Client, queue: str) -> Waiting:
-    """Activities that nobody has taken. Raises RPCError."""
+async def waiting(client: Client, queues: Sequence[str]) -> Waiting:
+    """Activities that nobody has taken, of all the queues. Raises RPCError."""
+    found = await asyncio.gather(*(_waiting(client, queue) for queue in queues))
+    return Waiting(tasks=sum(each.tasks for each in found), oldest=max(each.oldest for each in found))
+
+
+async def _waiting(client: Client, queue: str) -> Waiting:
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
@@ -44,9 +50,14 @@ async def waiting(client: Client, queue: str) -> Waiting:
     return Waiting(tasks=stats.approximate_backlog_count, oldest=stats.approximate_backlog_age.ToTimedelta())
 
 
-async def working(client: Client, queue: str, silent: timedelta) -> Working:
-    """Who polls a queue, but for those that have been `silent` so long: killed ones stay listed. One that is
-    shutting down counts while it has a task. Raises RPCError."""
+async def working(client: Client, queues: Sequence[str], silent: timedelta) -> Working:
+    """Who polls any of the queues, but for those that have been `silent` so long: killed ones stay listed.
+    One that is shutting down counts while it has a task. Raises RPCError."""
+    found = await asyncio.gather(*(_heartbeats(client, queue) for queue in queues))
+    return count([each for some in found for each in some], datetime.now(UTC), silent)
+
+
+async def _heartbeats(client: Client, queue: str) -> list[WorkerHeartbeat]:
     found: list[WorkerHeartbeat] = []
     token = b""
     while True:
@@ -62,7 +73,7 @@ async def working(client: Client, queue: str, silent: timedelta) -> Working:
         found += [each.worker_heartbeat for each in answer.workers_info]
         token = answer.next_page_token
         if not token:
-            return count(found, datetime.now(UTC), silent)
+            return found
 
 
 def count(workers: Sequence[WorkerHeartbeat], now: datetime, silent: timedelta) -> Working:

@@ -9,11 +9,18 @@ from contracts.names import TaskQueue
 
 Kind = Literal["video", "ai", "messaging"]
 
-# What the instances of a kind work on. Lecture's light tasks and an encoder's own queue never wait alone.
-QUEUES: dict[Kind, TaskQueue] = {
-    "video": TaskQueue.VIDEO_ENCODE,
-    "ai": TaskQueue.AI,
-    "messaging": TaskQueue.MESSAGING,
+# What waits for the instances of a kind.
+QUEUES: dict[Kind, tuple[TaskQueue, ...]] = {
+    "video": (TaskQueue.VIDEO_ENCODE,),
+    "ai": (TaskQueue.AI,),
+    "messaging": (TaskQueue.MESSAGING, TaskQueue.MAIL, TaskQueue.DIGEST),
+}
+# What else they may have in hand: who does is not scaled in. Lectures' light tasks never wait alone; those of
+# a GPU wait for somebody who has one.
+BESIDE: dict[Kind, tuple[TaskQueue, ...]] = {
+    "video": (TaskQueue.VIDEO_LIGHT,),
+    "ai": (TaskQueue.AI_GPU,),
+    "messaging": (),
 }
 # And their SQS queues, by our names, for the depth that is published.
 SOURCES: dict[Kind, tuple[str, ...]] = {

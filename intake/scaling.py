@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from clients import fleet
 from clients.autoscaling import Groups, GroupState, NoGroup
 from clients.depths import Depths
-from contracts.scaling import QUEUES, SOURCES, Group
+from contracts.scaling import BESIDE, QUEUES, SOURCES, Group
 from rules.scaling import Decision, Policy, Reading, decide
 
 AWS_ERRORS = (BotoCoreError, ClientError)
@@ -66,13 +66,14 @@ class Scaler:
 
     async def _look(self, group: Group) -> Seen | None:
         """None where Temporal does not say: nothing follows from that."""
-        queue = QUEUES[group.kind]
+        queues = QUEUES[group.kind]
         try:
             waiting, working = await asyncio.gather(
-                fleet.waiting(self._client, queue), fleet.working(self._client, queue, self._silent)
+                fleet.waiting(self._client, queues),
+                fleet.working(self._client, queues + BESIDE[group.kind], self._silent),
             )
         except (RPCError, RuntimeError) as error:  # the latter where no connection is made
-            log.error("%s keeps its size: Temporal does not tell of %s: %s", group.name, queue, error)
+            log.error("%s keeps its size: Temporal does not tell of it: %s", group.name, error)
             return None
         return Seen(waiting=waiting, working=working)
 

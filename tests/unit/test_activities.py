@@ -16,6 +16,7 @@ from clients.settings import Settings
 from contracts.activities import Retry, messages
 from contracts.activities.reference import HEARTBEAT
 from contracts.names import TaskQueue, queue_of_build
+from contracts.scaling import BESIDE, QUEUES, Kind
 from tests.references import REFERENCES
 from workers import ai as ai_worker
 from workers import messaging as messaging_worker
@@ -104,6 +105,22 @@ async def test_each_is_worked_on_once_on_its_queue(working: Made) -> None:
     wanted += Counter((TaskQueue.DIGEST, each.name) for each in of_digests)
     wanted += Counter((of_build, name) for queue, name in wanted if queue is TaskQueue.VIDEO_ENCODE)
     assert there == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "start"),
+    [
+        ("video", video_worker, video_worker.video),
+        ("ai", ai_worker, ai_worker.ai),
+        ("messaging", messaging_worker, messaging_worker.messaging),
+    ],
+)
+async def test_whoever_has_work_in_hand_is_seen_by_the_scaler(
+    monkeypatch: pytest.MonkeyPatch, kind: Kind, module: ModuleType, start: Any
+) -> None:
+    """Or an instance that sends nothing but mails looks idle, and is scaled in."""
+    made = await registered(monkeypatch, module, start)
+    assert made.keys() - {queue_of_build(BUILD)} == {*QUEUES[kind], *BESIDE[kind]}
 
 
 async def test_what_travels_is_read_as_what_it_is(working: Made) -> None:
