@@ -48,4 +48,11 @@ DEPLOY = (
         "if now",
         f"{_SCALED}::test_who_stopped_or_died_is_a_ghost",
     ),
+    Defence(
+        "work-in-hand-on-another-queue",
+        "contracts/scaling.py",
+        "(TaskQueue.MESSAGING, TaskQueue.MAIL, TaskQueue.DIGEST)",
+        "(TaskQueue.MESSAGING,)",
+        "tests/unit/test_activities.py::test_whoever_has_work_in_hand_is_seen_by_the_scaler",
+    ),
 )
