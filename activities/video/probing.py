@@ -61,7 +61,7 @@ class ProbeActivities:
 
     @implements(video.PROBE)
     async def probe(self, job: ProbeInput) -> EncodePlan:
-        """Fetch the source, look at every packet's timestamp, and decide how it will be encoded."""
+        """Look at every packet's timestamp, and decide how the source will be encoded."""
         await self._board.show_video(job.tenant_id, job.video_id, job.job_id, video_progress("probe", 0))
         with media_errors():
             source = await in_thread(self._objects.head, job.file_key)
@@ -99,6 +99,7 @@ class ProbeActivities:
         return plan
 
     def _index(self, source: SourceRef) -> list[Span] | None:
+        """None where all of it is fetched: it is small, or no MP4 with an index. Blocking."""
         if source.size < SMALLEST:
             return None
         return index_of(lambda start, end: self._objects.read(source, start, end), source.size)

@@ -31,12 +31,16 @@ class Sources:
         self.host = cache.host
 
     def of(self, plan: EncodePlan) -> AbstractAsyncContextManager[Path]:
+        """All of a plan's source, remuxed where the plan says so."""
         return self.whole(plan.source, plan.remux, plan.remuxed)
 
     @asynccontextmanager
     async def whole(
         self, source: SourceRef, remuxed: bool, streams: Streams | None = None
     ) -> AsyncIterator[Path]:
+        """A local file that stays while the body runs, `remuxed` with those `streams`. Raises as
+        `SourceCache.held`; HostTrouble for an error of the body that the host or its copy is to blame for."""
+
         async def derive(original: Path, target: Path) -> None:
             await remux(self._tools, original, target, streams=streams)
 
